@@ -1,0 +1,26 @@
+/* Instruction sets. The rooms with numerics (layers, losses, optim) are compiled
+ * once per x86-64 level from the same files, and the tables of the level chosen at
+ * start are used. A symbol of those rooms that another file sees is written
+ * NM_ISA(name), so that the copies do not clash:
+ *
+ *     const nm_layer_type NM_ISA(nm_layer_relu) = {...};
+ *
+ * Statics need nothing. -DNM_LEVEL=v3 comes from meson.build. */
+#ifndef NM_ISA_H
+#define NM_ISA_H
+
+#ifndef NM_LEVEL
+#define NM_LEVEL base
+#endif
+#define NM_ISA_PASTE2(name, level) name##_##level
+#define NM_ISA_PASTE(name, level) NM_ISA_PASTE2(name, level)
+#define NM_ISA(name) NM_ISA_PASTE(name, NM_LEVEL)
+
+/* Levels in the order in which they are tried. Index into the tables of each room. */
+enum { NM_ISA_BASE, NM_ISA_V3, NM_ISA_V4, NM_ISA_COUNT };
+
+/* The level in use: the best that this CPU has, or NORMA_ISA=base|v3|v4 if that is not above it. */
+int nm_isa_level(void);
+const char *nm_isa_name(int level);
+
+#endif

@@ -1,0 +1,162 @@
+/* What a layer type is. A layer's file ends in one const nm_layer_type; its name stands in
+ * the list in src/layers/meson.build; its test is tests/layers/test_<name>.c. That is all.
+ *
+ * Life of a layer:  options are read -> infer (once) -> plan (once per batch size and mode)
+ *                   -> forward, backward (many times).
+ * All that can fail fails in infer or plan; forward and backward return nothing. */
+#ifndef NM_LAYER_H
+#define NM_LAYER_H
+
+#include "error.h"
+#include "isa.h"
+#include "option.h"
+#include "real.h"
+#include "rng.h"
+#include "shape.h"
+#include "threads.h"
+
+enum { NM_MAX_RANK = 4 };
+
+/* ---- parameters -------------------------------------------------------------------- */
+
+typedef enum nm_param_kind {
+    NM_WEIGHT, /* optimised, saved, decayed by L2 */
+    NM_BIAS,   /* optimised, saved, not decayed unless asked: biases, scales and shifts */
+    NM_STATE,  /* saved, not optimised: running mean and variance; a layer updates it in train-mode forward */
+} nm_param_kind;
+
+typedef enum nm_init_kind {
+    NM_INIT_HE_NORMAL,      /* deviation sqrt(2 / fan_in); He et al. 2015 */
+    NM_INIT_HE_UNIFORM,     /* uniform on +-sqrt(6 / fan_in) */
+    NM_INIT_GLOROT_NORMAL,  /* deviation sqrt(2 / (fan_in + fan_out)); Glorot, Bengio 2010 */
+    NM_INIT_GLOROT_UNIFORM, /* uniform on +-sqrt(6 / (fan_in + fan_out)) */
+    NM_INIT_NORMAL,         /* deviation `value` */
+    NM_INIT_CONSTANT,       /* `value` */
+} nm_init_kind;
+
+/* The names of the kinds, in order, for option tables: NULL-terminated. */
+extern const char *const nm_init_names[];
+
+typedef struct nm_init {
+    nm_init_kind kind;
+    double value;
+    double fan_in, fan_out;
+} nm_init;
+
+/* ---- infer ------------------------------------------------------------------------- */
+
+/* Memory flags: what planning may do with a layer's activations. */
+enum {
+    NM_INPLACE = 1, /* y may be x[0]'s memory; then dx[0] may be dy's memory too */
+    NM_BACK_X = 2,  /* backward reads x */
+    NM_BACK_Y = 4,  /* backward reads y */
+};
+
+typedef struct nm_infer {
+    nm_context *ctx;
+    const char *who;          /* "model.yaml:7:5: conv 'c1'": opens each message */
+    int inputs;
+    const nm_shape *in;       /* [inputs] */
+    nm_shape out;             /* to be set; preset to in[0] */
+    unsigned memory;          /* flags, preset to the type's; infer may change them by the options */
+    struct nm_network *network; /* for nm_declare */
+    int node;
+} nm_infer;
+
+/* Declares the layer's next parameter; forward finds it at p->w[0], p->w[1], … in the order of declaration.
+ * layout names the dimensions ("HWIO", "IO", "C"); dims has as many numbers. */
+nm_status nm_declare(nm_infer *e, const char *name, nm_param_kind kind, const char *layout,
+                     const int *dims, nm_init init) NM_MUST_USE;
+
+/* ---- plan -------------------------------------------------------------------------- */
+
+typedef enum nm_mode { NM_EVAL, NM_TRAIN } nm_mode;
+
+/* A layer books memory by setting the three sizes (bytes). */
+typedef struct nm_booking {
+    nm_context *ctx;
+    const char *who;
+    nm_mode mode;
+    int n;               /* most samples in a batch */
+    int inputs;
+    const nm_shape *xs;  /* [inputs] */
+    nm_shape ys;
+    bool want_dx;        /* whether backward will be asked for any dx */
+    size_t saved;        /* from forward to backward, one block */
+    size_t scratch;      /* shared by all threads, during one call */
+    size_t thread_scratch; /* for each thread, during one call */
+} nm_booking;
+
+/* ---- run --------------------------------------------------------------------------- */
+
+/* All pointers are to [n][h][w][c] with the shapes beside them; 64-byte aligned. */
+typedef struct nm_pass {
+    nm_mode mode;
+    int n;                 /* samples in this batch, 1 <= n <= booked n */
+    int inputs;
+    const nm_shape *xs;
+    nm_shape ys;
+    const real *const *x;  /* [inputs]; in backward only with NM_BACK_X */
+    real *y;               /* forward writes it; in backward only with NM_BACK_Y */
+    const real *dy;        /* backward: gradient of the loss by y */
+    real *const *dx;       /* backward: to be overwritten; an entry is NULL where nobody needs it */
+    real *const *w;        /* parameters, in the order of declaration; only state may be written */
+    real *const *dw;       /* gradients: to be ADDED to; NULL for state and for frozen parameters */
+    void *saved;
+    void *scratch;
+    char *thread_scratch_base;
+    size_t thread_scratch_size;
+    void *plan;            /* the type's plan struct */
+    int threads;
+    double statistics_rate; /* > 0: batch norm updates its running statistics with this rate instead of its own */
+    uint64_t seed;         /* for layers that draw: nm_rng_stream(p->seed, type, p->name), nm_rng_seek(step, sample) */
+    uint32_t step;
+    uint32_t first_sample; /* number of this batch's first sample within the step (0 unless micro-batched) */
+    const char *name;      /* the layer's */
+} nm_pass;
+
+static inline void *nm_thread_scratch(const nm_pass *p, int thread)
+{
+    return p->thread_scratch_base + (size_t)thread * p->thread_scratch_size;
+}
+
+/* ---- receptive field --------------------------------------------------------------- */
+
+/* A sliding window, height and width apart. Absent function: pointwise. */
+typedef struct nm_window {
+    int kernel[2], stride[2], dilation[2];
+    double pad[2];   /* top and left */
+    bool global;     /* sees the whole input (dense, gap) */
+} nm_window;
+
+/* ---- the type ---------------------------------------------------------------------- */
+
+typedef struct nm_layer_type {
+    const char *name;          /* the word in model files */
+    const char *help;          /* one sentence */
+    size_t size;               /* of the private struct: options and what infer derives */
+    size_t plan_size;          /* of the private struct per plan (algorithm choices); 0: none */
+    const nm_option *options;  /* {0}-terminated; offsets into the private struct; NULL: none */
+    int least_inputs, most_inputs; /* most 0: any number */
+    unsigned memory;           /* flags above */
+
+    /* Checks the input shapes, sets e->out, declares parameters. Absent: output as input, no parameters. */
+    nm_status (*infer)(nm_infer *e, void *self);
+    /* Chooses algorithms, books memory. Absent: nothing to book. */
+    nm_status (*plan)(nm_booking *b, const void *self, void *plan);
+    void (*forward)(const nm_pass *p, const void *self);
+    void (*backward)(const nm_pass *p, const void *self);
+    void (*window)(const void *self, nm_window *window);
+    /* Multiply-adds of one sample's forward. Absent: 0. */
+    double (*cost)(const void *self, const nm_shape *xs, nm_shape ys);
+    /* What planning chose, a phrase for `norma summary --verbose`. Absent: nothing to tell. */
+    void (*describe)(const void *self, const void *plan, char *text, size_t size);
+    /* Frees what infer made in the private struct; the options are freed by their table. */
+    void (*release)(void *self);
+} nm_layer_type;
+
+/* Every type of this build, NULL-terminated, for the instruction set in use (src/layers/list.c). */
+const nm_layer_type *const *nm_layer_types(void);
+const nm_layer_type *nm_layer_find(const char *name);
+
+#endif

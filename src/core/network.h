@@ -1,0 +1,152 @@
+/* A network: the model file parsed, linked, inferred; its parameters. A plan: the memory and the
+ * choices to run it at one batch size in one mode. A network may have several plans at once (one to
+ * train, one to evaluate); they share the parameters.
+ *
+ *     parse (parse.c) -> link (link.c) -> infer (infer.c) -> plan (plan.c) -> run (run.c) */
+#ifndef NM_NETWORK_H
+#define NM_NETWORK_H
+
+#include "layer.h"
+#include "loss.h"
+
+typedef struct nm_param {
+    char *name;           /* "c1/weight": unique; seeds its initial values, names it in checkpoints */
+    const char *field;    /* the part after the last slash: "weight" */
+    int node;
+    nm_param_kind kind;
+    char layout[NM_MAX_RANK + 1]; /* "HWIO" */
+    int dims[NM_MAX_RANK];
+    int rank;
+    nm_init init;
+    size_t count;
+    size_t offset;        /* into network->weights, or network->states for NM_STATE */
+    bool frozen;          /* no gradient, no update */
+} nm_param;
+
+typedef struct nm_node {
+    const nm_layer_type *type; /* NULL: an input of the network, or a split */
+    char *name;           /* unique; an unnamed layer is "<last named layer>.<type>", or "<type>", with .2, .3 … */
+    char *who;            /* "model.yaml:7:5: conv 'c1'" for messages */
+    const nm_yaml *at;
+    void *self;
+    int inputs;
+    int *from;            /* [inputs]: nodes */
+    nm_shape *in;         /* [inputs] */
+    nm_shape out;
+    unsigned memory;
+    int first_param, params;
+    int users;            /* how many inputs of other nodes and losses read its output */
+    bool trains;          /* a parameter that is optimised lies at or above it: its gradient is needed */
+} nm_node;
+
+typedef struct nm_objective {
+    const nm_loss_type *type;
+    char *who;
+    void *self;
+    int from;             /* node whose output it judges */
+    double weight;
+} nm_objective;
+
+typedef struct nm_network {
+    nm_context *ctx;
+    nm_yaml *document;    /* the whole model file, as edited */
+    char *name;
+    int nodes, node_room;
+    nm_node *node;        /* in an order in which every node follows its inputs */
+    int inputs;           /* the first `inputs` nodes are the network's inputs */
+    int objectives;
+    nm_objective *objective;
+    int output;           /* the node that gives the prediction: the first objective's, or the last node */
+    int params;
+    nm_param *param;
+    size_t weight_count, state_count;
+    real *weights, *states; /* the parameter slab and the state slab */
+} nm_network;
+
+/* Reads a model from its document, which the network then owns (also on failure). `without` names layer
+ * types to leave out ("batchnorm"): each such layer's users take its input, and the layer before gets a bias.
+ * Records every error found. The network has no values yet: nm_network_initialise, or load a checkpoint. */
+nm_status nm_network_build(nm_context *ctx, nm_yaml *document, const nm_strings *without,
+                           nm_network **out) NM_MUST_USE;
+void nm_network_free(nm_network *net);
+
+/* Another input size than the file's; to be called on the document before it is built. */
+nm_status nm_document_set_input(nm_context *ctx, nm_yaml *document, int h, int w) NM_MUST_USE;
+
+/* Draws all initial values: each parameter's from (seed, its name) alone. States get their constants. */
+void nm_network_initialise(nm_network *net, uint64_t seed);
+
+/* Where a parameter's values are. */
+static inline real *nm_param_values(const nm_network *net, const nm_param *param)
+{
+    return (param->kind == NM_STATE ? net->states : net->weights) + param->offset;
+}
+int nm_network_find(const nm_network *net, const char *name);       /* node, or -1 */
+int nm_network_find_param(const nm_network *net, const char *name); /* parameter, or -1 */
+
+/* ---- plan and run ------------------------------------------------------------------- */
+
+typedef struct nm_plan nm_plan;
+
+typedef struct nm_request {
+    nm_mode mode;
+    int batch;            /* most samples at once, >= 1 */
+    int threads;          /* >= 1 */
+    bool keep_all;        /* every activation and activation gradient stays readable after the run */
+    const int *keep;      /* nodes whose output stays readable until the next forward */
+    int keeps;
+} nm_request;
+
+nm_status nm_plan_new(nm_network *net, const nm_request *request, nm_plan **out) NM_MUST_USE;
+void nm_plan_free(nm_plan *plan);
+
+typedef struct nm_batch {
+    int n;
+    const real *const *x; /* one per input of the network: [n][h][w][c] */
+    nm_targets targets;   /* of the objectives */
+    uint64_t seed;        /* for layers that draw */
+    uint32_t step;
+    double statistics_rate; /* see nm_pass; 0: each layer's own */
+} nm_batch;
+
+typedef struct nm_result {
+    double loss;          /* mean over the batch, weighted sum over the objectives */
+    double loss_sum;      /* loss * n, summed in sample order */
+    int correct;          /* right classes, where the first objective classifies */
+} nm_result;
+
+/* forward -> (loss) -> (backward). A batch must stay readable until backward returned. */
+void nm_plan_forward(nm_plan *plan, const nm_batch *batch);
+nm_result nm_plan_loss(nm_plan *plan, const nm_batch *batch); /* in train mode prepares backward */
+void nm_plan_backward(nm_plan *plan, const nm_batch *batch);  /* overwrites the gradient slab */
+
+const real *nm_plan_output(const nm_plan *plan, int node);    /* [n][h][w][c], while it is alive */
+const real *nm_plan_output_gradient(const nm_plan *plan, int node); /* with keep_all; NULL where none is computed */
+real *nm_plan_gradients(const nm_plan *plan);                 /* the gradient slab, as network->weights */
+
+/* For tests and trace: backward from a given gradient of the output instead of a loss. */
+void nm_plan_backward_from(nm_plan *plan, const nm_batch *batch, const real *dy);
+/* With keep_all or for the inputs where asked: gradient of the loss by input i of the network, or NULL. */
+const real *nm_plan_input_gradient(const nm_plan *plan, int input);
+
+typedef struct nm_plan_memory {
+    size_t activations;   /* bytes of the activation slab (activations and their gradients) */
+    size_t lower_bound;   /* most bytes alive at one moment: no plan can use less */
+    size_t saved, scratch, gradients;
+} nm_plan_memory;
+nm_plan_memory nm_plan_memory_use(const nm_plan *plan);
+void nm_plan_describe(const nm_plan *plan, int node, char *text, size_t size);
+
+/* ---- what a network is like --------------------------------------------------------- */
+
+typedef struct nm_receptive {
+    double size[2], jump[2], start[2]; /* input pixels; start: centre of the first unit, from 0 */
+    bool whole;                        /* sees the whole input */
+    bool gaps;                         /* dilation leaves pixels in the field that are never read */
+} nm_receptive;
+/* Of each node by its largest path; `out` has room for net->nodes. */
+void nm_network_receptive(const nm_network *net, nm_receptive *out);
+double nm_node_cost(const nm_node *node); /* multiply-adds of one sample's forward */
+size_t nm_node_weights(const nm_network *net, int node); /* optimised parameters */
+
+#endif

@@ -1,0 +1,48 @@
+/* What an optimizer is. It sees spans of memory, not layers. A file in src/optim ends in one
+ * const nm_optimizer_type; its name stands in the list in src/optim/meson.build. */
+#ifndef NM_OPTIMIZER_H
+#define NM_OPTIMIZER_H
+
+#include "error.h"
+#include "isa.h"
+#include "option.h"
+#include "real.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* One parameter's span of the slabs. */
+typedef struct nm_span {
+    size_t count;
+    real *w;         /* the parameter */
+    const real *dw;  /* its gradient, after clipping, without L2 */
+    real *slot[4];   /* the optimizer's memory, zero at step 1 */
+    double l2;       /* the coefficient for this parameter (0: none) */
+} nm_span;
+
+typedef struct nm_optimizer_type {
+    const char *name, *help;
+    size_t size;
+    const nm_option *options; /* has `lr`, the base rate */
+    int slots;                /* reals kept per parameter, at most 4 */
+    const char *const *slot_names; /* [slots], for the checkpoint: "momentum", "m", "v" */
+    /* One update. lr is the scheduled rate of this step, step counts from 1. Elementwise: any cut of a span
+     * into pieces gives the same bits, so that the caller may share it between threads. */
+    void (*update)(const nm_span *span, double lr, uint64_t step, const void *self);
+} nm_optimizer_type;
+
+const nm_optimizer_type *const *nm_optimizer_types(void);
+const nm_optimizer_type *nm_optimizer_find(const char *name);
+
+/* A schedule gives the factor on the base rate: step counts from 0, of `steps` in all. */
+typedef struct nm_schedule_type {
+    const char *name, *help;
+    size_t size;
+    const nm_option *options;
+    double (*factor)(uint64_t step, uint64_t steps, uint64_t steps_per_epoch, const void *self);
+} nm_schedule_type;
+
+const nm_schedule_type *const *nm_schedule_types(void);
+const nm_schedule_type *nm_schedule_find(const char *name);
+
+#endif
