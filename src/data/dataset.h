@@ -1,0 +1,54 @@
+/* Data sets, decoded once into memory as uint8 NHWC. A source (src/data/source_<format>.c) turns
+ * files into a dataset; everything after it is blind to formats. */
+#ifndef NM_DATASET_H
+#define NM_DATASET_H
+
+#include "error.h"
+#include "real.h"
+#include "rng.h"
+#include "shape.h"
+
+#include <stdint.h>
+
+/* One split. */
+typedef struct nm_samples {
+    int count;
+    nm_shape shape;
+    uint8_t *pixels;     /* [count][h][w][c] */
+    int32_t *labels;     /* [count], 0..classes-1; NULL where the data has none */
+} nm_samples;
+
+typedef struct nm_dataset {
+    char *name;          /* "mnist" */
+    char *found;         /* the folder or file it came from; "generated" */
+    int classes;
+    char **class_names;  /* [classes] */
+    nm_samples train, test;
+} nm_dataset;
+
+/* A format. Its `open` fills the dataset from `path` (a folder or a file); it checks magic numbers, sizes and
+ * labels, and names file, expected and found in its messages. */
+typedef struct nm_source_type {
+    const char *name;      /* "mnist", "cifar10", "hdf5", "images", "digits" */
+    const char *help;
+    bool needs_path;       /* only as NAME:PATH ("hdf5", "images") */
+    bool generated;        /* needs no files ("digits") */
+    const char *fetch;     /* the command that gets it: "datasets/fetch-mnist DIR" or "apt-get install …" */
+    nm_status (*open)(nm_context *ctx, const char *path, nm_dataset *out);
+} nm_source_type;
+
+const nm_source_type *const *nm_source_types(void);
+
+/* Opens "NAME" or "NAME:PATH". Looks in PATH, $NORMA_DATA/NAME, $XDG_DATA_HOME/norma/NAME (~/.local/share where unset),
+ * /usr/share/datasets/NAME. Not found: NM_INVALID with where it looked and which command fetches it. */
+nm_status nm_dataset_open(nm_context *ctx, const char *spec, nm_dataset **out) NM_MUST_USE;
+void nm_dataset_free(nm_dataset *data);
+
+/* Per-channel mean and deviation of the training split, of pixels in 0..1. [c] each, c <= 8. Exact: integer sums. */
+typedef struct nm_normalisation {
+    int channels;
+    double mean[8], deviation[8];
+} nm_normalisation;
+void nm_dataset_normalisation(const nm_samples *train, nm_normalisation *out);
+
+#endif

@@ -1,0 +1,57 @@
+/* Checkpoints: everything that a run needs to go on, as an HDF5 file. docs/checkpoint.md gives the format. */
+#ifndef NM_CHECKPOINT_H
+#define NM_CHECKPOINT_H
+
+#include "dataset.h"
+#include "network.h"
+
+typedef struct nm_history_row {
+    uint64_t step;
+    uint32_t epoch;       /* epochs completed when the row was written, from 1; with log_every the one under way */
+    double lr, train_loss, train_accuracy, test_loss, test_accuracy; /* NaN: not measured */
+} nm_history_row;
+
+/* The state of training besides the parameters. What follows from the machine or the clock (threads, seconds)
+ * has no place here: equal states give equal bytes. */
+typedef struct nm_train_state {
+    uint64_t step;        /* steps done */
+    uint64_t seed;
+    uint64_t steps_per_epoch;
+    double loss_sum;      /* of the epoch under way */
+    uint64_t correct, seen;
+    double best_accuracy; /* on the test split so far; NaN: none */
+    uint64_t best_step;
+    bool diverged;
+    int history_count;
+    nm_history_row *history;
+    const char *optimizer;           /* type name */
+    int slots;
+    const char *const *slot_names;
+    real *slot[4];                   /* each as network->weights */
+    nm_normalisation normalisation;
+    const char *data;                /* name of the data set */
+} nm_train_state;
+
+/* Writes `path` whole or not at all: built in memory, digest in the user block, temporary file in the same folder,
+ * fsync, rename, fsync of the folder. `state` NULL: parameters only. */
+nm_status nm_checkpoint_save(nm_context *ctx, const char *path, const nm_network *net,
+                             const nm_train_state *state) NM_MUST_USE;
+
+/* A checkpoint read whole into memory and verified. */
+typedef struct nm_checkpoint nm_checkpoint;
+nm_status nm_checkpoint_open(nm_context *ctx, const char *path, nm_checkpoint **out) NM_MUST_USE;
+void nm_checkpoint_free(nm_checkpoint *checkpoint);
+
+/* The model file it was trained from, as text; belongs to the checkpoint. */
+const char *nm_checkpoint_model(const nm_checkpoint *checkpoint);
+/* Loads parameters into a network of the same layers; every missing, surplus or differently shaped parameter is named.
+ * partial: take what fits by name and shape, leave the rest (for --init-from); *taken counts (may be NULL). */
+nm_status nm_checkpoint_load(nm_context *ctx, const nm_checkpoint *checkpoint, nm_network *net,
+                             bool partial, int *taken) NM_MUST_USE;
+/* Loads the state. state->slots, slot_names and slot[] say what is wanted; history is allocated (nm_free). */
+nm_status nm_checkpoint_load_state(nm_context *ctx, const nm_checkpoint *checkpoint, const nm_network *net,
+                                   nm_train_state *state) NM_MUST_USE;
+/* Mean and deviation stored with it; false where it has none. */
+bool nm_checkpoint_normalisation(const nm_checkpoint *checkpoint, nm_normalisation *out);
+
+#endif

@@ -1,0 +1,76 @@
+/* Training. Settings come from the option table nm_train_options, which is the `train:` section of the model file
+ * and, with dashes for underscores, the flags of `norma train`. */
+#ifndef NM_TRAIN_H
+#define NM_TRAIN_H
+
+#include "augment.h"
+#include "checkpoint.h"
+#include "dataset.h"
+#include "network.h"
+
+typedef struct nm_train_settings {
+    char *data;            /* "fashion-mnist", "cifar10:PATH" */
+    int epochs, steps;     /* steps > 0 wins; stops after that many in all */
+    int batch, eval_batch;
+    nm_choice optimizer, schedule;
+    double lr, momentum;   /* >= 0: instead of the optimizer's own; preset -1 */
+    double l2;
+    bool l2_all;           /* also on biases, scales and shifts */
+    double clip_norm;      /* 0: none */
+    int warmup;            /* steps */
+    nm_strings augment;    /* "flip", "pad-crop=4", … */
+    bool binary;           /* pixels to 0/1 */
+    int seed;
+    int limit;
+    char *save_every;      /* "200s", "1e" */
+    int keep;
+    char *init_from;
+    nm_strings freeze, without, watch;
+    int eval_every;        /* steps between evaluations and metrics rows; 0: each epoch */
+    int population_batches; /* for batchnorm `statistics: population` */
+} nm_train_settings;
+
+extern const nm_option nm_train_options[];
+
+typedef struct nm_progress {
+    uint64_t step, steps;
+    int epoch, epochs;
+    double loss, accuracy;           /* of the epoch so far */
+    double images_per_second, seconds_left;
+    bool row;                        /* a metrics row was just written: `history` is it */
+    nm_history_row history;
+    double seconds;
+} nm_progress;
+
+typedef struct nm_train_request {
+    nm_yaml *document;     /* the model file with every change applied; not owned */
+    const char *run;       /* the run directory; NULL: none (nothing is written) */
+    bool resume;
+    void (*progress)(void *arg, const nm_progress *progress);
+    void *arg;
+    const volatile int *stop; /* becomes non-zero when training shall save and return NM_OK early; may be NULL */
+} nm_train_request;
+
+typedef struct nm_train_result {
+    uint64_t step;
+    bool diverged, stopped;
+    double seconds;
+    int rows;
+    nm_history_row *history; /* nm_free */
+    double *row_seconds;     /* [rows], nm_free */
+    char model_digest[65];   /* SHA-256 of the initial parameters, hexadecimal: for paired comparisons */
+} nm_train_result;
+
+nm_status nm_train(nm_context *ctx, const nm_train_request *request, nm_train_result *result) NM_MUST_USE;
+
+typedef struct nm_evaluation {
+    int samples, classes;
+    double loss, accuracy;
+    int *confusion;         /* [classes][classes], row: true class; nm_free */
+} nm_evaluation;
+
+/* Loss and accuracy on `samples`, in eval mode, without augmentation. */
+nm_status nm_evaluate(nm_context *ctx, nm_network *net, const nm_samples *samples, int limit, int batch,
+                      const nm_normalisation *normalisation, bool binary, nm_evaluation *out) NM_MUST_USE;
+
+#endif
