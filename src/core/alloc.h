@@ -5,6 +5,7 @@
 
 #include "error.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 void *nm_alloc(nm_context *ctx, size_t count, size_t size);

@@ -20,6 +20,6 @@ const char *nm_gemm_core(void);
 const char *nm_gemm_config(void);
 
 /* GFLOP/s of a 1024^3 product on `threads` threads at once (one serial product each), best of a few. */
-double nm_gemm_peak(int threads);
+nm_status nm_gemm_peak(nm_context *ctx, int threads, double *gflops) NM_MUST_USE;
 
 #endif

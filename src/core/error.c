@@ -1,0 +1,147 @@
+/* The context: messages, threads, log. */
+#include "error.h"
+
+#include "alloc.h"
+#include "threads.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_MESSAGES = 64, MESSAGE_ROOM = 2048 };
+
+struct nm_context {
+    int count;
+    char *messages[MAX_MESSAGES];
+    int threads;
+    nm_log_function *log;
+    void *log_arg;
+};
+
+/* What is reported when there is no memory for the message itself. */
+static char no_memory[] = "out of memory";
+
+const char *nm_version(void)
+{
+    return NM_VERSION;
+}
+
+nm_context *nm_context_new(void)
+{
+    return calloc(1, sizeof(nm_context));
+}
+
+void nm_context_free(nm_context *ctx)
+{
+    if (!ctx)
+        return;
+    nm_errors_clear(ctx);
+    free(ctx);
+}
+
+int nm_error_count(const nm_context *ctx)
+{
+    return ctx->count;
+}
+
+const char *nm_error_message(const nm_context *ctx, int index)
+{
+    return index >= 0 && index < ctx->count ? ctx->messages[index] : "";
+}
+
+void nm_errors_clear(nm_context *ctx)
+{
+    for (int i = 0; i < ctx->count; i++)
+        if (ctx->messages[i] != no_memory)
+            free(ctx->messages[i]);
+    ctx->count = 0;
+}
+
+void nm_context_set_threads(nm_context *ctx, int threads)
+{
+    ctx->threads = threads;
+}
+
+int nm_context_threads(const nm_context *ctx)
+{
+    return ctx->threads > 0 ? ctx->threads : nm_threads_default();
+}
+
+void nm_context_set_log(nm_context *ctx, nm_log_function *log, void *arg)
+{
+    ctx->log = log;
+    ctx->log_arg = arg;
+}
+
+void nm_log(nm_context *ctx, const char *fmt, ...)
+{
+    if (!ctx->log)
+        return;
+    char line[MESSAGE_ROOM];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(line, sizeof line, fmt, args);
+    va_end(args);
+    ctx->log(ctx->log_arg, line);
+}
+
+nm_status nm_fail(nm_context *ctx, nm_status status, const char *fmt, ...)
+{
+    if (ctx->count == MAX_MESSAGES)
+        return status;
+    char text[MESSAGE_ROOM];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    char *copy = strdup(text);
+    ctx->messages[ctx->count++] = copy ? copy : no_memory;
+    return status;
+}
+
+nm_status nm_fail_memory(nm_context *ctx, size_t bytes)
+{
+    return nm_fail(ctx, NM_FAILED, "out of memory: %zu bytes could not be had", bytes);
+}
+
+/* Optimal string alignment (edits and swaps of neighbours). */
+static int edit_distance(const char *a, const char *b)
+{
+    enum { MOST = 40 };
+    int n = (int)strlen(a), m = (int)strlen(b);
+    if (n > MOST || m > MOST)
+        return MOST;
+    int d[MOST + 1][MOST + 1];
+    for (int i = 0; i <= n; i++)
+        d[i][0] = i;
+    for (int j = 0; j <= m; j++)
+        d[0][j] = j;
+    for (int i = 1; i <= n; i++)
+        for (int j = 1; j <= m; j++) {
+            int best = d[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
+            if (d[i - 1][j] + 1 < best)
+                best = d[i - 1][j] + 1;
+            if (d[i][j - 1] + 1 < best)
+                best = d[i][j - 1] + 1;
+            bool swap = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
+            if (swap && d[i - 2][j - 2] + 1 < best)
+                best = d[i - 2][j - 2] + 1;
+            d[i][j] = best;
+        }
+    return d[n][m];
+}
+
+const char *nm_nearest(const char *word, const char *const *candidates, int count)
+{
+    const char *best = NULL;
+    int least = 2 + (int)strlen(word) / 4;
+    for (int i = 0; i < count; i++) {
+        int distance = edit_distance(word, candidates[i]);
+        if (distance < least) {
+            least = distance;
+            best = candidates[i];
+        }
+    }
+    return best;
+}

@@ -1,0 +1,87 @@
+/* The door to OpenBLAS. */
+#include "gemm.h"
+
+#include "alloc.h"
+#include "threads.h"
+
+#include <cblas.h>
+#include <time.h>
+
+void nm_gemm(bool ta, bool tb, int m, int n, int k, real alpha, const real *a, int lda,
+             const real *b, int ldb, real beta, real *c, int ldc)
+{
+#ifdef NM_DOUBLE
+    cblas_dgemm(CblasRowMajor, ta ? CblasTrans : CblasNoTrans, tb ? CblasTrans : CblasNoTrans, m, n, k, alpha, a,
+                lda, b, ldb, beta, c, ldc);
+#else
+    cblas_sgemm(CblasRowMajor, ta ? CblasTrans : CblasNoTrans, tb ? CblasTrans : CblasNoTrans, m, n, k, alpha, a,
+                lda, b, ldb, beta, c, ldc);
+#endif
+}
+
+nm_status nm_gemm_check(nm_context *ctx)
+{
+    enum { OPENMP_BUILD = 2 };
+    if (openblas_get_parallel() == OPENMP_BUILD)
+        return NM_OK;
+    return nm_fail(ctx, NM_FAILED,
+                   "the OpenBLAS that was loaded is not its OpenMP build (found: %s); install it "
+                   "(Debian: apt-get install libopenblas0-openmp) and choose it with "
+                   "update-alternatives --config libopenblas.so.0-$(gcc -print-multiarch)",
+                   openblas_get_parallel() == 1 ? "the pthread build" : "the serial build");
+}
+
+const char *nm_gemm_core(void)
+{
+    return openblas_get_corename();
+}
+
+const char *nm_gemm_config(void)
+{
+    return openblas_get_config();
+}
+
+/* ---- the machine's peak --------------------------------------------------------------- */
+
+enum { PEAK_SIZE = 1024, PEAK_ROUNDS = 6 };
+
+typedef struct peak {
+    real *a, *b, *c;
+} peak;
+
+static void peak_task(void *arg, int task, int thread)
+{
+    (void)thread;
+    peak *p = arg;
+    size_t square = (size_t)PEAK_SIZE * PEAK_SIZE;
+    nm_gemm(false, false, PEAK_SIZE, PEAK_SIZE, PEAK_SIZE, 1, p->a, PEAK_SIZE, p->b, PEAK_SIZE, 0,
+            p->c + (size_t)task * square, PEAK_SIZE);
+}
+
+static double seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+nm_status nm_gemm_peak(nm_context *ctx, int threads, double *gflops)
+{
+    size_t square = (size_t)PEAK_SIZE * PEAK_SIZE;
+    real *block = nm_alloc(ctx, (2 + (size_t)threads) * square, sizeof(real));
+    if (!block)
+        return NM_FAILED;
+    for (size_t i = 0; i < 2 * square; i++)
+        block[i] = (real)((double)(i % 7) * 0.25 - 0.75);
+    peak p = {.a = block, .b = block + square, .c = block + 2 * square};
+    double best = 0;
+    for (int round = 0; round < PEAK_ROUNDS; round++) {
+        double start = seconds();
+        nm_parallel(threads, threads, peak_task, &p);
+        double rate = 2e-9 * threads * PEAK_SIZE * (double)square / (seconds() - start);
+        best = rate > best ? rate : best;
+    }
+    nm_free(block);
+    *gflops = best;
+    return NM_OK;
+}
