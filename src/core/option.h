@@ -12,7 +12,7 @@
 #ifndef NM_OPTION_H
 #define NM_OPTION_H
 
-#include "yaml.h"
+#include "document.h"
 
 typedef enum nm_option_type {
     NM_OPT_INT,     /* int */

@@ -1,5 +1,5 @@
 /* YAML text to a tree, through libyaml's document API. */
-#include "yaml.h"
+#include "document.h"
 
 #include "alloc.h"
 

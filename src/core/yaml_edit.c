@@ -1,6 +1,6 @@
 /* Changing a YAML tree and writing it as text. */
 #include "alloc.h"
-#include "yaml.h"
+#include "document.h"
 
 #include <string.h>
 #include <yaml.h>

@@ -1,6 +1,6 @@
-/* YAML as a tree that knows where each value stood. Read through libyaml. */
-#ifndef NM_YAML_H
-#define NM_YAML_H
+/* Documents: YAML as a tree that knows where each value stood. Read through libyaml. */
+#ifndef NM_DOCUMENT_H
+#define NM_DOCUMENT_H
 
 #include "error.h"
 
