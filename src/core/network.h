@@ -24,9 +24,10 @@ typedef struct nm_param {
 } nm_param;
 
 typedef struct nm_node {
-    const nm_layer_type *type; /* NULL: an input of the network, or a split */
+    const nm_layer_type *type; /* NULL: an input of the network */
     char *name;           /* unique; an unnamed layer is "<last named layer>.<type>", or "<type>", with .2, .3 … */
     char *who;            /* "model.yaml:7:5: conv 'c1'" for messages */
+    const char *label;    /* the end of `who`: "conv 'c1'" */
     const nm_yaml *at;
     void *self;
     int inputs;
@@ -34,15 +35,16 @@ typedef struct nm_node {
     nm_shape *in;         /* [inputs] */
     nm_shape out;
     unsigned memory;
+    int share;            /* the node whose parameters it uses too (`share: NAME`), or -1 */
     int first_param, params;
     int users;            /* how many inputs of other nodes and losses read its output */
-    bool trains;          /* a parameter that is optimised lies at or above it: its gradient is needed */
 } nm_node;
 
 typedef struct nm_objective {
     const nm_loss_type *type;
     char *who;
     void *self;
+    const nm_yaml *at;
     int from;             /* node whose output it judges */
     double weight;
 } nm_objective;
@@ -51,13 +53,13 @@ typedef struct nm_network {
     nm_context *ctx;
     nm_yaml *document;    /* the whole model file, as edited */
     char *name;
-    int nodes, node_room;
+    int nodes;
     nm_node *node;        /* in an order in which every node follows its inputs */
     int inputs;           /* the first `inputs` nodes are the network's inputs */
     int objectives;
     nm_objective *objective;
     int output;           /* the node that gives the prediction: the first objective's, or the last node */
-    int params;
+    int params, param_room;
     nm_param *param;
     size_t weight_count, state_count;
     real *weights, *states; /* the parameter slab and the state slab */
@@ -70,8 +72,9 @@ nm_status nm_network_build(nm_context *ctx, nm_yaml *document, const nm_strings 
                            nm_network **out) NM_MUST_USE;
 void nm_network_free(nm_network *net);
 
-/* Another input size than the file's; to be called on the document before it is built. */
-nm_status nm_document_set_input(nm_context *ctx, nm_yaml *document, int h, int w) NM_MUST_USE;
+/* Changes of the document before it is built. `path` is "LAYER.OPTION" (also of a layer that has no name of its own:
+ * "c1.batchnorm.epsilon") or starts with a key of the file ("train.lr", "defaults.conv.kernel", "input.height"). */
+nm_status nm_document_set(nm_context *ctx, nm_yaml *document, const char *path, const char *value) NM_MUST_USE;
 
 /* Draws all initial values: each parameter's from (seed, its name) alone. States get their constants. */
 void nm_network_initialise(nm_network *net, uint64_t seed);
@@ -95,6 +98,7 @@ typedef struct nm_request {
     bool keep_all;        /* every activation and activation gradient stays readable after the run */
     const int *keep;      /* nodes whose output stays readable until the next forward */
     int keeps;
+    bool input_gradients; /* the gradient by the inputs is wanted too (keep_all implies it) */
 } nm_request;
 
 nm_status nm_plan_new(nm_network *net, const nm_request *request, nm_plan **out) NM_MUST_USE;
@@ -126,7 +130,7 @@ real *nm_plan_gradients(const nm_plan *plan);                 /* the gradient sl
 
 /* For tests and trace: backward from a given gradient of the output instead of a loss. */
 void nm_plan_backward_from(nm_plan *plan, const nm_batch *batch, const real *dy);
-/* With keep_all or for the inputs where asked: gradient of the loss by input i of the network, or NULL. */
+/* Where asked for: the gradient of the loss by input i of the network; otherwise NULL. */
 const real *nm_plan_input_gradient(const nm_plan *plan, int input);
 
 typedef struct nm_plan_memory {

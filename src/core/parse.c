@@ -1,0 +1,357 @@
+/* The model file to nodes: inputs, layers and losses with their names and options. */
+#include "parse.h"
+
+#include "alloc.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char *const top_keys[] = {"name", "input", "inputs", "defaults", "layers", "loss", "output", "train"};
+enum { TOP_KEYS = sizeof top_keys / sizeof *top_keys, NAME_ROOM = 200 };
+
+/* ---- entries ------------------------------------------------------------------------- */
+
+static bool is_meta(const char *key)
+{
+    return strcmp(key, "name") == 0 || strcmp(key, "from") == 0 || strcmp(key, "share") == 0;
+}
+
+nm_status nm_entry_read(nm_context *ctx, const nm_yaml *item, nm_entry *entry)
+{
+    *entry = (nm_entry){.at = item};
+    if (item->kind == NM_YAML_SCALAR && *item->text) { /* "- relu" */
+        entry->type = item;
+        return NM_OK;
+    }
+    if (item->kind != NM_YAML_MAP)
+        return nm_yaml_fail(ctx, item, "a layer must be written as {TYPE: {options}}");
+    for (int i = 0; i < item->count; i++) {
+        if (is_meta(item->keys[i]->text))
+            continue;
+        if (entry->type)
+            return nm_yaml_fail(ctx, item->keys[i], "a layer has one type; found '%s' and '%s'", entry->type->text,
+                                item->keys[i]->text);
+        entry->type = item->keys[i];
+        entry->options = item->items[i];
+    }
+    if (!entry->type)
+        return nm_yaml_fail(ctx, item, "a layer without a type: expected {TYPE: {options}}");
+    const nm_yaml *name = nm_yaml_get(item, "name");
+    if (name && (name->kind != NM_YAML_SCALAR || !*name->text || strchr(name->text, '/')))
+        return nm_yaml_fail(ctx, name, "a layer's name must be a word without '/'");
+    entry->name = name ? name->text : NULL;
+    return NM_OK;
+}
+
+/* "c1.relu", or the first of "c1.relu.2", "c1.relu.3", … that is free. */
+static void make_name(char *name, const char *last, const char *type, char *const *names, int count)
+{
+    for (int k = 1;; k++) {
+        int used = snprintf(name, NAME_ROOM, "%s%s%s", last, *last ? "." : "", type);
+        if (k > 1 && used < NAME_ROOM)
+            snprintf(name + used, (size_t)(NAME_ROOM - used), ".%d", k);
+        bool taken = false;
+        for (int i = 0; i < count && !taken; i++)
+            taken = strcmp(names[i], name) == 0;
+        if (!taken || used >= NAME_ROOM)
+            return;
+    }
+}
+
+nm_status nm_entry_names(nm_context *ctx, const nm_yaml *layers, char ***out)
+{
+    int count = layers->count;
+    char **names = nm_alloc(ctx, (size_t)count + 1, sizeof *names + NAME_ROOM);
+    if (!names)
+        return NM_FAILED;
+    char *text = (char *)(names + count + 1);
+    const char *last = "";
+    nm_status status = NM_OK;
+    for (int i = 0; i < count; i++, text += NAME_ROOM) {
+        nm_entry entry;
+        names[i] = text;
+        if (nm_entry_read(ctx, layers->items[i], &entry) != NM_OK) {
+            status = NM_INVALID;
+            continue;
+        }
+        if (!entry.name) {
+            make_name(text, last, entry.type->text, names, i);
+            continue;
+        }
+        if (strlen(entry.name) >= NAME_ROOM / 2)
+            status = nm_yaml_fail(ctx, entry.at, "a layer's name is longer than %d characters", NAME_ROOM / 2 - 1);
+        snprintf(text, NAME_ROOM / 2, "%s", entry.name);
+        last = text;
+        for (int j = 0; j < i; j++)
+            if (strcmp(names[j], text) == 0)
+                status = nm_yaml_fail(ctx, entry.at, "two layers are called '%s'", text);
+    }
+    if (status != NM_OK) {
+        nm_free(names);
+        return status;
+    }
+    *out = names;
+    return NM_OK;
+}
+
+/* ---- nodes --------------------------------------------------------------------------- */
+
+static nm_status start_node(nm_network *net, const char *name, const nm_yaml *at, const char *what)
+{
+    nm_node *node = &net->node[net->nodes++];
+    *node = (nm_node){.at = at, .share = -1};
+    node->name = nm_strdup(net->ctx, name);
+    node->who = nm_format(net->ctx, "%s:%d:%d: %s '%s'", at->file, at->line, at->column, what, name);
+    if (!node->name || !node->who)
+        return NM_FAILED;
+    node->label = strstr(node->who + strlen(at->file), ": ") + 2;
+    return NM_OK;
+}
+
+typedef struct input_options {
+    int height, width, channels;
+} input_options;
+
+static const nm_option input_table[] = {
+    {"height", NM_OPT_INT, offsetof(input_options, height), "1", 1, 65536, .help = "pixels"},
+    {"width", NM_OPT_INT, offsetof(input_options, width), "1", 1, 65536, .help = "pixels"},
+    {"channels", NM_OPT_INT, offsetof(input_options, channels), NULL, 1, 65536, .help = "numbers a pixel"},
+    {0},
+};
+
+static nm_status parse_input(nm_network *net, const char *name, const nm_yaml *at, const nm_yaml *options)
+{
+    NM_TRY(start_node(net, name, at, "input"));
+    nm_node *node = &net->node[net->nodes - 1];
+    net->inputs++;
+    input_options o = {0};
+    NM_TRY(nm_options_read(net->ctx, input_table, &o, options, NULL, node->label));
+    node->out = (nm_shape){o.height, o.width, o.channels};
+    return NM_OK;
+}
+
+static nm_status parse_inputs(nm_network *net)
+{
+    const nm_yaml *one = nm_yaml_get(net->document, "input"), *several = nm_yaml_get(net->document, "inputs");
+    if (one && several)
+        return nm_yaml_fail(net->ctx, several, "'input' and 'inputs' are both given");
+    if (one)
+        return parse_input(net, "input", one, one);
+    if (!several || several->kind != NM_YAML_MAP || several->count == 0)
+        return nm_yaml_fail(net->ctx, several ? several : net->document,
+                            "expected 'input: {height: …, width: …, channels: …}'");
+    nm_status status = NM_OK;
+    for (int i = 0; i < several->count; i++)
+        if (parse_input(net, several->keys[i]->text, several->keys[i], several->items[i]) != NM_OK)
+            status = NM_INVALID;
+    return status;
+}
+
+static nm_status unknown_type(nm_context *ctx, const nm_yaml *at, const char *what)
+{
+    enum { MOST = 256 };
+    const char *words[MOST];
+    int count = 0;
+    for (const nm_layer_type *const *t = nm_layer_types(); *t && count < MOST; t++)
+        words[count++] = (*t)->name;
+    const char *near = nm_nearest(at->text, words, count);
+    if (near)
+        return nm_yaml_fail(ctx, at, "%s '%s' (did you mean '%s'?)", what, at->text, near);
+    return nm_yaml_fail(ctx, at, "%s '%s' (norma layers lists all)", what, at->text);
+}
+
+static nm_status parse_layer(nm_network *net, const nm_yaml *item, const char *name)
+{
+    nm_entry entry;
+    NM_TRY(nm_entry_read(net->ctx, item, &entry));
+    const nm_layer_type *type = nm_layer_find(entry.type->text);
+    NM_TRY(start_node(net, name, entry.type, entry.type->text));
+    if (!type)
+        return unknown_type(net->ctx, entry.type, "unknown layer type");
+    nm_node *node = &net->node[net->nodes - 1];
+    node->at = item;
+    node->self = nm_alloc(net->ctx, 1, type->size + 1);
+    if (!node->self)
+        return NM_FAILED;
+    node->type = type;
+    node->memory = type->memory;
+    const nm_yaml *defaults = nm_yaml_get(nm_yaml_get(net->document, "defaults"), type->name);
+    return nm_options_read(net->ctx, type->options, node->self, entry.options, defaults, node->label);
+}
+
+static nm_status parse_layers(nm_network *net, const nm_yaml *layers, char *const *names)
+{
+    nm_status status = NM_OK;
+    for (int i = 0; i < layers->count; i++)
+        if (parse_layer(net, layers->items[i], names[i]) != NM_OK)
+            status = NM_INVALID;
+    for (int i = 0; i < net->inputs; i++)
+        for (int j = 0; j < layers->count; j++)
+            if (strcmp(net->node[i].name, names[j]) == 0)
+                status = nm_yaml_fail(net->ctx, layers->items[j], "the layer has the name of the input '%s'", names[j]);
+    return status;
+}
+
+/* ---- losses -------------------------------------------------------------------------- */
+
+/* A loss is NAME, {NAME: {options}} or, with others in a list, {NAME: {options}, from: LAYER, weight: 0.3}. */
+static nm_status parse_objective(nm_network *net, const nm_yaml *item)
+{
+    nm_context *ctx = net->ctx;
+    const nm_yaml *word = item->kind == NM_YAML_SCALAR ? item : NULL, *options = NULL;
+    for (int i = 0; item->kind == NM_YAML_MAP && i < item->count; i++) {
+        const char *key = item->keys[i]->text;
+        if (strcmp(key, "from") == 0 || strcmp(key, "weight") == 0)
+            continue;
+        if (word)
+            return nm_yaml_fail(ctx, item->keys[i], "a loss has one type; found '%s' and '%s'", word->text, key);
+        word = item->keys[i];
+        options = item->items[i];
+    }
+    if (!word)
+        return nm_yaml_fail(ctx, item, "a loss must be written as NAME or {NAME: {options}}");
+    const nm_loss_type *type = nm_loss_find(word->text);
+    if (!type) {
+        const char *words[64];
+        int count = 0;
+        for (const nm_loss_type *const *t = nm_loss_types(); *t && count < 64; t++)
+            words[count++] = (*t)->name;
+        const char *near = nm_nearest(word->text, words, count);
+        return nm_yaml_fail(ctx, word, "unknown loss '%s'%s%s%s", word->text, near ? " (did you mean '" : "",
+                            near ? near : "", near ? "'?)" : "");
+    }
+    nm_objective *objective = &net->objective[net->objectives++];
+    *objective = (nm_objective){.type = type, .from = -1, .weight = 1, .at = item};
+    objective->self = nm_alloc(ctx, 1, type->size + 1);
+    objective->who = nm_format(ctx, "%s:%d:%d: loss %s", word->file, word->line, word->column, type->name);
+    if (!objective->self || !objective->who)
+        return NM_FAILED;
+    static const nm_option weight_option[] = {
+        {"weight", NM_OPT_REAL, 0, "1", 0, 1e9, .help = "factor of this loss in the sum"}, {0}};
+    const nm_yaml *weight = item->kind == NM_YAML_MAP ? nm_yaml_get(item, "weight") : NULL;
+    nm_yaml only = {.kind = NM_YAML_MAP, .file = item->file, .line = item->line, .column = item->column, .count = 1};
+    if (weight) {
+        nm_yaml key = {.kind = NM_YAML_SCALAR, .text = (char[]){"weight"}}, *keys = &key, *items = (nm_yaml *)weight;
+        only.keys = &keys;
+        only.items = &items;
+        NM_TRY(nm_options_read(ctx, weight_option, &objective->weight, &only, NULL, type->name));
+    }
+    return nm_options_read(ctx, type->options, objective->self, options, NULL, type->name);
+}
+
+static nm_status parse_losses(nm_network *net)
+{
+    const nm_yaml *loss = nm_yaml_get(net->document, "loss");
+    if (!loss)
+        return NM_OK;
+    bool list = loss->kind == NM_YAML_LIST;
+    int count = list ? loss->count : 1;
+    net->objective = nm_alloc(net->ctx, (size_t)count + 1, sizeof *net->objective);
+    if (!net->objective)
+        return NM_FAILED;
+    nm_status status = NM_OK;
+    for (int i = 0; i < count; i++)
+        if (parse_objective(net, list ? loss->items[i] : loss) != NM_OK)
+            status = NM_INVALID;
+    return status;
+}
+
+/* ---- the file ------------------------------------------------------------------------ */
+
+static nm_status check_keys(nm_context *ctx, const nm_yaml *document)
+{
+    nm_status status = NM_OK;
+    for (int i = 0; i < document->count; i++) {
+        const char *key = document->keys[i]->text;
+        bool known = false;
+        for (int k = 0; k < TOP_KEYS; k++)
+            known = known || strcmp(key, top_keys[k]) == 0;
+        if (known)
+            continue;
+        const char *near = nm_nearest(key, top_keys, TOP_KEYS);
+        status = nm_yaml_fail(ctx, document->keys[i], "unknown key '%s'%s%s%s", key, near ? " (did you mean '" : "",
+                              near ? near : "", near ? "'?)" : "");
+    }
+    const nm_yaml *defaults = nm_yaml_get(document, "defaults");
+    for (int i = 0; defaults && defaults->kind == NM_YAML_MAP && i < defaults->count; i++)
+        if (!nm_layer_find(defaults->keys[i]->text))
+            status = unknown_type(ctx, defaults->keys[i], "defaults for an unknown layer type");
+    return status;
+}
+
+nm_status nm_parse(nm_network *net)
+{
+    nm_context *ctx = net->ctx;
+    const nm_yaml *document = net->document;
+    if (document->kind != NM_YAML_MAP)
+        return nm_yaml_fail(ctx, document, "a model file is a map with the keys name, input, layers, loss, train");
+    nm_status status = check_keys(ctx, document);
+    net->name = nm_strdup(ctx, nm_yaml_text(document, "name", "network"));
+    const nm_yaml *layers = nm_yaml_get(document, "layers"), *inputs = nm_yaml_get(document, "inputs");
+    if (!layers || layers->kind != NM_YAML_LIST || layers->count == 0)
+        return nm_yaml_fail(ctx, layers ? layers : document, "expected 'layers:' with a list of layers");
+    char **names;
+    NM_TRY(nm_entry_names(ctx, layers, &names));
+    size_t room = (size_t)layers->count + 1 + (inputs ? (size_t)inputs->count : 0);
+    net->node = nm_alloc(ctx, room, sizeof *net->node);
+    nm_status in = NM_FAILED, all = NM_FAILED, losses = NM_FAILED;
+    if (net->node && net->name) {
+        in = parse_inputs(net);
+        all = parse_layers(net, layers, names);
+        losses = parse_losses(net);
+    }
+    nm_free(names);
+    return in != NM_OK ? in : all != NM_OK ? all : losses != NM_OK ? losses : status;
+}
+
+/* ---- changes ------------------------------------------------------------------------- */
+
+/* "- relu" becomes "- {relu: {}}", so that an option can be set. */
+static nm_status expand_entry(nm_context *ctx, nm_yaml **item)
+{
+    if ((*item)->kind != NM_YAML_SCALAR)
+        return NM_OK;
+    char *text = nm_format(ctx, "{%s: {}}", (*item)->text);
+    nm_yaml *fresh = NULL;
+    nm_status status = text ? nm_yaml_parse(ctx, (*item)->file, text, strlen(text), &fresh) : NM_FAILED;
+    nm_free(text);
+    if (status == NM_OK) {
+        nm_yaml_free(*item);
+        *item = fresh;
+    }
+    return status;
+}
+
+static nm_status set_option(nm_context *ctx, nm_yaml *layers, int index, const char *option, const char *value)
+{
+    NM_TRY(expand_entry(ctx, &layers->items[index]));
+    nm_entry entry;
+    NM_TRY(nm_entry_read(ctx, layers->items[index], &entry));
+    char *path = nm_format(ctx, "%s.%s", entry.type->text, option);
+    nm_status status = path ? nm_yaml_set(ctx, layers->items[index], path, value) : NM_FAILED;
+    nm_free(path);
+    return status;
+}
+
+nm_status nm_document_set(nm_context *ctx, nm_yaml *document, const char *path, const char *value)
+{
+    const char *last = strrchr(path, '.');
+    size_t first = strcspn(path, ".");
+    nm_yaml *layers = nm_yaml_get(document, "layers");
+    if (last && layers && layers->kind == NM_YAML_LIST) {
+        char **names;
+        NM_TRY(nm_entry_names(ctx, layers, &names));
+        int found = -1;
+        for (int i = 0; i < layers->count && found < 0; i++)
+            if (strlen(names[i]) == (size_t)(last - path) && memcmp(names[i], path, (size_t)(last - path)) == 0)
+                found = i;
+        nm_free(names);
+        if (found >= 0)
+            return set_option(ctx, layers, found, last + 1, value);
+    }
+    for (int k = 0; k < TOP_KEYS; k++)
+        if (strlen(top_keys[k]) == first && memcmp(path, top_keys[k], first) == 0)
+            return nm_yaml_set(ctx, document, path, value);
+    return nm_fail(ctx, NM_INVALID, "%s: there is no layer or key '%.*s' to set '%s' of; expected LAYER.OPTION or train.KEY",
+                   document->file, last ? (int)(last - path) : (int)first, path, path);
+}

@@ -1,0 +1,25 @@
+/* Between the stages that make a network: parse -> link -> infer. Private to src/core. */
+#ifndef NM_PARSE_H
+#define NM_PARSE_H
+
+#include "network.h"
+
+/* Reads inputs, layers, losses into nodes with names and options, without edges. */
+nm_status nm_parse(nm_network *net);
+/* Resolves `from`, `share` and the losses' nodes, leaves out the types in `without`, sorts the nodes. */
+nm_status nm_link(nm_network *net, const nm_strings *without);
+/* Shapes and parameters; the slabs. */
+nm_status nm_infer_shapes(nm_network *net);
+
+/* One entry of `layers:`: its type word, its options (NULL: none), its own name or NULL. */
+typedef struct nm_entry {
+    const nm_yaml *at, *type, *options;
+    const char *name;
+} nm_entry;
+/* Records what is wrong with the entry's form. */
+nm_status nm_entry_read(nm_context *ctx, const nm_yaml *item, nm_entry *entry);
+
+/* The names of all entries, given or made; [layers->count] pointers and the texts behind them in one block. */
+nm_status nm_entry_names(nm_context *ctx, const nm_yaml *layers, char ***names);
+
+#endif
