@@ -81,7 +81,9 @@ typedef struct nm_booking {
     int inputs;
     const nm_shape *xs;  /* [inputs] */
     nm_shape ys;
+    bool backward;       /* whether backward can follow (in train mode always; in eval mode where asked): book what it reads */
     bool want_dx;        /* whether backward will be asked for any dx */
+    int threads;         /* that will run it: for sizing scratch only; no result may depend on it */
     size_t saved;        /* from forward to backward, one block */
     size_t scratch;      /* shared by all threads, during one call */
     size_t thread_scratch; /* for each thread, during one call */
@@ -92,6 +94,7 @@ typedef struct nm_booking {
 /* All pointers are to [n][h][w][c] with the shapes beside them; 64-byte aligned. */
 typedef struct nm_pass {
     nm_mode mode;
+    bool backward;         /* as in the booking: keep in `saved` what backward reads */
     int n;                 /* samples in this batch, 1 <= n <= booked n */
     int inputs;
     const nm_shape *xs;

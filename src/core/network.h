@@ -98,6 +98,7 @@ typedef struct nm_request {
     bool keep_all;        /* every activation and activation gradient stays readable after the run */
     const int *keep;      /* nodes whose output stays readable until the next forward */
     int keeps;
+    bool gradients;       /* backward can be run in eval mode too (in train mode it always can) */
     bool input_gradients; /* the gradient by the inputs is wanted too (keep_all implies it) */
 } nm_request;
 
@@ -136,7 +137,10 @@ const real *nm_plan_input_gradient(const nm_plan *plan, int input);
 typedef struct nm_plan_memory {
     size_t activations;   /* bytes of the activation slab (activations and their gradients) */
     size_t lower_bound;   /* most bytes alive at one moment: no plan can use less */
-    size_t saved, scratch, gradients;
+    size_t saved;         /* of it, what layers keep from forward to backward */
+    size_t scratch;       /* shared by all threads */
+    size_t thread_scratch; /* for each thread */
+    size_t gradients;     /* the gradient slab */
 } nm_plan_memory;
 nm_plan_memory nm_plan_memory_use(const nm_plan *plan);
 void nm_plan_describe(const nm_plan *plan, int node, char *text, size_t size);

@@ -1,0 +1,115 @@
+/* Placing regions in one slab. */
+#include "plan.h"
+
+#include "alloc.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static bool meet(const nm_region *a, const nm_region *b)
+{
+    return a->first <= b->last && b->first <= a->last;
+}
+
+/* The lowest gap of the smallest sufficient size between the placed regions that meet region `r`. */
+static size_t find_gap(const nm_region *regions, const int *placed, int count, const nm_region *r)
+{
+    size_t at = 0, best = SIZE_MAX, best_size = SIZE_MAX;
+    for (int i = 0; i < count; i++) { /* placed[] is sorted by offset */
+        const nm_region *other = &regions[placed[i]];
+        if (!meet(other, r))
+            continue;
+        if (other->offset > at && other->offset - at >= r->size && other->offset - at < best_size) {
+            best = at;
+            best_size = other->offset - at;
+        }
+        if (other->offset + other->size > at)
+            at = other->offset + other->size;
+    }
+    return best != SIZE_MAX ? best : at;
+}
+
+static size_t place_in_order(nm_region *regions, const int *order, int *placed, int count)
+{
+    size_t slab = 0;
+    for (int i = 0; i < count; i++) {
+        nm_region *r = &regions[order[i]];
+        r->offset = find_gap(regions, placed, i, r);
+        int k = i;
+        for (; k > 0 && regions[placed[k - 1]].offset > r->offset; k--)
+            placed[k] = placed[k - 1];
+        placed[k] = order[i];
+        if (r->offset + r->size > slab)
+            slab = r->offset + r->size;
+    }
+    return slab;
+}
+
+/* ---- orders to try: by size, by size times life, by life, by first moment ------------------ */
+
+static double weight_of(const nm_region *r, int rule)
+{
+    double life = r->last - r->first + 1, size = (double)r->size;
+    return rule == 0 ? size : rule == 1 ? size * life : rule == 2 ? life * 1e12 + size : -1e12 * r->first + size;
+}
+enum { RULES = 4 };
+
+typedef struct sort_key {
+    double weight;
+    int index;
+} sort_key;
+
+static int by_weight(const void *a, const void *b)
+{
+    const sort_key *ka = a, *kb = b;
+    if (ka->weight != kb->weight)
+        return ka->weight < kb->weight ? 1 : -1;
+    return ka->index - kb->index;
+}
+
+static void order_by(const nm_region *regions, int count, int rule, sort_key *keys, int *order)
+{
+    for (int i = 0; i < count; i++)
+        keys[i] = (sort_key){weight_of(&regions[i], rule), i};
+    qsort(keys, (size_t)count, sizeof *keys, by_weight);
+    for (int i = 0; i < count; i++)
+        order[i] = keys[i].index;
+}
+
+static size_t most_alive(const nm_region *regions, int count)
+{
+    size_t most = 0;
+    for (int i = 0; i < count; i++) { /* the maximum is reached at some region's first moment */
+        size_t alive = 0;
+        for (int j = 0; j < count; j++)
+            if (regions[j].first <= regions[i].first && regions[i].first <= regions[j].last)
+                alive += regions[j].size;
+        if (alive > most)
+            most = alive;
+    }
+    return most;
+}
+
+nm_status nm_memory_place(nm_context *ctx, nm_region *regions, int count, size_t *slab, size_t *lower_bound)
+{
+    size_t room = (size_t)count + 1;
+    sort_key *keys = nm_alloc(ctx, room, sizeof *keys + 2 * sizeof(int));
+    if (!keys)
+        return NM_FAILED;
+    int *order = (int *)(keys + room), *placed = order + room;
+    *lower_bound = most_alive(regions, count);
+    int best_rule = 0;
+    *slab = SIZE_MAX;
+    for (int rule = 0; rule < RULES && *slab > *lower_bound; rule++) {
+        order_by(regions, count, rule, keys, order);
+        size_t size = place_in_order(regions, order, placed, count);
+        if (size < *slab) {
+            *slab = size;
+            best_rule = rule;
+        }
+    }
+    order_by(regions, count, best_rule, keys, order);
+    *slab = place_in_order(regions, order, placed, count);
+    nm_free(keys);
+    return NM_OK;
+}
