@@ -88,9 +88,10 @@ char *nm_strdup(nm_context *ctx, const char *text)
 
 char *nm_format(nm_context *ctx, const char *fmt, ...)
 {
+    char none[1]; /* measured first */
     va_list args;
     va_start(args, fmt);
-    int length = vsnprintf(NULL, 0, fmt, args);
+    int length = vsnprintf(none, sizeof none, fmt, args);
     va_end(args);
     char *text = nm_alloc(ctx, (size_t)length + 1, 1);
     if (!text)

@@ -10,7 +10,7 @@
 #include <yaml.h>
 
 /* Deeper files are refused: the tree is walked by recursion. */
-enum { MAX_DEPTH = 64, MAX_NODES = 1 << 20, MAX_FILE = 16 << 20 };
+enum { MAX_DEPTH = 64, MAX_NODES = 1 << 17, MAX_FILE = 16 << 20 };
 
 typedef struct reader {
     nm_context *ctx;
@@ -49,8 +49,10 @@ static nm_status read_list(reader *r, yaml_node_t *from, int depth, nm_yaml *nod
     node->items = nm_alloc(r->ctx, (size_t)count + 1, sizeof *node->items);
     if (!node->items)
         return NM_FAILED;
-    for (; node->count < count; node->count++)
-        NM_TRY(read_node(r, from->data.sequence.items.start[node->count], depth + 1, &node->items[node->count]));
+    while (node->count < count) { /* counted before it is read: freeing must reach a half-read item */
+        int i = node->count++;
+        NM_TRY(read_node(r, from->data.sequence.items.start[i], depth + 1, &node->items[i]));
+    }
     return NM_OK;
 }
 
@@ -65,7 +67,11 @@ static nm_status read_map(reader *r, yaml_node_t *from, int depth, nm_yaml *node
     for (int i = 0; i < count; i++) {
         yaml_node_pair_t pair = from->data.mapping.pairs.start[i];
         nm_yaml *key = NULL;
-        NM_TRY(read_node(r, pair.key, depth + 1, &key));
+        nm_status read = read_node(r, pair.key, depth + 1, &key);
+        if (read != NM_OK) {
+            nm_yaml_free(key);
+            return read;
+        }
         if (key->kind != NM_YAML_SCALAR || nm_yaml_get(node, key->text)) {
             status = key->kind != NM_YAML_SCALAR
                          ? nm_yaml_fail(r->ctx, key, "a key must be a word")
