@@ -98,6 +98,7 @@ typedef struct nm_request {
     bool keep_all;        /* every activation and activation gradient stays readable after the run */
     const int *keep;      /* nodes whose output stays readable until the next forward */
     int keeps;
+    bool timing;          /* measure each node's passes: nm_plan_seconds */
     bool gradients;       /* backward can be run in eval mode too (in train mode it always can) */
     bool input_gradients; /* the gradient by the inputs is wanted too (keep_all implies it) */
 } nm_request;
@@ -143,6 +144,8 @@ typedef struct nm_plan_memory {
     size_t gradients;     /* the gradient slab */
 } nm_plan_memory;
 nm_plan_memory nm_plan_memory_use(const nm_plan *plan);
+/* Seconds that a node's forward and backward have taken in all, with `timing`; otherwise 0. */
+void nm_plan_seconds(const nm_plan *plan, int node, double *forward, double *backward);
 void nm_plan_describe(const nm_plan *plan, int node, char *text, size_t size);
 
 /* ---- what a network is like --------------------------------------------------------- */

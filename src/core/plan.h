@@ -33,6 +33,7 @@ typedef struct nm_step {
     real *gradient;      /* of the loss by the output; NULL where not needed */
     nm_sum sum;
     bool runs_backward;
+    double forward_seconds, backward_seconds;
 } nm_step;
 
 struct nm_plan {

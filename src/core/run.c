@@ -2,6 +2,7 @@
 #include "plan.h"
 
 #include <string.h>
+#include <time.h>
 
 enum { CHUNK = 16384 }; /* elements a task: 64 KB of float */
 
@@ -11,6 +12,15 @@ static void set_pass(nm_pass *pass, const nm_batch *batch)
     pass->seed = batch->seed;
     pass->step = batch->step;
     pass->statistics_rate = batch->statistics_rate;
+}
+
+static double now(const nm_plan *plan)
+{
+    if (!plan->request.timing)
+        return 0;
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
 /* ---- chunked sums and copies --------------------------------------------------------- */
@@ -70,7 +80,9 @@ void nm_plan_forward(nm_plan *plan, const nm_batch *batch)
             if (node->from[k] < net->inputs)
                 step->x[k] = batch->x[node->from[k]];
         set_pass(&step->pass, batch);
+        double start = now(plan);
         node->type->forward(&step->pass, node->self);
+        step->forward_seconds += now(plan) - start;
     }
 }
 
@@ -97,24 +109,26 @@ nm_result nm_plan_loss(nm_plan *plan, const nm_batch *batch)
     return result;
 }
 
-static void backward(nm_plan *plan, const nm_batch *batch)
+static void run_backward(nm_plan *plan, const nm_batch *batch)
 {
     nm_network *net = plan->net;
     zero(plan, plan->gradients, net->weight_count);
     for (int i = net->nodes - 1; i >= 0; i--) {
         nm_step *step = &plan->step[i];
+        double start = now(plan);
         if (step->sum.parts > 1)
             sum_parts(plan, &step->sum, (size_t)batch->n * nm_shape_size(net->node[i].out));
         if (!step->runs_backward)
             continue;
         set_pass(&step->pass, batch);
         net->node[i].type->backward(&step->pass, net->node[i].self);
+        step->backward_seconds += now(plan) - start;
     }
 }
 
 void nm_plan_backward(nm_plan *plan, const nm_batch *batch)
 {
-    backward(plan, batch);
+    run_backward(plan, batch);
 }
 
 void nm_plan_backward_from(nm_plan *plan, const nm_batch *batch, const real *dy)
@@ -133,7 +147,13 @@ void nm_plan_backward_from(nm_plan *plan, const nm_batch *batch, const real *dy)
             zero(plan, plan->objective_dx[i], count);
         }
     }
-    backward(plan, batch);
+    run_backward(plan, batch);
+}
+
+void nm_plan_seconds(const nm_plan *plan, int node, double *forward, double *backward)
+{
+    *forward = plan->step[node].forward_seconds;
+    *backward = plan->step[node].backward_seconds;
 }
 
 /* ---- looking ------------------------------------------------------------------------- */

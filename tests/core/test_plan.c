@@ -1,0 +1,256 @@
+/* Plans: regions that do not collide, splits that sum, memory taken over in place, frozen parameters. */
+#include "alloc.h"
+#include "plan.h"
+#include "run_suite.h"
+
+#include <math.h>
+#include <string.h>
+
+static nm_context *ctx;
+
+static nm_network *built(const char *text)
+{
+    nm_yaml *document = NULL;
+    nm_network *net = NULL;
+    ck_assert_int_eq(nm_yaml_parse(ctx, "m.yaml", text, strlen(text), &document), NM_OK);
+    nm_status status = nm_network_build(ctx, document, NULL, &net);
+    ck_assert_msg(status == NM_OK, "%s", nm_error_message(ctx, 0));
+    nm_network_initialise(net, 1);
+    return net;
+}
+
+static nm_plan *planned(nm_network *net, nm_request request)
+{
+    nm_plan *plan = NULL;
+    nm_status status = nm_plan_new(net, &request, &plan);
+    ck_assert_msg(status == NM_OK, "%s", nm_error_message(ctx, 0));
+    return plan;
+}
+
+/* A residual block, a concat of a layer with itself, an auxiliary loss: every kind of fan-out. */
+static const char branches[] =
+    "input: {height: 6, width: 5, channels: 2}\n"
+    "defaults: {conv: {kernel: 3, pad: same}}\n"
+    "layers:\n"
+    "- {name: c1, conv: {filters: 4}}\n- batchnorm\n- relu\n"
+    "- {name: c2, conv: {filters: 4}}\n- batchnorm\n"
+    "- {name: sum, add: {}, from: [c2.batchnorm, c1.relu]}\n- relu\n"
+    "- {name: twice, concat: {}, from: [sum.relu, sum.relu]}\n"
+    "- {name: back, add: {}, from: [sum.relu, c1.relu]}\n"
+    "- {name: all, concat: {}, from: [twice, back]}\n"
+    "- gap\n- {name: main, dense: {units: 3}}\n"
+    "- {name: side, dense: {units: 3}, from: c1.relu}\n"
+    "loss: [{softmax_ce: {}, from: main}, {softmax_ce: {}, from: side, weight: 0.3}]\n";
+
+enum { BATCH = 3, PIXELS = BATCH * 6 * 5 * 2 };
+
+typedef struct input {
+    real x[PIXELS];
+    const real *xs[1];
+    int32_t labels[BATCH];
+    nm_batch batch;
+} input;
+
+static void fill(input *in)
+{
+    nm_rng r = nm_rng_stream(3, "test", "plan");
+    for (int i = 0; i < PIXELS; i++)
+        in->x[i] = (real)nm_rng_normal(&r);
+    for (int i = 0; i < BATCH; i++)
+        in->labels[i] = i % 3;
+    in->xs[0] = in->x;
+    in->batch = (nm_batch){.n = BATCH, .x = in->xs, .targets = {.labels = in->labels}, .seed = 1};
+}
+
+START_TEST(regions_do_not_collide)
+{
+    enum { COUNT = 120 };
+    nm_rng r = nm_rng_stream(1, "test", "regions");
+    for (int round = 0; round < 50; round++) {
+        nm_region region[COUNT];
+        for (int i = 0; i < COUNT; i++) {
+            int first = (int)nm_rng_below(&r, 100);
+            region[i] = (nm_region){64 * (1 + nm_rng_below(&r, 50)), 0, first, first + (int)nm_rng_below(&r, 30)};
+        }
+        size_t slab, bound;
+        ck_assert_int_eq(nm_memory_place(ctx, region, COUNT, &slab, &bound), NM_OK);
+        ck_assert_uint_ge(slab, bound);
+        ck_assert_uint_le(slab, bound + bound / 4);
+        for (int i = 0; i < COUNT; i++) {
+            ck_assert_uint_le(region[i].offset + region[i].size, slab);
+            for (int j = 0; j < i; j++) {
+                bool in_time = region[i].first <= region[j].last && region[j].first <= region[i].last;
+                bool in_space = region[i].offset < region[j].offset + region[j].size &&
+                                region[j].offset < region[i].offset + region[i].size;
+                ck_assert(!(in_time && in_space));
+            }
+        }
+    }
+}
+END_TEST
+
+/* With everything kept nothing is shared; the tight plan must give the same bits. */
+START_TEST(tight_memory_gives_the_same_bits)
+{
+    nm_network *net = built(branches);
+    input in;
+    fill(&in);
+    nm_plan *tight = planned(net, (nm_request){.mode = NM_TRAIN, .batch = BATCH, .threads = 2});
+    nm_plan *loose = planned(net, (nm_request){.mode = NM_TRAIN, .batch = BATCH, .threads = 1, .keep_all = true});
+    ck_assert_uint_lt(nm_plan_memory_use(tight).activations, nm_plan_memory_use(loose).activations);
+    nm_plan *plans[2] = {tight, loose};
+    double loss[2];
+    for (int i = 0; i < 2; i++)
+        for (int twice = 0; twice < 2; twice++) {
+            nm_plan_forward(plans[i], &in.batch);
+            loss[i] = nm_plan_loss(plans[i], &in.batch).loss;
+            nm_plan_backward(plans[i], &in.batch);
+        }
+    ck_assert_double_eq(loss[0], loss[1]);
+    ck_assert_mem_eq(nm_plan_gradients(tight), nm_plan_gradients(loose), net->weight_count * sizeof(real));
+    nm_plan_free(tight);
+    nm_plan_free(loose);
+    nm_network_free(net);
+}
+END_TEST
+
+#ifdef NM_DOUBLE
+static double loss_of(nm_plan *plan, const input *in)
+{
+    nm_plan_forward(plan, &in->batch);
+    return nm_plan_loss(plan, &in->batch).loss;
+}
+
+START_TEST(splits_sum_gradients)
+{
+    nm_network *net = built(branches);
+    input in;
+    fill(&in);
+    nm_request request = {.mode = NM_TRAIN, .batch = BATCH, .threads = 1, .input_gradients = true};
+    nm_plan *plan = planned(net, request);
+    loss_of(plan, &in);
+    nm_plan_backward(plan, &in.batch);
+    real analytic[PIXELS], most = 0;
+    memcpy(analytic, nm_plan_input_gradient(plan, 0), sizeof analytic);
+    for (int i = 0; i < PIXELS; i++)
+        most = fmax(most, fabs(analytic[i]));
+    for (int i = 0; i < PIXELS; i++) {
+        const real step = 1e-6, kept = in.x[i];
+        in.x[i] = kept + step;
+        double above = loss_of(plan, &in);
+        in.x[i] = kept - step;
+        double below = loss_of(plan, &in);
+        in.x[i] = kept;
+        ck_assert_double_lt(fabs((above - below) / (2 * step) - analytic[i]), 1e-6 * most);
+    }
+    nm_plan_free(plan);
+    nm_network_free(net);
+}
+END_TEST
+#endif
+
+START_TEST(evaluation_needs_two_layers_at_once)
+{
+    nm_network *net = built("input: {height: 16, width: 16, channels: 8}\n"
+                            "defaults: {conv: {kernel: 3, pad: same, filters: 8}}\n"
+                            "layers: [conv: {}, relu, conv: {}, relu, conv: {}, relu, conv: {}, relu]\n");
+    nm_plan *plan = planned(net, (nm_request){.mode = NM_EVAL, .batch = 4, .threads = 1});
+    ck_assert_uint_eq(nm_plan_memory_use(plan).activations, 2 * 4 * 16 * 16 * 8 * sizeof(real));
+    nm_plan_free(plan);
+    nm_network_free(net);
+}
+END_TEST
+
+START_TEST(frozen_parameters_get_no_gradient)
+{
+    nm_network *net = built(branches);
+    input in;
+    fill(&in);
+    for (int i = 0; i < net->params; i++)
+        net->param[i].frozen = strncmp(net->param[i].name, "c1", 2) == 0;
+    nm_plan *plan = planned(net, (nm_request){.mode = NM_TRAIN, .batch = BATCH, .threads = 1});
+    int c1 = nm_network_find(net, "c1"), main_layer = nm_network_find(net, "main");
+    ck_assert(!plan->step[c1].runs_backward);
+    ck_assert(plan->step[main_layer].runs_backward);
+    nm_plan_forward(plan, &in.batch);
+    nm_plan_loss(plan, &in.batch);
+    nm_plan_backward(plan, &in.batch);
+    const nm_param *frozen = &net->param[nm_network_find_param(net, "c1/weight")];
+    for (size_t i = 0; i < frozen->count; i++)
+        ck_assert(nm_plan_gradients(plan)[frozen->offset + i] == 0);
+    nm_plan_free(plan);
+    nm_network_free(net);
+}
+END_TEST
+
+START_TEST(shared_parameters_sum_their_gradients)
+{
+    nm_network *net = built("input: {channels: 3}\nlayers:\n- {name: a, dense: {units: 3}}\n"
+                            "- {name: b, dense: {units: 3}, share: a}\nloss: softmax_ce\n");
+    nm_network *apart = built("input: {channels: 3}\nlayers:\n- {name: a, dense: {units: 3}}\n"
+                              "- {name: b, dense: {units: 3}}\nloss: softmax_ce\n");
+    const nm_param *a = &apart->param[0], *b = &apart->param[2], *both = &net->param[0];
+    memcpy(nm_param_values(apart, b), nm_param_values(apart, a), a->count * sizeof(real));
+    const real x[3] = {1, 2, -1}, *xs[1] = {x};
+    const int32_t label = 1;
+    nm_batch batch = {.n = 1, .x = xs, .targets = {.labels = &label}};
+    nm_request request = {.mode = NM_TRAIN, .batch = 1, .threads = 1};
+    nm_plan *one = planned(net, request), *two = planned(apart, request);
+    nm_plan *plans[2] = {one, two};
+    for (int i = 0; i < 2; i++) {
+        nm_plan_forward(plans[i], &batch);
+        nm_plan_loss(plans[i], &batch);
+        nm_plan_backward(plans[i], &batch);
+    }
+    for (size_t i = 0; i < both->count; i++) {
+        double sum = (double)nm_plan_gradients(two)[a->offset + i] + (double)nm_plan_gradients(two)[b->offset + i];
+        ck_assert_double_lt(fabs((double)nm_plan_gradients(one)[both->offset + i] - sum), 1e-6);
+    }
+    nm_plan_free(one);
+    nm_plan_free(two);
+    nm_network_free(net);
+    nm_network_free(apart);
+}
+END_TEST
+
+START_TEST(receptive_fields)
+{
+    nm_network *net = built("input: {height: 32, width: 32, channels: 1}\n"
+                            "defaults: {conv: {filters: 1, kernel: 3}}\n"
+                            "layers:\n- {name: a, conv: {pad: 1}}\n- {name: b, conv: {pad: 1}}\n"
+                            "- {name: p, maxpool: {size: 2}}\n- {name: c, conv: {dilation: 2}}\n- {name: g, gap: {}}\n");
+    nm_receptive r[6];
+    nm_network_receptive(net, r);
+    ck_assert_double_eq(r[2].size[0], 5); /* two 3x3 see what one 5x5 sees */
+    ck_assert_double_eq(r[2].start[0], 0);
+    ck_assert_double_eq(r[3].size[1], 6);
+    ck_assert_double_eq(r[3].jump[1], 2);
+    ck_assert_double_eq(r[3].start[1], 0.5);
+    ck_assert_double_eq(r[4].size[0], 14);
+    ck_assert_double_eq(r[4].start[0], 4.5);
+    ck_assert(!r[4].gaps && !r[4].whole && r[5].whole);
+    nm_network_free(net);
+}
+END_TEST
+
+static void open_context(void)
+{
+    ctx = nm_context_new();
+}
+
+static void close_context(void)
+{
+    nm_context_free(ctx);
+}
+
+static void set_up(TCase *tcase)
+{
+    tcase_add_checked_fixture(tcase, open_context, close_context);
+#ifdef NM_DOUBLE
+    tcase_add_test(tcase, splits_sum_gradients);
+#endif
+}
+
+SUITE_WITH("plan", set_up, regions_do_not_collide, tight_memory_gives_the_same_bits,
+           evaluation_needs_two_layers_at_once, frozen_parameters_get_no_gradient,
+           shared_parameters_sum_their_gradients, receptive_fields)
