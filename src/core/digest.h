@@ -1,0 +1,16 @@
+/* SHA-256, through libmd. */
+#ifndef NM_DIGEST_H
+#define NM_DIGEST_H
+
+#include <stddef.h>
+
+enum { NM_DIGEST_ROOM = 65 }; /* hexadecimal text and its end */
+
+/* The digest of `count` pieces of memory, one behind the other, as hexadecimal text. */
+typedef struct nm_piece {
+    const void *bytes;
+    size_t size;
+} nm_piece;
+void nm_digest(const nm_piece *pieces, int count, char text[NM_DIGEST_ROOM]);
+
+#endif

@@ -1,0 +1,192 @@
+/* Whole files. */
+#include "file.h"
+
+#include "alloc.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* ---- reading ------------------------------------------------------------------------- */
+
+/* Up to `size` bytes; fewer only at the end of the file. -1 with errno. */
+static ssize_t read_fully(int fd, char *to, size_t size)
+{
+    size_t have = 0;
+    while (have < size) {
+        ssize_t got = read(fd, to + have, size - have);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return -1;
+        if (got == 0)
+            break;
+        have += (size_t)got;
+    }
+    return (ssize_t)have;
+}
+
+static nm_status read_open(nm_context *ctx, const char *path, int fd, char **bytes, size_t *size)
+{
+    struct stat st;
+    if (fstat(fd, &st) != 0)
+        return nm_fail(ctx, NM_FAILED, "%s: cannot read: %s", path, strerror(errno));
+    if (!S_ISREG(st.st_mode))
+        return nm_fail(ctx, NM_INVALID, "%s: expected a file; found %s", path,
+                       S_ISDIR(st.st_mode) ? "a folder" : "a device or pipe");
+    *bytes = nm_alloc(ctx, (size_t)st.st_size + 1, 1);
+    if (!*bytes)
+        return NM_FAILED;
+    ssize_t got = read_fully(fd, *bytes, (size_t)st.st_size);
+    if (got == (ssize_t)st.st_size) {
+        *size = (size_t)st.st_size;
+        return NM_OK;
+    }
+    nm_free(*bytes);
+    *bytes = NULL;
+    return got < 0 ? nm_fail(ctx, NM_FAILED, "%s: cannot read: %s", path, strerror(errno))
+                   : nm_fail(ctx, NM_FAILED, "%s: became shorter while it was read", path);
+}
+
+nm_status nm_file_read(nm_context *ctx, const char *path, char **bytes, size_t *size)
+{
+    *bytes = NULL;
+    *size = 0;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return nm_fail(ctx, errno == ENOENT || errno == ENOTDIR ? NM_INVALID : NM_FAILED,
+                       "%s: cannot open: %s", path, strerror(errno));
+    nm_status status = read_open(ctx, path, fd, bytes, size);
+    close(fd);
+    return status;
+}
+
+/* ---- writing ------------------------------------------------------------------------- */
+
+static int write_fully(int fd, const char *from, size_t size)
+{
+    while (size > 0) {
+        ssize_t put = write(fd, from, size);
+        if (put < 0 && errno == EINTR)
+            continue;
+        if (put < 0)
+            return -1;
+        from += put;
+        size -= (size_t)put;
+    }
+    return 0;
+}
+
+/* What the file at fd holds is compared with the pieces; errno is EIO where they differ. */
+static int verify(int fd, const nm_piece *pieces, int count)
+{
+    char block[1 << 14];
+    if (lseek(fd, 0, SEEK_SET) != 0)
+        return -1;
+    for (int i = 0; i < count; i++)
+        for (size_t at = 0; at < pieces[i].size;) {
+            size_t part = pieces[i].size - at < sizeof block ? pieces[i].size - at : sizeof block;
+            ssize_t got = read_fully(fd, block, part);
+            if (got < 0)
+                return -1;
+            if ((size_t)got != part || memcmp(block, (const char *)pieces[i].bytes + at, part) != 0) {
+                errno = EIO;
+                return -1;
+            }
+            at += part;
+        }
+    return 0;
+}
+
+/* The new name must survive a power cut as well. Some file systems cannot sync a folder: not an error. */
+static void sync_folder(const char *path)
+{
+    char folder[4096];
+    const char *slash = strrchr(path, '/');
+    int length = slash ? (int)(slash - path) + 1 : 0;
+    if (length >= (int)sizeof folder)
+        return;
+    snprintf(folder, sizeof folder, "%.*s", length ? length : 1, length ? path : ".");
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return;
+    (void)!fsync(fd);
+    close(fd);
+}
+
+/* Temporary names carry the process number, so that two processes never share one; what a killed process of
+ * the same number left is in the way of nobody. */
+static char *temporary_name(nm_context *ctx, const char *path)
+{
+    char *name = nm_format(ctx, "%s.tmp-%ld", path, (long)getpid());
+    if (name)
+        unlink(name);
+    return name;
+}
+
+static nm_status replace(nm_context *ctx, const char *path, const char *temporary, const nm_piece *pieces,
+                         int count)
+{
+    int fd = open(temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (fd < 0)
+        return nm_fail(ctx, NM_FAILED, "%s: cannot create: %s", temporary, strerror(errno));
+    int bad = 0;
+    for (int i = 0; i < count && !bad; i++)
+        bad = write_fully(fd, pieces[i].bytes, pieces[i].size);
+    bad = bad || fsync(fd) != 0 || verify(fd, pieces, count) != 0;
+    int why = errno;
+    if (close(fd) != 0 && !bad) {
+        bad = 1;
+        why = errno;
+    }
+    if (!bad && rename(temporary, path) == 0) {
+        sync_folder(path);
+        return NM_OK;
+    }
+    if (!bad)
+        why = errno;
+    unlink(temporary);
+    return nm_fail(ctx, NM_FAILED, "%s: cannot write: %s; what was there is unchanged", path, strerror(why));
+}
+
+nm_status nm_file_replace(nm_context *ctx, const char *path, const nm_piece *pieces, int count)
+{
+    char *temporary = temporary_name(ctx, path);
+    nm_status status = temporary ? replace(ctx, path, temporary, pieces, count) : NM_FAILED;
+    nm_free(temporary);
+    return status;
+}
+
+static nm_status copy(nm_context *ctx, const char *from, const char *path)
+{
+    nm_piece piece = {0};
+    char *bytes;
+    NM_TRY(nm_file_read(ctx, from, &bytes, &piece.size));
+    piece.bytes = bytes;
+    nm_status status = nm_file_replace(ctx, path, &piece, 1);
+    nm_free(bytes);
+    return status;
+}
+
+nm_status nm_file_link(nm_context *ctx, const char *from, const char *path)
+{
+    char *temporary = temporary_name(ctx, path);
+    if (!temporary)
+        return NM_FAILED;
+    nm_status status = NM_OK;
+    if (link(from, temporary) != 0) {
+        status = copy(ctx, from, path);
+    } else {
+        if (rename(temporary, path) != 0)
+            status = nm_fail(ctx, NM_FAILED, "%s: cannot write: %s; what was there is unchanged", path,
+                             strerror(errno));
+        unlink(
+            temporary); /* still there where both were names of one file already: rename does nothing then */
+        sync_folder(path);
+    }
+    nm_free(temporary);
+    return status;
+}

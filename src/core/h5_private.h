@@ -1,0 +1,29 @@
+/* Between the h5*.c files: the only ones that see hdf5.h. */
+#ifndef NM_H5_PRIVATE_H
+#define NM_H5_PRIVATE_H
+
+#include "h5.h"
+
+#include <hdf5.h>
+
+struct nm_h5 {
+    nm_context *ctx;
+    char *name; /* for messages */
+    hid_t file;
+};
+
+/* The library may be built without thread safety, so one thread at a time is inside it; and while we are, it
+ * prints nothing. Each function that calls it opens with NM_H5_ENTER; what was before comes back at its
+ * return. */
+typedef struct nm_h5_guard {
+    H5E_auto2_t print;
+    void *print_arg;
+} nm_h5_guard;
+nm_h5_guard nm_h5_enter(void);
+void nm_h5_leave(nm_h5_guard *guard);
+#define NM_H5_ENTER nm_h5_guard guard_ __attribute__((cleanup(nm_h5_leave), unused)) = nm_h5_enter()
+
+/* Records "file: object: what: the library's innermost reason". */
+nm_status nm_h5_fail(nm_h5 *h5, nm_status status, const char *object, const char *what);
+
+#endif
