@@ -1,0 +1,115 @@
+/* Parallel tasks and matrix products: every task once, the same bits for any team, against a naive product. */
+#include "alloc.h"
+#include "gemm.h"
+#include "run_suite.h"
+#include "threads.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { TASKS = 1000, SIZE = 96 };
+
+static void count_task(void *arg, int task, int thread)
+{
+    int *counts = arg;
+    counts[task]++;
+    if (thread < 0 || thread >= 8)
+        counts[task] = -1000;
+}
+
+START_TEST(every_task_runs_once)
+{
+    static const int threads[] = {1, 2, 3, 8, 1};
+    for (int i = 0; i < 5; i++) {
+        int counts[TASKS] = {0};
+        nm_parallel(threads[i], TASKS, count_task, counts);
+        for (int task = 0; task < TASKS; task++)
+            ck_assert_int_eq(counts[task], 1);
+    }
+    nm_parallel(4, 0, count_task, NULL);
+}
+END_TEST
+
+typedef struct products {
+    real a[SIZE * SIZE], b[SIZE * SIZE], c[16][SIZE * SIZE];
+} products;
+
+static void product_task(void *arg, int task, int thread)
+{
+    (void)thread;
+    products *p = arg;
+    nm_gemm(false, true, SIZE, SIZE, SIZE, 1, p->a, SIZE, p->b, SIZE, 0, p->c[task], SIZE);
+}
+
+START_TEST(products_have_the_same_bits_for_any_team)
+{
+    static products first, other;
+    for (int i = 0; i < SIZE * SIZE; i++) {
+        first.a[i] = (real)sin(i);
+        first.b[i] = (real)cos(3 * i);
+    }
+    nm_parallel(1, 16, product_task, &first);
+    static const int threads[] = {2, 3, 8};
+    for (int i = 0; i < 3; i++) {
+        memcpy(&other, &first, sizeof first.a + sizeof first.b);
+        nm_parallel(threads[i], 16, product_task, &other);
+        ck_assert_mem_eq(first.c, other.c, sizeof first.c);
+    }
+}
+END_TEST
+
+/* Small integers: every sum is exact, so == holds. */
+START_TEST(products_are_right)
+{
+    for (int flags = 0; flags < 4; flags++) {
+        bool ta = flags & 1, tb = flags & 2;
+        enum { M = 5, N = 7, K = 3 };
+        real a[M * K], b[K * N], c[M * N];
+        for (int i = 0; i < M * K; i++)
+            a[i] = (real)(i % 5 - 2);
+        for (int i = 0; i < K * N; i++)
+            b[i] = (real)(i % 7 - 3);
+        for (int i = 0; i < M * N; i++)
+            c[i] = (real)(i % 3);
+        nm_gemm(ta, tb, M, N, K, 2, a, ta ? M : K, b, tb ? K : N, 1, c, N);
+        for (int i = 0; i < M; i++)
+            for (int j = 0; j < N; j++) {
+                double sum = (i * N + j) % 3;
+                for (int k = 0; k < K; k++)
+                    sum += 2 * (double)a[ta ? k * M + i : i * K + k] * (double)b[tb ? j * K + k : k * N + j];
+                ck_assert_double_eq(c[i * N + j], sum);
+            }
+    }
+}
+END_TEST
+
+START_TEST(the_right_openblas)
+{
+    nm_context *ctx = nm_context_new();
+    ck_assert_msg(nm_gemm_check(ctx) == NM_OK, "%s", nm_error_message(ctx, 0));
+    ck_assert_int_ge(nm_threads_default(), 1);
+    nm_context_free(ctx);
+}
+END_TEST
+
+START_TEST(memory_is_zero_and_aligned)
+{
+    nm_context *ctx = nm_context_new();
+    static const size_t sizes[] = {0, 1, 63, 64, 5000, 1 << 20, 3 << 20};
+    for (int i = 0; i < 7; i++) {
+        unsigned char *block = nm_alloc(ctx, sizes[i], 1);
+        ck_assert_ptr_nonnull(block);
+        ck_assert_uint_eq((uintptr_t)block % 64, 0);
+        for (size_t k = 0; k < sizes[i]; k += 61)
+            ck_assert_int_eq(block[k], 0);
+        nm_free(block);
+    }
+    ck_assert_ptr_null(nm_alloc(ctx, SIZE_MAX / 2, 4));
+    ck_assert_ptr_null(nm_alloc(ctx, (size_t)1 << 46, 1));
+    ck_assert_int_eq(nm_error_count(ctx), 2);
+    nm_context_free(ctx);
+}
+END_TEST
+
+SUITE("threads", every_task_runs_once, products_have_the_same_bits_for_any_team, products_are_right,
+      the_right_openblas, memory_is_zero_and_aligned)
