@@ -34,9 +34,9 @@ typedef enum nm_h5_type {
     NM_H5_OTHER
 } nm_h5_type;
 #ifdef NM_DOUBLE
-enum { NM_H5_REAL = NM_H5_F64 };
+#define NM_H5_REAL NM_H5_F64
 #else
-enum { NM_H5_REAL = NM_H5_F32 };
+#define NM_H5_REAL NM_H5_F32
 #endif
 enum { NM_H5_MAX_RANK = 8, NM_H5_USER_BLOCK = 512 };
 

@@ -7,7 +7,7 @@
 
 typedef struct nm_history_row {
     uint64_t step;
-    uint32_t epoch;       /* epochs completed when the row was written, from 1; with log_every the one under way */
+    uint32_t epoch;       /* the epoch of that step, from 1: at its last step, how many are completed */
     double lr, train_loss, train_accuracy, test_loss, test_accuracy; /* NaN: not measured */
 } nm_history_row;
 
@@ -17,11 +17,10 @@ typedef struct nm_train_state {
     uint64_t step;        /* steps done */
     uint64_t seed;
     uint64_t steps_per_epoch;
-    double loss_sum;      /* of the epoch under way */
+    double loss_sum;      /* over the samples trained on since the last row of the history */
     uint64_t correct, seen;
     double best_accuracy; /* on the test split so far; NaN: none */
     uint64_t best_step;
-    bool diverged;
     int history_count;
     nm_history_row *history;
     const char *optimizer;           /* type name */
@@ -31,6 +30,10 @@ typedef struct nm_train_state {
     nm_normalisation normalisation;
     const char *data;                /* name of the data set */
 } nm_train_state;
+
+/* The document as text, such that parsing and writing it again gives the same text; nm_free. It is what checkpoints
+ * and the run directory's model.yaml hold. */
+nm_status nm_model_text(nm_context *ctx, const nm_yaml *document, char **text) NM_MUST_USE;
 
 /* Writes `path` whole or not at all: built in memory, digest in the user block, temporary file in the same folder,
  * fsync, rename, fsync of the folder. `state` NULL: parameters only. */
@@ -48,7 +51,8 @@ const char *nm_checkpoint_model(const nm_checkpoint *checkpoint);
  * partial: take what fits by name and shape, leave the rest (for --init-from); *taken counts (may be NULL). */
 nm_status nm_checkpoint_load(nm_context *ctx, const nm_checkpoint *checkpoint, nm_network *net,
                              bool partial, int *taken) NM_MUST_USE;
-/* Loads the state. state->slots, slot_names and slot[] say what is wanted; history is allocated (nm_free). */
+/* Loads the state. state->optimizer, data (unless NULL), slots, slot_names and slot[] say what is wanted: another
+ * optimizer or data set is refused. history is allocated (nm_free). */
 nm_status nm_checkpoint_load_state(nm_context *ctx, const nm_checkpoint *checkpoint, const nm_network *net,
                                    nm_train_state *state) NM_MUST_USE;
 /* Mean and deviation stored with it; false where it has none. */

@@ -26,6 +26,7 @@ typedef struct nm_train_settings {
     int keep;
     char *init_from;
     nm_strings freeze, without, watch;
+    int watch_every;       /* steps between rows of watch.csv */
     int eval_every;        /* steps between evaluations and metrics rows; 0: each epoch */
     int population_batches; /* for batchnorm `statistics: population` */
 } nm_train_settings;

@@ -1,0 +1,333 @@
+/* Reading checkpoints: whole and verified, or not at all. */
+#include "alloc.h"
+#include "checkpoint_format.h"
+#include "gemm.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct nm_checkpoint {
+    nm_context *ctx;
+    char *path;
+    nm_h5 *h5;
+    char *model;
+    nm_normalisation normalisation; /* no channels: none is stored */
+};
+
+/* ---- opening --------------------------------------------------------------------------- */
+
+static nm_status check_format(nm_checkpoint *c)
+{
+    char *format = NULL, *by = NULL;
+    int64_t version = 0;
+    nm_status status = nm_h5_read_note_text(c->h5, "/", "format", &format);
+    if (status == NM_OK && strcmp(format, NM_CHECKPOINT_FORMAT) != 0)
+        status = nm_fail(c->ctx, NM_INVALID, "%s: not a checkpoint: expected format '%s', found '%s'",
+                         c->path, NM_CHECKPOINT_FORMAT, format);
+    if (status == NM_OK)
+        status = nm_h5_read_note_int(c->h5, "/", "format_version", &version);
+    if (status == NM_OK)
+        status = nm_h5_read_note_text(c->h5, "/", "norma_version", &by);
+    if (status == NM_OK && (version < 1 || version > NM_CHECKPOINT_VERSION))
+        status = nm_fail(
+            c->ctx, NM_INVALID,
+            "%s: a checkpoint of format version %lld, written by norma %s; expected at most %d, which is "
+            "what this norma %s reads",
+            c->path, (long long)version, by, NM_CHECKPOINT_VERSION, nm_version());
+    nm_free(format);
+    nm_free(by);
+    return status;
+}
+
+static nm_status read_normalisation(nm_checkpoint *c)
+{
+    if (!nm_h5_has(c->h5, "/train/mean"))
+        return NM_OK;
+    nm_h5_shape shape;
+    NM_TRY(nm_h5_look(c->h5, "/train/mean", &shape));
+    enum { MOST = sizeof c->normalisation.mean / sizeof *c->normalisation.mean };
+    if (shape.rank != 1 || shape.count > MOST)
+        return nm_fail(c->ctx, NM_INVALID, "%s: /train/mean: expected at most %d channels, found %zu",
+                       c->path, MOST, shape.count);
+    c->normalisation.channels = (int)shape.count;
+    NM_TRY(nm_h5_read(c->h5, "/train/mean", NM_H5_F64, 1, shape.dims, c->normalisation.mean));
+    return nm_h5_read(c->h5, "/train/deviation", NM_H5_F64, 1, shape.dims, c->normalisation.deviation);
+}
+
+static nm_status read_opened(nm_checkpoint *c, const char *path)
+{
+    if (!(c->path = nm_strdup(c->ctx, path)))
+        return NM_FAILED;
+    NM_TRY(nm_h5_open(c->ctx, path, true, &c->h5));
+    NM_TRY(check_format(c));
+    NM_TRY(nm_h5_read_text(c->h5, "/model_yaml", &c->model));
+    return read_normalisation(c);
+}
+
+nm_status nm_checkpoint_open(nm_context *ctx, const char *path, nm_checkpoint **out)
+{
+    *out = NULL;
+    nm_checkpoint *c = nm_alloc(ctx, 1, sizeof *c);
+    if (!c)
+        return NM_FAILED;
+    c->ctx = ctx;
+    nm_status status = read_opened(c, path);
+    if (status == NM_OK)
+        *out = c;
+    else
+        nm_checkpoint_free(c);
+    return status;
+}
+
+void nm_checkpoint_free(nm_checkpoint *c)
+{
+    if (!c)
+        return;
+    nm_h5_free(c->h5);
+    nm_free(c->model);
+    nm_free(c->path);
+    nm_free(c);
+}
+
+const char *nm_checkpoint_model(const nm_checkpoint *c)
+{
+    return c->model;
+}
+
+bool nm_checkpoint_normalisation(const nm_checkpoint *c, nm_normalisation *out)
+{
+    *out = c->normalisation;
+    return out->channels > 0;
+}
+
+/* ---- parameters ------------------------------------------------------------------------ */
+
+static void dims_text(int rank, const size_t *dims, const char *layout, char *text, size_t size)
+{
+    size_t used = 0;
+    text[0] = '\0';
+    for (int i = 0; i < rank && used < size; i++)
+        used += (size_t)snprintf(text + used, size - used, "%s%zu", i ? "x" : "", dims[i]);
+    if (used < size)
+        snprintf(text + used, size - used, " (%s)", layout);
+}
+
+/* Whether the checkpoint holds the parameter in its shape and layout; with `say`, records what is wrong. */
+static nm_status compare_param(const nm_checkpoint *c, const nm_param *param, const char *path, bool say)
+{
+    nm_context *ctx = c->ctx;
+    if (!nm_h5_has(c->h5, path))
+        return say ? nm_fail(ctx, NM_INVALID, "%s: of another model: parameter '%s' is missing", c->path,
+                             param->name)
+                   : NM_INVALID;
+    nm_h5_shape found;
+    char *layout;
+    NM_TRY(nm_h5_look(c->h5, path, &found));
+    NM_TRY(nm_h5_read_note_text(c->h5, path, "layout", &layout));
+    size_t dims[NM_MAX_RANK];
+    bool same = found.rank == param->rank && strcmp(layout, param->layout) == 0;
+    for (int i = 0; i < param->rank; i++) {
+        dims[i] = (size_t)param->dims[i];
+        same = same && found.dims[i] == dims[i];
+    }
+    nm_status status = same ? NM_OK : NM_INVALID;
+    if (!same && say) {
+        char want[128], have[128];
+        dims_text(param->rank, dims, param->layout, want, sizeof want);
+        dims_text(found.rank, found.dims, layout, have, sizeof have);
+        nm_fail(ctx, NM_INVALID, "%s: of another model: parameter '%s': expected %s, found %s", c->path,
+                param->name, want, have);
+    }
+    nm_free(layout);
+    return status;
+}
+
+static nm_status read_values(const nm_checkpoint *c, const char *path, const nm_param *param, real *values)
+{
+    size_t dims[NM_MAX_RANK];
+    for (int i = 0; i < param->rank; i++)
+        dims[i] = (size_t)param->dims[i];
+    return nm_h5_read(c->h5, path, NM_H5_REAL, param->rank, dims, values);
+}
+
+typedef struct surplus {
+    const nm_checkpoint *c;
+    const nm_network *net;
+    const char *layer;
+    bool found;
+} surplus;
+
+static nm_status surplus_param(void *arg, const char *name, bool is_group)
+{
+    (void)is_group;
+    surplus *s = arg;
+    char *whole = nm_format(s->c->ctx, "%s/%s", s->layer, name);
+    if (!whole)
+        return NM_FAILED;
+    if (nm_network_find_param(s->net, whole) < 0) {
+        s->found = true;
+        nm_fail(s->c->ctx, NM_INVALID, "%s: of another model: its parameter '%s' has no place in this one",
+                s->c->path, whole);
+    }
+    nm_free(whole);
+    return NM_OK;
+}
+
+static nm_status surplus_layer(void *arg, const char *name, bool is_group)
+{
+    surplus *s = arg;
+    if (!is_group)
+        return NM_OK;
+    s->layer = name;
+    char *path = nm_format(s->c->ctx, "/model/%s", name);
+    nm_status status = path ? nm_h5_each(s->c->h5, path, surplus_param, s) : NM_FAILED;
+    nm_free(path);
+    return status;
+}
+
+/* Names everything that does not fit before anything is loaded. */
+static nm_status compare_all(const nm_checkpoint *c, const nm_network *net)
+{
+    nm_status status = NM_OK;
+    for (int i = 0; i < net->params; i++) {
+        char *path = nm_format(c->ctx, "/model/%s", net->param[i].name);
+        nm_status one = path ? compare_param(c, &net->param[i], path, true) : NM_FAILED;
+        nm_free(path);
+        status = one != NM_OK ? one : status;
+    }
+    surplus s = {.c = c, .net = net};
+    NM_TRY(nm_h5_each(c->h5, "/model", surplus_layer, &s));
+    return s.found ? NM_INVALID : status;
+}
+
+nm_status nm_checkpoint_load(nm_context *ctx, const nm_checkpoint *c, nm_network *net, bool partial,
+                             int *taken)
+{
+    int count = 0;
+    if (!partial)
+        NM_TRY(compare_all(c, net));
+    for (int i = 0; i < net->params; i++) {
+        nm_param *param = &net->param[i];
+        char *path = nm_format(ctx, "/model/%s", param->name);
+        nm_status status = path ? NM_OK : NM_FAILED;
+        bool fits = path && (!partial || compare_param(c, param, path, false) == NM_OK);
+        if (fits)
+            status = read_values(c, path, param, nm_param_values(net, param));
+        count += fits;
+        nm_free(path);
+        NM_TRY(status);
+    }
+    if (taken)
+        *taken = count;
+    return NM_OK;
+}
+
+/* ---- the state of training -------------------------------------------------------------- */
+
+/* The same bits are promised only on the same kind of machine and library; a difference is told, not refused.
+ */
+static nm_status report_difference(const nm_checkpoint *c, const char *name, const char *here)
+{
+    char *there;
+    NM_TRY(nm_h5_read_note_text(c->h5, "/", name, &there));
+    if (strcmp(there, here) != 0)
+        nm_log(c->ctx, "%s: %s was '%s' and is '%s' here: the last bits of what follows may differ", c->path,
+               name, there, here);
+    nm_free(there);
+    return NM_OK;
+}
+
+static nm_status same_text(const nm_checkpoint *c, const char *what, const char *found, const char *wanted)
+{
+    if (strcmp(found, wanted) == 0)
+        return NM_OK;
+    return nm_fail(c->ctx, NM_INVALID, "%s: its %s is '%s', the run's is '%s': it cannot go on", c->path,
+                   what, found, wanted);
+}
+
+static nm_status load_slots(nm_context *ctx, const nm_checkpoint *c, const nm_network *net,
+                            nm_train_state *state)
+{
+    char *type;
+    NM_TRY(nm_h5_read_note_text(c->h5, "/optimizer", "type", &type));
+    nm_status status = same_text(c, "optimizer", type, state->optimizer);
+    nm_free(type);
+    for (int i = 0; i < net->params && status == NM_OK; i++)
+        for (int s = 0; s < state->slots && status == NM_OK && net->param[i].kind != NM_STATE; s++) {
+            char *path = nm_format(ctx, "/optimizer/%s/%s", net->param[i].name, state->slot_names[s]);
+            status = path ? read_values(c, path, &net->param[i], state->slot[s] + net->param[i].offset)
+                          : NM_FAILED;
+            nm_free(path);
+        }
+    return status;
+}
+
+static nm_status load_history(nm_context *ctx, const nm_checkpoint *c, nm_train_state *state)
+{
+    nm_h5_shape shape;
+    NM_TRY(nm_h5_look(c->h5, "/history/step", &shape));
+    size_t rows = shape.rank == 1 ? shape.count : 0;
+    uint64_t *column = nm_alloc(ctx, rows + 1, sizeof *column);
+    nm_history_row *history = nm_alloc(ctx, rows + 1, sizeof *history);
+    nm_status status = column && history ? NM_OK : NM_FAILED;
+    for (int i = 0; i < NM_HISTORY_COLUMNS && status == NM_OK; i++) {
+        const nm_history_column *which = &nm_history_columns[i];
+        status = nm_h5_read(c->h5, which->path, which->type, 1, &rows, column);
+        for (size_t r = 0; r < rows && status == NM_OK; r++) {
+            char *field = (char *)&history[r] + which->offset;
+            if (which->narrow)
+                *(uint32_t *)field = (uint32_t)column[r];
+            else
+                memcpy(field, &column[r], sizeof *column); /* uint64 or the bits of a double */
+        }
+    }
+    nm_free(column);
+    if (status != NM_OK) {
+        nm_free(history);
+        return status;
+    }
+    state->history = history;
+    state->history_count = (int)rows;
+    return NM_OK;
+}
+
+static nm_status load_numbers(const nm_checkpoint *c, nm_train_state *state)
+{
+    const struct {
+        const char *path;
+        nm_h5_type type;
+        void *value;
+    } numbers[] = {
+        {"/train/step", NM_H5_U64, &state->step},
+        {"/train/seed", NM_H5_U64, &state->seed},
+        {"/train/steps_per_epoch", NM_H5_U64, &state->steps_per_epoch},
+        {"/train/loss_sum", NM_H5_F64, &state->loss_sum},
+        {"/train/correct", NM_H5_U64, &state->correct},
+        {"/train/seen", NM_H5_U64, &state->seen},
+        {"/train/best_accuracy", NM_H5_F64, &state->best_accuracy},
+        {"/train/best_step", NM_H5_U64, &state->best_step},
+    };
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        NM_TRY(nm_h5_read(c->h5, numbers[i].path, numbers[i].type, 0, NULL, numbers[i].value));
+    state->normalisation = c->normalisation;
+    return NM_OK;
+}
+
+nm_status nm_checkpoint_load_state(nm_context *ctx, const nm_checkpoint *c, const nm_network *net,
+                                   nm_train_state *state)
+{
+    if (!nm_h5_has(c->h5, "/train/step"))
+        return nm_fail(ctx, NM_INVALID, "%s: it holds parameters only, no state of training to go on from",
+                       c->path);
+    NM_TRY(report_difference(c, "norma_version", nm_version()));
+    NM_TRY(report_difference(c, "openblas_core", nm_gemm_core()));
+    NM_TRY(report_difference(c, "isa", nm_isa_name(nm_isa_level())));
+    char *data;
+    NM_TRY(nm_h5_read_text(c->h5, "/train/data", &data));
+    nm_status status = state->data ? same_text(c, "data set", data, state->data) : NM_OK;
+    nm_free(data);
+    NM_TRY(status);
+    NM_TRY(load_numbers(c, state));
+    NM_TRY(load_slots(ctx, c, net, state));
+    return load_history(ctx, c, state);
+}

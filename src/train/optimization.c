@@ -1,0 +1,185 @@
+/* The optimizer and the schedule of one run. */
+#include "optimization.h"
+
+#include "alloc.h"
+
+#include <string.h>
+
+struct nm_optimization {
+    const nm_optimizer_type *type;
+    void *self;
+    const nm_schedule_type *schedule;
+    void *schedule_self;
+    double lr, clip_norm;
+    uint64_t steps, steps_per_epoch, warmup;
+    nm_network *net;
+    real *slot[4];
+    nm_span *spans;  /* of the parameters that are optimised */
+    size_t *offsets; /* [spans], into the gradient slab */
+    int count, threads;
+};
+
+/* ---- choosing -------------------------------------------------------------------------- */
+
+static nm_status unknown(nm_context *ctx, const nm_network *net, const nm_choice *choice, const char *what,
+                         const char *const *words, int count)
+{
+    const char *near = nm_nearest(choice->name, words, count);
+    const nm_yaml *at = choice->at ? choice->at : net->document;
+    if (near)
+        return nm_yaml_fail(ctx, at, "train: unknown %s '%s' (did you mean '%s'?)", what, choice->name, near);
+    return nm_yaml_fail(ctx, at, "train: unknown %s '%s'", what, choice->name);
+}
+
+enum { MOST_WORDS = 64 };
+
+static nm_status choose_optimizer(nm_context *ctx, const nm_choice *choice, nm_optimization *o)
+{
+    const char *words[MOST_WORDS];
+    int count = 0;
+    for (const nm_optimizer_type *const *t = nm_optimizer_types(); *t && count < MOST_WORDS; t++)
+        words[count++] = (*t)->name;
+    if (!(o->type = nm_optimizer_find(choice->name)))
+        return unknown(ctx, o->net, choice, "optimizer", words, count);
+    if (!(o->self = nm_alloc(ctx, 1, o->type->size + 1)))
+        return NM_FAILED;
+    return nm_options_read(ctx, o->type->options, o->self, choice->options, NULL, o->type->name);
+}
+
+static nm_status choose_schedule(nm_context *ctx, const nm_choice *choice, nm_optimization *o)
+{
+    const char *words[MOST_WORDS];
+    int count = 0;
+    for (const nm_schedule_type *const *t = nm_schedule_types(); *t && count < MOST_WORDS; t++)
+        words[count++] = (*t)->name;
+    if (!(o->schedule = nm_schedule_find(choice->name)))
+        return unknown(ctx, o->net, choice, "schedule", words, count);
+    if (!(o->schedule_self = nm_alloc(ctx, 1, o->schedule->size + 1)))
+        return NM_FAILED;
+    return nm_options_read(ctx, o->schedule->options, o->schedule_self, choice->options, NULL,
+                           o->schedule->name);
+}
+
+/* A setting of `train:` that stands for an option of the optimizer; negative: not given. */
+static nm_status override(nm_context *ctx, nm_optimization *o, const char *name, double value)
+{
+    if (value == -1)
+        return NM_OK;
+    const nm_option *option = nm_option_find(o->type->options, name);
+    if (!option || option->type != NM_OPT_REAL)
+        return nm_yaml_fail(ctx, o->net->document, "train: '%s' is given, but the optimizer %s has none",
+                            name, o->type->name);
+    if (value < 0 ||
+        ((option->least != 0 || option->most != 0) && (value < option->least || value > option->most)))
+        return nm_yaml_fail(ctx, o->net->document,
+                            "train: option '%s' must be a number from %g to %g; found %g", name,
+                            option->least, option->most, value);
+    *(double *)((char *)o->self + option->offset) = value;
+    return NM_OK;
+}
+
+/* ---- spans ------------------------------------------------------------------------------ */
+
+static nm_status make_spans(nm_context *ctx, const nm_train_settings *settings, nm_optimization *o)
+{
+    nm_network *net = o->net;
+    o->spans = nm_alloc(ctx, (size_t)net->params + 1, sizeof *o->spans);
+    o->offsets = nm_alloc(ctx, (size_t)net->params + 1, sizeof *o->offsets);
+    if (!o->spans || !o->offsets)
+        return NM_FAILED;
+    for (int s = 0; s < o->type->slots; s++)
+        if (!(o->slot[s] = nm_alloc(ctx, net->weight_count + 1, sizeof(real))))
+            return NM_FAILED;
+    for (int i = 0; i < net->params; i++) {
+        const nm_param *param = &net->param[i];
+        if (param->kind == NM_STATE || param->frozen)
+            continue;
+        nm_span *span = &o->spans[o->count];
+        *span = (nm_span){.count = param->count, .w = net->weights + param->offset};
+        span->l2 = param->kind == NM_WEIGHT || settings->l2_all ? settings->l2 : 0;
+        for (int s = 0; s < o->type->slots; s++)
+            span->slot[s] = o->slot[s] + param->offset;
+        o->offsets[o->count++] = param->offset;
+    }
+    if (o->count == 0)
+        return nm_yaml_fail(ctx, net->document, "train: there is no parameter to train%s",
+                            settings->freeze.count ? ": all are frozen" : "");
+    return NM_OK;
+}
+
+static nm_status set_up(nm_context *ctx, const nm_train_settings *settings, nm_optimization *o)
+{
+    nm_status optimizer = choose_optimizer(ctx, &settings->optimizer, o);
+    nm_status schedule = choose_schedule(ctx, &settings->schedule, o);
+    NM_TRY(optimizer);
+    NM_TRY(schedule);
+    NM_TRY(override(ctx, o, "lr", settings->lr));
+    NM_TRY(override(ctx, o, "momentum", settings->momentum));
+    const nm_option *lr = nm_option_find(o->type->options, "lr");
+    o->lr = *(const double *)((const char *)o->self + lr->offset);
+    return make_spans(ctx, settings, o);
+}
+
+nm_status nm_optimization_new(nm_context *ctx, const nm_train_settings *settings, nm_network *net,
+                              uint64_t steps, uint64_t steps_per_epoch, nm_optimization **out)
+{
+    *out = NULL;
+    nm_optimization *o = nm_alloc(ctx, 1, sizeof *o);
+    if (!o)
+        return NM_FAILED;
+    *o = (nm_optimization){.net = net,
+                           .steps = steps,
+                           .steps_per_epoch = steps_per_epoch,
+                           .warmup = (uint64_t)settings->warmup,
+                           .clip_norm = settings->clip_norm,
+                           .threads = nm_context_threads(ctx)};
+    nm_status status = set_up(ctx, settings, o);
+    if (status == NM_OK)
+        *out = o;
+    else
+        nm_optimization_free(o);
+    return status;
+}
+
+void nm_optimization_free(nm_optimization *o)
+{
+    if (!o)
+        return;
+    if (o->self)
+        nm_options_free(o->type->options, o->self);
+    if (o->schedule_self)
+        nm_options_free(o->schedule->options, o->schedule_self);
+    nm_free(o->self);
+    nm_free(o->schedule_self);
+    for (int s = 0; s < 4; s++)
+        nm_free(o->slot[s]);
+    nm_free(o->spans);
+    nm_free(o->offsets);
+    nm_free(o);
+}
+
+/* ---- running ---------------------------------------------------------------------------- */
+
+void nm_optimization_state(const nm_optimization *o, nm_train_state *state)
+{
+    state->optimizer = o->type->name;
+    state->slots = o->type->slots;
+    state->slot_names = o->type->slot_names;
+    for (int s = 0; s < 4; s++)
+        state->slot[s] = o->slot[s];
+}
+
+double nm_optimization_rate(const nm_optimization *o, uint64_t step)
+{
+    return nm_schedule_rate(o->schedule, o->schedule_self, o->lr, step, o->steps, o->steps_per_epoch,
+                            o->warmup);
+}
+
+void nm_optimization_step(nm_optimization *o, nm_plan *plan, uint64_t step)
+{
+    const real *gradients = nm_plan_gradients(plan);
+    for (int i = 0; i < o->count; i++)
+        o->spans[i].dw = gradients + o->offsets[i];
+    nm_optimize(o->type, o->self, o->spans, o->count, nm_optimization_rate(o, step), step + 1, o->clip_norm,
+                o->threads);
+}

@@ -1,0 +1,23 @@
+/* The optimizer and the schedule of one run: their options, the optimizer's memory, the spans of the
+ * parameters. */
+#ifndef NM_OPTIMIZATION_H
+#define NM_OPTIMIZATION_H
+
+#include "optimizer.h"
+#include "train.h"
+
+typedef struct nm_optimization nm_optimization;
+
+nm_status nm_optimization_new(nm_context *ctx, const nm_train_settings *settings, nm_network *net,
+                              uint64_t steps, uint64_t steps_per_epoch, nm_optimization **out) NM_MUST_USE;
+void nm_optimization_free(nm_optimization *o);
+
+/* Points the state at the optimizer's memory, so that it is saved and loaded with it. */
+void nm_optimization_state(const nm_optimization *o, nm_train_state *state);
+
+/* The learning rate of step `step`, from 0. */
+double nm_optimization_rate(const nm_optimization *o, uint64_t step);
+/* Updates the parameters with the plan's gradients; step counts from 0. */
+void nm_optimization_step(nm_optimization *o, nm_plan *plan, uint64_t step);
+
+#endif

@@ -1,0 +1,52 @@
+/* The run directory: what a training run leaves on the disk. One process at a time works in it.
+ *
+ *     lock                  held while a process trains here; names the process
+ *     model.yaml            the model file with every change applied
+ *     metrics.csv           a row per evaluation
+ *     watch.csv             percentiles of the watched units, where asked for
+ *     last.h5, best.h5      checkpoints; last.h5 is what a resumed run goes on from
+ *     step-NNNNNNNN.h5      the newest few
+ *
+ * Each file but watch.csv is replaced whole. last.h5 is written after everything else that belongs to its
+ * step, so that a run which is resumed from it finds the rest at least as new, and writes what is newer again
+ * to the same bits. */
+#ifndef NM_RUN_DIR_H
+#define NM_RUN_DIR_H
+
+#include "checkpoint.h"
+
+#include <stdio.h>
+
+typedef struct nm_run_dir {
+    nm_context *ctx;
+    char *path;
+    int lock;      /* descriptor */
+    bool has_last; /* last.h5 was there when it was opened */
+    int old_rows;  /* what metrics.csv held then: seconds are not in the checkpoint */
+    uint64_t *old_steps;
+    double *old_seconds;
+} nm_run_dir;
+
+/* Makes the folder where needed and takes its lock. Refused (NM_INVALID): a folder that another process
+ * holds; without `resume`, one that holds a run; one that is no run's but has files of the names above. */
+nm_status nm_run_dir_open(nm_context *ctx, const char *path, bool resume, nm_run_dir **out) NM_MUST_USE;
+void nm_run_dir_close(nm_run_dir *run);
+
+/* PATH/name; nm_free. */
+char *nm_run_dir_file(const nm_run_dir *run, const char *name);
+
+nm_status nm_run_dir_model(const nm_run_dir *run, const char *text) NM_MUST_USE;
+/* Rewrites metrics.csv: seconds[i] belongs to history[i]. */
+nm_status nm_run_dir_metrics(const nm_run_dir *run, const nm_history_row *history, const double *seconds,
+                             int rows) NM_MUST_USE;
+/* Seconds that the old metrics.csv has for the row of `step`; 0 where it has none. */
+double nm_run_dir_seconds(const nm_run_dir *run, uint64_t step);
+
+/* Saves step-NNNNNNNN.h5 (keep > 0), deletes all but the newest `keep` of them, then makes last.h5 the same.
+ */
+nm_status nm_run_dir_save(const nm_run_dir *run, const nm_network *net, const nm_train_state *state,
+                          int keep) NM_MUST_USE;
+nm_status nm_run_dir_save_best(const nm_run_dir *run, const nm_network *net,
+                               const nm_train_state *state) NM_MUST_USE;
+
+#endif

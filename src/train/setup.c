@@ -1,0 +1,324 @@
+/* Setting a training run up: everything that can be wrong with the request is found here, before anything is
+ * written. */
+#include "trainer.h"
+
+#include "alloc.h"
+#include "digest.h"
+#include "gemm.h"
+
+#include <fnmatch.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- settings and network ------------------------------------------------------------------ */
+
+/* "200s", "200" steps; "1e" epochs, which are steps only once the data is known: *epochs. */
+static nm_status read_save_every(nm_trainer *t, bool *epochs)
+{
+    const char *text = t->settings.save_every;
+    char *end = NULL;
+    long count = text && *text >= '0' && *text <= '9' ? strtol(text, &end, 10) : -1;
+    *epochs = end && strcmp(end, "e") == 0;
+    if (count < 0 || (!*epochs && strcmp(end, "s") != 0 && *end))
+        return nm_fail(
+            t->ctx, NM_INVALID,
+            "%s: train: option 'save_every' must be a number of steps (200s) or epochs (1e); found '%s'",
+            t->document->file, text ? text : "");
+    t->save_every = (uint64_t)count;
+    return NM_OK;
+}
+
+static nm_status check_without(nm_trainer *t)
+{
+    nm_status status = NM_OK;
+    for (int i = 0; i < t->settings.without.count; i++)
+        if (!nm_layer_find(t->settings.without.values[i]))
+            status = nm_fail(t->ctx, NM_INVALID, "%s: train: option 'without': there is no layer type '%s'",
+                             t->document->file, t->settings.without.values[i]);
+    return status;
+}
+
+/* Reads the settings, then builds the network whatever they were, so that the errors of both are reported. */
+static nm_status build_network(nm_trainer *t, bool *save_epochs)
+{
+    nm_context *ctx = t->ctx;
+    NM_TRY(nm_yaml_copy(ctx, t->request->document, &t->document));
+    nm_status settings = nm_options_read(ctx, nm_train_options, &t->settings,
+                                         nm_yaml_get(t->document, "train"), NULL, "train");
+    if (settings == NM_OK)
+        settings = check_without(t);
+    if (settings == NM_OK)
+        settings = read_save_every(t, save_epochs);
+    nm_yaml *document = t->document;
+    nm_strings none = {0};
+    nm_status built =
+        nm_network_build(ctx, document, settings == NM_OK ? &t->settings.without : &none, &t->net);
+    if (built != NM_OK)
+        t->document = NULL; /* the network owned it */
+    return settings != NM_OK ? settings : built;
+}
+
+static nm_status freeze(nm_trainer *t)
+{
+    nm_status status = NM_OK;
+    for (int f = 0; f < t->settings.freeze.count; f++) {
+        const char *pattern = t->settings.freeze.values[f];
+        int hit = 0;
+        for (int i = 0; i < t->net->params; i++)
+            if (t->net->param[i].kind != NM_STATE && fnmatch(pattern, t->net->param[i].name, 0) == 0) {
+                t->net->param[i].frozen = true;
+                hit++;
+            }
+        if (!hit)
+            status =
+                nm_fail(t->ctx, NM_INVALID, "%s: train: option 'freeze': no parameter is called like '%s'",
+                        t->document->file, pattern);
+    }
+    return status;
+}
+
+static nm_status take_initial_values(nm_trainer *t)
+{
+    if (!t->settings.init_from)
+        return NM_OK;
+    nm_checkpoint *from;
+    NM_TRY(nm_checkpoint_open(t->ctx, t->settings.init_from, &from));
+    int taken = 0;
+    nm_status status = nm_checkpoint_load(t->ctx, from, t->net, true, &taken);
+    nm_checkpoint_free(from);
+    NM_TRY(status);
+    if (taken == 0)
+        return nm_fail(t->ctx, NM_INVALID,
+                       "%s: none of its parameters fits a parameter of the model by name and shape",
+                       t->settings.init_from);
+    nm_log(t->ctx, "%s: took %d of the model's %d parameters", t->settings.init_from, taken, t->net->params);
+    return NM_OK;
+}
+
+static nm_status initialise(nm_trainer *t, char digest[65])
+{
+    nm_network_initialise(t->net, (uint64_t)t->settings.seed);
+    if (!t->request->resume)
+        NM_TRY(take_initial_values(t));
+    nm_piece *pieces = nm_alloc(t->ctx, 2 * (size_t)t->net->params + 1, sizeof *pieces);
+    if (!pieces)
+        return NM_FAILED;
+    for (int i = 0; i < t->net->params; i++) {
+        const nm_param *param = &t->net->param[i];
+        pieces[2 * i] = (nm_piece){param->name, strlen(param->name) + 1};
+        pieces[2 * i + 1] = (nm_piece){nm_param_values(t->net, param), param->count * sizeof(real)};
+    }
+    nm_digest(pieces, 2 * t->net->params, digest);
+    nm_free(pieces);
+    return NM_OK;
+}
+
+/* ---- data ---------------------------------------------------------------------------------- */
+
+static nm_status open_data(nm_trainer *t)
+{
+    NM_TRY(nm_dataset_open(t->ctx, t->settings.data, &t->data));
+    nm_status status = nm_check_fit(t->ctx, t->net, &t->data->train, t->data->classes);
+    if (status == NM_OK && t->data->train.count == 0)
+        status = nm_fail(t->ctx, NM_INVALID, "%s: it has no training samples", t->data->found);
+    NM_TRY(status);
+    nm_dataset_normalisation(&t->data->train, &t->state.normalisation);
+    return nm_augmentation_read(t->ctx, &t->settings.augment, &t->augmentation);
+}
+
+/* Batch norm over one value a channel has no variance: after a dense layer, a batch of one cannot be trained
+ * on. */
+static bool needs_two_samples(const nm_network *net)
+{
+    for (int i = net->inputs; i < net->nodes; i++)
+        if (strcmp(net->node[i].type->name, "batchnorm") == 0 &&
+            net->node[i].in[0].h * net->node[i].in[0].w == 1)
+            return true;
+    return false;
+}
+
+/* How an epoch is cut into steps. A single sample that is left at its end is passed over where it could not
+ * be trained on; which one that is changes with every reshuffle. */
+static nm_status count_steps(nm_trainer *t, bool save_epochs)
+{
+    const nm_train_settings *s = &t->settings;
+    int count = s->limit > 0 && s->limit < t->data->train.count ? s->limit : t->data->train.count;
+    int batch = s->batch < count ? s->batch : count;
+    t->loading = (nm_loader_settings){.samples = &t->data->train,
+                                      .limit = s->limit,
+                                      .batch = batch,
+                                      .shuffle = true,
+                                      .augmentation = s->augment.count ? &t->augmentation : NULL,
+                                      .normalisation = t->state.normalisation,
+                                      .binary = s->binary,
+                                      .seed = (uint64_t)s->seed};
+    t->loader_steps = nm_pieces(count, batch);
+    bool pass_over = batch > 1 && count % batch == 1 && needs_two_samples(t->net);
+    t->state.steps_per_epoch = (uint64_t)(t->loader_steps - pass_over);
+    t->steps = s->steps > 0 ? (uint64_t)s->steps : (uint64_t)s->epochs * t->state.steps_per_epoch;
+    t->row_every = s->eval_every > 0 ? (uint64_t)s->eval_every : t->state.steps_per_epoch;
+    t->save_every *= save_epochs ? t->state.steps_per_epoch : 1;
+    if (t->steps > UINT32_MAX)
+        return nm_fail(t->ctx, NM_INVALID, "%s: %llu steps are more than can be counted", t->document->file,
+                       (unsigned long long)t->steps);
+    return NM_OK;
+}
+
+nm_status nm_trainer_load_from(nm_trainer *t, uint64_t step, nm_loader **loader)
+{
+    nm_loader_settings settings = t->loading;
+    uint64_t epoch_steps = t->state.steps_per_epoch;
+    settings.first_step = step / epoch_steps * (uint64_t)t->loader_steps + step % epoch_steps;
+    return nm_loader_new(t->ctx, &settings, loader);
+}
+
+const nm_loaded *nm_trainer_next(const nm_trainer *t, nm_loader *loader)
+{
+    const nm_loaded *loaded = nm_loader_next(loader);
+    while (loaded->position >= t->state.steps_per_epoch)
+        loaded = nm_loader_next(loader);
+    return loaded;
+}
+
+/* ---- the run directory ---------------------------------------------------------------------- */
+
+static nm_status differs(nm_trainer *t, const char *what, uint64_t found, uint64_t wanted)
+{
+    if (found == wanted)
+        return NM_OK;
+    return nm_fail(t->ctx, NM_INVALID,
+                   "%s/last.h5: it was trained with %s %llu, the run has %llu: it cannot go on", t->run->path,
+                   what, (unsigned long long)found, (unsigned long long)wanted);
+}
+
+static bool same_normalisation(const nm_normalisation *a, const nm_normalisation *b)
+{
+    size_t size = (size_t)a->channels * sizeof *a->mean;
+    return a->channels == b->channels && memcmp(a->mean, b->mean, size) == 0 &&
+           memcmp(a->deviation, b->deviation, size) == 0;
+}
+
+/* What the order of batches and the meaning of a step depend on must be as it was. */
+static nm_status check_state(nm_trainer *t, const nm_train_state *loaded)
+{
+    NM_TRY(differs(t, "seed", loaded->seed, t->state.seed));
+    NM_TRY(differs(t, "steps an epoch (batch, limit or data)", loaded->steps_per_epoch,
+                   t->state.steps_per_epoch));
+    if (!same_normalisation(&loaded->normalisation, &t->state.normalisation))
+        return nm_fail(
+            t->ctx, NM_INVALID,
+            "%s/last.h5: it was trained on other data: mean or deviation of the training images differ",
+            t->run->path);
+    return NM_OK;
+}
+
+static nm_status load_last(nm_trainer *t, const nm_checkpoint *last)
+{
+    nm_train_state loaded = t->state;
+    NM_TRY(nm_checkpoint_load(t->ctx, last, t->net, false, NULL));
+    NM_TRY(nm_checkpoint_load_state(t->ctx, last, t->net, &loaded));
+    nm_status status = check_state(t, &loaded);
+    int rows = loaded.history_count;
+    loaded.history_count = 0;
+    nm_history_row *history = loaded.history;
+    loaded.history = NULL;
+    t->state = loaded;
+    for (int i = 0; i < rows && status == NM_OK; i++)
+        status = nm_trainer_add_row(t, &history[i], nm_run_dir_seconds(t->run, history[i].step));
+    nm_free(history);
+    t->seconds_before = rows ? nm_run_dir_seconds(t->run, t->state.history[rows - 1].step) : 0;
+    t->saved_step = t->state.step;
+    return status;
+}
+
+static nm_status go_on(nm_trainer *t)
+{
+    char *path = nm_run_dir_file(t->run, "last.h5");
+    nm_checkpoint *last = NULL;
+    nm_status status = path ? nm_checkpoint_open(t->ctx, path, &last) : NM_FAILED;
+    nm_free(path);
+    if (status == NM_OK)
+        status = load_last(t, last);
+    nm_checkpoint_free(last);
+    return status;
+}
+
+static nm_status open_run(nm_trainer *t)
+{
+    if (!t->request->run)
+        return t->request->resume ? nm_fail(t->ctx, NM_INVALID, "to resume, name the run directory") : NM_OK;
+    NM_TRY(nm_run_dir_open(t->ctx, t->request->run, t->request->resume, &t->run));
+    if (t->run->has_last)
+        NM_TRY(go_on(t));
+    else if (t->request->resume)
+        nm_log(t->ctx, "%s: there is nothing to resume yet: starting at step 0", t->run->path);
+    char *text;
+    NM_TRY(nm_model_text(t->ctx, t->document, &text));
+    nm_status status = nm_run_dir_model(t->run, text);
+    nm_free(text);
+    NM_TRY(status);
+    NM_TRY(nm_watch_open(t->watch, t->run, t->state.step));
+    return nm_run_dir_metrics(t->run, t->state.history, t->row_seconds, t->state.history_count);
+}
+
+/* ---- opening and closing -------------------------------------------------------------------- */
+
+static nm_status prepare(nm_trainer *t)
+{
+    nm_context *ctx = t->ctx;
+    const nm_train_settings *s = &t->settings;
+    NM_TRY(nm_optimization_new(ctx, s, t->net, t->steps, t->state.steps_per_epoch, &t->optimization));
+    nm_optimization_state(t->optimization, &t->state);
+    NM_TRY(nm_watch_new(ctx, t->net, &s->watch, t->loading.batch, &t->watch));
+    nm_request request = {.mode = NM_TRAIN, .batch = t->loading.batch, .threads = nm_context_threads(ctx)};
+    request.keep = nm_watch_nodes(t->watch, &request.keeps);
+    NM_TRY(nm_plan_new(t->net, &request, &t->plan));
+    NM_TRY(nm_target_maker_new(ctx, t->net, t->loading.batch, &t->targets));
+    NM_TRY(nm_population_find(t));
+    if (t->data->test.count > 0) {
+        NM_TRY(nm_check_fit(ctx, t->net, &t->data->test, t->data->classes));
+        NM_TRY(nm_evaluator_new(ctx, t->net, &t->data->test, 0, s->eval_batch, &t->state.normalisation,
+                                s->binary, &t->evaluator));
+    }
+    return NM_OK;
+}
+
+nm_status nm_trainer_open(nm_context *ctx, const nm_train_request *request, nm_trainer *t,
+                          nm_train_result *result)
+{
+    bool save_epochs = false;
+    *t = (nm_trainer){.ctx = ctx, .request = request, .saved_step = NM_NEVER_SAVED, .started = nm_clock()};
+    NM_TRY(nm_gemm_check(ctx));
+    NM_TRY(build_network(t, &save_epochs));
+    NM_TRY(freeze(t));
+    NM_TRY(open_data(t));
+    NM_TRY(count_steps(t, save_epochs));
+    NM_TRY(initialise(t, result->model_digest));
+    t->state.seed = (uint64_t)t->settings.seed;
+    t->state.best_accuracy = (double)NAN;
+    t->state.data = t->data->name;
+    NM_TRY(prepare(t));
+    NM_TRY(open_run(t));
+    return nm_trainer_load_from(t, t->state.step, &t->loader);
+}
+
+void nm_trainer_close(nm_trainer *t)
+{
+    nm_loader_free(t->loader);
+    nm_evaluator_free(t->evaluator);
+    nm_target_maker_free(&t->targets);
+    nm_plan_free(t->plan);
+    nm_watch_free(t->watch);
+    nm_run_dir_close(t->run);
+    nm_optimization_free(t->optimization);
+    nm_free(t->population_state);
+    nm_free(t->state.history);
+    nm_free(t->row_seconds);
+    nm_dataset_free(t->data);
+    nm_options_free(nm_train_options, &t->settings);
+    if (t->net)
+        nm_network_free(t->net);
+    else
+        nm_yaml_free(t->document);
+}

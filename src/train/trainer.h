@@ -1,0 +1,66 @@
+/* A training run in progress: what the files of this room share. Private to src/train. */
+#ifndef NM_TRAINER_H
+#define NM_TRAINER_H
+
+#include "evaluate.h"
+#include "optimization.h"
+#include "run_dir.h"
+#include "train.h"
+#include "watch.h"
+
+/* Lives from nm_trainer_open to nm_trainer_close. Steps count from 0; a step's batch is number step %
+ * steps_per_epoch of epoch step / steps_per_epoch. */
+typedef struct nm_trainer {
+    nm_context *ctx;
+    const nm_train_request *request;
+    nm_train_settings settings;
+    nm_yaml *document; /* until the network takes it */
+    nm_network *net;
+    nm_dataset *data;
+    nm_augmentation augmentation;
+    nm_loader_settings loading;
+    nm_loader *loader;
+    nm_plan *plan;
+    nm_target_maker targets;
+    nm_evaluator *evaluator; /* NULL: the data has no test split */
+    nm_optimization *optimization;
+    nm_train_state state;
+    int row_room;
+    int passing_rows;    /* of the history's last rows: not part of what a checkpoint holds */
+    double *row_seconds; /* beside state.history */
+    nm_run_dir *run;     /* NULL: nothing is written */
+    nm_watch *watch;
+    uint64_t steps;                 /* where training ends */
+    uint64_t row_every, save_every; /* steps; save_every 0: at the end only */
+    int loader_steps;       /* batches that the loader makes in an epoch: steps_per_epoch, or one more */
+    uint64_t saved_step;    /* of last.h5; NEVER_SAVED */
+    double seconds_before;  /* of the run until this process took it up */
+    double started;         /* clock */
+    double stepping;        /* seconds of this process within steps */
+    uint64_t stepped;       /* samples of this process */
+    bool population;        /* a batch norm wants `statistics: population` */
+    bool *population_state; /* [params]: this state is one of those */
+} nm_trainer;
+
+#define NM_NEVER_SAVED UINT64_MAX
+
+nm_status nm_trainer_open(nm_context *ctx, const nm_train_request *request, nm_trainer *t,
+                          nm_train_result *result) NM_MUST_USE;
+void nm_trainer_close(nm_trainer *t);
+
+/* Makes the loader start at `step`. */
+nm_status nm_trainer_load_from(nm_trainer *t, uint64_t step, nm_loader **loader) NM_MUST_USE;
+/* The batch of the next step: passes over the single sample that an epoch may leave. */
+const nm_loaded *nm_trainer_next(const nm_trainer *t, nm_loader *loader);
+
+/* Appends a row to the history; takes row_seconds along. */
+nm_status nm_trainer_add_row(nm_trainer *t, const nm_history_row *row, double seconds) NM_MUST_USE;
+
+/* Finds the batch norms that want `statistics: population`. */
+nm_status nm_population_find(nm_trainer *t) NM_MUST_USE;
+/* Makes their running statistics the averages over settings.population_batches batches of training. */
+nm_status nm_population_estimate(nm_trainer *t) NM_MUST_USE;
+
+double nm_clock(void); /* seconds from some moment on, never backwards */
+
+#endif
