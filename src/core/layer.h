@@ -17,6 +17,8 @@
 
 enum { NM_MAX_RANK = 4 };
 
+typedef struct nm_layer_type nm_layer_type;
+
 /* ---- parameters -------------------------------------------------------------------- */
 
 typedef enum nm_param_kind {
@@ -116,7 +118,15 @@ typedef struct nm_pass {
     uint32_t step;
     uint32_t first_sample; /* number of this batch's first sample within the step (0 unless micro-batched) */
     const char *name;      /* the layer's */
+    int fused;             /* how many layers after it are done here too */
+    const struct nm_fused *with; /* [fused] */
 } nm_pass;
+
+/* A layer that another one does the work of. */
+typedef struct nm_fused {
+    const void *self;
+    real *const *w, *const *dw; /* its parameters */
+} nm_fused;
 
 static inline void *nm_thread_scratch(const nm_pass *p, int thread)
 {
@@ -134,7 +144,7 @@ typedef struct nm_window {
 
 /* ---- the type ---------------------------------------------------------------------- */
 
-typedef struct nm_layer_type {
+struct nm_layer_type {
     const char *name;          /* the word in model files */
     const char *help;          /* one sentence */
     size_t size;               /* of the private struct: options and what infer derives */
@@ -147,6 +157,12 @@ typedef struct nm_layer_type {
     nm_status (*infer)(nm_infer *e, void *self);
     /* Chooses algorithms, books memory. Absent: nothing to book. */
     nm_status (*plan)(nm_booking *b, const void *self, void *plan);
+    /* Whether this layer can do the work of `next`, the only reader of its output, in its own passes: forward then
+     * writes next's output and backward starts from next's gradient. Called before plan, again for the layer after
+     * `next` when it said yes; notes it in `plan`. `memory`: this plan's flags of the layer, which it may change.
+     * Absent: never. */
+    bool (*fuse)(const void *self, void *plan, nm_mode mode, const nm_layer_type *next, const void *next_self,
+                 unsigned *memory);
     void (*forward)(const nm_pass *p, const void *self);
     void (*backward)(const nm_pass *p, const void *self);
     void (*window)(const void *self, nm_window *window);
@@ -156,7 +172,7 @@ typedef struct nm_layer_type {
     void (*describe)(const void *self, const void *plan, char *text, size_t size);
     /* Frees what infer made in the private struct; the options are freed by their table. */
     void (*release)(void *self);
-} nm_layer_type;
+};
 
 /* Every type of this build, NULL-terminated, for the instruction set in use (src/layers/list.c). */
 const nm_layer_type *const *nm_layer_types(void);

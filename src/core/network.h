@@ -98,6 +98,7 @@ typedef struct nm_request {
     bool keep_all;        /* every activation and activation gradient stays readable after the run */
     const int *keep;      /* nodes whose output stays readable until the next forward */
     int keeps;
+    bool no_fuse;         /* every layer does its own work alone */
     bool timing;          /* measure each node's passes: nm_plan_seconds */
     bool gradients;       /* backward can be run in eval mode too (in train mode it always can) */
     bool input_gradients; /* the gradient by the inputs is wanted too (keep_all implies it) */

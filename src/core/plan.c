@@ -22,6 +22,8 @@ typedef struct draft {
     int *first_edge;     /* [nodes] */
     int *objective;      /* [objectives, at least 1] */
     size_t *saved_size;  /* [nodes] */
+    int *head, *tail;    /* [nodes]: who does its work; the last node whose work it does */
+    unsigned *memory;    /* [nodes]: flags of this plan */
 } draft;
 
 static size_t aligned(size_t bytes)
@@ -88,6 +90,50 @@ static void find_needed(draft *d)
         d->needed[i] = d->needed[i] && reached[i];
 }
 
+/* ---- fusion -------------------------------------------------------------------------- */
+
+/* The only reader of `node`'s output, where it reads nothing else and nobody looks at that output; else NONE. */
+static int only_reader(const draft *d, int node)
+{
+    const nm_network *net = d->net;
+    if (net->node[node].users != 1 || d->keep[node])
+        return NONE;
+    for (int user = node + 1; user < net->nodes; user++)
+        if (net->node[user].from[0] == node)
+            return net->node[user].inputs == 1 ? user : NONE;
+    return NONE;
+}
+
+static nm_status make_choices(draft *d)
+{
+    for (int i = d->net->inputs; i < d->net->nodes; i++) {
+        size_t size = d->net->node[i].type->plan_size;
+        if (size && !(d->plan->step[i].choice = nm_alloc(d->ctx, 1, size)))
+            return NM_FAILED;
+    }
+    return NM_OK;
+}
+
+static nm_status fuse(draft *d, int index)
+{
+    const nm_node *node = &d->net->node[index];
+    nm_step *step = &d->plan->step[index];
+    if (d->head[index] != index || !node->type->fuse || d->plan->request.no_fuse)
+        return NM_OK;
+    for (int next = only_reader(d, index); next != NONE; next = only_reader(d, next)) {
+        const nm_node *other = &d->net->node[next];
+        if (d->needed[index] != d->needed[next] ||
+            !node->type->fuse(node->self, step->choice, d->plan->request.mode, other->type, other->self,
+                              &d->memory[index]))
+            break;
+        d->head[next] = index;
+        d->tail[index] = next;
+        step->fused++;
+    }
+    step->with = nm_alloc(d->ctx, (size_t)step->fused + 1, sizeof *step->with);
+    return step->with ? NM_OK : NM_FAILED;
+}
+
 /* ---- bookings ------------------------------------------------------------------------ */
 
 static nm_status book(draft *d, int index)
@@ -96,9 +142,7 @@ static nm_status book(draft *d, int index)
     nm_node *node = &net->node[index];
     nm_plan *plan = d->plan;
     nm_step *step = &plan->step[index];
-    if (node->type->plan_size && !(step->choice = nm_alloc(d->ctx, 1, node->type->plan_size)))
-        return NM_FAILED;
-    if (!node->type->plan)
+    if (!node->type->plan || d->head[index] != index)
         return NM_OK;
     nm_booking b = {.ctx = d->ctx, .who = node->who, .mode = plan->request.mode, .n = plan->request.batch,
                     .inputs = node->inputs, .xs = node->in, .ys = node->out, .backward = d->needed[index],
@@ -125,17 +169,17 @@ static int last_read(const draft *d, int node, int except)
     int last = node;
     if (d->keep[node])
         last = nm_time_end(net);
-    else if (d->needed[node] && (net->node[node].memory & NM_BACK_Y))
-        last = nm_time_backward(net, node);
+    else if (d->needed[node] && (d->memory[d->head[node]] & NM_BACK_Y))
+        last = nm_time_backward(net, d->head[node]);
     for (int i = 0; i < objective_count(net); i++)
         if (objective_node(net, i) == node && last < net->nodes)
             last = net->nodes;
     for (int user = node + 1; user < net->nodes; user++)
         for (int k = 0; k < net->node[user].inputs; k++) {
-            if (net->node[user].from[k] != node)
+            if (net->node[user].from[k] != node || d->head[user] != user)
                 continue;
             int read = user == except && k == 0 ? node : user;
-            if (d->needed[user] && (net->node[user].memory & NM_BACK_X))
+            if (d->needed[user] && (d->memory[user] & NM_BACK_X))
                 read = nm_time_backward(net, user);
             if (read > last)
                 last = read;
@@ -145,22 +189,23 @@ static int last_read(const draft *d, int node, int except)
 
 static bool can_take_over(const draft *d, int index)
 {
-    const nm_node *node = &d->net->node[index];
-    int from = node->from[0];
-    return (node->memory & NM_INPLACE) && !d->plan->request.keep_all && from >= d->net->inputs &&
-           nm_shape_size(node->out) == nm_shape_size(d->net->node[from].out) && last_read(d, from, index) < index;
+    int from = d->net->node[index].from[0];
+    return (d->memory[index] & NM_INPLACE) && !d->plan->request.keep_all && from >= d->net->inputs &&
+           output_bytes(d, d->tail[index]) == output_bytes(d, from) && last_read(d, from, index) < index;
 }
 
 static void plan_values(draft *d)
 {
     const nm_network *net = d->net;
     for (int i = net->inputs; i < net->nodes; i++) {
-        int last = last_read(d, i, NONE);
+        if (d->head[i] != i)
+            continue;
+        int tail = d->tail[i], last = last_read(d, tail, NONE);
         if (can_take_over(d, i)) {
-            d->value[i] = d->value[net->node[i].from[0]];
-            live_until(d, d->value[i], last);
+            d->value[tail] = d->value[net->node[i].from[0]];
+            live_until(d, d->value[tail], last);
         } else {
-            d->value[i] = add_region(d, output_bytes(d, i), i, last);
+            d->value[tail] = add_region(d, output_bytes(d, tail), i, last);
         }
         if (d->saved_size[i])
             d->saved[i] = add_region(d, d->saved_size[i], i, d->needed[i] ? nm_time_backward(net, i) : i);
@@ -182,7 +227,7 @@ static int find_parts(const draft *d, int node, part *parts)
         if (objective_node(net, i) == node)
             parts[count++] = (part){d->objective[i], net->nodes};
     for (int user = net->nodes - 1; user > node; user--)
-        for (int k = 0; d->needed[user] && k < net->node[user].inputs; k++)
+        for (int k = 0; d->needed[user] && d->head[user] == user && k < net->node[user].inputs; k++)
             if (net->node[user].from[k] == node)
                 parts[count++] = (part){d->edge[d->first_edge[user] + k], nm_time_backward(net, user)};
     return count;
@@ -197,11 +242,33 @@ static void plan_edges(draft *d, int index)
         int from = node->from[k];
         if (!d->needed[from])
             continue;
-        bool take_over = k == 0 && (node->memory & NM_INPLACE) && !d->plan->request.keep_all &&
-                         nm_shape_size(node->out) == nm_shape_size(d->net->node[from].out);
+        int tail = d->tail[index];
+        bool take_over = k == 0 && (d->memory[index] & NM_INPLACE) && !d->plan->request.keep_all &&
+                         output_bytes(d, tail) == output_bytes(d, from);
         d->edge[d->first_edge[index] + k] =
-            take_over ? d->gradient[index] : add_region(d, output_bytes(d, from), now, now);
+            take_over ? d->gradient[tail] : add_region(d, output_bytes(d, from), now, now);
     }
+}
+
+/* The gradient of one output: where the first part is written, summed with the others. */
+static nm_status plan_gradient(draft *d, int node, part *parts)
+{
+    const nm_network *net = d->net;
+    const nm_request *q = &d->plan->request;
+    int count = find_parts(d, node, parts);
+    d->gradient[node] = parts[0].region;
+    bool keep = q->keep_all || (node < net->inputs && q->input_gradients);
+    live_until(d, d->gradient[node], keep ? nm_time_end(net) : nm_time_backward(net, d->head[node]));
+    for (int k = 1; k < count; k++)
+        live_until(d, parts[k].region, nm_time_sum(net, node));
+    nm_sum *sum = &d->plan->step[node].sum;
+    sum->parts = count;
+    sum->part = nm_alloc(d->ctx, (size_t)count, sizeof *sum->part);
+    if (!sum->part)
+        return NM_FAILED;
+    for (int k = 0; k < count; k++) /* numbers for now; pointers when the slab is there */
+        sum->part[k] = (real *)(intptr_t)parts[k].region;
+    return NM_OK;
 }
 
 static nm_status plan_gradients(draft *d)
@@ -217,25 +284,10 @@ static nm_status plan_gradients(draft *d)
         if (d->needed[objective_node(net, i)])
             d->objective[i] = add_region(d, output_bytes(d, objective_node(net, i)), net->nodes, net->nodes);
     nm_status status = NM_OK;
-    for (int i = net->nodes - 1; i >= 0; i--) {
-        if (!d->needed[i])
-            continue;
-        int count = find_parts(d, i, parts);
-        d->gradient[i] = parts[0].region;
-        bool keep = d->plan->request.keep_all || (i < net->inputs && d->plan->request.input_gradients);
-        live_until(d, d->gradient[i], keep ? nm_time_end(net) : nm_time_backward(net, i));
-        for (int k = 1; k < count; k++)
-            live_until(d, parts[k].region, nm_time_sum(net, i));
-        nm_sum *sum = &d->plan->step[i].sum;
-        sum->parts = count;
-        sum->part = nm_alloc(d->ctx, (size_t)count, sizeof *sum->part);
-        if (!sum->part) {
-            status = NM_FAILED;
-            break;
-        }
-        for (int k = 0; k < count; k++) /* numbers for now; pointers when the slab is there */
-            sum->part[k] = (real *)(intptr_t)parts[k].region;
-        if (i >= net->inputs)
+    for (int i = net->nodes - 1; i >= 0 && status == NM_OK; i--) {
+        if (d->needed[i] && d->tail[d->head[i]] == i)
+            status = plan_gradient(d, i, parts);
+        if (d->needed[i] && d->head[i] == i && i >= net->inputs)
             plan_edges(d, i);
     }
     nm_free(parts);
@@ -280,7 +332,8 @@ static void point(draft *d, int index)
     nm_step *step = &plan->step[index];
     step->value = place(d, d->value[index]);
     step->gradient = place(d, d->gradient[index]);
-    step->runs_backward = d->needed[index] && index >= net->inputs;
+    step->head = d->head[index];
+    step->runs_backward = d->needed[index] && index >= net->inputs && step->head == index;
     for (int k = 0; k < step->sum.parts; k++)
         step->sum.part[k] = place(d, (int)(intptr_t)step->sum.part[k]);
     for (int k = 0; k < node->inputs; k++) {
@@ -294,11 +347,19 @@ static void point(draft *d, int index)
         step->dw[i] = trained ? plan->gradients + param->offset : NULL;
     }
     step->pass = (nm_pass){.mode = plan->request.mode, .backward = d->needed[index], .inputs = node->inputs,
-                           .xs = node->in, .ys = node->out, .x = step->x, .y = step->value, .dy = step->gradient,
+                           .xs = node->in, .ys = node->out, .x = step->x, .y = place(d, d->value[d->tail[index]]),
+                           .dy = place(d, d->gradient[d->tail[index]]),
                            .dx = step->dx, .w = step->w, .dw = step->dw, .saved = place(d, d->saved[index]),
                            .scratch = plan->scratch, .thread_scratch_base = plan->thread_scratch,
                            .thread_scratch_size = plan->memory.thread_scratch, .plan = step->choice,
-                           .threads = plan->request.threads, .name = node->name};
+                           .threads = plan->request.threads, .name = node->name,
+                           .fused = step->fused, .with = step->with};
+    for (int k = 0, next = index; k < step->fused; k++) {
+        do
+            next++;
+        while (d->head[next] != index);
+        step->with[k] = (nm_fused){net->node[next].self, plan->step[next].w, plan->step[next].dw};
+    }
 }
 
 static nm_status allocate(draft *d)
@@ -334,6 +395,9 @@ static nm_status draw_up(draft *d)
         d->keep[i] = true;
     d->keep[net->output] = true;
     find_needed(d);
+    NM_TRY(make_choices(d));
+    for (int i = net->inputs; i < net->nodes; i++)
+        NM_TRY(fuse(d, i));
     for (int i = net->inputs; i < net->nodes; i++)
         NM_TRY(book(d, i));
     plan_values(d);
@@ -353,14 +417,15 @@ static nm_status with_draft(nm_context *ctx, nm_plan *plan)
     size_t nodes = (size_t)net->nodes, edges = 0, objectives = (size_t)objective_count(net);
     for (int i = 0; i < net->nodes; i++)
         edges += (size_t)net->node[i].inputs;
-    size_t numbers = 4 * nodes + edges + objectives;
+    size_t numbers = 6 * nodes + edges + objectives;
     draft d = {.ctx = ctx, .net = net, .plan = plan, .room = (int)(2 * nodes + edges + objectives)};
     int *numbers_block = nm_alloc(ctx, numbers + 1, sizeof(int));
     bool *flags = nm_alloc(ctx, 3 * nodes + 1, sizeof *flags);
     d.saved_size = nm_alloc(ctx, nodes, sizeof *d.saved_size);
     d.region = nm_alloc(ctx, (size_t)d.room + 1, sizeof *d.region);
+    d.memory = nm_alloc(ctx, nodes, sizeof *d.memory);
     nm_status status = NM_FAILED;
-    if (numbers_block && flags && d.saved_size && d.region) {
+    if (numbers_block && flags && d.saved_size && d.region && d.memory) {
         for (size_t i = 0; i < numbers; i++)
             numbers_block[i] = NONE;
         d.value = numbers_block;
@@ -368,17 +433,24 @@ static nm_status with_draft(nm_context *ctx, nm_plan *plan)
         d.gradient = d.saved + nodes;
         d.first_edge = d.gradient + nodes;
         d.objective = d.first_edge + nodes;
-        d.edge = d.objective + objectives;
+        d.head = d.objective + objectives;
+        d.tail = d.head + nodes;
+        d.edge = d.tail + nodes;
         d.keep = flags;
         d.needed = flags + 2 * nodes;
         for (int i = 0, next = 0; i < net->nodes; next += net->node[i++].inputs)
             d.first_edge[i] = next;
+        for (int i = 0; i < net->nodes; i++) {
+            d.head[i] = d.tail[i] = i;
+            d.memory[i] = net->node[i].memory;
+        }
         status = draw_up(&d);
     }
     nm_free(numbers_block);
     nm_free(flags);
     nm_free(d.saved_size);
     nm_free(d.region);
+    nm_free(d.memory);
     return status;
 }
 
@@ -409,6 +481,7 @@ void nm_plan_free(nm_plan *plan)
     for (int i = 0; plan->step && i < plan->net->nodes; i++) {
         nm_free(plan->step[i].choice);
         nm_free(plan->step[i].sum.part);
+        nm_free(plan->step[i].with);
     }
     nm_free(plan->step);
     nm_free(plan->tables);

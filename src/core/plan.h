@@ -32,6 +32,9 @@ typedef struct nm_step {
     real *value;         /* the output; NULL for the network's inputs */
     real *gradient;      /* of the loss by the output; NULL where not needed */
     nm_sum sum;
+    int fused;           /* layers after it that it does the work of */
+    nm_fused *with;      /* [fused] */
+    int head;            /* the node that does this one's work; itself where nobody does */
     bool runs_backward;
     double forward_seconds, backward_seconds;
 } nm_step;

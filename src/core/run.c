@@ -76,6 +76,8 @@ void nm_plan_forward(nm_plan *plan, const nm_batch *batch)
     for (int i = net->inputs; i < net->nodes; i++) {
         nm_node *node = &net->node[i];
         nm_step *step = &plan->step[i];
+        if (step->head != i)
+            continue;
         for (int k = 0; k < node->inputs; k++)
             if (node->from[k] < net->inputs)
                 step->x[k] = batch->x[node->from[k]];
