@@ -1,0 +1,256 @@
+/* Convolution (cross-correlation, as the field calls it):
+ *
+ *     y[n, i, j, o] = bias[o] + sum over a, b, c of x[n, i * stride - pad + a * dilation, j * … + b * …, c] * w[a, b, c, o]
+ *
+ * Output extent: floor((in + pad - dilation * (kernel - 1) - 1) / stride) + 1; with `same`, ceil(in / stride), the odd
+ * zero below and to the right. Weights are HWIO with I the channels of a group. Backward reads x. The work is done by
+ * the algorithms in conv/; each pass has its own choice. */
+#include "conv.h"
+
+#include <stdio.h>
+#include <string.h>
+
+typedef struct conv {
+    int filters, kernel[2], stride[2], dilation[2], groups;
+    nm_pad pad;
+    bool bias;
+    int init;
+    double init_value;
+    char *algorithm;
+    nm_conv_geometry g; /* set by infer */
+} conv;
+
+static const nm_option options[] = {
+    {"filters", NM_OPT_INT, offsetof(conv, filters), NULL, 1, 1 << 20, .help = "output channels"},
+    {"kernel", NM_OPT_PAIR, offsetof(conv, kernel), "3", 1, 1024, .help = "height and width of the window"},
+    {"stride", NM_OPT_PAIR, offsetof(conv, stride), "1", 1, 1024, .help = "step of the window"},
+    {"pad", NM_OPT_PAD, offsetof(conv, pad), "0", 0, 1024, .help = "zeros around the input"},
+    {"dilation", NM_OPT_PAIR, offsetof(conv, dilation), "1", 1, 1024, .help = "distance between the window's taps"},
+    {"groups", NM_OPT_INT, offsetof(conv, groups), "1", 1, 1 << 20,
+     .help = "groups of channels that do not mix; as many as channels: depthwise"},
+    {"bias", NM_OPT_BOOL, offsetof(conv, bias), "true", .help = "add a learnt number per filter"},
+    {"init", NM_OPT_ENUM, offsetof(conv, init), "he_normal", .choices = nm_init_names,
+     .help = "initial weights; fan-in is kernel area x channels of a group"},
+    {"init_value", NM_OPT_REAL, offsetof(conv, init_value), "0.01",
+     .help = "deviation for init normal, value for init constant"},
+    {"algorithm", NM_OPT_STRING, offsetof(conv, algorithm), "auto",
+     .help = "auto, or one of winograd_2d, im2col, reference for every pass that it can do"},
+    {0},
+};
+
+/* Per plan: who does what, and where the kernel turned round lies in scratch. */
+typedef struct choice {
+    const nm_conv_algorithm *by[NM_CONV_KINDS];
+    bool turned;              /* the gradient by x goes through forward of the turned geometry */
+    nm_conv_geometry turn;
+    size_t turned_offset;     /* bytes into scratch */
+    size_t thread_size;
+} choice;
+
+/* ---- infer --------------------------------------------------------------------------------------- */
+
+static nm_status infer_axis(nm_infer *e, const conv *self, int axis, int in, int *before, int *out)
+{
+    const nm_pad *pad = &self->pad;
+    int reach = self->dilation[axis] * (self->kernel[axis] - 1) + 1, stride = self->stride[axis];
+    int after = axis ? pad->right : pad->bottom;
+    *before = axis ? pad->left : pad->top;
+    if (pad->same) {
+        *out = (in + stride - 1) / stride;
+        int whole = (*out - 1) * stride + reach - in;
+        *before = whole > 0 ? whole / 2 : 0;
+        return NM_OK;
+    }
+    int room = in + *before + after - reach;
+    if (room < 0)
+        return nm_fail(e->ctx, NM_INVALID,
+                       "%s: the kernel reaches over %d pixels in %s, but the input has %d and %d of padding; "
+                       "its input is " NM_SHAPE_FMT,
+                       e->who, reach, axis ? "width" : "height", in, *before + after, NM_SHAPE_ARGS(e->in[0]));
+    *out = room / stride + 1;
+    return NM_OK;
+}
+
+static nm_status check_algorithm(nm_infer *e, const conv *self)
+{
+    if (strcmp(self->algorithm, "auto") == 0)
+        return NM_OK;
+    for (const nm_conv_algorithm *const *a = NM_ISA(nm_conv_algorithms)(); *a; a++)
+        if (strcmp((*a)->name, self->algorithm) == 0) {
+            const char *why = (*a)->declines(&self->g, NM_CONV_FORWARD);
+            return why ? nm_fail(e->ctx, NM_INVALID, "%s: algorithm %s cannot do it: it %s", e->who, (*a)->name, why)
+                       : NM_OK;
+        }
+    return nm_fail(e->ctx, NM_INVALID, "%s: unknown algorithm '%s'", e->who, self->algorithm);
+}
+
+static nm_status infer(nm_infer *e, void *private)
+{
+    conv *self = private;
+    nm_shape in = e->in[0];
+    if (in.c % self->groups || self->filters % self->groups)
+        return nm_fail(e->ctx, NM_INVALID, "%s: groups must divide the channels; found %d groups, %d channels, %d filters",
+                       e->who, self->groups, in.c, self->filters);
+    self->g = (nm_conv_geometry){.in = in, .out = {0, 0, self->filters}, .groups = self->groups};
+    memcpy(self->g.kernel, self->kernel, sizeof self->kernel);
+    memcpy(self->g.stride, self->stride, sizeof self->stride);
+    memcpy(self->g.dilation, self->dilation, sizeof self->dilation);
+    NM_TRY(infer_axis(e, self, 0, in.h, &self->g.top, &self->g.out.h));
+    NM_TRY(infer_axis(e, self, 1, in.w, &self->g.left, &self->g.out.w));
+    NM_TRY(check_algorithm(e, self));
+    e->out = self->g.out;
+    double area = (double)self->kernel[0] * self->kernel[1];
+    nm_init init = {(nm_init_kind)self->init, self->init_value, area * nm_conv_group_in(&self->g),
+                    area * nm_conv_group_out(&self->g)};
+    const int dims[] = {self->kernel[0], self->kernel[1], nm_conv_group_in(&self->g), self->filters};
+    NM_TRY(nm_declare(e, "weight", NM_WEIGHT, "HWIO", dims, init));
+    if (self->bias)
+        NM_TRY(nm_declare(e, "bias", NM_BIAS, "O", &dims[3], (nm_init){.kind = NM_INIT_CONSTANT}));
+    return NM_OK;
+}
+
+/* ---- plan ------------------------------------------------------------------------------------------ */
+
+/* The cheapest algorithm that can do `kind` on `g`; the one asked for, where it can. */
+static const nm_conv_algorithm *choose(const conv *self, const nm_conv_geometry *g, nm_conv_kind kind)
+{
+    const nm_conv_algorithm *best = NULL;
+    for (const nm_conv_algorithm *const *a = NM_ISA(nm_conv_algorithms)(); *a; a++) {
+        if ((*a)->declines(g, kind) || (kind == NM_CONV_DATA && !(*a)->data))
+            continue;
+        if (strcmp((*a)->name, self->algorithm) == 0)
+            return *a;
+        if (!best || (*a)->cost(g, kind) < best->cost(g, kind))
+            best = *a;
+    }
+    return best;
+}
+
+static void book(nm_booking *b, const nm_conv_algorithm *by, const nm_conv_geometry *g, nm_conv_kind kind, size_t more)
+{
+    size_t shared, thread;
+    by->book(g, kind, b->n, &shared, &thread);
+    shared = (shared + 63) / 64 * 64 + more;
+    b->scratch = shared > b->scratch ? shared : b->scratch;
+    b->thread_scratch = thread > b->thread_scratch ? thread : b->thread_scratch;
+}
+
+static nm_status plan(nm_booking *b, const void *private, void *chosen)
+{
+    const conv *self = private;
+    choice *c = chosen;
+    c->by[NM_CONV_FORWARD] = choose(self, &self->g, NM_CONV_FORWARD);
+    book(b, c->by[NM_CONV_FORWARD], &self->g, NM_CONV_FORWARD, 0);
+    if (!b->backward)
+        return NM_OK;
+    c->by[NM_CONV_WEIGHTS] = choose(self, &self->g, NM_CONV_WEIGHTS);
+    book(b, c->by[NM_CONV_WEIGHTS], &self->g, NM_CONV_WEIGHTS, 0);
+    if (!b->want_dx)
+        return NM_OK;
+    nm_conv_geometry turn;
+    c->turned = strcmp(self->algorithm, "reference") != 0 && NM_ISA(nm_conv_turn)(&self->g, &turn);
+    if (!c->turned) {
+        c->by[NM_CONV_DATA] = choose(self, &self->g, NM_CONV_DATA);
+        book(b, c->by[NM_CONV_DATA], &self->g, NM_CONV_DATA, 0);
+        return NM_OK;
+    }
+    c->turn = turn;
+    c->by[NM_CONV_DATA] = choose(self, &turn, NM_CONV_FORWARD);
+    size_t shared, thread;
+    c->by[NM_CONV_DATA]->book(&turn, NM_CONV_FORWARD, b->n, &shared, &thread);
+    c->turned_offset = (shared + 63) / 64 * 64;
+    book(b, c->by[NM_CONV_DATA], &turn, NM_CONV_FORWARD, nm_conv_weight_count(&self->g) * sizeof(real));
+    return NM_OK;
+}
+
+/* ---- run ---------------------------------------------------------------------------------------------- */
+
+static nm_conv_call call_of(const nm_pass *p, const conv *self)
+{
+    return (nm_conv_call){.g = &self->g, .n = p->n, .threads = p->threads, .w = p->w[0], .shared = p->scratch,
+                          .thread_base = p->thread_scratch_base, .thread_size = p->thread_scratch_size};
+}
+
+static void forward(const nm_pass *p, const void *private)
+{
+    const conv *self = private;
+    const choice *c = p->plan;
+    nm_conv_call call = call_of(p, self);
+    call.x = p->x[0];
+    call.y = p->y;
+    call.bias = self->bias ? p->w[1] : NULL;
+    c->by[NM_CONV_FORWARD]->forward(&call);
+}
+
+static void backward(const nm_pass *p, const void *private)
+{
+    const conv *self = private;
+    const choice *c = p->plan;
+    nm_conv_call call = call_of(p, self);
+    call.dy = p->dy;
+    call.x = p->x[0];
+    call.dw = p->dw[0];
+    call.db = self->bias ? p->dw[1] : NULL;
+    if (call.dw || call.db)
+        c->by[NM_CONV_WEIGHTS]->weights(&call);
+    if (!p->dx[0])
+        return;
+    call.y = p->dx[0];
+    if (c->turned) {
+        real *turned = (real *)((char *)p->scratch + c->turned_offset);
+        NM_ISA(nm_conv_turn_weights)(&self->g, p->threads, p->w[0], turned);
+        call.g = &c->turn;
+        call.x = p->dy;
+        call.w = turned;
+        c->by[NM_CONV_DATA]->forward(&call);
+    } else {
+        c->by[NM_CONV_DATA]->data(&call);
+    }
+}
+
+static void window(const void *private, nm_window *w)
+{
+    const conv *self = private;
+    for (int axis = 0; axis < 2; axis++) {
+        w->kernel[axis] = self->kernel[axis];
+        w->stride[axis] = self->stride[axis];
+        w->dilation[axis] = self->dilation[axis];
+    }
+    w->pad[0] = self->g.top;
+    w->pad[1] = self->g.left;
+}
+
+static double cost(const void *private, const nm_shape *xs, nm_shape ys)
+{
+    (void)xs;
+    (void)ys;
+    return nm_conv_direct_cost(&((const conv *)private)->g);
+}
+
+static void describe(const void *private, const void *chosen, char *text, size_t size)
+{
+    (void)private;
+    const choice *c = chosen;
+    snprintf(text, size, "forward %s%s%s%s%s", c->by[NM_CONV_FORWARD]->name,
+             c->by[NM_CONV_WEIGHTS] ? ", weights " : "", c->by[NM_CONV_WEIGHTS] ? c->by[NM_CONV_WEIGHTS]->name : "",
+             c->by[NM_CONV_DATA] ? ", data " : "", c->by[NM_CONV_DATA] ? c->by[NM_CONV_DATA]->name : "");
+}
+
+extern const nm_layer_type NM_ISA(nm_layer_conv);
+const nm_layer_type NM_ISA(nm_layer_conv) = {
+    .name = "conv",
+    .help = "Convolution with learnt kernels, over all channels or within groups of them",
+    .size = sizeof(conv),
+    .plan_size = sizeof(choice),
+    .options = options,
+    .least_inputs = 1,
+    .most_inputs = 1,
+    .memory = NM_BACK_X,
+    .infer = infer,
+    .plan = plan,
+    .forward = forward,
+    .backward = backward,
+    .window = window,
+    .cost = cost,
+    .describe = describe,
+};

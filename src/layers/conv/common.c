@@ -1,0 +1,93 @@
+/* What the algorithms share: sums of parts, bias gradients, the convolution turned round. */
+#include "conv.h"
+
+#include <string.h>
+
+enum { CHUNK = 8192 };
+
+typedef struct parts_job {
+    const real *parts;
+    real *total;
+    int used;
+    size_t count;
+} parts_job;
+
+static void parts_task(void *arg, int task, int thread)
+{
+    (void)thread;
+    const parts_job *j = arg;
+    size_t first = (size_t)task * CHUNK, last = first + CHUNK < j->count ? first + CHUNK : j->count;
+    for (size_t i = first; i < last; i++) {
+        real sum = 0;
+        for (int k = 0; k < j->used; k++)
+            sum += j->parts[(size_t)k * j->count + i];
+        j->total[i] += sum;
+    }
+}
+
+void NM_ISA(nm_conv_add_parts)(int threads, const real *parts, int used, size_t count, real *total)
+{
+    parts_job job = {parts, total, used, count};
+    nm_parallel(threads, (int)((count + CHUNK - 1) / CHUNK), parts_task, &job);
+}
+
+void NM_ISA(nm_conv_column_sums)(const real *restrict dy, int rows, int channels, real *restrict sum)
+{
+    enum { LANES = 64 };
+    for (int first = 0; first < channels; first += LANES) {
+        int width = channels - first < LANES ? channels - first : LANES;
+        real run[LANES] = {0};
+        const real *restrict row = dy + first;
+        if (width == LANES)
+            for (int i = 0; i < rows; i++, row += channels)
+                for (int c = 0; c < LANES; c++)
+                    run[c] += row[c];
+        else
+            for (int i = 0; i < rows; i++, row += channels)
+                for (int c = 0; c < width; c++)
+                    run[c] += row[c];
+        for (int c = 0; c < width; c++)
+            sum[first + c] += run[c];
+    }
+}
+
+bool NM_ISA(nm_conv_turn)(const nm_conv_geometry *g, nm_conv_geometry *turned)
+{
+    int top = g->dilation[0] * (g->kernel[0] - 1) - g->top, left = g->dilation[1] * (g->kernel[1] - 1) - g->left;
+    if (g->stride[0] != 1 || g->stride[1] != 1 || top < 0 || left < 0)
+        return false;
+    *turned = *g;
+    turned->in = g->out;
+    turned->out = g->in;
+    turned->top = top;
+    turned->left = left;
+    return true;
+}
+
+typedef struct turn_job {
+    const nm_conv_geometry *g;
+    const real *w;
+    real *turned;
+} turn_job;
+
+static void turn_task(void *arg, int task, int thread)
+{
+    (void)thread;
+    const turn_job *j = arg;
+    const nm_conv_geometry *g = j->g;
+    int taps = g->kernel[0] * g->kernel[1], in = nm_conv_group_in(g), out = nm_conv_group_out(g);
+    size_t whole = (size_t)in * (size_t)g->out.c;
+    const real *from = j->w + (size_t)task * whole;
+    real *to = j->turned + (size_t)(taps - 1 - task) * whole;
+    for (int group = 0; group < g->groups; group++)
+        for (int o = 0; o < out; o++)
+            for (int i = 0; i < in; i++)
+                to[(size_t)o * (size_t)g->in.c + (size_t)(group * in + i)] =
+                    from[(size_t)i * (size_t)g->out.c + (size_t)(group * out + o)];
+}
+
+void NM_ISA(nm_conv_turn_weights)(const nm_conv_geometry *g, int threads, const real *w, real *turned)
+{
+    turn_job job = {g, w, turned};
+    nm_parallel(threads, g->kernel[0] * g->kernel[1], turn_task, &job);
+}

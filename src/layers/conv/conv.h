@@ -1,0 +1,99 @@
+/* Convolution algorithms. Each is a file in this folder, ending in one const nm_conv_algorithm; list.c holds them in
+ * the order in which they are asked, the reference last: there is always an answer, and always something to compare
+ * with. An algorithm does up to three kinds of work:
+ *
+ *     forward   y = x * w + bias                         x [n][in], w HWIO (I: channels of a group), y [n][out]
+ *     weights   dw += gradient by w, db += by the bias   from x and dy
+ *     data      dx = gradient by x                       from dy and w, where it has a function of its own;
+ *
+ * the gradient by x of a convolution of stride 1 is a convolution by the rotated kernel, so there every algorithm's
+ * forward serves (the geometry is turned round by nm_conv_turn).
+ *
+ * The choice follows from the geometry, and the bits of a sample's output from that sample alone: blocks of rows or
+ * tiles have a fixed size and a part-filled block is padded, so that neither the batch size nor the neighbours show. */
+#ifndef NM_CONV_H
+#define NM_CONV_H
+
+#include "layer.h"
+
+typedef struct nm_conv_geometry {
+    nm_shape in, out;
+    int kernel[2], stride[2], dilation[2], groups;
+    int top, left; /* zeros above and to the left; what lies below and to the right follows from out */
+} nm_conv_geometry;
+
+typedef enum nm_conv_kind { NM_CONV_FORWARD, NM_CONV_WEIGHTS, NM_CONV_DATA, NM_CONV_KINDS } nm_conv_kind;
+
+typedef struct nm_conv_call {
+    const nm_conv_geometry *g;
+    int n, threads;
+    const real *x, *w, *bias; /* bias NULL: none */
+    real *y;                  /* forward: written; data: dx, written */
+    const real *dy;           /* weights, data */
+    real *dw, *db;            /* weights: added to; either may be NULL */
+    void *shared;             /* scratch as booked */
+    char *thread_base;
+    size_t thread_size;
+} nm_conv_call;
+
+typedef struct nm_conv_algorithm {
+    const char *name;
+    /* NULL: it can do this kind of work; otherwise why not. */
+    const char *(*declines)(const nm_conv_geometry *g, nm_conv_kind kind);
+    /* Estimated time of one sample, in units of a multiply-add at the GEMM's full speed. */
+    double (*cost)(const nm_conv_geometry *g, nm_conv_kind kind);
+    /* Bytes of scratch. */
+    void (*book)(const nm_conv_geometry *g, nm_conv_kind kind, int n, size_t *shared, size_t *thread);
+    void (*forward)(const nm_conv_call *call);
+    void (*weights)(const nm_conv_call *call);
+    void (*data)(const nm_conv_call *call); /* NULL: through forward, by the rotated kernel */
+} nm_conv_algorithm;
+
+/* In order of preference at equal cost; NULL-terminated. */
+const nm_conv_algorithm *const *NM_ISA(nm_conv_algorithms)(void);
+
+static inline void *nm_conv_thread_scratch(const nm_conv_call *call, int thread)
+{
+    return call->thread_base + (size_t)thread * call->thread_size;
+}
+static inline int nm_conv_group_in(const nm_conv_geometry *g)
+{
+    return g->in.c / g->groups;
+}
+static inline int nm_conv_group_out(const nm_conv_geometry *g)
+{
+    return g->out.c / g->groups;
+}
+static inline size_t nm_conv_weight_count(const nm_conv_geometry *g)
+{
+    return (size_t)g->kernel[0] * (size_t)g->kernel[1] * (size_t)nm_conv_group_in(g) * (size_t)g->out.c;
+}
+static inline double nm_conv_direct_cost(const nm_conv_geometry *g)
+{
+    return (double)g->out.h * g->out.w * g->kernel[0] * g->kernel[1] * nm_conv_group_in(g) * g->out.c;
+}
+static inline bool nm_conv_is_plain(const nm_conv_geometry *g)
+{
+    return g->groups == 1 && g->dilation[0] == 1 && g->dilation[1] == 1 && g->stride[0] == 1 && g->stride[1] == 1;
+}
+
+/* ---- sums of parts -------------------------------------------------------------------- */
+
+/* The gradient by the weights is summed in this many parts, cut by shape alone; any thread takes any part. */
+enum { NM_CONV_PARTS = 8 };
+
+/* Adds parts [NM_CONV_PARTS][count], the used ones, in order to `total`. */
+void NM_ISA(nm_conv_add_parts)(int threads, const real *parts, int used, size_t count, real *total);
+
+/* Column sums of dy rows [rows][channels] added to `sum`. */
+void NM_ISA(nm_conv_column_sums)(const real *dy, int rows, int channels, real *sum);
+
+/* ---- turning round -------------------------------------------------------------------- */
+
+/* The geometry whose forward gives the gradient by x of `g`; false where there is none (stride, padding beyond the
+ * kernel's reach). */
+bool NM_ISA(nm_conv_turn)(const nm_conv_geometry *g, nm_conv_geometry *turned);
+/* The kernel for it: [kh][kw][I][O] rotated by half a turn and transposed to [kh][kw][O of the group][I of all]. */
+void NM_ISA(nm_conv_turn_weights)(const nm_conv_geometry *g, int threads, const real *w, real *turned);
+
+#endif

@@ -1,0 +1,272 @@
+/* Blocked im2col: the patches of a block of output pixels are laid out as rows of a matrix that fits the core's
+ * cache, and one serial matrix product turns it into the block's outputs.
+ *
+ * Blocks hold whole rows of one sample, or, where samples are small, a fixed number of samples; the last group is
+ * padded with zeros to the full block, so that a sample's output does not depend on the batch. */
+#include "conv.h"
+
+#include "gemm.h"
+
+#include <string.h>
+
+enum {
+    BLOCK_BYTES = 256 << 10, /* of patches: half of a small second-level cache */
+    FEWEST_PIXELS = 48,      /* a block below this many would leave the matrix product starved */
+};
+
+typedef struct blocking {
+    int samples; /* in a block */
+    int rows;    /* output rows of a sample in a block */
+    int blocks_per_sample, groups_of_samples;
+    int pixels;  /* in a full block */
+    int patch;   /* numbers in a patch of one group */
+} blocking;
+
+static blocking blocking_of(const nm_conv_geometry *g, int n)
+{
+    blocking b = {.samples = 1, .patch = g->kernel[0] * g->kernel[1] * nm_conv_group_in(g)};
+    int most = (int)(BLOCK_BYTES / ((size_t)b.patch * sizeof(real)));
+    if (most < FEWEST_PIXELS)
+        most = FEWEST_PIXELS;
+    b.rows = most / g->out.w;
+    b.rows = b.rows < 1 ? 1 : b.rows > g->out.h ? g->out.h : b.rows;
+    b.blocks_per_sample = nm_pieces(g->out.h, b.rows);
+    b.rows = nm_pieces(g->out.h, b.blocks_per_sample); /* even blocks */
+    b.blocks_per_sample = nm_pieces(g->out.h, b.rows);
+    int area = g->out.h * g->out.w;
+    if (b.blocks_per_sample == 1 && 2 * area <= FEWEST_PIXELS)
+        b.samples = FEWEST_PIXELS / area;
+    b.groups_of_samples = nm_pieces(n, b.samples);
+    b.pixels = b.samples * b.rows * g->out.w;
+    return b;
+}
+
+static const char *declines(const nm_conv_geometry *g, nm_conv_kind kind)
+{
+    (void)g;
+    (void)kind;
+    return NULL;
+}
+
+static double cost(const nm_conv_geometry *g, nm_conv_kind kind)
+{
+    (void)kind;
+    /* Every patch element is written and read once beside the product; a thin product runs below full speed. */
+    double patches = (double)g->out.h * g->out.w * g->kernel[0] * g->kernel[1] * g->in.c;
+    double width = nm_conv_group_out(g), depth = g->kernel[0] * g->kernel[1] * nm_conv_group_in(g);
+    double thin = (1 + 12 / width) * (1 + 12 / depth);
+    return thin * nm_conv_direct_cost(g) + 16 * patches;
+}
+
+/* Thread scratch: [patches | outputs of a padded block | (weights) bias sums]. Shared: (weights) the parts. */
+static void book(const nm_conv_geometry *g, nm_conv_kind kind, int n, size_t *shared, size_t *thread)
+{
+    blocking b = blocking_of(g, n);
+    *thread = (size_t)b.pixels * (size_t)(b.patch + g->out.c) * sizeof(real);
+    *shared = kind == NM_CONV_WEIGHTS ? NM_CONV_PARTS * (nm_conv_weight_count(g) + (size_t)g->out.c) * sizeof(real) : 0;
+}
+
+static inline void copy(real *restrict to, const real *restrict from, size_t count)
+{
+    if (count >= 16)
+        memcpy(to, from, count * sizeof *to);
+    else
+        for (size_t i = 0; i < count; i++)
+            to[i] = from[i];
+}
+
+static inline void clear(real *to, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        to[i] = 0;
+}
+
+/* One row of the kernel for one output pixel: `taps` pixels from column `from` of an input row (NULL: all padding). */
+static void kernel_row(const nm_conv_geometry *g, const real *row, int from, int channels, real *to)
+{
+    int taps = g->kernel[1], step = g->dilation[1];
+    size_t c = (size_t)channels;
+    if (!row) {
+        clear(to, (size_t)taps * c);
+    } else if (step == 1 && channels == g->in.c && from >= 0 && from + taps <= g->in.w) {
+        copy(to, row + (size_t)from * c, (size_t)taps * c);
+    } else {
+        for (int b = 0; b < taps; b++, to += channels) {
+            int at = from + b * step;
+            if (at >= 0 && at < g->in.w)
+                copy(to, row + (size_t)at * (size_t)g->in.c, c);
+            else
+                clear(to, c);
+        }
+    }
+}
+
+/* The patches of output rows first..last-1 of one sample, channels of one group. */
+static void patches(const nm_conv_geometry *g, const real *x, int group, int first, int last, real *to)
+{
+    int channels = nm_conv_group_in(g), kernel = g->kernel[1] * channels;
+    x += group * channels;
+    for (int row = first; row < last; row++)
+        for (int col = 0; col < g->out.w; col++)
+            for (int a = 0; a < g->kernel[0]; a++, to += kernel) {
+                int h = row * g->stride[0] - g->top + a * g->dilation[0];
+                const real *line = h >= 0 && h < g->in.h ? x + (size_t)h * (size_t)(g->in.w * g->in.c) : NULL;
+                kernel_row(g, line, col * g->stride[1] - g->left, channels, to);
+            }
+}
+
+/* What block number `unit` covers. */
+typedef struct block {
+    int sample, samples, first, last, pixels;
+    size_t out; /* its first output's index */
+} block;
+
+static block block_at(const nm_conv_geometry *g, const blocking *b, int n, int unit)
+{
+    block k = {.sample = unit / b->blocks_per_sample * b->samples};
+    k.samples = n - k.sample < b->samples ? n - k.sample : b->samples;
+    k.first = unit % b->blocks_per_sample * b->rows;
+    k.last = k.first + b->rows < g->out.h ? k.first + b->rows : g->out.h;
+    k.pixels = k.samples * (k.last - k.first) * g->out.w;
+    k.out = ((size_t)k.sample * (size_t)g->out.h + (size_t)k.first) * (size_t)g->out.w * (size_t)g->out.c;
+    return k;
+}
+
+static void block_patches(const nm_conv_call *call, const blocking *b, const block *k, int group, real *to)
+{
+    const nm_conv_geometry *g = call->g;
+    size_t size = (size_t)((k->last - k->first) * g->out.w) * (size_t)b->patch;
+    for (int s = 0; s < k->samples; s++)
+        patches(g, call->x + (size_t)(k->sample + s) * nm_shape_size(g->in), group, k->first, k->last,
+                to + (size_t)s * size);
+}
+
+static void set_bias(const real *bias, int pixels, int channels, real *y)
+{
+    for (int i = 0; i < pixels; i++, y += channels)
+        memcpy(y, bias, (size_t)channels * sizeof *y);
+}
+
+static void forward_task(void *arg, int task, int thread)
+{
+    const nm_conv_call *call = arg;
+    const nm_conv_geometry *g = call->g;
+    blocking b = blocking_of(g, call->n);
+    block k = block_at(g, &b, call->n, task);
+    real *rows = nm_conv_thread_scratch(call, thread), *padded = rows + (size_t)b.pixels * (size_t)b.patch;
+    bool short_group = k.samples < b.samples;
+    real *y = short_group ? padded : call->y + k.out;
+    int pixels = short_group ? b.pixels : k.pixels, out = nm_conv_group_out(g);
+    if (call->bias)
+        set_bias(call->bias, pixels, g->out.c, y);
+    for (int group = 0; group < g->groups; group++) {
+        block_patches(call, &b, &k, group, rows);
+        if (short_group)
+            memset(rows + (size_t)k.pixels * (size_t)b.patch, 0,
+                   (size_t)(pixels - k.pixels) * (size_t)b.patch * sizeof *rows);
+        nm_gemm(false, false, pixels, out, b.patch, 1, rows, b.patch, call->w + group * out, g->out.c,
+                call->bias ? 1 : 0, y + group * out, g->out.c);
+    }
+    if (short_group)
+        memcpy(call->y + k.out, y, (size_t)k.pixels * (size_t)g->out.c * sizeof *y);
+}
+
+static void forward(const nm_conv_call *call)
+{
+    blocking b = blocking_of(call->g, call->n);
+    nm_parallel(call->threads, b.groups_of_samples * b.blocks_per_sample, forward_task, (void *)call);
+}
+
+/* ---- gradient by the weights ------------------------------------------------------------ */
+
+static void weights_task(void *arg, int task, int thread)
+{
+    const nm_conv_call *call = arg;
+    const nm_conv_geometry *g = call->g;
+    blocking b = blocking_of(g, call->n);
+    size_t count = nm_conv_weight_count(g);
+    real *parts = call->shared, *dw = parts + (size_t)task * count;
+    real *db = parts + NM_CONV_PARTS * count + (size_t)task * (size_t)g->out.c;
+    real *rows = nm_conv_thread_scratch(call, thread);
+    int units = b.groups_of_samples * b.blocks_per_sample, out = nm_conv_group_out(g);
+    int first = (int)((long)units * task / NM_CONV_PARTS), last = (int)((long)units * (task + 1) / NM_CONV_PARTS);
+    if (first == last)
+        memset(dw, 0, count * sizeof *dw);
+    memset(db, 0, (size_t)g->out.c * sizeof *db);
+    for (int unit = first; unit < last; unit++) {
+        block k = block_at(g, &b, call->n, unit);
+        const real *dy = call->dy + k.out;
+        for (int group = 0; call->dw && group < g->groups; group++) {
+            block_patches(call, &b, &k, group, rows);
+            nm_gemm(true, false, b.patch, out, k.pixels, 1, rows, b.patch, dy + group * out, g->out.c,
+                    unit > first ? 1 : 0, dw + group * out, g->out.c);
+        }
+        if (call->db)
+            NM_ISA(nm_conv_column_sums)(dy, k.pixels, g->out.c, db);
+    }
+}
+
+static void weights(const nm_conv_call *call)
+{
+    size_t count = nm_conv_weight_count(call->g);
+    const real *parts = call->shared;
+    nm_parallel(call->threads, NM_CONV_PARTS, weights_task, (void *)call);
+    if (call->dw)
+        NM_ISA(nm_conv_add_parts)(call->threads, parts, NM_CONV_PARTS, count, call->dw);
+    if (call->db)
+        NM_ISA(nm_conv_add_parts)(call->threads, parts + NM_CONV_PARTS * count, NM_CONV_PARTS,
+                                  (size_t)call->g->out.c, call->db);
+}
+
+/* ---- gradient by x, where the stride is not 1 -------------------------------------------- */
+
+static void add_kernel_row(const nm_conv_geometry *g, real *row, int from, int channels, const real *what)
+{
+    for (int b = 0; b < g->kernel[1]; b++, what += channels) {
+        int at = from + b * g->dilation[1];
+        if (at < 0 || at >= g->in.w)
+            continue;
+        real *restrict to = row + (size_t)at * (size_t)g->in.c;
+        for (int c = 0; c < channels; c++)
+            to[c] += what[c];
+    }
+}
+
+/* A whole sample, block after block: patches of gradients by a product, scattered onto dx. */
+static void data_task(void *arg, int task, int thread)
+{
+    const nm_conv_call *call = arg;
+    const nm_conv_geometry *g = call->g;
+    blocking b = blocking_of(g, 1);
+    b.samples = 1;
+    int channels = nm_conv_group_in(g), out = nm_conv_group_out(g), kernel = g->kernel[1] * channels;
+    real *rows = nm_conv_thread_scratch(call, thread), *dx = call->y + (size_t)task * nm_shape_size(g->in);
+    memset(dx, 0, nm_shape_size(g->in) * sizeof *dx);
+    for (int unit = 0; unit < b.blocks_per_sample; unit++) {
+        block k = block_at(g, &b, 1, unit);
+        const real *dy = call->dy + (size_t)task * nm_shape_size(g->out) + k.out;
+        for (int group = 0; group < g->groups; group++) {
+            nm_gemm(false, true, k.pixels, b.patch, out, 1, dy + group * out, g->out.c, call->w + group * out,
+                    g->out.c, 0, rows, b.patch);
+            const real *what = rows;
+            for (int row = k.first; row < k.last; row++)
+                for (int col = 0; col < g->out.w; col++)
+                    for (int a = 0; a < g->kernel[0]; a++, what += kernel) {
+                        int h = row * g->stride[0] - g->top + a * g->dilation[0];
+                        if (h >= 0 && h < g->in.h)
+                            add_kernel_row(g, dx + (size_t)h * (size_t)(g->in.w * g->in.c) + group * channels,
+                                           col * g->stride[1] - g->left, channels, what);
+                    }
+        }
+    }
+}
+
+static void data(const nm_conv_call *call)
+{
+    nm_parallel(call->threads, call->n, data_task, (void *)call);
+}
+
+extern const nm_conv_algorithm NM_ISA(nm_conv_im2col);
+const nm_conv_algorithm NM_ISA(nm_conv_im2col) = {
+    "im2col", declines, cost, book, forward, weights, data,
+};
