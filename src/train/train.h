@@ -64,6 +64,15 @@ typedef struct nm_train_result {
 
 nm_status nm_train(nm_context *ctx, const nm_train_request *request, nm_train_result *result) NM_MUST_USE;
 
+/* The network that a checkpoint holds, with its parameters. *settings are those it was trained with: to be freed with
+ * nm_options_free(nm_train_options, settings) before the network. */
+nm_status nm_checkpoint_network(nm_context *ctx, const nm_checkpoint *checkpoint, nm_network **net,
+                                nm_train_settings *settings) NM_MUST_USE;
+
+/* The file of a model: `name` itself where it is a path (has a slash, ends in .yaml or is a file), otherwise NAME.yaml in
+ * $NORMA_MODELS, beside the program (../share/norma/models, ../../models), where norma is installed. nm_free. */
+nm_status nm_model_path(nm_context *ctx, const char *name, char **path) NM_MUST_USE;
+
 typedef struct nm_evaluation {
     int samples, classes;
     double loss, accuracy;

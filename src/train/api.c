@@ -1,0 +1,285 @@
+/* The public functions of norma.h that train and predict: thin ones over this room. */
+#include "alloc.h"
+#include "evaluate.h"
+#include "train.h"
+
+#include <math.h>
+#include <string.h>
+
+/* ---- models ---------------------------------------------------------------------------------- */
+
+struct nm_model {
+    nm_yaml *document;
+};
+
+/* Takes the document. */
+static nm_status wrap(nm_context *ctx, nm_yaml *document, nm_model **out)
+{
+    *out = nm_alloc(ctx, 1, sizeof **out);
+    if (*out)
+        (*out)->document = document;
+    else
+        nm_yaml_free(document);
+    return *out ? NM_OK : NM_FAILED;
+}
+
+nm_status nm_model_load(nm_context *ctx, const char *name, nm_model **out)
+{
+    char *path;
+    nm_yaml *document = NULL;
+    *out = NULL;
+    nm_errors_clear(ctx);
+    NM_TRY(nm_model_path(ctx, name, &path));
+    nm_status status = nm_yaml_load(ctx, path, &document);
+    nm_free(path);
+    return status == NM_OK ? wrap(ctx, document, out) : status;
+}
+
+nm_status nm_model_parse(nm_context *ctx, const char *text, nm_model **out)
+{
+    nm_yaml *document;
+    *out = NULL;
+    nm_errors_clear(ctx);
+    NM_TRY(nm_yaml_parse(ctx, "model", text, strlen(text), &document));
+    return wrap(ctx, document, out);
+}
+
+void nm_model_free(nm_model *model)
+{
+    if (!model)
+        return;
+    nm_yaml_free(model->document);
+    nm_free(model);
+}
+
+nm_status nm_model_set(nm_context *ctx, nm_model *model, const char *key, const char *value)
+{
+    nm_errors_clear(ctx);
+    return nm_document_set(ctx, model->document, key, value);
+}
+
+/* ---- training -------------------------------------------------------------------------------- */
+
+static nm_metrics metrics(const nm_history_row *row, double seconds)
+{
+    return (nm_metrics){.step = row->step,
+                        .epoch = (int)row->epoch,
+                        .lr = row->lr,
+                        .train_loss = row->train_loss,
+                        .train_accuracy = row->train_accuracy,
+                        .test_loss = row->test_loss,
+                        .test_accuracy = row->test_accuracy,
+                        .seconds = seconds};
+}
+
+static void pass_row(void *arg, const nm_progress *progress)
+{
+    const nm_training *how = arg;
+    if (!progress->row || !how->on_row)
+        return;
+    nm_metrics row = metrics(&progress->history, progress->seconds);
+    how->on_row(how->arg, &row);
+}
+
+static void fill_outcome(const nm_train_result *result, nm_outcome *outcome)
+{
+    *outcome = (nm_outcome){.step = result->step,
+                            .stopped = result->stopped,
+                            .diverged = result->diverged,
+                            .best_accuracy = (double)NAN,
+                            .seconds = result->seconds};
+    for (int i = 0; i < result->rows; i++) {
+        double accuracy = result->history[i].test_accuracy;
+        if (!isnan(accuracy) && !(accuracy <= outcome->best_accuracy))
+            outcome->best_accuracy = accuracy;
+        outcome->last = metrics(&result->history[i], result->row_seconds[i]);
+    }
+}
+
+nm_status nm_model_train(nm_context *ctx, const nm_model *model, const nm_training *how, nm_outcome *outcome)
+{
+    nm_training plain = {0};
+    how = how ? how : &plain;
+    nm_train_request request = {.document = model->document,
+                                .run = how->run,
+                                .resume = how->resume,
+                                .progress = pass_row,
+                                .arg = (void *)how,
+                                .stop = how->stop};
+    nm_train_result result;
+    *outcome = (nm_outcome){.best_accuracy = (double)NAN};
+    nm_errors_clear(ctx);
+    NM_TRY(nm_train(ctx, &request, &result));
+    fill_outcome(&result, outcome);
+    nm_free(result.history);
+    nm_free(result.row_seconds);
+    if (outcome->diverged)
+        return nm_fail(ctx, NM_DIVERGED, "training diverged: the loss of step %llu is not a finite number",
+                       (unsigned long long)outcome->last.step);
+    return NM_OK;
+}
+
+/* ---- prediction ------------------------------------------------------------------------------- */
+
+/* Images at once; more are taken in pieces. */
+enum { PIECE = 64 };
+
+struct nm_predictor {
+    nm_network *net;
+    nm_train_settings settings;
+    nm_normalisation normalisation;
+    nm_plan *plan;
+    real *x; /* [PIECE][h][w][c] */
+    size_t inputs, outputs;
+    bool softmax;
+};
+
+static nm_status prepare(nm_context *ctx, nm_predictor *p)
+{
+    nm_network *net = p->net;
+    if (net->inputs != 1)
+        return nm_fail(ctx, NM_INVALID, "the network has %d inputs; one that takes images has one",
+                       net->inputs);
+    p->inputs = nm_shape_size(net->node[0].out);
+    p->outputs = nm_shape_size(net->node[net->output].out);
+    p->softmax = net->objectives > 0 && strcmp(net->objective[0].type->name, "softmax_ce") == 0;
+    nm_request request = {.mode = NM_EVAL,
+                          .batch = PIECE,
+                          .threads = nm_context_threads(ctx),
+                          .keep = &net->output,
+                          .keeps = 1};
+    NM_TRY(nm_plan_new(net, &request, &p->plan));
+    p->x = nm_alloc(ctx, PIECE * p->inputs, sizeof(real));
+    return p->x ? NM_OK : NM_FAILED;
+}
+
+nm_status nm_predictor_open(nm_context *ctx, const char *path, nm_predictor **out)
+{
+    nm_checkpoint *checkpoint;
+    *out = NULL;
+    nm_errors_clear(ctx);
+    NM_TRY(nm_checkpoint_open(ctx, path, &checkpoint));
+    nm_predictor *p = nm_alloc(ctx, 1, sizeof *p);
+    nm_status status = p ? nm_checkpoint_network(ctx, checkpoint, &p->net, &p->settings) : NM_FAILED;
+    if (status == NM_OK && !nm_checkpoint_normalisation(checkpoint, &p->normalisation) && !p->settings.binary)
+        for (int c = 0; c < 8; c++)
+            p->normalisation.deviation[c] = 1;
+    nm_checkpoint_free(checkpoint);
+    if (status == NM_OK)
+        status = prepare(ctx, p);
+    if (status == NM_OK)
+        *out = p;
+    else
+        nm_predictor_free(p);
+    return status;
+}
+
+void nm_predictor_free(nm_predictor *p)
+{
+    if (!p)
+        return;
+    nm_plan_free(p->plan);
+    nm_options_free(nm_train_options, &p->settings);
+    nm_network_free(p->net);
+    nm_free(p->x);
+    nm_free(p);
+}
+
+void nm_predictor_input(const nm_predictor *p, int *height, int *width, int *channels)
+{
+    nm_shape in = p->net->node[0].out;
+    *height = in.h;
+    *width = in.w;
+    *channels = in.c;
+}
+
+int nm_predictor_outputs(const nm_predictor *p)
+{
+    return (int)p->outputs;
+}
+
+/* Over the channels of each place, in double; shifted by the largest, so that nothing overflows. */
+static void softmax(const real *y, int channels, float *out)
+{
+    double largest = (double)y[0], sum = 0;
+    for (int c = 1; c < channels; c++)
+        largest = (double)y[c] > largest ? (double)y[c] : largest;
+    for (int c = 0; c < channels; c++)
+        sum += exp((double)y[c] - largest);
+    for (int c = 0; c < channels; c++)
+        out[c] = (float)(exp((double)y[c] - largest) / sum);
+}
+
+static void predict_piece(nm_predictor *p, int n, float *outputs)
+{
+    const real *x = p->x;
+    nm_batch batch = {.n = n, .x = &x};
+    nm_plan_forward(p->plan, &batch);
+    const real *y = nm_plan_output(p->plan, p->net->output);
+    int channels = p->net->node[p->net->output].out.c;
+    size_t count = (size_t)n * p->outputs;
+    if (p->softmax)
+        for (size_t i = 0; i < count; i += (size_t)channels)
+            softmax(y + i, channels, outputs + i);
+    else
+        for (size_t i = 0; i < count; i++)
+            outputs[i] = (float)y[i];
+}
+
+nm_status nm_predict_u8(nm_context *ctx, nm_predictor *p, int n, const uint8_t *pixels, float *outputs)
+{
+    nm_errors_clear(ctx);
+    int channels = p->net->node[0].out.c;
+    const nm_normalisation *norm = &p->normalisation;
+    if (n < 1 || (channels > 8 && !p->settings.binary))
+        return nm_fail(ctx, NM_INVALID, "expected at least one image of at most 8 channels; found %d of %d",
+                       n, channels);
+    for (int first = 0; first < n; first += PIECE) {
+        int part = n - first < PIECE ? n - first : PIECE;
+        const uint8_t *from = pixels + (size_t)first * p->inputs;
+        for (size_t i = 0; i < (size_t)part * p->inputs; i++) {
+            size_t c = i % (size_t)channels;
+            p->x[i] = p->settings.binary ? (real)(from[i] >= 128)
+                                         : (real)((from[i] / 255.0 - norm->mean[c]) / norm->deviation[c]);
+        }
+        predict_piece(p, part, outputs + (size_t)first * p->outputs);
+    }
+    return NM_OK;
+}
+
+nm_status nm_predict_f32(nm_context *ctx, nm_predictor *p, int n, const float *values, float *outputs)
+{
+    nm_errors_clear(ctx);
+    if (n < 1)
+        return nm_fail(ctx, NM_INVALID, "expected at least one image, found %d", n);
+    for (int first = 0; first < n; first += PIECE) {
+        int part = n - first < PIECE ? n - first : PIECE;
+        for (size_t i = 0; i < (size_t)part * p->inputs; i++)
+            p->x[i] = (real)values[(size_t)first * p->inputs + i];
+        predict_piece(p, part, outputs + (size_t)first * p->outputs);
+    }
+    return NM_OK;
+}
+
+/* ---- evaluation -------------------------------------------------------------------------------- */
+
+nm_status nm_predictor_score(nm_context *ctx, nm_predictor *p, const char *data, nm_score *out)
+{
+    nm_dataset *set;
+    *out = (nm_score){0};
+    nm_errors_clear(ctx);
+    NM_TRY(nm_dataset_open(ctx, data ? data : p->settings.data, &set));
+    nm_evaluation e = {0};
+    nm_status status = nm_evaluate(ctx, p->net, &set->test, 0, p->settings.eval_batch, &p->normalisation,
+                                   p->settings.binary, &e);
+    if (status == NM_OK)
+        *out = (nm_score){e.samples, e.classes, e.loss, e.accuracy, e.confusion};
+    nm_dataset_free(set);
+    return status;
+}
+
+void nm_score_free(nm_score *score)
+{
+    nm_free(score->confusion);
+    *score = (nm_score){0};
+}

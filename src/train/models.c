@@ -1,0 +1,148 @@
+/* Finding model files by name, and networks in checkpoints. */
+#include "alloc.h"
+#include "train.h"
+#include "train_config.h"
+
+#include <dirent.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---- by name ------------------------------------------------------------------------------- */
+
+/* The folders in which models are looked for, in order. An installed program stands in bin/, one that was
+ * only built in BUILD/apps/. */
+enum { FOLDERS = 4 };
+typedef struct places {
+    int count;
+    char folder[FOLDERS][PATH_MAX];
+} places;
+
+static void add_place(places *p, const char *base, const char *below)
+{
+    char *folder = p->folder[p->count];
+    if (snprintf(folder, PATH_MAX, "%s%s", base, below) < PATH_MAX && access(folder, F_OK) == 0)
+        p->count++;
+}
+
+static void find_places(places *p)
+{
+    char program[PATH_MAX - 32];
+    const char *given = getenv("NORMA_MODELS");
+    p->count = 0;
+    if (given && *given)
+        add_place(p, given, "");
+    ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
+    char *slash = NULL;
+    if (length > 0) {
+        program[length] = '\0';
+        slash = strrchr(program, '/');
+    }
+    if (slash) {
+        *slash = '\0';
+        add_place(p, program, "/../share/norma/models");
+        add_place(p, program, "/../../models");
+    }
+    add_place(p, NM_DATA_FOLDER, "/norma/models");
+}
+
+/* The models that there are, for "did you mean". */
+typedef struct names {
+    int count;
+    char text[256][64];
+    const char *word[256];
+} names;
+
+static void list_names(const places *p, names *all)
+{
+    for (int i = 0; i < p->count; i++) {
+        DIR *folder = opendir(p->folder[i]);
+        struct dirent *entry;
+        while (folder && (entry = readdir(folder)) && all->count < 256) {
+            size_t length = strlen(entry->d_name);
+            if (length <= 5 || length - 5 >= sizeof *all->text ||
+                strcmp(entry->d_name + length - 5, ".yaml") != 0)
+                continue;
+            snprintf(all->text[all->count], sizeof *all->text, "%.*s", (int)length - 5, entry->d_name);
+            all->word[all->count] = all->text[all->count];
+            all->count++;
+        }
+        if (folder)
+            closedir(folder);
+    }
+}
+
+static nm_status not_found(nm_context *ctx, const char *name, const places *p)
+{
+    char where[1024] = "";
+    size_t used = 0;
+    for (int i = 0; i < p->count && used < sizeof where; i++)
+        used += (size_t)snprintf(where + used, sizeof where - used, "%s%s", i ? ", " : "; looked in ",
+                                 p->folder[i]);
+    names *all = nm_alloc(ctx, 1, sizeof *all);
+    if (!all)
+        return NM_FAILED;
+    list_names(p, all);
+    const char *near = nm_nearest(name, all->word, all->count);
+    if (near)
+        nm_fail(ctx, NM_INVALID, "there is no model '%s' (did you mean '%s'?)%s", name, near, where);
+    else
+        nm_fail(ctx, NM_INVALID, "there is no model '%s', and no file of that name%s", name, where);
+    nm_free(all);
+    return NM_INVALID;
+}
+
+static bool is_path(const char *name)
+{
+    const char *dot = strrchr(name, '.');
+    return strchr(name, '/') || (dot && (strcmp(dot, ".yaml") == 0 || strcmp(dot, ".yml") == 0)) ||
+           access(name, F_OK) == 0;
+}
+
+nm_status nm_model_path(nm_context *ctx, const char *name, char **path)
+{
+    places p;
+    if (is_path(name)) {
+        *path = nm_strdup(ctx, name);
+        return *path ? NM_OK : NM_FAILED;
+    }
+    find_places(&p);
+    for (int i = 0; i < p.count; i++) {
+        *path = nm_format(ctx, "%s/%s.yaml", p.folder[i], name);
+        if (!*path)
+            return NM_FAILED;
+        if (access(*path, F_OK) == 0)
+            return NM_OK;
+        nm_free(*path);
+    }
+    *path = NULL;
+    return not_found(ctx, name, &p);
+}
+
+/* ---- from a checkpoint ----------------------------------------------------------------------- */
+
+nm_status nm_checkpoint_network(nm_context *ctx, const nm_checkpoint *checkpoint, nm_network **net,
+                                nm_train_settings *settings)
+{
+    const char *text = nm_checkpoint_model(checkpoint);
+    nm_yaml *document;
+    *net = NULL;
+    *settings = (nm_train_settings){0};
+    NM_TRY(nm_yaml_parse(ctx, "model.yaml", text, strlen(text), &document));
+    nm_status status =
+        nm_options_read(ctx, nm_train_options, settings, nm_yaml_get(document, "train"), NULL, "train");
+    if (status != NM_OK)
+        nm_yaml_free(document);
+    else
+        status = nm_network_build(ctx, document, &settings->without, net);
+    if (status == NM_OK)
+        status = nm_checkpoint_load(ctx, checkpoint, *net, false, NULL);
+    if (status != NM_OK) {
+        nm_options_free(nm_train_options, settings);
+        nm_network_free(*net);
+        *net = NULL;
+    }
+    return status;
+}

@@ -1,0 +1,148 @@
+/* The public functions, used as a program that has only norma.h would. */
+#include <norma/norma.h>
+
+#include "train_support.h"
+
+#include <math.h>
+
+static const char *const run_settings[][2] = {{"train.epochs", "2"}, {"train.limit", "320"}};
+
+static void count_row(void *arg, const nm_metrics *row)
+{
+    int *rows = arg;
+    ++*rows;
+    ck_assert_int_eq(row->epoch, *rows);
+    ck_assert(row->test_accuracy >= 0 && row->seconds > 0);
+}
+
+static void train_small(const char *run, nm_outcome *outcome)
+{
+    nm_model *model;
+    int rows = 0;
+    ck_assert_done(nm_model_parse(ctx, SMALL_MODEL, &model));
+    for (int i = 0; i < 2; i++)
+        ck_assert_done(nm_model_set(ctx, model, run_settings[i][0], run_settings[i][1]));
+    nm_training how = {.run = run, .on_row = count_row, .arg = &rows};
+    ck_assert_done(nm_model_train(ctx, model, &how, outcome));
+    ck_assert_int_eq(rows, 2);
+    nm_model_free(model);
+}
+
+START_TEST(train_and_predict)
+{
+    nm_outcome outcome;
+    train_small(in_folder("run"), &outcome);
+    ck_assert_uint_eq(outcome.step, 20);
+    ck_assert(!outcome.stopped && !outcome.diverged && outcome.last.step == 20);
+    ck_assert(outcome.best_accuracy >= outcome.last.test_accuracy);
+
+    nm_predictor *p;
+    int h, w, c;
+    ck_assert_done(nm_predictor_open(ctx, in_folder("run/last.h5"), &p));
+    nm_predictor_input(p, &h, &w, &c);
+    ck_assert(h == 28 && w == 28 && c == 1);
+    ck_assert_int_eq(nm_predictor_outputs(p), 10);
+
+    /* by hand over the whole test split, against the score */
+    nm_dataset *data;
+    nm_score score;
+    ck_assert_done(nm_dataset_open(ctx, "digits", &data));
+    int n = data->test.count;
+    float *out = nm_alloc(ctx, (size_t)n * 10, sizeof *out),
+          *some = nm_alloc(ctx, (size_t)n * 10, sizeof *some);
+    ck_assert_done(nm_predict_u8(ctx, p, n, data->test.pixels, out));
+    int right = 0;
+    double loss = 0;
+    for (int i = 0; i < n; i++) {
+        int best = 0;
+        double sum = 0;
+        for (int k = 0; k < 10; k++) {
+            sum += (double)out[10 * i + k];
+            best = out[10 * i + k] > out[10 * i + best] ? k : best;
+        }
+        ck_assert_double_eq_tol(sum, 1, 1e-5);
+        right += best == data->test.labels[i];
+        loss -= log((double)out[10 * i + data->test.labels[i]]) / n;
+    }
+    ck_assert_done(nm_predictor_score(ctx, p, NULL, &score));
+    ck_assert_int_eq(score.samples, n);
+    ck_assert(score.accuracy == (double)right / n && score.accuracy == outcome.last.test_accuracy);
+    ck_assert_double_eq_tol(score.loss, loss, 1e-4);
+    nm_score_free(&score);
+
+    /* one by one gives the same as all at once */
+    for (int i = 0; i < 5; i++)
+        ck_assert_done(nm_predict_u8(ctx, p, 1, data->test.pixels + (size_t)i * 784, some + (size_t)i * 10));
+    ck_assert_mem_eq(out, some, 50 * sizeof *out);
+
+    /* values normalised here give the same as pixels normalised there */
+    nm_normalisation norm;
+    nm_dataset_normalisation(&data->train, &norm);
+    float values[784];
+    for (int i = 0; i < 784; i++)
+        values[i] = (float)((data->test.pixels[i] / 255.0 - norm.mean[0]) / norm.deviation[0]);
+    ck_assert_done(nm_predict_f32(ctx, p, 1, values, some));
+    for (int k = 0; k < 10; k++)
+        ck_assert_double_eq_tol((double)some[k], (double)out[k], 1e-5);
+    ck_assert_int_eq(nm_predict_u8(ctx, p, 0, data->test.pixels, out), NM_INVALID);
+    nm_free(out);
+    nm_free(some);
+    nm_dataset_free(data);
+    nm_predictor_free(p);
+}
+END_TEST
+
+START_TEST(diverging)
+{
+    nm_model *model;
+    nm_outcome outcome;
+    ck_assert_done(nm_model_parse(ctx, SMALL_MODEL, &model));
+    ck_assert_done(nm_model_set(ctx, model, "train.lr", "1e30"));
+    ck_assert_done(nm_model_set(ctx, model, "train.without", "batchnorm"));
+    ck_assert_int_eq(nm_model_train(ctx, model, NULL, &outcome), NM_DIVERGED);
+    ck_assert(outcome.diverged && isnan(outcome.last.train_loss));
+    assert_message(WORDS("diverged", "step"));
+    nm_model_free(model);
+}
+END_TEST
+
+START_TEST(wrong_calls)
+{
+    nm_model *model;
+    nm_predictor *p;
+    ck_assert_int_eq(nm_model_load(ctx, "no-such-model", &model), NM_INVALID);
+    assert_message(WORDS("no model 'no-such-model'"));
+    ck_assert_int_eq(nm_model_load(ctx, in_folder("x.yaml"), &model), NM_INVALID);
+    assert_message(WORDS("x.yaml", "cannot open"));
+    ck_assert_int_eq(nm_model_parse(ctx, "{", &model), NM_INVALID);
+    assert_message(WORDS("not YAML"));
+    ck_assert_int_eq(nm_predictor_open(ctx, in_folder("x.h5"), &p), NM_INVALID);
+    assert_message(WORDS("x.h5"));
+    ck_assert_done(nm_model_parse(ctx, SMALL_MODEL, &model));
+    ck_assert_int_eq(nm_model_set(ctx, model, "nobody.filters", "3"), NM_INVALID);
+    assert_message(WORDS("nobody"));
+    nm_model_free(model);
+    nm_model_free(NULL);
+    nm_predictor_free(NULL);
+}
+END_TEST
+
+/* Names are looked for where NORMA_MODELS points. */
+START_TEST(models_by_name)
+{
+    nm_model *model;
+    write_content(in_folder("tiny-net.yaml"), SMALL_MODEL, strlen(SMALL_MODEL));
+    setenv("NORMA_MODELS", folder, 1);
+    ck_assert_done(nm_model_load(ctx, "tiny-net", &model));
+    nm_model_free(model);
+    ck_assert_int_eq(nm_model_load(ctx, "tiny-nett", &model), NM_INVALID);
+    assert_message(WORDS("'tiny-nett'", "did you mean 'tiny-net'?", folder));
+}
+END_TEST
+
+static void set_up(TCase *tcase)
+{
+    tcase_add_checked_fixture(tcase, set_up_folder, tear_down_folder);
+}
+
+SUITE_WITH("api", set_up, train_and_predict, diverging, wrong_calls, models_by_name)

@@ -1,0 +1,159 @@
+/* What the tests of training share: a folder of their own, a small model, a run with some settings, digests
+ * of files. */
+#ifndef TRAIN_SUPPORT_H
+#define TRAIN_SUPPORT_H
+
+#include "alloc.h"
+#include "file.h"
+#include "run_suite.h"
+#include "train.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* 321 samples in batches of 32 leave a single one, which batch norm after a dense layer cannot be trained on.
+ */
+#define SMALL_MODEL                                                                                          \
+    "name: small\n"                                                                                          \
+    "input: {height: 28, width: 28, channels: 1}\n"                                                          \
+    "layers:\n"                                                                                              \
+    "- {name: c1, conv: {filters: 4, kernel: 3, stride: 2}}\n"                                               \
+    "- batchnorm\n"                                                                                          \
+    "- relu\n"                                                                                               \
+    "- {name: p1, maxpool: {size: 2}}\n"                                                                     \
+    "- {name: d1, dense: {units: 16}}\n"                                                                     \
+    "- batchnorm\n"                                                                                          \
+    "- relu\n"                                                                                               \
+    "- dropout: {rate: 0.2}\n"                                                                               \
+    "- {name: logits, dense: {units: 10}}\n"                                                                 \
+    "loss: softmax_ce\n"                                                                                     \
+    "train: {data: digits, epochs: 3, batch: 32, limit: 321, optimizer: {sgd: {lr: 0.05, momentum: 0.9}},\n" \
+    "  l2: 1.0e-4, schedule: cosine, save_every: 3s, keep: 2, seed: 7}\n"
+
+static nm_context *ctx;
+static char folder[64];
+
+/* A folder for one test; removed by the next tear_down. */
+static void set_up_folder(void)
+{
+    ctx = nm_context_new();
+    nm_context_set_threads(ctx, 2);
+    snprintf(folder, sizeof folder, "/tmp/norma-test-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+}
+
+static void remove_tree(const char *path)
+{
+    DIR *d = opendir(path);
+    struct dirent *entry;
+    while (d && (entry = readdir(d))) {
+        char below[512];
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+            continue;
+        snprintf(below, sizeof below, "%s/%s", path, entry->d_name);
+        if (unlink(below) != 0)
+            remove_tree(below);
+    }
+    if (d)
+        closedir(d);
+    rmdir(path);
+}
+
+static void tear_down_folder(void)
+{
+    chmod(folder, 0700);
+    remove_tree(folder);
+    nm_context_free(ctx);
+}
+
+/* FOLDER/name; a few of them live at a time. */
+static inline const char *in_folder(const char *name)
+{
+    static char paths[8][512];
+    static int next;
+    char *path = paths[next++ % 8];
+    snprintf(path, sizeof paths[0], "%s/%s", folder, name);
+    return path;
+}
+
+static inline nm_yaml *parse_model(const char *text)
+{
+    nm_yaml *document = NULL;
+    ck_assert_msg(nm_yaml_parse(ctx, "small.yaml", text, strlen(text), &document) == NM_OK, "%s",
+                  nm_error_message(ctx, 0));
+    return document;
+}
+
+/* Settings are "KEY=VALUE" with NULL at the end, keys as nm_document_set takes them. */
+static inline nm_status train_with(const char *text, const char *run, bool resume, const volatile int *stop,
+                                   const char *const *settings, nm_train_result *result)
+{
+    nm_yaml *document = parse_model(text);
+    for (; settings && *settings; settings++) {
+        char key[128];
+        const char *equals = strchr(*settings, '=');
+        snprintf(key, sizeof key, "%.*s", (int)(equals - *settings), *settings);
+        ck_assert_int_eq(nm_document_set(ctx, document, key, equals + 1), NM_OK);
+    }
+    nm_train_request request = {.document = document, .run = run, .resume = resume, .stop = stop};
+    nm_status status = nm_train(ctx, &request, result);
+    nm_yaml_free(document);
+    return status;
+}
+#define SETTINGS(...) ((const char *const[]){__VA_ARGS__, NULL})
+
+static inline void free_result(nm_train_result *result)
+{
+    nm_free(result->history);
+    nm_free(result->row_seconds);
+    *result = (nm_train_result){0};
+}
+
+#define ck_assert_done(call) ck_assert_msg((call) == NM_OK, "%s", nm_error_message(ctx, 0))
+
+static inline char *content(const char *path, size_t *size)
+{
+    char *bytes = NULL;
+    ck_assert_done(nm_file_read(ctx, path, &bytes, size));
+    return bytes;
+}
+
+static inline void write_content(const char *path, const char *bytes, size_t size)
+{
+    FILE *f = fopen(path, "wb");
+    ck_assert_ptr_nonnull(f);
+    ck_assert_uint_eq(fwrite(bytes, 1, size, f), size);
+    ck_assert_int_eq(fclose(f), 0);
+}
+
+/* Text digests of a file; several live at a time. */
+static inline const char *digest_of(const char *path)
+{
+    static char texts[8][NM_DIGEST_ROOM];
+    static int next;
+    char *text = texts[next++ % 8];
+    size_t size;
+    char *bytes = content(path, &size);
+    nm_digest(&(nm_piece){bytes, size}, 1, text);
+    nm_free(bytes);
+    return text;
+}
+
+/* The first message must have all the words. */
+static inline void assert_message(const char *const *words)
+{
+    char all[4096] = "";
+    for (int i = 0; i < nm_error_count(ctx); i++) {
+        strncat(all, nm_error_message(ctx, i), sizeof all - strlen(all) - 2);
+        strncat(all, "\n", sizeof all - strlen(all) - 1);
+    }
+    for (; *words; words++)
+        ck_assert_msg(strstr(all, *words) != NULL, "'%s' is not in the messages: %s", *words, all);
+    nm_errors_clear(ctx);
+}
+#define WORDS(...) ((const char *const[]){__VA_ARGS__, NULL})
+
+#endif
