@@ -226,7 +226,7 @@ static nm_status one_step(nm_trainer *t, nm_train_result *result)
     if (!isfinite(r.loss_sum))
         return diverge(t, result, s->step + 1);
     if ((s->step + 1) % (uint64_t)t->settings.watch_every == 0)
-        nm_watch_row(t->watch, t->plan, s->step + 1, loaded->n);
+        nm_watch_row(t->watch, t->plan, &batch, s->step + 1);
     nm_plan_backward(t->plan, &batch);
     nm_optimization_step(t->optimization, t->plan, s->step);
     s->step++;

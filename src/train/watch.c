@@ -14,7 +14,8 @@ static const char header[] = "step,layer,unit,p15,p50,p85\n";
 
 typedef struct watched {
     const char *layer;
-    int node; /* whose output the layer reads */
+    int node;   /* whose output the layer reads */
+    bool input; /* it is an input of the network */
     int unit;
     nm_shape shape;
 } watched;
@@ -23,8 +24,8 @@ struct nm_watch {
     nm_context *ctx;
     int count;
     watched *units;
-    int *nodes;
-    double *values; /* room for one unit's values over a batch */
+    int kept, *nodes; /* nodes whose output must stay */
+    double *values;   /* room for one unit's values over a batch */
     char *path;
     FILE *file;
 };
@@ -43,7 +44,8 @@ static nm_status find_unit(nm_context *ctx, const nm_network *net, const char *t
     if (node < net->inputs)
         return nm_fail(ctx, NM_INVALID, "%s: train: option 'watch': %s '%s'", net->document->file,
                        node < 0 ? "there is no layer" : "nothing is read by the input", name);
-    *out = (watched){net->node[node].name, net->node[node].from[0], (int)unit, net->node[node].in[0]};
+    int from = net->node[node].from[0];
+    *out = (watched){net->node[node].name, from, from < net->inputs, (int)unit, net->node[node].in[0]};
     if (unit >= out->shape.c)
         return nm_fail(ctx, NM_INVALID, "%s: train: option 'watch': '%s' reads units 0 to %d, found %ld",
                        net->document->file, name, out->shape.c - 1, unit);
@@ -66,7 +68,8 @@ nm_status nm_watch_new(nm_context *ctx, const nm_network *net, const nm_strings 
     size_t most = 0;
     for (int i = 0; i < units->count && status == NM_OK; i++) {
         status = find_unit(ctx, net, units->values[i], &w->units[i]);
-        w->nodes[i] = w->units[i].node;
+        if (!w->units[i].input)
+            w->nodes[w->kept++] = w->units[i].node;
         size_t places = (size_t)w->units[i].shape.h * (size_t)w->units[i].shape.w;
         most = places > most ? places : most;
     }
@@ -82,7 +85,7 @@ nm_status nm_watch_new(nm_context *ctx, const nm_network *net, const nm_strings 
 
 const int *nm_watch_nodes(const nm_watch *w, int *count)
 {
-    *count = w ? w->count : 0;
+    *count = w ? w->kept : 0;
     return w ? w->nodes : NULL;
 }
 
@@ -152,9 +155,8 @@ static double percentile(const double *sorted, size_t count, double p)
     return sorted[low] + (at - (double)low) * (sorted[high] - sorted[low]);
 }
 
-static void unit_row(nm_watch *w, const watched *u, const nm_plan *plan, uint64_t step, int n)
+static void unit_row(nm_watch *w, const watched *u, const real *x, uint64_t step, int n)
 {
-    const real *x = nm_plan_output(plan, u->node);
     size_t count = (size_t)n * (size_t)u->shape.h * (size_t)u->shape.w;
     for (size_t i = 0; i < count; i++)
         w->values[i] = (double)x[i * (size_t)u->shape.c + (size_t)u->unit];
@@ -164,10 +166,12 @@ static void unit_row(nm_watch *w, const watched *u, const nm_plan *plan, uint64_
             percentile(w->values, count, 0.85));
 }
 
-void nm_watch_row(nm_watch *w, const nm_plan *plan, uint64_t step, int n)
+void nm_watch_row(nm_watch *w, const nm_plan *plan, const nm_batch *batch, uint64_t step)
 {
-    for (int i = 0; w && w->file && i < w->count; i++)
-        unit_row(w, &w->units[i], plan, step, n);
+    for (int i = 0; w && w->file && i < w->count; i++) {
+        const watched *u = &w->units[i];
+        unit_row(w, u, u->input ? batch->x[u->node] : nm_plan_output(plan, u->node), step, batch->n);
+    }
 }
 
 nm_status nm_watch_flush(nm_watch *w)

@@ -14,8 +14,8 @@ nm_status nm_watch_new(nm_context *ctx, const nm_network *net, const nm_strings 
 const int *nm_watch_nodes(const nm_watch *watch, int *count);
 /* Opens watch.csv. Rows after `step` are dropped: a resumed run writes them again. */
 nm_status nm_watch_open(nm_watch *watch, const nm_run_dir *run, uint64_t step) NM_MUST_USE;
-/* After forward of the batch of `n` samples that leads to `step` updates: appends a row for each unit. */
-void nm_watch_row(nm_watch *watch, const nm_plan *plan, uint64_t step, int n);
+/* After forward of the batch whose update will be number `step`, from 1: appends a row for each unit. */
+void nm_watch_row(nm_watch *watch, const nm_plan *plan, const nm_batch *batch, uint64_t step);
 /* Everything written so far is on the disk, or the reason why not. Also without watch.csv or a watch. */
 nm_status nm_watch_flush(nm_watch *watch) NM_MUST_USE;
 void nm_watch_free(nm_watch *watch);
