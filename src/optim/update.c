@@ -1,0 +1,99 @@
+/* One step of any optimizer: the gradient's norm, clipping, sharing between threads. */
+#include "optimizer.h"
+#include "threads.h"
+
+#include <math.h>
+
+enum { CHUNK = 16384, MOST_TASKS = 256 };
+
+typedef struct job {
+    const nm_optimizer_type *type;
+    const void *self;
+    const nm_span *spans;
+    int count, tasks;
+    size_t chunks; /* in all spans */
+    double lr;
+    uint64_t step;
+    double sums[MOST_TASKS];
+} job;
+
+static size_t chunks_of(const nm_span *span)
+{
+    return (span->count + CHUNK - 1) / CHUNK;
+}
+
+typedef void on_piece(job *j, int task, const nm_span *piece);
+
+/* Chunks number first..last-1 of all spans in order, as pieces of spans. */
+static void each_piece(job *j, int task, on_piece *what)
+{
+    size_t first = j->chunks * (size_t)task / (size_t)j->tasks;
+    size_t last = j->chunks * ((size_t)task + 1) / (size_t)j->tasks, number = 0;
+    for (int i = 0; i < j->count && number < last; i++)
+        for (size_t k = 0; k < chunks_of(&j->spans[i]); k++, number++) {
+            if (number < first || number >= last)
+                continue;
+            nm_span piece = j->spans[i];
+            size_t offset = k * CHUNK;
+            piece.count = piece.count - offset < CHUNK ? piece.count - offset : CHUNK;
+            piece.w += offset;
+            piece.dw += offset;
+            for (int s = 0; s < j->type->slots; s++)
+                piece.slot[s] += offset;
+            what(j, task, &piece);
+        }
+}
+
+static void update_piece(job *j, int task, const nm_span *piece)
+{
+    (void)task;
+    j->type->update(piece, j->lr, j->step, j->self);
+}
+
+static void update_task(void *arg, int task, int thread)
+{
+    (void)thread;
+    each_piece(arg, task, update_piece);
+}
+
+static void norm_piece(job *j, int task, const nm_span *piece)
+{
+    double sum = 0;
+    for (size_t i = 0; i < piece->count; i++)
+        sum += (double)piece->dw[i] * (double)piece->dw[i];
+    j->sums[task] += sum;
+}
+
+static void norm_task(void *arg, int task, int thread)
+{
+    (void)thread;
+    each_piece(arg, task, norm_piece);
+}
+
+double nm_optimize(const nm_optimizer_type *type, const void *self, nm_span *spans, int count, double lr,
+                   uint64_t step, double clip_norm, int threads)
+{
+    job j = {.type = type, .self = self, .spans = spans, .count = count, .lr = lr, .step = step};
+    for (int i = 0; i < count; i++)
+        j.chunks += chunks_of(&spans[i]);
+    j.tasks = j.chunks < MOST_TASKS ? (int)j.chunks : MOST_TASKS;
+    double norm = 0, scale = 1;
+    if (clip_norm > 0) {
+        nm_parallel(threads, j.tasks, norm_task, &j);
+        for (int task = 0; task < j.tasks; task++)
+            norm += j.sums[task];
+        norm = sqrt(norm);
+        scale = clip_norm / (norm + 1e-6) < 1 ? clip_norm / (norm + 1e-6) : 1;
+    }
+    for (int i = 0; i < count; i++)
+        spans[i].scale = scale;
+    nm_parallel(threads, j.tasks, update_task, &j);
+    return norm;
+}
+
+double nm_schedule_rate(const nm_schedule_type *type, const void *self, double base, uint64_t step, uint64_t steps,
+                        uint64_t steps_per_epoch, uint64_t warmup)
+{
+    double rate = base * type->factor(step, steps, steps_per_epoch ? steps_per_epoch : 1, self);
+    return step < warmup ? rate * (double)(step + 1) / (double)warmup : rate;
+}
