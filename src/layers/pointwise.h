@@ -1,8 +1,8 @@
 /* Pointwise activations: y[i] = f(x[i]). A type gives two loops over a span; here they are cut into tasks.
  *
- *     static void relu(const void *self, const real *x, real *y, size_t count) {...}
- *     static void relu_gradient(const void *self, const real *x, const real *y, const real *dy, real *dx, size_t count) {...}
- *     NM_POINTWISE_TYPE(relu, "y = max(x, 0)", 0, NULL, NM_INPLACE | NM_BACK_Y)
+ *     static void positive(const void *self, const real *x, real *y, size_t count) {...}
+ *     static void positive_gradient(const void *self, const real *x, const real *y, const real *dy, real *dx, size_t count) {...}
+ *     NM_POINTWISE_TYPE(relu, positive, "y = max(x, 0)", 0, NULL, NM_INPLACE | NM_BACK_Y)
  *
  * y may be x and dx may be dy: the loops carry NM_LANES, which tells the compiler that no element depends on
  * another. */
@@ -63,18 +63,18 @@ static inline void nm_pointwise_backward(const nm_pass *p, const void *self, uns
 
 /* The vtable of a pointwise type. `options_size` is the size of its private struct, 0 for none; in-place needs
  * NM_BACK_Y or neither flag. */
-#define NM_POINTWISE_TYPE(word, sentence, options_size, option_table, flags)                                     \
-    static void word##_forward_pass(const nm_pass *p, const void *self)                                          \
-    {                                                                                                            \
-        nm_pointwise_forward(p, self, word);                                                                     \
-    }                                                                                                            \
-    static void word##_backward_pass(const nm_pass *p, const void *self)                                         \
-    {                                                                                                            \
-        nm_pointwise_backward(p, self, flags, word##_gradient);                                                  \
-    }                                                                                                            \
-    extern const nm_layer_type NM_ISA(nm_layer_##word);                                                          \
-    const nm_layer_type NM_ISA(nm_layer_##word) = {                                                              \
-        .name = #word, .help = sentence, .size = options_size, .options = option_table, .least_inputs = 1,       \
+#define NM_POINTWISE_TYPE(word, loop, sentence, options_size, option_table, flags)                              \
+    static void word##_forward_pass(const nm_pass *p, const void *self)                                         \
+    {                                                                                                           \
+        nm_pointwise_forward(p, self, loop);                                                                    \
+    }                                                                                                           \
+    static void word##_backward_pass(const nm_pass *p, const void *self)                                        \
+    {                                                                                                           \
+        nm_pointwise_backward(p, self, flags, loop##_gradient);                                                 \
+    }                                                                                                           \
+    extern const nm_layer_type NM_ISA(nm_layer_##word);                                                         \
+    const nm_layer_type NM_ISA(nm_layer_##word) = {                                                             \
+        .name = #word, .help = sentence, .size = options_size, .options = option_table, .least_inputs = 1,      \
         .most_inputs = 1, .memory = flags, .forward = word##_forward_pass, .backward = word##_backward_pass};
 
 #endif

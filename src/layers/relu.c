@@ -1,7 +1,7 @@
 /* y = max(x, 0); dx = dy where y > 0. Backward keeps y. */
 #include "pointwise.h"
 
-static void relu(const void *self, const real *x, real *y, size_t count)
+static void positive(const void *self, const real *x, real *y, size_t count)
 {
     (void)self;
     NM_LANES
@@ -9,7 +9,7 @@ static void relu(const void *self, const real *x, real *y, size_t count)
         y[i] = x[i] > 0 ? x[i] : x[i] != x[i] ? x[i] : 0; /* NaN stays NaN */
 }
 
-static void relu_gradient(const void *self, const real *x, const real *y, const real *dy, real *dx, size_t count)
+static void positive_gradient(const void *self, const real *x, const real *y, const real *dy, real *dx, size_t count)
 {
     (void)self;
     (void)x;
@@ -18,4 +18,4 @@ static void relu_gradient(const void *self, const real *x, const real *y, const 
         dx[i] = y[i] > 0 ? dy[i] : 0;
 }
 
-NM_POINTWISE_TYPE(relu, "y = max(x, 0)", 0, NULL, NM_INPLACE | NM_BACK_Y)
+NM_POINTWISE_TYPE(relu, positive, "y = max(x, 0)", 0, NULL, NM_INPLACE | NM_BACK_Y)
