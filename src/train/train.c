@@ -77,8 +77,11 @@ static void report(const nm_trainer *t, const nm_history_row *row)
         .row = row != NULL,
         .seconds = seconds_so_far(t),
     };
-    if (row)
+    if (row) { /* its sums have started anew */
         progress.history = *row;
+        progress.loss = row->train_loss;
+        progress.accuracy = row->train_accuracy;
+    }
     t->request->progress(t->request->arg, &progress);
 }
 

@@ -153,6 +153,23 @@ START_TEST(stopping_changes_nothing)
 }
 END_TEST
 
+/* The rows of before keep their seconds, and later rows have more. */
+START_TEST(seconds_go_on)
+{
+    nm_train_result r;
+    ck_assert_done(train_until(in_folder("run"), 15, NULL, &r));
+    ck_assert_int_eq(r.rows, 1);
+    double first = r.row_seconds[0];
+    free_result(&r);
+    ck_assert_done(train_until(in_folder("run"), 1000, NULL, &r));
+    ck_assert_int_eq(r.rows, 3);
+    ck_assert_double_eq_tol(r.row_seconds[0], first, 0.0006);
+    ck_assert(r.row_seconds[1] > first && r.row_seconds[2] > r.row_seconds[1] &&
+              r.seconds >= r.row_seconds[2]);
+    free_result(&r);
+}
+END_TEST
+
 /* Ending after so many steps and going on with more is the same as never having ended. */
 START_TEST(more_steps)
 {
@@ -468,6 +485,6 @@ static void set_up(TCase *tcase)
 }
 
 SUITE_WITH("train", set_up, a_run_and_its_files, same_bits_for_any_thread_count, stopping_changes_nothing,
-           more_steps, killing_changes_nothing, killing_changes_nothing_without_batchnorm, one_process_a_run,
-           nothing_is_replaced, resume_refuses_what_does_not_go_on, wrong_settings, all_errors_at_once,
-           paired_arms, divergence, frozen_and_taken_over)
+           seconds_go_on, more_steps, killing_changes_nothing, killing_changes_nothing_without_batchnorm,
+           one_process_a_run, nothing_is_replaced, resume_refuses_what_does_not_go_on, wrong_settings,
+           all_errors_at_once, paired_arms, divergence, frozen_and_taken_over)
