@@ -8,8 +8,10 @@
 
 #include <fnmatch.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* ---- settings and network ------------------------------------------------------------------ */
 
@@ -96,10 +98,20 @@ static nm_status take_initial_values(nm_trainer *t)
     return NM_OK;
 }
 
+/* A run that is resumed before its first checkpoint starts as a new one does. */
+static bool goes_on(const nm_trainer *t)
+{
+    char path[4096];
+    if (!t->request->resume || !t->request->run)
+        return false;
+    snprintf(path, sizeof path, "%s/last.h5", t->request->run);
+    return access(path, F_OK) == 0;
+}
+
 static nm_status initialise(nm_trainer *t, char digest[65])
 {
     nm_network_initialise(t->net, (uint64_t)t->settings.seed);
-    if (!t->request->resume)
+    if (!goes_on(t))
         NM_TRY(take_initial_values(t));
     nm_piece *pieces = nm_alloc(t->ctx, 2 * (size_t)t->net->params + 1, sizeof *pieces);
     if (!pieces)

@@ -5,8 +5,10 @@
 #include "loader.h"
 #include "run_dir.h"
 
+#include <errno.h>
 #include <math.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -327,6 +329,33 @@ START_TEST(resume_refuses_what_does_not_go_on)
 }
 END_TEST
 
+/* The disk fills up in the middle of training: the run fails, its last checkpoint stays, and it can go on
+ * from there. */
+START_TEST(full_disk)
+{
+    nm_train_result r;
+    ck_assert_done(train_with(SMALL_MODEL, in_folder("whole"), false, NULL, NULL, &r));
+    free_result(&r);
+    ck_assert_done(train_until(in_folder("run"), 5, NULL, &r));
+    free_result(&r);
+    char before[65];
+    strcpy(before, digest_of(in_folder("run/last.h5")));
+    struct rlimit old, small;
+    signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &old);
+    small = old;
+    small.rlim_cur = 3000; /* enough for the text files */
+    setrlimit(RLIMIT_FSIZE, &small);
+    ck_assert_int_eq(train_until(in_folder("run"), 1000, NULL, &r), NM_FAILED);
+    setrlimit(RLIMIT_FSIZE, &old);
+    assert_message(WORDS("step-00000006.h5", "cannot write", strerror(EFBIG)));
+    ck_assert_str_eq(digest_of(in_folder("run/last.h5")), before);
+    ck_assert_done(train_until(in_folder("run"), 1000, NULL, &r));
+    free_result(&r);
+    assert_same_runs(in_folder("whole"), in_folder("run"));
+}
+END_TEST
+
 /* ---- settings ----------------------------------------------------------------------------------- */
 
 START_TEST(wrong_settings)
@@ -486,5 +515,5 @@ static void set_up(TCase *tcase)
 
 SUITE_WITH("train", set_up, a_run_and_its_files, same_bits_for_any_thread_count, stopping_changes_nothing,
            seconds_go_on, more_steps, killing_changes_nothing, killing_changes_nothing_without_batchnorm,
-           one_process_a_run, nothing_is_replaced, resume_refuses_what_does_not_go_on, wrong_settings,
-           all_errors_at_once, paired_arms, divergence, frozen_and_taken_over)
+           one_process_a_run, nothing_is_replaced, full_disk, resume_refuses_what_does_not_go_on,
+           wrong_settings, all_errors_at_once, paired_arms, divergence, frozen_and_taken_over)
