@@ -1,0 +1,232 @@
+/* The loader: one thread fills a ring of batches ahead of training. */
+#include "loader.h"
+
+#include "alloc.h"
+
+#include <pthread.h>
+#include <string.h>
+#include <time.h>
+
+enum { AHEAD = 4 }; /* batches in the ring */
+
+typedef struct slot {
+    nm_loaded loaded;
+    real *x;
+    int32_t *labels;
+    int *indices;
+} slot;
+
+struct nm_loader {
+    nm_loader_settings s;
+    nm_augmentation augmentation;
+    int count, steps_per_epoch;
+    uint64_t next;        /* step that the thread prepares next */
+    uint32_t order_epoch; /* epoch that `order` is shuffled for */
+    int *order;           /* [count] */
+    uint8_t *changed;     /* one augmented sample */
+    real *table;          /* [channels][256]: pixel to normalised value */
+    slot ring[AHEAD];
+    uint64_t made, taken; /* batches; made - taken of them wait in the ring */
+    bool stop, running;
+    double waited;
+    pthread_t thread;
+    pthread_mutex_t mutex;
+    pthread_cond_t changed_state;
+};
+
+/* ---- which samples -------------------------------------------------------------------------- */
+
+static void order_epoch(nm_loader *l, uint32_t epoch)
+{
+    for (int i = 0; i < l->count; i++)
+        l->order[i] = i;
+    nm_rng r = nm_rng_stream(l->s.seed, "shuffle", "train");
+    nm_rng_seek(&r, epoch, 0);
+    for (int i = l->count - 1; l->s.shuffle && i > 0; i--) { /* Fisher-Yates */
+        int k = (int)nm_rng_below(&r, (uint32_t)i + 1), kept = l->order[i];
+        l->order[i] = l->order[k];
+        l->order[k] = kept;
+    }
+    l->order_epoch = epoch;
+}
+
+/* ---- pixels to numbers ------------------------------------------------------------------------ */
+
+static void fill_table(nm_loader *l)
+{
+    int channels = l->s.samples->shape.c;
+    const nm_normalisation *n = &l->s.normalisation;
+    for (int c = 0; c < channels; c++) {
+        int k = n->channels > 0 ? (c < n->channels ? c : n->channels - 1) : -1;
+        double mean = k >= 0 ? n->mean[k] : 0, deviation = k >= 0 ? n->deviation[k] : 1;
+        for (int value = 0; value < 256; value++)
+            l->table[c * 256 + value] =
+                l->s.binary ? (real)(value >= 128) : (real)((value / 255.0 - mean) / deviation);
+    }
+}
+
+static void convert(const nm_loader *l, const uint8_t *pixels, real *to)
+{
+    size_t size = nm_shape_size(l->s.samples->shape), channels = (size_t)l->s.samples->shape.c;
+    if (channels == 1) {
+        for (size_t i = 0; i < size; i++)
+            to[i] = l->table[pixels[i]];
+        return;
+    }
+    for (size_t i = 0; i < size; i += channels)
+        for (size_t c = 0; c < channels; c++)
+            to[i + c] = l->table[c * 256 + pixels[i + c]];
+}
+
+static void prepare(nm_loader *l, uint64_t step, slot *out)
+{
+    uint32_t epoch = (uint32_t)(step / (uint64_t)l->steps_per_epoch);
+    int position = (int)(step % (uint64_t)l->steps_per_epoch), first = position * l->s.batch;
+    if (epoch != l->order_epoch)
+        order_epoch(l, epoch);
+    const nm_samples *samples = l->s.samples;
+    size_t size = nm_shape_size(samples->shape);
+    int n = l->count - first < l->s.batch ? l->count - first : l->s.batch;
+    nm_rng stream = nm_rng_stream(l->s.seed, "augment", "train");
+    for (int i = 0; i < n; i++) {
+        int index = l->order[first + i];
+        const uint8_t *pixels = samples->pixels + (size_t)index * size;
+        if (l->s.augmentation) {
+            nm_rng_seek(&stream, epoch, (uint32_t)index);
+            nm_augment(&l->augmentation, &stream, samples->shape, pixels, l->changed);
+            pixels = l->changed;
+        }
+        convert(l, pixels, out->x + (size_t)i * size);
+        out->labels[i] = samples->labels ? samples->labels[index] : 0;
+        out->indices[i] = index;
+    }
+    out->loaded = (nm_loaded){n, epoch, (uint32_t)position, out->x, out->labels, out->indices};
+}
+
+/* ---- the thread -------------------------------------------------------------------------------- */
+
+static void *run(void *arg)
+{
+    nm_loader *l = arg;
+    pthread_mutex_lock(&l->mutex);
+    while (!l->stop) {
+        /* the batch that was taken last is still being read */
+        if (l->made - l->taken >= AHEAD - 1) {
+            pthread_cond_wait(&l->changed_state, &l->mutex);
+            continue;
+        }
+        slot *out = &l->ring[l->made % AHEAD];
+        pthread_mutex_unlock(&l->mutex);
+        prepare(l, l->next++, out);
+        pthread_mutex_lock(&l->mutex);
+        l->made++;
+        pthread_cond_broadcast(&l->changed_state);
+    }
+    pthread_mutex_unlock(&l->mutex);
+    return NULL;
+}
+
+static double seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+const nm_loaded *nm_loader_next(nm_loader *l)
+{
+    pthread_mutex_lock(&l->mutex);
+    if (l->made == l->taken) {
+        double start = seconds();
+        while (l->made == l->taken)
+            pthread_cond_wait(&l->changed_state, &l->mutex);
+        l->waited += seconds() - start;
+    }
+    slot *out = &l->ring[l->taken++ % AHEAD];
+    pthread_cond_broadcast(&l->changed_state);
+    pthread_mutex_unlock(&l->mutex);
+    return &out->loaded;
+}
+
+/* ---- making and freeing ------------------------------------------------------------------------- */
+
+static nm_status allocate(nm_context *ctx, nm_loader *l)
+{
+    size_t batch = (size_t)l->s.batch, size = nm_shape_size(l->s.samples->shape);
+    l->order = nm_alloc(ctx, (size_t)l->count + 1, sizeof *l->order);
+    l->changed = nm_alloc(ctx, size, 1);
+    l->table = nm_alloc(ctx, 256 * (size_t)l->s.samples->shape.c, sizeof *l->table);
+    bool all = l->order && l->changed && l->table;
+    for (int i = 0; i < AHEAD; i++) {
+        slot *s = &l->ring[i];
+        s->x = nm_alloc(ctx, batch * size, sizeof *s->x);
+        s->labels = nm_alloc(ctx, batch, sizeof *s->labels);
+        s->indices = nm_alloc(ctx, batch, sizeof *s->indices);
+        all = all && s->x && s->labels && s->indices;
+    }
+    return all ? NM_OK : NM_FAILED;
+}
+
+nm_status nm_loader_new(nm_context *ctx, const nm_loader_settings *settings, nm_loader **out)
+{
+    *out = NULL;
+    nm_loader *l = nm_alloc(ctx, 1, sizeof *l);
+    if (!l)
+        return NM_FAILED;
+    l->s = *settings;
+    if (settings->augmentation)
+        l->augmentation = *settings->augmentation;
+    int limit = settings->limit, count = settings->samples->count;
+    l->count = limit > 0 && limit < count ? limit : count;
+    l->steps_per_epoch = (l->count + l->s.batch - 1) / l->s.batch;
+    l->next = settings->first_step;
+    pthread_mutex_init(&l->mutex, NULL);
+    pthread_cond_init(&l->changed_state, NULL);
+    nm_status status = allocate(ctx, l);
+    if (status == NM_OK) {
+        fill_table(l);
+        order_epoch(l, (uint32_t)(l->next / (uint64_t)l->steps_per_epoch));
+        l->running = pthread_create(&l->thread, NULL, run, l) == 0;
+        if (!l->running)
+            status = nm_fail(ctx, NM_FAILED, "the loader's thread could not be started");
+    }
+    if (status == NM_OK)
+        *out = l;
+    else
+        nm_loader_free(l);
+    return status;
+}
+
+int nm_loader_steps_per_epoch(const nm_loader *l)
+{
+    return l->steps_per_epoch;
+}
+
+double nm_loader_waited(const nm_loader *l)
+{
+    return l->waited;
+}
+
+void nm_loader_free(nm_loader *l)
+{
+    if (!l)
+        return;
+    if (l->running) {
+        pthread_mutex_lock(&l->mutex);
+        l->stop = true;
+        pthread_cond_broadcast(&l->changed_state);
+        pthread_mutex_unlock(&l->mutex);
+        pthread_join(l->thread, NULL);
+    }
+    pthread_mutex_destroy(&l->mutex);
+    pthread_cond_destroy(&l->changed_state);
+    for (int i = 0; i < AHEAD; i++) {
+        nm_free(l->ring[i].x);
+        nm_free(l->ring[i].labels);
+        nm_free(l->ring[i].indices);
+    }
+    nm_free(l->order);
+    nm_free(l->changed);
+    nm_free(l->table);
+    nm_free(l);
+}

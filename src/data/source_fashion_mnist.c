@@ -1,0 +1,18 @@
+/* Fashion-MNIST (Xiao et al. 2017): MNIST's files with clothes in them. */
+#include "sources.h"
+
+static const char *const classes[] = {"t-shirt", "trouser", "pullover", "dress", "coat",
+                                      "sandal",  "shirt",   "sneaker",  "bag",   "boot"};
+
+static nm_status open(nm_context *ctx, const char *path, nm_dataset *out)
+{
+    return nm_open_idx_folder(ctx, path, classes, out);
+}
+
+extern const nm_source_type nm_source_fashion_mnist;
+const nm_source_type nm_source_fashion_mnist = {
+    .name = "fashion-mnist",
+    .help = "clothes, 60,000 + 10,000 of 28x28 (IDX files)",
+    .fetch = "apt-get install dataset-fashion-mnist (Debian), or datasets/fetch-fashion-mnist",
+    .open = open,
+};
