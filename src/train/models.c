@@ -45,7 +45,7 @@ static void find_places(places *p)
         add_place(p, program, "/../share/norma/models");
         add_place(p, program, "/../../models");
     }
-    add_place(p, NM_DATA_FOLDER, "/norma/models");
+    add_place(p, NM_INSTALLED_MODELS, "");
 }
 
 /* The models that there are, for "did you mean". */

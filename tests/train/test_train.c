@@ -181,7 +181,7 @@ START_TEST(more_steps)
     ck_assert_int_eq(r.rows, 3); /* the last one off the beat */
     ck_assert_uint_eq(r.history[2].step, 25);
     free_result(&r);
-    ck_assert_done(train_with(SMALL_MODEL, in_folder("b"), false, NULL,
+    ck_assert_done(train_with(SMALL_MODEL, in_folder("b"), true, NULL,
                               SETTINGS("train.steps=7", "train.schedule=constant"), &r));
     ck_assert_int_eq(r.rows, 1);
     free_result(&r);
@@ -484,7 +484,7 @@ START_TEST(frozen_and_taken_over)
     char from[600];
     snprintf(from, sizeof from, "train.init_from=%s", in_folder("a/last.h5"));
     ck_assert_done(
-        train_with(SMALL_MODEL, in_folder("b"), false, NULL,
+        train_with(SMALL_MODEL, in_folder("b"), true, NULL,
                    SETTINGS(from, "train.freeze=[c1/*, d1/weight]", "train.steps=6", "train.seed=9"), &r));
     free_result(&r);
     nm_network *net[2];
