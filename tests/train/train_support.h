@@ -30,11 +30,56 @@
     "- dropout: {rate: 0.2}\n"                                                                               \
     "- {name: logits, dense: {units: 10}}\n"                                                                 \
     "loss: softmax_ce\n"                                                                                     \
-    "train: {data: digits, epochs: 3, batch: 32, limit: 321, optimizer: {sgd: {lr: 0.05, momentum: 0.9}},\n" \
+    "train: {data: mnist, epochs: 3, batch: 32, limit: 321, optimizer: {sgd: {lr: 0.05, momentum: 0.9}},\n"  \
     "  l2: 1.0e-4, schedule: cosine, save_every: 3s, keep: 2, seed: 7}\n"
 
 static nm_context *ctx;
 static char folder[64];
+
+/* ---- a small data set in MNIST's files: 400 + 120 noisy images, each class a shift of stripes ---- */
+
+static void write_idx(const char *path, int rank, int count, const unsigned char *bytes, size_t size)
+{
+    const unsigned char head[16] = {
+        0, 0, 8, (unsigned char)rank, 0, 0, (unsigned char)(count >> 8), (unsigned char)count, 0, 0, 0, 28, 0,
+        0, 0, 28};
+    FILE *f = fopen(path, "wb");
+    ck_assert_ptr_nonnull(f);
+    ck_assert_uint_eq(fwrite(head, 1, rank == 3 ? 16 : 8, f), rank == 3 ? 16 : 8);
+    ck_assert_uint_eq(fwrite(bytes, 1, size, f), size);
+    ck_assert_int_eq(fclose(f), 0);
+}
+
+static void write_split(const char *data, const char *stem, int count)
+{
+    char path[512];
+    unsigned char *pixels = malloc((size_t)count * 784), *labels = malloc((size_t)count);
+    nm_rng r = nm_rng_stream(1, "test", stem);
+    for (int i = 0; i < count; i++) {
+        labels[i] = (unsigned char)nm_rng_below(&r, 10);
+        for (int k = 0; k < 784; k++) {
+            bool on = (k / 28 / 3 + labels[i]) % 10 == k % 28 / 3;
+            pixels[784 * i + k] = (unsigned char)((on ? 130 : 20) + (int)nm_rng_below(&r, 100));
+        }
+    }
+    snprintf(path, sizeof path, "%s/mnist/%s-images-idx3-ubyte", data, stem);
+    write_idx(path, 3, count, pixels, (size_t)count * 784);
+    snprintf(path, sizeof path, "%s/mnist/%s-labels-idx1-ubyte", data, stem);
+    write_idx(path, 1, count, labels, (size_t)count);
+    free(pixels);
+    free(labels);
+}
+
+static void make_data(void)
+{
+    char data[128], below[160];
+    snprintf(data, sizeof data, "%s/data", folder);
+    snprintf(below, sizeof below, "%s/mnist", data);
+    ck_assert(mkdir(data, 0777) == 0 && mkdir(below, 0777) == 0);
+    write_split(data, "train", 400);
+    write_split(data, "t10k", 120);
+    setenv("NORMA_DATA", data, 1);
+}
 
 /* A folder for one test; removed by the next tear_down. */
 static void set_up_folder(void)
@@ -43,6 +88,7 @@ static void set_up_folder(void)
     nm_context_set_threads(ctx, 2);
     snprintf(folder, sizeof folder, "/tmp/norma-test-XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(folder));
+    make_data();
 }
 
 static void remove_tree(const char *path)
