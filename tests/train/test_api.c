@@ -140,9 +140,4 @@ START_TEST(models_by_name)
 }
 END_TEST
 
-static void set_up(TCase *tcase)
-{
-    tcase_add_checked_fixture(tcase, set_up_folder, tear_down_folder);
-}
-
-SUITE_WITH("api", set_up, train_and_predict, diverging, wrong_calls, models_by_name)
+SUITE_WITH("api", with_folder, train_and_predict, diverging, wrong_calls, models_by_name)

@@ -374,11 +374,6 @@ START_TEST(no_memory)
 }
 END_TEST
 
-static void set_up(TCase *tcase)
-{
-    tcase_add_checked_fixture(tcase, set_up_folder, tear_down_folder);
-}
-
-SUITE_WITH("checkpoint", set_up, round_trip, equal_states_equal_bytes, without_state, model_text_is_stable,
-           every_bit_counts, damage_is_told, foreign_and_future, another_model, full_disk,
-           folder_that_is_not_there, no_memory)
+SUITE_WITH("checkpoint", with_folder, round_trip, equal_states_equal_bytes, without_state,
+           model_text_is_stable, every_bit_counts, damage_is_told, foreign_and_future, another_model,
+           full_disk, folder_that_is_not_there, no_memory)

@@ -5,6 +5,7 @@
 
 #include "alloc.h"
 #include "file.h"
+#include "loader.h"
 #include "run_suite.h"
 #include "train.h"
 
@@ -188,6 +189,75 @@ static inline const char *digest_of(const char *path)
     return text;
 }
 
+/* ---- interruption -------------------------------------------------------------------------- */
+
+/* Asks for a stop at one step. */
+typedef struct stopper {
+    uint64_t at;
+    volatile int stop;
+} stopper;
+
+static inline void stop_at(void *arg, const nm_progress *progress)
+{
+    stopper *s = arg;
+    if (!progress->row && progress->step == s->at)
+        s->stop = 1;
+}
+
+static inline nm_status train_until(const char *run, uint64_t at, const char *const *settings,
+                                    nm_train_result *result)
+{
+    stopper s = {.at = at};
+    nm_yaml *document = parse_model(SMALL_MODEL);
+    for (; settings && *settings; settings++) {
+        char key[64];
+        const char *equals = strchr(*settings, '=');
+        snprintf(key, sizeof key, "%.*s", (int)(equals - *settings), *settings);
+        ck_assert_done(nm_document_set(ctx, document, key, equals + 1));
+    }
+    nm_train_request request = {
+        .document = document, .run = run, .resume = true, .progress = stop_at, .arg = &s, .stop = &s.stop};
+    nm_status status = nm_train(ctx, &request, result);
+    nm_yaml_free(document);
+    return status;
+}
+
+/* metrics.csv without its last column, in a buffer of the caller. */
+static inline void metrics_of(const char *path, char *out, size_t room)
+{
+    size_t size, used = 0;
+    char *text = content(path, &size);
+    for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
+        char *comma = strrchr(line, ',');
+        ck_assert_ptr_nonnull(comma);
+        *comma = '\0';
+        used += (size_t)snprintf(out + used, room - used, "%s\n", line);
+        ck_assert_uint_lt(used, room);
+    }
+    nm_free(text);
+}
+
+static inline void assert_same_runs(const char *a, const char *b)
+{
+    static const char *const files[] = {"last.h5", "best.h5", "model.yaml"};
+    char first[512], second[512], rows[2][4096];
+    for (int i = 0; i < 3; i++) {
+        snprintf(first, sizeof first, "%s/%s", a, files[i]);
+        snprintf(second, sizeof second, "%s/%s", b, files[i]);
+        ck_assert_msg(strcmp(digest_of(first), digest_of(second)) == 0, "%s differs from %s", first, second);
+    }
+    snprintf(first, sizeof first, "%s/metrics.csv", a);
+    snprintf(second, sizeof second, "%s/metrics.csv", b);
+    metrics_of(first, rows[0], sizeof rows[0]);
+    metrics_of(second, rows[1], sizeof rows[1]);
+    ck_assert_str_eq(rows[0], rows[1]);
+}
+
+static void with_folder(TCase *tcase)
+{
+    tcase_add_checked_fixture(tcase, set_up_folder, tear_down_folder);
+}
+
 /* The first message must have all the words. */
 static inline void assert_message(const char *const *words)
 {
@@ -201,5 +271,32 @@ static inline void assert_message(const char *const *words)
     nm_errors_clear(ctx);
 }
 #define WORDS(...) ((const char *const[]){__VA_ARGS__, NULL})
+
+/* The loader of a training run of SMALL_MODEL, or of the test split. */
+static inline nm_loader *loader_of(const nm_samples *samples, const nm_normalisation *norm, int limit,
+                                   int batch, bool shuffle)
+{
+    nm_loader_settings settings = {.samples = samples,
+                                   .limit = limit,
+                                   .batch = batch,
+                                   .shuffle = shuffle,
+                                   .normalisation = *norm,
+                                   .seed = 7};
+    nm_loader *loader;
+    ck_assert_done(nm_loader_new(ctx, &settings, &loader));
+    return loader;
+}
+
+/* A fresh network with its data. */
+static inline nm_network *network_and_data(const char *text, nm_dataset **data, nm_normalisation *norm)
+{
+    nm_network *net;
+    nm_strings none = {0};
+    ck_assert_done(nm_network_build(ctx, parse_model(text), &none, &net));
+    nm_network_initialise(net, 7);
+    ck_assert_done(nm_dataset_open(ctx, "mnist", data));
+    nm_dataset_normalisation(&(*data)->train, norm);
+    return net;
+}
 
 #endif

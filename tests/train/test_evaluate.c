@@ -1,0 +1,54 @@
+/* Evaluation: each sample weighs the same, however the samples are cut into batches. */
+#include "train_support.h"
+
+/* No dropout and no batch norm: one sample's loss does not depend on the others. */
+#define PLAIN_MODEL                                                                                          \
+    "input: {height: 28, width: 28, channels: 1}\nlayers:\n- {name: d1, dense: {units: 12}}\n- relu\n"       \
+    "- {name: logits, dense: {units: 10}}\nloss: softmax_ce\n"                                               \
+    "train: {data: mnist, batch: 32, limit: 321, epochs: 1, seed: 7, lr: 0}\n"
+
+START_TEST(every_sample_weighs_the_same)
+{
+    nm_dataset *data;
+    nm_normalisation norm;
+    nm_network *net = network_and_data(PLAIN_MODEL, &data, &norm);
+    static const int batches[] = {1, 7, 64, 101};
+    nm_evaluation first = {0};
+    for (int i = 0; i < 4; i++) { /* 101 samples: 14 batches of 7 and one of 3 */
+        nm_evaluation e;
+        ck_assert_done(nm_evaluate(ctx, net, &data->train, 101, batches[i], &norm, false, &e));
+        ck_assert_int_eq(e.samples, 101);
+        int sum = 0, right = 0;
+        for (int t = 0; t < 10; t++)
+            for (int p = 0; p < 10; p++) {
+                sum += e.confusion[10 * t + p];
+                right += t == p ? e.confusion[10 * t + p] : 0;
+            }
+        ck_assert_int_eq(sum, 101);
+        ck_assert(e.accuracy == right / 101.0);
+        if (i == 0)
+            first = e;
+        else {
+            ck_assert_double_eq_tol(e.loss, first.loss, 1e-6 * first.loss);
+            ck_assert(e.accuracy == first.accuracy);
+            nm_free(e.confusion);
+        }
+    }
+    nm_free(first.confusion);
+    /* a rate of zero: the mean training loss of the epoch, with its short batch of one, is the evaluation's
+     */
+    nm_evaluation e;
+    nm_train_result r;
+    ck_assert_done(nm_evaluate(ctx, net, &data->train, 321, 250, &norm, false, &e));
+    ck_assert_done(train_with(PLAIN_MODEL, NULL, false, NULL, NULL, &r));
+    ck_assert_uint_eq(r.step, 11);
+    ck_assert_double_eq_tol(r.history[0].train_loss, e.loss, 1e-6 * e.loss);
+    ck_assert(r.history[0].train_accuracy == e.accuracy);
+    free_result(&r);
+    nm_free(e.confusion);
+    nm_network_free(net);
+    nm_dataset_free(data);
+}
+END_TEST
+
+SUITE_WITH("evaluate", with_folder, every_sample_weighs_the_same)
