@@ -189,7 +189,8 @@ static nm_status save(nm_trainer *t)
     NM_TRY(nm_watch_flush(t->watch));
     nm_train_state lasting = t->state;
     lasting.history_count -= t->passing_rows;
-    NM_TRY(nm_run_dir_save(t->run, t->net, &lasting, t->settings.keep));
+    int keep = t->state.step > 0 ? t->settings.keep : 0; /* the start is no step to keep */
+    NM_TRY(nm_run_dir_save(t->run, t->net, &lasting, keep));
     t->saved_step = t->state.step;
     return NM_OK;
 }

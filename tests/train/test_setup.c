@@ -123,4 +123,40 @@ START_TEST(frozen_and_taken_over)
 }
 END_TEST
 
-SUITE_WITH("setup", with_folder, wrong_settings, all_errors_at_once, paired_arms, frozen_and_taken_over)
+/* Whatever allocation fails, the run fails with a message, and nothing is left behind (the sanitizer sees).
+ */
+START_TEST(no_memory)
+{
+    nm_train_result r;
+    const char *const *settings = SETTINGS("train.steps=2", "train.watch=c1/0", "train.keep=0");
+    nm_alloc_fail_at(0);
+    ck_assert_done(train_with(SMALL_MODEL, in_folder("first"), false, NULL, settings, &r));
+    long needed = nm_alloc_count();
+    free_result(&r);
+    ck_assert_int_gt(needed, 100);
+    for (long k = 1; k <= needed; k += needed / 150 + 1) {
+        char name[32];
+        snprintf(name, sizeof name, "k%ld", k);
+        nm_yaml *document = parse_model(SMALL_MODEL);
+        for (int i = 0; i < 3; i++)
+            ck_assert_done(nm_document_set(ctx, document,
+                                           i == 0   ? "train.steps"
+                                           : i == 1 ? "train.watch"
+                                                    : "train.keep",
+                                           i == 0   ? "2"
+                                           : i == 1 ? "c1/0"
+                                                    : "0"));
+        nm_train_request request = {.document = document, .run = in_folder(name)};
+        nm_alloc_fail_at(k);
+        nm_status status = nm_train(ctx, &request, &r);
+        nm_alloc_fail_at(0);
+        if (status != NM_OK)
+            assert_message(WORDS("out of memory"));
+        free_result(&r);
+        nm_yaml_free(document);
+    }
+}
+END_TEST
+
+SUITE_WITH("setup", with_folder, wrong_settings, all_errors_at_once, paired_arms, frozen_and_taken_over,
+           no_memory)
