@@ -90,8 +90,8 @@ static hid_t memory_access(void)
     return access;
 }
 
-/* HDF5 takes two open files of one name for the same file, and refuses an image whose name stands on the disk: each
- * gets a name of its own that no file can have. */
+/* HDF5 takes two open files of one name for the same file, and refuses an image whose name stands on the
+ * disk: each gets a name of its own that no file can have. */
 static void memory_name(const nm_h5 *h5, char name[64])
 {
     snprintf(name, 64, "/dev/null/%p", (const void *)h5);
