@@ -370,7 +370,7 @@ nm_status nm_options_read(nm_context *ctx, const nm_option *table, void *target,
 
 void nm_options_free(const nm_option *table, void *target)
 {
-    for (const nm_option *o = table; o && o->name; o++) {
+    for (const nm_option *o = table; target && o && o->name; o++) {
         void *field = (char *)target + o->offset;
         if (o->type == NM_OPT_STRING) {
             nm_free(*(char **)field);

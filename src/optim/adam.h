@@ -27,6 +27,7 @@ typedef struct nm_adam {
 static inline void nm_adam_update(const nm_span *span, double lr, uint64_t step, const nm_adam *self, bool decoupled)
 {
     const real beta1 = (real)self->beta1, beta2 = (real)self->beta2, epsilon = (real)self->epsilon;
+    const real rest1 = (real)(1 - self->beta1), rest2 = (real)(1 - self->beta2); /* 1 - beta2 in float loses 4 digits */
     const real correction = (real)sqrt(1 - pow(self->beta2, (double)step));
     const real rate = (real)(lr / (1 - pow(self->beta1, (double)step)));
     const real l2 = decoupled ? 0 : (real)span->l2, keep = decoupled ? (real)(1 - lr * span->l2) : 1;
@@ -35,8 +36,8 @@ static inline void nm_adam_update(const nm_span *span, double lr, uint64_t step,
     const real *restrict dw = span->dw;
     for (size_t i = 0; i < span->count; i++) {
         real g = scale * dw[i] + l2 * w[i];
-        m[i] = beta1 * m[i] + (1 - beta1) * g;
-        v[i] = beta2 * v[i] + (1 - beta2) * g * g;
+        m[i] = beta1 * m[i] + rest1 * g;
+        v[i] = beta2 * v[i] + rest2 * g * g;
 #ifdef NM_DOUBLE
         real root = sqrt(v[i]);
 #else

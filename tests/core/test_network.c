@@ -134,7 +134,7 @@ static const struct {
     const char *text, *message;
 } wrongs[] = {
     {HEAD "- {name: c1, conv: {filters: 2, kernle: 3}}\n",
-     "m.yaml:3:34: conv 'c1': unknown option 'kernle' (did you mean 'kernel'?)"},
+     "m.yaml:3:33: conv 'c1': unknown option 'kernle' (did you mean 'kernel'?)"},
     {HEAD "- {name: c1, convv: {}}\n", "m.yaml:3:14: unknown layer type 'convv' (did you mean 'conv'?)"},
     {HEAD "- {name: x, relu: {}, from: nowhere}\n", "m.yaml:3:29: relu 'x': there is no layer 'nowhere'"},
     {HEAD "- {name: conv1, relu: {}}\n- {add: {}, from: [conv1, conv2]}\n", "did you mean 'conv1'?"},

@@ -1,0 +1,165 @@
+/* Batch norm in both modes against straight loops, numerical derivatives, PyTorch's values; its statistics on hard
+ * data; constant channels; the relu that it takes over. */
+#include "alloc.h"
+#include "layer_check.h"
+#include "run_suite.h"
+
+#include <math.h>
+#include <string.h>
+
+static double epsilon_now;
+static bool affine_now;
+
+static void reference(const layer_run *r, double *y)
+{
+    int rows = r->n * r->in[0].h * r->in[0].w, channels = r->in[0].c, base = affine_now ? 2 : 0;
+    for (int c = 0; c < channels; c++) {
+        double mean = 0, var = 0;
+        for (int i = 0; i < rows; i++)
+            mean += r->x[0][i * channels + c] / rows;
+        for (int i = 0; i < rows; i++)
+            var += pow(r->x[0][i * channels + c] - mean, 2) / rows;
+        if (r->mode == NM_EVAL) {
+            mean = r->param[base][c];
+            var = r->param[base + 1][c];
+        }
+        double scale = affine_now ? r->param[0][c] : 1, shift = affine_now ? r->param[1][c] : 0;
+        for (int i = 0; i < rows; i++)
+            y[i * channels + c] = scale * (r->x[0][i * channels + c] - mean) / sqrt(var + epsilon_now) + shift;
+    }
+}
+
+START_TEST(random_shapes)
+{
+    for (int i = 0; i < 40; i++) {
+        epsilon_now = i % 3 ? 1e-5 : 0.1;
+        affine_now = i % 4 != 3;
+        nm_shape in = i % 5 == 4 ? (nm_shape){1, 1, pick(1, 40)} : (nm_shape){pick(1, 6), pick(1, 6), pick(1, 20)};
+        check_layer(&(layer_case){text("batchnorm: {epsilon: %g, affine: %s}", epsilon_now, affine_now ? "true" : "false"),
+                                  {in}, .n = pick(3, 6), .mode = i % 2 ? NM_TRAIN : NM_EVAL}, reference);
+    }
+}
+END_TEST
+
+START_TEST(golden_values)
+{
+    check_golden("batchnorm");
+}
+END_TEST
+
+START_TEST(refused)
+{
+    check_refused(&(layer_case){"batchnorm: {}", {{1, 1, 4}}, .n = 1, .mode = NM_TRAIN},
+                  "training needs at least two values per channel, found 1");
+    check_refused(&(layer_case){"batchnorm: {rate: 2}", {{1, 1, 4}}}, "option 'rate' must be a number from 0 to 1");
+}
+END_TEST
+
+static nm_network *built(nm_context *ctx, const char *model)
+{
+    nm_yaml *document = NULL;
+    nm_network *net = NULL;
+    ck_assert_int_eq(nm_yaml_parse(ctx, "t", model, strlen(model), &document), NM_OK);
+    nm_status status = nm_network_build(ctx, document, NULL, &net);
+    ck_assert_msg(status == NM_OK, "%s", nm_error_message(ctx, 0));
+    nm_network_initialise(net, 1);
+    return net;
+}
+
+/* Mean 1000, deviation 0.01: E[x^2] - E[x]^2 would be noise. And a constant channel gives exactly the shift. */
+START_TEST(hard_statistics)
+{
+    enum { N = 8, AREA = 81, C = 3 };
+    nm_context *ctx = nm_context_new();
+    nm_network *net = built(ctx, "input: {height: 9, width: 9, channels: 3}\nlayers:\n- batchnorm: {rate: 1}\n");
+    nm_plan *plan = NULL;
+    ck_assert_int_eq(nm_plan_new(net, &(nm_request){.mode = NM_TRAIN, .batch = N, .threads = 2}, &plan), NM_OK);
+    static real x[N * AREA * C];
+    double mean = 0, var = 0;
+    nm_rng r = nm_rng_stream(1, "test", "hard");
+    for (int i = 0; i < N * AREA; i++) {
+        x[i * C] = (real)(1000 + 0.01 * nm_rng_normal(&r));
+        x[i * C + 1] = (real)0.1;
+        x[i * C + 2] = (real)nm_rng_normal(&r);
+    }
+    for (int i = 0; i < N * AREA; i++)
+        mean += (double)x[i * C] / (N * AREA);
+    for (int i = 0; i < N * AREA; i++)
+        var += pow((double)x[i * C] - mean, 2) / (N * AREA - 1);
+    const nm_param *shift = &net->param[1];
+    nm_param_values(net, shift)[1] = (real)0.7;
+    const real *xs[1] = {x};
+    nm_plan_forward(plan, &(nm_batch){.n = N, .x = xs});
+    real *states = net->states;
+    const nm_param *running_mean = &net->param[2], *running_var = &net->param[3];
+    ck_assert_double_lt(fabs((double)states[running_mean->offset] / mean - 1), 1e-7);
+    ck_assert_double_lt(fabs((double)states[running_var->offset] / var - 1), 1e-5);
+    for (int i = 0; i < N * AREA; i++)
+        ck_assert(nm_plan_output(plan, net->output)[i * C + 1] == (real)0.7);
+    nm_plan_free(plan);
+    nm_network_free(net);
+    nm_context_free(ctx);
+}
+END_TEST
+
+/* statistics_rate 1, 1/2, 1/3: the running values become the plain means over three batches. */
+START_TEST(statistics_rate_averages_batches)
+{
+    nm_context *ctx = nm_context_new();
+    nm_network *net = built(ctx, "input: {channels: 1}\nlayers:\n- batchnorm: {rate: 0.1}\n");
+    nm_plan *plan = NULL;
+    ck_assert_int_eq(nm_plan_new(net, &(nm_request){.mode = NM_TRAIN, .batch = 2, .threads = 1}, &plan), NM_OK);
+    const real batches[3][2] = {{1, 3}, {0, 10}, {-4, -2}};
+    for (int k = 0; k < 3; k++) {
+        const real *xs[1] = {batches[k]};
+        nm_plan_forward(plan, &(nm_batch){.n = 2, .x = xs, .statistics_rate = 1.0 / (k + 1)});
+    }
+    ck_assert_double_lt(fabs((double)net->states[net->param[2].offset] - (2 + 5 - 3) / 3.0), 1e-6);
+    ck_assert_double_lt(fabs((double)net->states[net->param[3].offset] - (2 + 50 + 2) / 3.0), 1e-5);
+    nm_plan_free(plan);
+    nm_network_free(net);
+    nm_context_free(ctx);
+}
+END_TEST
+
+/* With the relu in its own passes and apart: the same output, gradients and running statistics. */
+START_TEST(fused_relu)
+{
+    const char *model = "input: {height: 5, width: 4, channels: 7}\nlayers:\n- {conv: {filters: 6, kernel: 1}}\n"
+                        "- batchnorm\n- relu\n- gap\n- {dense: {units: 3}}\nloss: softmax_ce\n";
+    nm_context *ctx = nm_context_new();
+    nm_network *net[2];
+    nm_plan *plan[2];
+    double loss[2];
+    for (int k = 0; k < 2; k++) {
+        net[k] = built(ctx, model);
+        nm_request request = {.mode = NM_TRAIN, .batch = 4, .threads = 2, .no_fuse = k == 1};
+        ck_assert_int_eq(nm_plan_new(net[k], &request, &plan[k]), NM_OK);
+        real x[4 * 140];
+        for (int i = 0; i < 560; i++)
+            x[i] = (real)sin(i);
+        const real *xs[1] = {x};
+        const int32_t labels[4] = {0, 1, 2, 0};
+        nm_batch batch = {.n = 4, .x = xs, .targets = {.labels = labels}};
+        nm_plan_forward(plan[k], &batch);
+        loss[k] = nm_plan_loss(plan[k], &batch).loss;
+        nm_plan_backward(plan[k], &batch);
+    }
+    ck_assert_double_eq(loss[0], loss[1]);
+    ck_assert_mem_eq(net[0]->states, net[1]->states, net[0]->state_count * sizeof(real));
+    double most = 0;
+    for (size_t i = 0; i < net[0]->weight_count; i++)
+        most = fmax(most, fabs((double)nm_plan_gradients(plan[1])[i]));
+    for (size_t i = 0; i < net[0]->weight_count; i++)
+        ck_assert_double_le(fabs((double)nm_plan_gradients(plan[0])[i] - (double)nm_plan_gradients(plan[1])[i]),
+                            1e-6 * most);
+    ck_assert_uint_le(nm_plan_memory_use(plan[0]).activations, nm_plan_memory_use(plan[1]).activations);
+    for (int k = 0; k < 2; k++) {
+        nm_plan_free(plan[k]);
+        nm_network_free(net[k]);
+    }
+    nm_context_free(ctx);
+}
+END_TEST
+
+SUITE("batchnorm", random_shapes, golden_values, refused, hard_statistics, statistics_rate_averages_batches, fused_relu)

@@ -1,0 +1,159 @@
+/* Convolution: every algorithm against straight loops, numerical derivatives, PyTorch's values and whole numbers. */
+#include "alloc.h"
+#include "conv.h"
+#include "layer_check.h"
+#include "run_suite.h"
+
+#include <string.h>
+
+/* The layer's private struct begins with its options; the test reads them back from the model text instead. */
+typedef struct setting {
+    int filters, kernel[2], stride[2], dilation[2], groups, top, left;
+    bool bias;
+} setting;
+static setting now;
+
+static void reference(const layer_run *r, double *y)
+{
+    int in = r->in[0].c / now.groups, out = now.filters / now.groups;
+    for (int n = 0; n < r->n; n++)
+        for (int i = 0; i < r->out.h; i++)
+            for (int j = 0; j < r->out.w; j++)
+                for (int o = 0; o < now.filters; o++) {
+                    double sum = now.bias ? r->param[1][o] : 0;
+                    for (int a = 0; a < now.kernel[0]; a++)
+                        for (int b = 0; b < now.kernel[1]; b++)
+                            for (int c = 0; c < in; c++) {
+                                int h = i * now.stride[0] - now.top + a * now.dilation[0];
+                                int w = j * now.stride[1] - now.left + b * now.dilation[1];
+                                if (h < 0 || w < 0 || h >= r->in[0].h || w >= r->in[0].w)
+                                    continue;
+                                sum += r->x[0][at(r->in[0], n, h, w, o / out * in + c)] *
+                                       r->param[0][((a * now.kernel[1] + b) * in + c) * now.filters + o];
+                            }
+                    y[at(r->out, n, i, j, o)] = sum;
+                }
+}
+
+static const char *layer_text(const char *algorithm)
+{
+    return text("conv: {filters: %d, kernel: [%d, %d], stride: [%d, %d], dilation: [%d, %d], groups: %d, "
+                "pad: [%d, %d], bias: %s, algorithm: %s}",
+                now.filters, now.kernel[0], now.kernel[1], now.stride[0], now.stride[1], now.dilation[0],
+                now.dilation[1], now.groups, now.top, now.left, now.bias ? "true" : "false", algorithm);
+}
+
+static int reach(int axis)
+{
+    return now.dilation[axis] * (now.kernel[axis] - 1) + 1;
+}
+
+/* Any kernel, stride (also beyond the kernel), dilation, padding and groups; the algorithm that planning chooses,
+ * blocked im2col and the reference. */
+START_TEST(random_shapes)
+{
+    static const char *const algorithms[] = {"auto", "im2col", "reference"};
+    for (int i = 0; i < 45; i++) {
+        int groups = i % 3 == 2 ? pick(1, 3) : 1, channels = groups * pick(1, 4);
+        now = (setting){groups * pick(1, 4), {pick(1, 4), pick(1, 4)}, {pick(1, 5), pick(1, 3)},
+                        {pick(1, 2), pick(1, 3)}, groups, pick(0, 2), pick(0, 3), pick(0, 1)};
+        if (i % 5 == 4) /* depthwise */
+            now.groups = channels = now.filters = pick(2, 6);
+        nm_shape in = {reach(0) + pick(0, 5), reach(1) + pick(0, 5), channels};
+        check_layer(&(layer_case){layer_text(algorithms[i % 3]), {in}, .n = pick(1, 4), .linear = true}, reference);
+    }
+}
+END_TEST
+
+START_TEST(winograd_shapes)
+{
+    for (int i = 0; i < 30; i++) {
+        now = (setting){pick(1, 35), {3, 3}, {1, 1}, {1, 1}, 1, pick(0, 2), pick(0, 3), pick(0, 1)};
+        nm_shape in = {pick(5, 14), pick(5, 14), pick(1, 35)};
+        check_layer(&(layer_case){layer_text("winograd_2d"), {in}, .n = pick(1, 9), .linear = true,
+                                  .float_tolerance = 3e-5}, reference);
+    }
+}
+END_TEST
+
+START_TEST(pointwise_shapes)
+{
+    for (int i = 0; i < 10; i++) {
+        now = (setting){pick(1, 40), {1, 1}, {1, 1}, {1, 1}, 1, 0, 0, pick(0, 1)};
+        check_layer(&(layer_case){layer_text("auto"), {{pick(1, 9), pick(1, 9), pick(1, 40)}}, .n = pick(1, 70),
+                                  .linear = true}, reference);
+    }
+}
+END_TEST
+
+/* `same`: the odd zero lies below and to the right. */
+START_TEST(same_padding)
+{
+    now = (setting){2, {4, 2}, {2, 1}, {1, 1}, 1, 1, 0, true};
+    check_layer(&(layer_case){"conv: {filters: 2, kernel: [4, 2], stride: [2, 1], pad: same}", {{8, 5, 3}}, .n = 2,
+                              .linear = true}, reference);
+}
+END_TEST
+
+START_TEST(golden_values)
+{
+    check_golden("conv");
+}
+END_TEST
+
+/* On small whole numbers every sum is exact: == holds, and <A x, y> = <x, A' y>. */
+START_TEST(adjoint_on_whole_numbers)
+{
+    static const char *const layers[] = {"conv: {filters: 3, kernel: 3, pad: 1, bias: false, algorithm: im2col}",
+                                         "conv: {filters: 3, kernel: 2, stride: 2, bias: false, algorithm: im2col}",
+                                         "conv: {filters: 4, kernel: 3, groups: 2, dilation: 2, bias: false}"};
+    for (int k = 0; k < 3; k++) {
+        nm_context *ctx = nm_context_new();
+        const char *model = text("input: {height: 7, width: 6, channels: 2}\nlayers:\n- %s\n", layers[k]);
+        nm_yaml *document = NULL;
+        nm_network *net = NULL;
+        nm_plan *plan = NULL;
+        ck_assert_int_eq(nm_yaml_parse(ctx, "t", model, strlen(model), &document), NM_OK);
+        ck_assert_int_eq(nm_network_build(ctx, document, NULL, &net), NM_OK);
+        nm_request request = {.mode = NM_EVAL, .batch = 2, .threads = 2, .gradients = true, .input_gradients = true};
+        ck_assert_int_eq(nm_plan_new(net, &request, &plan), NM_OK);
+        enum { IN = 2 * 7 * 6 * 2, MOST = 2 * 7 * 6 * 4 };
+        real x[IN], dy[MOST];
+        const real *xs[1] = {x};
+        for (int i = 0; i < IN; i++)
+            x[i] = (real)pick(-8, 8);
+        for (int i = 0; i < MOST; i++)
+            dy[i] = (real)pick(-8, 8);
+        for (size_t i = 0; i < net->weight_count; i++)
+            net->weights[i] = (real)pick(-8, 8);
+        nm_batch batch = {.n = 2, .x = xs};
+        nm_plan_forward(plan, &batch);
+        size_t out = 2 * nm_shape_size(net->node[net->output].out);
+        double left = 0, right = 0;
+        for (size_t i = 0; i < out; i++)
+            left += (double)nm_plan_output(plan, net->output)[i] * (double)dy[i];
+        nm_plan_backward_from(plan, &batch, dy);
+        for (int i = 0; i < IN; i++)
+            right += (double)nm_plan_input_gradient(plan, 0)[i] * (double)x[i];
+        ck_assert_double_eq(left, right);
+        nm_plan_free(plan);
+        nm_network_free(net);
+        nm_context_free(ctx);
+    }
+}
+END_TEST
+
+START_TEST(refused)
+{
+    nm_shape s = {6, 6, 4};
+    check_refused(&(layer_case){"conv: {filters: 3, kernel: 7}", {s}}, "the kernel reaches over 7 pixels in height");
+    check_refused(&(layer_case){"conv: {filters: 3, kernel: 3, dilation: 3}", {s}}, "reaches over 7 pixels");
+    check_refused(&(layer_case){"conv: {filters: 3, kernel: 1, groups: 3}", {s}}, "groups must divide the channels");
+    check_refused(&(layer_case){"conv: {filters: 3, kernel: 1, pad: -1}", {s}}, "option 'pad' must be");
+    check_refused(&(layer_case){"conv: {filters: 3, kernel: 2, algorithm: winograd_2d}", {s}}, "needs a 3x3 kernel");
+    check_refused(&(layer_case){"conv: {filters: 3, kernel: 2, algorithm: quick}", {s}}, "unknown algorithm 'quick'");
+}
+END_TEST
+
+SUITE("conv", random_shapes, winograd_shapes, pointwise_shapes, same_padding, golden_values, adjoint_on_whole_numbers,
+      refused)
