@@ -16,6 +16,13 @@
 
 enum { LANES = 16, POINTS = 36, TILE = 4 };
 
+/* From one point's matrix to the next. A cache line more than the matrix: with powers of two the 36 streams of a
+ * transform would all fall into the same few cache sets. */
+static size_t apart(int rows, int columns)
+{
+    return (size_t)rows * (size_t)columns + 16;
+}
+
 static const char *declines(const nm_conv_geometry *g, nm_conv_kind kind)
 {
     (void)kind;
@@ -165,29 +172,30 @@ static const double G[6][3] = {{1.0 / 4, 0, 0},
                                {1.0 / 24, -1.0 / 12, 1.0 / 6},
                                {0, 0, 1}};
 
-/* U = G w G' for `count` numbers that lie side by side: w[tap * stride + i] to u[point * stride + i]. */
-static void transform_weights(const real *restrict w, real *restrict u, size_t stride, int count)
+/* U = G w G' for `count` numbers that lie side by side: w[tap * w_stride + i] to u[point * u_stride + i]. */
+static void transform_weights(const real *restrict w, size_t w_stride, real *restrict u, size_t u_stride, int count)
 {
     for (int first = 0; first < count; first += LANES) {
         int lanes = count - first < LANES ? count - first : LANES;
         real t[6][3][LANES];
         for (int b = 0; b < 3; b++)
             for (int v = 0; v < lanes; v++) {
-                const real *at = w + (size_t)b * stride + (size_t)(first + v);
-                real w0 = at[0], w1 = at[3 * stride], w2 = at[6 * stride];
+                const real *at = w + (size_t)b * w_stride + (size_t)(first + v);
+                real w0 = at[0], w1 = at[3 * w_stride], w2 = at[6 * w_stride];
                 for (int i = 0; i < 6; i++)
                     t[i][b][v] = (real)G[i][0] * w0 + (real)G[i][1] * w1 + (real)G[i][2] * w2;
             }
         for (int i = 0; i < 6; i++)
             for (int j = 0; j < 6; j++)
                 for (int v = 0; v < lanes; v++)
-                    u[(size_t)(6 * i + j) * stride + (size_t)(first + v)] =
+                    u[(size_t)(6 * i + j) * u_stride + (size_t)(first + v)] =
                         (real)G[j][0] * t[i][0][v] + (real)G[j][1] * t[i][1][v] + (real)G[j][2] * t[i][2][v];
     }
 }
 
 /* dw = G' dU G, likewise. */
-static void transform_weight_gradient(const real *restrict u, real *restrict dw, size_t stride, int count)
+static void transform_weight_gradient(const real *restrict u, size_t u_stride, real *restrict dw, size_t w_stride,
+                                      int count)
 {
     for (int first = 0; first < count; first += LANES) {
         int lanes = count - first < LANES ? count - first : LANES;
@@ -195,10 +203,10 @@ static void transform_weight_gradient(const real *restrict u, real *restrict dw,
         for (int j = 0; j < 6; j++)
             for (int a = 0; a < 3; a++)
                 for (int v = 0; v < lanes; v++) {
-                    const real *at = u + (size_t)j * stride + (size_t)(first + v);
+                    const real *at = u + (size_t)j * u_stride + (size_t)(first + v);
                     real sum = 0;
                     for (int i = 0; i < 6; i++)
-                        sum += (real)G[i][a] * at[(size_t)(6 * i) * stride];
+                        sum += (real)G[i][a] * at[(size_t)(6 * i) * u_stride];
                     t[a][j][v] = sum;
                 }
         for (int a = 0; a < 3; a++)
@@ -207,7 +215,7 @@ static void transform_weight_gradient(const real *restrict u, real *restrict dw,
                     real sum = 0;
                     for (int j = 0; j < 6; j++)
                         sum += (real)G[j][b] * t[a][j][v];
-                    dw[(size_t)(3 * a + b) * stride + (size_t)(first + v)] = sum;
+                    dw[(size_t)(3 * a + b) * w_stride + (size_t)(first + v)] = sum;
                 }
     }
 }
@@ -237,7 +245,7 @@ static inline void load(const real *restrict sample, nm_shape s, int row, int co
 static void block_inputs(const nm_conv_call *call, const blocking *b, int unit, real *restrict to)
 {
     const nm_conv_geometry *g = call->g;
-    size_t stride = (size_t)b->block * (size_t)g->in.c;
+    size_t stride = apart(b->block, g->in.c);
     for (int index = 0; index < b->block; index++) {
         tile t = tile_at(b, call->n, unit, index);
         const real *sample = call->x + (size_t)(t.sample < 0 ? 0 : t.sample) * nm_shape_size(g->in);
@@ -276,7 +284,7 @@ static void store_tile(const nm_conv_call *call, tile t, int channel, int lanes,
 static void block_outputs(const nm_conv_call *call, const blocking *b, int unit, const real *restrict m)
 {
     const nm_conv_geometry *g = call->g;
-    size_t stride = (size_t)b->block * (size_t)g->out.c;
+    size_t stride = apart(b->block, g->out.c);
     for (int index = 0; index < b->block; index++) {
         tile t = tile_at(b, call->n, unit, index);
         for (int c = 0; t.sample >= 0 && c < g->out.c; c += LANES) {
@@ -303,8 +311,8 @@ static void weights_in_task(void *arg, int task, int thread)
     (void)thread;
     const nm_conv_call *call = arg;
     size_t at = (size_t)task * (size_t)call->g->out.c;
-    transform_weights(call->w + at, (real *)call->shared + at, (size_t)call->g->in.c * (size_t)call->g->out.c,
-                      call->g->out.c);
+    transform_weights(call->w + at, (size_t)call->g->in.c * (size_t)call->g->out.c, (real *)call->shared + at,
+                      apart(call->g->in.c, call->g->out.c), call->g->out.c);
 }
 
 static void forward_task(void *arg, int task, int thread)
@@ -312,13 +320,13 @@ static void forward_task(void *arg, int task, int thread)
     const nm_conv_call *call = arg;
     const nm_conv_geometry *g = call->g;
     blocking b = blocking_of(g, call->n);
-    size_t in = (size_t)b.block * (size_t)g->in.c, out = (size_t)b.block * (size_t)g->out.c;
+    size_t in = apart(b.block, g->in.c), out = apart(b.block, g->out.c);
     real *v = nm_conv_thread_scratch(call, thread), *m = v + POINTS * in;
     const real *u = call->shared;
     block_inputs(call, &b, task, v);
     for (int e = 0; e < POINTS; e++)
         nm_gemm(false, false, b.block, g->out.c, g->in.c, 1, v + (size_t)e * in, g->in.c,
-                u + (size_t)e * (size_t)g->in.c * (size_t)g->out.c, g->out.c, 0, m + (size_t)e * out, g->out.c);
+                u + (size_t)e * apart(g->in.c, g->out.c), g->out.c, 0, m + (size_t)e * out, g->out.c);
     block_outputs(call, &b, task, m);
 }
 
@@ -333,7 +341,7 @@ static void forward(const nm_conv_call *call)
 static void block_gradients(const nm_conv_call *call, const blocking *b, int unit, real *restrict to, real *restrict db)
 {
     const nm_conv_geometry *g = call->g;
-    size_t stride = (size_t)b->block * (size_t)g->out.c;
+    size_t stride = apart(b->block, g->out.c);
     for (int index = 0; index < b->block; index++) {
         tile t = tile_at(b, call->n, unit, index);
         const real *sample = call->dy + (size_t)(t.sample < 0 ? 0 : t.sample) * nm_shape_size(g->out);
@@ -363,7 +371,7 @@ static void weights_task(void *arg, int task, int thread)
     const nm_conv_call *call = arg;
     const nm_conv_geometry *g = call->g;
     blocking b = blocking_of(g, call->n);
-    size_t in = (size_t)b.block * (size_t)g->in.c, out = (size_t)b.block * (size_t)g->out.c;
+    size_t in = apart(b.block, g->in.c), out = apart(b.block, g->out.c), point = apart(g->in.c, g->out.c);
     size_t pair = (size_t)g->in.c * (size_t)g->out.c, count = 9 * pair;
     real *v = nm_conv_thread_scratch(call, thread), *d = v + POINTS * in, *du = d + POINTS * out;
     real *dw = (real *)call->shared + (size_t)task * count;
@@ -377,10 +385,11 @@ static void weights_task(void *arg, int task, int thread)
         block_gradients(call, &b, unit, d, db);
         for (int e = 0; e < POINTS; e++)
             nm_gemm(true, false, g->in.c, g->out.c, b.block, 1, v + (size_t)e * in, g->in.c, d + (size_t)e * out,
-                    g->out.c, unit > first ? 1 : 0, du + (size_t)e * pair, g->out.c);
+                    g->out.c, unit > first ? 1 : 0, du + (size_t)e * point, g->out.c);
     }
     for (int c = 0; first < last && c < g->in.c; c++)
-        transform_weight_gradient(du + (size_t)c * (size_t)g->out.c, dw + (size_t)c * (size_t)g->out.c, pair, g->out.c);
+        transform_weight_gradient(du + (size_t)c * (size_t)g->out.c, point, dw + (size_t)c * (size_t)g->out.c, pair,
+                                  g->out.c);
 }
 
 static void weights(const nm_conv_call *call)
@@ -411,10 +420,11 @@ static void book(const nm_conv_geometry *g, nm_conv_kind kind, int n, size_t *sh
 {
     blocking b = blocking_of(g, n);
     size_t pair = (size_t)g->in.c * (size_t)g->out.c;
-    size_t blocks = POINTS * (size_t)b.block * (size_t)(g->in.c + g->out.c);
+    size_t blocks = POINTS * (apart(b.block, g->in.c) + apart(b.block, g->out.c));
+    size_t points = POINTS * apart(g->in.c, g->out.c);
     bool weight_pass = kind == NM_CONV_WEIGHTS;
-    *thread = (blocks + (weight_pass ? POINTS * pair : 0)) * sizeof(real);
-    *shared = (weight_pass ? NM_CONV_PARTS * (9 * pair + (size_t)g->out.c) : POINTS * pair) * sizeof(real);
+    *thread = (blocks + (weight_pass ? points : 0)) * sizeof(real);
+    *shared = (weight_pass ? NM_CONV_PARTS * (9 * pair + (size_t)g->out.c) : points) * sizeof(real);
 }
 
 extern const nm_conv_algorithm NM_ISA(nm_conv_winograd_2d);
