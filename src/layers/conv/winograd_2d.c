@@ -83,13 +83,31 @@ static tile tile_at(const blocking *b, int n, int unit, int index)
 
 /* ---- transforms ----------------------------------------------------------------------------- */
 
+/* A tile's pixels: pixel (i, j), lane v at at[i * row + j * col + v]. In the sample itself, or in a copy that has zeros
+ * for what lies outside. */
+typedef struct pixels {
+    const real *at;
+    size_t row, col;
+} pixels;
+
+/* Six points of a tile to their matrices: by way of an array of their own, since the compiler cannot know that
+ * `stride` keeps them apart. */
+static inline void store_points(real (*y)[LANES], real *restrict out, size_t stride, int lanes)
+{
+    for (int k = 0; k < 6; k++)
+        for (int v = 0; v < lanes; v++)
+            out[(size_t)k * stride + (size_t)v] = y[k][v];
+}
+
 /* B' d B of one tile; out[point * stride + lane]. */
-static inline void transform_input(real (*restrict d)[6][LANES], real *restrict out, size_t stride, int lanes)
+static inline void transform_input(pixels d, real *restrict out, size_t stride, int lanes)
 {
     real t[6][6][LANES];
     for (int j = 0; j < 6; j++)
         for (int v = 0; v < LANES; v++) {
-            real d0 = d[0][j][v], d1 = d[1][j][v], d2 = d[2][j][v], d3 = d[3][j][v], d4 = d[4][j][v], d5 = d[5][j][v];
+            const real *at = d.at + (size_t)j * d.col + (size_t)v;
+            real d0 = at[0], d1 = at[d.row], d2 = at[2 * d.row], d3 = at[3 * d.row], d4 = at[4 * d.row],
+                 d5 = at[5 * d.row];
             real p = d4 - 4 * d2, q = d3 - 4 * d1, r = d4 - d2, s = 2 * (d3 - d1);
             t[0][j][v] = 4 * d0 - 5 * d2 + d4;
             t[1][j][v] = p + q;
@@ -98,17 +116,20 @@ static inline void transform_input(real (*restrict d)[6][LANES], real *restrict 
             t[4][j][v] = r - s;
             t[5][j][v] = 4 * d1 - 5 * d3 + d5;
         }
-    for (int i = 0; i < 6; i++, out += 6 * stride)
-        for (int v = 0; v < lanes; v++) {
+    for (int i = 0; i < 6; i++, out += 6 * stride) {
+        real y[6][LANES];
+        for (int v = 0; v < LANES; v++) {
             real d0 = t[i][0][v], d1 = t[i][1][v], d2 = t[i][2][v], d3 = t[i][3][v], d4 = t[i][4][v], d5 = t[i][5][v];
             real p = d4 - 4 * d2, q = d3 - 4 * d1, r = d4 - d2, s = 2 * (d3 - d1);
-            out[v] = 4 * d0 - 5 * d2 + d4;
-            out[stride + (size_t)v] = p + q;
-            out[2 * stride + (size_t)v] = p - q;
-            out[3 * stride + (size_t)v] = r + s;
-            out[4 * stride + (size_t)v] = r - s;
-            out[5 * stride + (size_t)v] = 4 * d1 - 5 * d3 + d5;
+            y[0][v] = 4 * d0 - 5 * d2 + d4;
+            y[1][v] = p + q;
+            y[2][v] = p - q;
+            y[3][v] = r + s;
+            y[4][v] = r - s;
+            y[5][v] = 4 * d1 - 5 * d3 + d5;
         }
+        store_points(y, out, stride, lanes);
+    }
 }
 
 /* A' m A of one tile, from m[point * stride + lane]. */
@@ -138,12 +159,13 @@ static inline void transform_output(const real *restrict m, size_t stride, real 
 }
 
 /* A d A' of one tile of gradients: 4x4 to 6x6. */
-static inline void transform_gradient(real (*restrict d)[TILE][LANES], real *restrict out, size_t stride, int lanes)
+static inline void transform_gradient(pixels d, real *restrict out, size_t stride, int lanes)
 {
     real t[6][TILE][LANES];
     for (int j = 0; j < TILE; j++)
         for (int v = 0; v < LANES; v++) {
-            real d0 = d[0][j][v], d1 = d[1][j][v], d2 = d[2][j][v], d3 = d[3][j][v];
+            const real *at = d.at + (size_t)j * d.col + (size_t)v;
+            real d0 = at[0], d1 = at[d.row], d2 = at[2 * d.row], d3 = at[3 * d.row];
             real p = d0 + d2, q = d1 + d3, r = d0 + 4 * d2, s = 2 * d1 + 8 * d3;
             t[0][j][v] = d0;
             t[1][j][v] = p + q;
@@ -152,17 +174,20 @@ static inline void transform_gradient(real (*restrict d)[TILE][LANES], real *res
             t[4][j][v] = r - s;
             t[5][j][v] = d3;
         }
-    for (int i = 0; i < 6; i++, out += 6 * stride)
-        for (int v = 0; v < lanes; v++) {
+    for (int i = 0; i < 6; i++, out += 6 * stride) {
+        real y[6][LANES];
+        for (int v = 0; v < LANES; v++) {
             real d0 = t[i][0][v], d1 = t[i][1][v], d2 = t[i][2][v], d3 = t[i][3][v];
             real p = d0 + d2, q = d1 + d3, r = d0 + 4 * d2, s = 2 * d1 + 8 * d3;
-            out[v] = d0;
-            out[stride + (size_t)v] = p + q;
-            out[2 * stride + (size_t)v] = p - q;
-            out[3 * stride + (size_t)v] = r + s;
-            out[4 * stride + (size_t)v] = r - s;
-            out[5 * stride + (size_t)v] = d3;
+            y[0][v] = d0;
+            y[1][v] = p + q;
+            y[2][v] = p - q;
+            y[3][v] = r + s;
+            y[4][v] = r - s;
+            y[5][v] = d3;
         }
+        store_points(y, out, stride, lanes);
+    }
 }
 
 static const double G[6][3] = {{1.0 / 4, 0, 0},
@@ -222,24 +247,30 @@ static void transform_weight_gradient(const real *restrict u, size_t u_stride, r
 
 /* ---- tiles in and out ------------------------------------------------------------------------ */
 
-/* `size` x `size` pixels from (row, col) of a sample, LANES channels from `channel`; zeros outside. */
-static inline void load(const real *restrict sample, nm_shape s, int row, int col, int size, int channel, int lanes,
-                        real *restrict to)
+/* `size` x `size` pixels from (row, col) of a sample, LANES channels from `channel`: where they lie, or copied to `copy`
+ * with zeros for what is outside. */
+static inline pixels pixels_at(const real *sample, nm_shape s, int row, int col, int size, int channel, int lanes,
+                               real *copy)
 {
-    bool inside = row >= 0 && col >= 0 && row + size <= s.h && col + size <= s.w && lanes == LANES;
-    for (int i = 0; i < size; i++)
-        for (int j = 0; j < size; j++, to += LANES) {
-            int h = row + i, w = col + j;
-            if (inside) {
-                memcpy(to, sample + ((size_t)h * (size_t)s.w + (size_t)w) * (size_t)s.c + channel, LANES * sizeof *to);
+    size_t across = (size_t)s.w * (size_t)s.c;
+    if (row >= 0 && col >= 0 && row + size <= s.h && col + size <= s.w && lanes == LANES)
+        return (pixels){sample + (size_t)row * across + (size_t)col * (size_t)s.c + channel, across, (size_t)s.c};
+    real *to = copy;
+    for (int h = row; h < row + size; h++)
+        for (int w = col; w < col + size; w++, to += LANES) {
+            if (h < 0 || h >= s.h || w < 0 || w >= s.w) {
+                memset(to, 0, LANES * sizeof *to);
                 continue;
             }
-            bool within = h >= 0 && h < s.h && w >= 0 && w < s.w;
-            const real *from = sample + ((size_t)(within ? h : 0) * (size_t)s.w + (size_t)(within ? w : 0)) *
-                                            (size_t)s.c + channel;
+            const real *from = sample + (size_t)h * across + (size_t)w * (size_t)s.c + channel;
+            if (lanes == LANES) {
+                memcpy(to, from, LANES * sizeof *to);
+                continue;
+            }
             for (int v = 0; v < LANES; v++)
-                to[v] = within && v < lanes ? from[v] : 0;
+                to[v] = v < lanes ? from[v] : 0;
         }
+    return (pixels){copy, (size_t)size * LANES, LANES};
 }
 
 static void block_inputs(const nm_conv_call *call, const blocking *b, int unit, real *restrict to)
@@ -252,13 +283,13 @@ static void block_inputs(const nm_conv_call *call, const blocking *b, int unit, 
         for (int c = 0; c < g->in.c; c += LANES) {
             int lanes = g->in.c - c < LANES ? g->in.c - c : LANES;
             real *out = to + (size_t)index * (size_t)g->in.c + c;
-            real d[6][6][LANES];
+            real copy[6 * 6 * LANES];
             if (t.sample < 0) {
                 for (int e = 0; e < POINTS; e++)
                     memset(out + (size_t)e * stride, 0, (size_t)lanes * sizeof *out);
                 continue;
             }
-            load(sample, g->in, t.row - g->top, t.col - g->left, 6, c, lanes, &d[0][0][0]);
+            pixels d = pixels_at(sample, g->in, t.row - g->top, t.col - g->left, 6, c, lanes, copy);
             if (lanes == LANES)
                 transform_input(d, out, stride, LANES);
             else
@@ -348,16 +379,16 @@ static void block_gradients(const nm_conv_call *call, const blocking *b, int uni
         for (int c = 0; c < g->out.c; c += LANES) {
             int lanes = g->out.c - c < LANES ? g->out.c - c : LANES;
             real *out = to + (size_t)index * (size_t)g->out.c + c;
-            real d[TILE][TILE][LANES];
+            real copy[TILE * TILE * LANES];
             if (t.sample < 0) {
                 for (int e = 0; e < POINTS; e++)
                     memset(out + (size_t)e * stride, 0, (size_t)lanes * sizeof *out);
                 continue;
             }
-            load(sample, g->out, t.row, t.col, TILE, c, lanes, &d[0][0][0]);
-            for (int p = 0; p < TILE * TILE; p++)
+            pixels d = pixels_at(sample, g->out, t.row, t.col, TILE, c, lanes, copy);
+            for (int p = 0; call->db && p < TILE * TILE; p++)
                 for (int v = 0; v < lanes; v++)
-                    db[c + v] += d[p / TILE][p % TILE][v];
+                    db[c + v] += d.at[(size_t)(p / TILE) * d.row + (size_t)(p % TILE) * d.col + (size_t)v];
             if (lanes == LANES)
                 transform_gradient(d, out, stride, LANES);
             else
