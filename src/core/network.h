@@ -101,6 +101,7 @@ typedef struct nm_request {
     bool no_fuse;         /* every layer does its own work alone */
     bool timing;          /* measure each node's passes: nm_plan_seconds */
     bool gradients;       /* backward can be run in eval mode too (in train mode it always can) */
+    bool dry;             /* only to be described: no memory for activations, it cannot be run */
     bool input_gradients; /* the gradient by the inputs is wanted too (keep_all implies it) */
 } nm_request;
 

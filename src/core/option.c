@@ -33,9 +33,9 @@ static void range_text(const nm_option *o, const char *what, char *text, size_t 
     if (o->least == 0 && o->most == 0)
         snprintf(text, size, "%s", what);
     else if (o->most >= 1e9)
-        snprintf(text, size, "%s of at least %g", what, o->least);
+        snprintf(text, size, "%s of at least %.10g", what, o->least);
     else
-        snprintf(text, size, "%s from %g to %g", what, o->least, o->most);
+        snprintf(text, size, "%s from %.10g to %.10g", what, o->least, o->most);
 }
 
 void nm_option_expected(const nm_option *o, char *text, size_t size)

@@ -107,6 +107,7 @@ static nm_status write_train(nm_h5 *h5, const nm_train_state *state)
     size_t channels = (size_t)state->normalisation.channels;
     NM_TRY(nm_h5_write(h5, "/train/mean", NM_H5_F64, 1, &channels, state->normalisation.mean));
     NM_TRY(nm_h5_write(h5, "/train/deviation", NM_H5_F64, 1, &channels, state->normalisation.deviation));
+    NM_TRY(nm_h5_write_text(h5, "/train/classes", state->classes ? state->classes : ""));
     return nm_h5_write_text(h5, "/train/data", state->data ? state->data : "");
 }
 

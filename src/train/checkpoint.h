@@ -29,6 +29,7 @@ typedef struct nm_train_state {
     real *slot[4];                   /* each as network->weights */
     nm_normalisation normalisation;
     const char *data;                /* name of the data set */
+    const char *classes;             /* the names of its classes, one a line; NULL: none */
 } nm_train_state;
 
 /* The document as text, such that parsing and writing it again gives the same text; nm_free. It is what checkpoints
@@ -55,6 +56,8 @@ nm_status nm_checkpoint_load(nm_context *ctx, const nm_checkpoint *checkpoint, n
  * optimizer or data set is refused. history is allocated (nm_free). */
 nm_status nm_checkpoint_load_state(nm_context *ctx, const nm_checkpoint *checkpoint, const nm_network *net,
                                    nm_train_state *state) NM_MUST_USE;
+/* The names of the classes, one a line; NULL where it has none. Belongs to the checkpoint. */
+const char *nm_checkpoint_classes(const nm_checkpoint *checkpoint);
 /* Mean and deviation stored with it; false where it has none. */
 bool nm_checkpoint_normalisation(const nm_checkpoint *checkpoint, nm_normalisation *out);
 

@@ -11,6 +11,7 @@ struct nm_checkpoint {
     char *path;
     nm_h5 *h5;
     char *model;
+    char *classes; /* NULL: none */
     nm_normalisation normalisation; /* no channels: none is stored */
 };
 
@@ -61,6 +62,8 @@ static nm_status read_opened(nm_checkpoint *c, const char *path)
     NM_TRY(nm_h5_open(c->ctx, path, true, &c->h5));
     NM_TRY(check_format(c));
     NM_TRY(nm_h5_read_text(c->h5, "/model_yaml", &c->model));
+    if (nm_h5_has(c->h5, "/train/classes"))
+        NM_TRY(nm_h5_read_text(c->h5, "/train/classes", &c->classes));
     return read_normalisation(c);
 }
 
@@ -85,6 +88,7 @@ void nm_checkpoint_free(nm_checkpoint *c)
         return;
     nm_h5_free(c->h5);
     nm_free(c->model);
+    nm_free(c->classes);
     nm_free(c->path);
     nm_free(c);
 }
@@ -92,6 +96,11 @@ void nm_checkpoint_free(nm_checkpoint *c)
 const char *nm_checkpoint_model(const nm_checkpoint *c)
 {
     return c->model;
+}
+
+const char *nm_checkpoint_classes(const nm_checkpoint *c)
+{
+    return c->classes && *c->classes ? c->classes : NULL;
 }
 
 bool nm_checkpoint_normalisation(const nm_checkpoint *c, nm_normalisation *out)

@@ -128,6 +128,21 @@ static nm_status initialise(nm_trainer *t, char digest[65])
 
 /* ---- data ---------------------------------------------------------------------------------- */
 
+/* The names of the classes, one a line. */
+static nm_status name_classes(nm_trainer *t)
+{
+    size_t size = 1;
+    for (int c = 0; c < t->data->classes; c++)
+        size += strlen(t->data->class_names[c]) + 1;
+    if (!(t->classes = nm_alloc(t->ctx, size, 1)))
+        return NM_FAILED;
+    char *end = t->classes;
+    for (int c = 0; c < t->data->classes; c++)
+        end += sprintf(end, "%s%s", c ? "\n" : "", t->data->class_names[c]);
+    t->state.classes = t->classes;
+    return NM_OK;
+}
+
 static nm_status open_data(nm_trainer *t)
 {
     NM_TRY(nm_dataset_open(t->ctx, t->settings.data, &t->data));
@@ -310,6 +325,7 @@ nm_status nm_trainer_open(nm_context *ctx, const nm_train_request *request, nm_t
     t->state.seed = (uint64_t)t->settings.seed;
     t->state.best_accuracy = (double)NAN;
     t->state.data = t->data->name;
+    NM_TRY(name_classes(t));
     NM_TRY(prepare(t));
     NM_TRY(open_run(t));
     return nm_trainer_load_from(t, t->state.step, &t->loader);
@@ -327,6 +343,7 @@ void nm_trainer_close(nm_trainer *t)
     nm_free(t->population_state);
     nm_free(t->state.history);
     nm_free(t->row_seconds);
+    nm_free(t->classes);
     nm_dataset_free(t->data);
     nm_options_free(nm_train_options, &t->settings);
     if (t->net)

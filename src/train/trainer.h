@@ -25,6 +25,7 @@ typedef struct nm_trainer {
     nm_evaluator *evaluator; /* NULL: the data has no test split */
     nm_optimization *optimization;
     nm_train_state state;
+    char *classes; /* state.classes */
     int row_room;
     int passing_rows;    /* of the history's last rows: not part of what a checkpoint holds */
     double *row_seconds; /* beside state.history */

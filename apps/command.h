@@ -1,0 +1,102 @@
+/* The subcommands, and what they share. A command is a file with one function and a line in the table in main.c. */
+#ifndef COMMAND_H
+#define COMMAND_H
+
+#include "network.h"
+#include "train.h"
+
+#include <argp.h>
+#include <jansson.h>
+
+typedef struct command {
+    const char *name, *help;
+    int (*run)(int argc, char **argv); /* the exit status; argv[0] is "norma NAME" */
+} command;
+
+int command_train(int argc, char **argv);
+int command_eval(int argc, char **argv);
+int command_predict(int argc, char **argv);
+int command_compare(int argc, char **argv);
+int command_plot(int argc, char **argv);
+int command_summary(int argc, char **argv);
+int command_gradcheck(int argc, char **argv);
+int command_layers(int argc, char **argv);
+int command_data(int argc, char **argv);
+
+/* ---- the context of a command ------------------------------------------------------------- */
+
+/* A context whose warnings go to stderr; checks that the right OpenBLAS was loaded. Never NULL: without memory or with
+ * the wrong library the program ends here. */
+nm_context *open_context(void);
+
+/* Prints the context's messages, one line each, frees it, and gives the exit status for `status`. */
+int close_context(nm_context *ctx, nm_status status);
+
+/* Prints "norma: MESSAGE" and gives exit status 2. */
+int usage_error(const char *fmt, ...) NM_PRINTF(1, 2);
+
+/* Prints a JSON value as one line on stdout and frees it. */
+void print_json(json_t *value);
+json_t *json_number(double value); /* null for NaN and infinities */
+
+/* For argp parsers: a whole number in [least, most]; anything else ends the program with a message. */
+int parse_number(struct argp_state *state, const char *flag, const char *text, int least, int most);
+
+/* ---- trained networks ----------------------------------------------------------------------- */
+
+typedef struct trained {
+    nm_network *net;
+    nm_train_settings settings;
+    nm_normalisation normalisation;
+    char *classes; /* the names, one a line; NULL: the checkpoint has none */
+} trained;
+
+/* `path` is a checkpoint, or a run directory: its best.h5, or last.h5 where there is no best. The file; nm_free. */
+char *checkpoint_path(nm_context *ctx, const char *path);
+nm_status open_trained(nm_context *ctx, const char *path, trained *out) NM_MUST_USE;
+void close_trained(trained *t);
+/* The name of class `c`, or its number. */
+const char *class_name(char *const *names, int count, int c);
+
+/* ---- models and their changes --------------------------------------------------------------- */
+
+/* What the command line says about a model. An argp child parser (model_argp) fills it: --set PATH=VALUE, --threads, and
+ * with `train_flags` one flag for every key of `train:`. */
+typedef struct model_args {
+    const char *model;   /* NULL: none given yet */
+    int changes, threads;
+    struct model_change {
+        char path[128];
+        const char *value;
+    } change[128];
+} model_args;
+
+extern const struct argp model_argp;       /* --set, --threads */
+const struct argp *model_train_argp(void); /* the same and the keys of train: */
+
+/* Loads args->model (or `otherwise`), applies the changes, sets the context's threads. */
+nm_status load_document(nm_context *ctx, const model_args *args, const char *otherwise, nm_yaml **document) NM_MUST_USE;
+
+/* Reads the `train:` section alone; free with nm_options_free. */
+nm_status read_settings(nm_context *ctx, const nm_yaml *document, nm_train_settings *settings) NM_MUST_USE;
+
+/* ---- training, watched from the terminal ------------------------------------------------------- */
+
+/* Runs nm_train with signals caught and progress shown; `label` (may be NULL) opens each line. The exit status of an
+ * interrupted run (130, 143) is in *signalled, else 0. */
+nm_status train_shown(nm_context *ctx, nm_yaml *document, const char *run, bool resume, const char *label,
+                      nm_train_result *result, int *signalled) NM_MUST_USE;
+
+/* ---- curves ---------------------------------------------------------------------------------------- */
+
+typedef struct curve {
+    char *label, *run; /* the run's folder */
+} curve;
+
+/* Writes PREFIX.csv (the rows of all runs), PREFIX.gp, and through gnuplot PREFIX.png and PREFIX.svg. Without gnuplot
+ * the pictures are left out with a message, and *drawn is false. */
+nm_status write_curves(nm_context *ctx, const char *prefix, const curve *curves, int count, bool *drawn) NM_MUST_USE;
+/* Draws accuracy and loss against steps as text on stdout. */
+nm_status draw_on_terminal(nm_context *ctx, const curve *curves, int count) NM_MUST_USE;
+
+#endif

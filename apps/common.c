@@ -1,0 +1,127 @@
+/* Contexts, messages, JSON, trained networks. */
+#include "command.h"
+
+#include "alloc.h"
+#include "gemm.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static void print_log(void *arg, const char *line)
+{
+    (void)arg;
+    fprintf(stderr, "norma: %s\n", line);
+}
+
+nm_context *open_context(void)
+{
+    nm_context *ctx = nm_context_new();
+    if (!ctx) {
+        fprintf(stderr, "norma: out of memory\n");
+        exit(NM_FAILED);
+    }
+    nm_context_set_log(ctx, print_log, NULL);
+    nm_status status = nm_gemm_check(ctx);
+    if (status != NM_OK)
+        exit(close_context(ctx, status));
+    return ctx;
+}
+
+int close_context(nm_context *ctx, nm_status status)
+{
+    if (status != NM_OK)
+        for (int i = 0; i < nm_error_count(ctx); i++)
+            fprintf(stderr, "norma: %s\n", nm_error_message(ctx, i));
+    nm_context_free(ctx);
+    return (int)status;
+}
+
+int usage_error(const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    fprintf(stderr, "norma: ");
+    vfprintf(stderr, fmt, args);
+    fprintf(stderr, "\n");
+    va_end(args);
+    return NM_INVALID;
+}
+
+json_t *json_number(double value)
+{
+    return isfinite(value) ? json_real(value) : json_null();
+}
+
+void print_json(json_t *value)
+{
+    json_dumpf(value, stdout, JSON_COMPACT | JSON_REAL_PRECISION(9));
+    printf("\n");
+    json_decref(value);
+}
+
+int parse_number(struct argp_state *state, const char *flag, const char *text, int least, int most)
+{
+    char *end;
+    long value = strtol(text, &end, 10);
+    if (end == text || *end || value < least || value > most)
+        argp_error(state, "%s must be a whole number from %d to %d; found '%s'", flag, least, most, text);
+    return (int)value;
+}
+
+/* ---- trained networks -------------------------------------------------------------------------- */
+
+char *checkpoint_path(nm_context *ctx, const char *path)
+{
+    struct stat st;
+    if (stat(path, &st) != 0 || !S_ISDIR(st.st_mode))
+        return nm_strdup(ctx, path);
+    char *best = nm_format(ctx, "%s/best.h5", path);
+    if (!best || access(best, F_OK) == 0)
+        return best;
+    nm_free(best);
+    return nm_format(ctx, "%s/last.h5", path);
+}
+
+nm_status open_trained(nm_context *ctx, const char *path, trained *out)
+{
+    nm_checkpoint *checkpoint = NULL;
+    *out = (trained){0};
+    char *file = checkpoint_path(ctx, path);
+    nm_status status = file ? nm_checkpoint_open(ctx, file, &checkpoint) : NM_FAILED;
+    nm_free(file);
+    NM_TRY(status);
+    status = nm_checkpoint_network(ctx, checkpoint, &out->net, &out->settings);
+    if (status == NM_OK && !nm_checkpoint_normalisation(checkpoint, &out->normalisation))
+        for (int c = 0; c < 8; c++)
+            out->normalisation.deviation[c] = 1;
+    const char *classes = nm_checkpoint_classes(checkpoint);
+    if (status == NM_OK && classes && !(out->classes = nm_strdup(ctx, classes)))
+        status = NM_FAILED;
+    nm_checkpoint_free(checkpoint);
+    if (status != NM_OK)
+        close_trained(out);
+    return status;
+}
+
+void close_trained(trained *t)
+{
+    if (t->net)
+        nm_options_free(nm_train_options, &t->settings);
+    nm_network_free(t->net);
+    nm_free(t->classes);
+    *t = (trained){0};
+}
+
+const char *class_name(char *const *names, int count, int c)
+{
+    static char number[16];
+    if (c < count)
+        return names[c];
+    snprintf(number, sizeof number, "%d", c);
+    return number;
+}

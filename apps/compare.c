@@ -1,0 +1,293 @@
+/* norma compare MODEL --vary KEY=A,B…: every combination, trained with the same seed, batches and augmentation. */
+#include "alloc.h"
+#include "vary.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+typedef struct compare_args {
+    model_args model;
+    int varied;
+    const char *vary[MOST_VARIED];
+    const char *run;
+    bool resume, json;
+} compare_args;
+
+static const struct argp_option options[] = {
+    {"vary", 'v', "KEY=A,B...", 0,
+     "the variants: a layer type on or off (batchnorm=on,off), a key of train: (lr=0.1,0.3) or LAYER.OPTION; several "
+     "--vary give all combinations", 1},
+    {"run", 'r', "DIR", 0, "the folder that gets a run directory for each variant (preset: runs/compare-MODEL-1, -2, …)",
+     1},
+    {"resume", 'c', 0, 0, "go on where DIR stands", 1},
+    {"json", 'j', 0, 0, "machine-readable result on stdout", 1},
+    {0},
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    compare_args *args = state->input;
+    switch (key) {
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &args->model;
+        return 0;
+    case 'v':
+        if (args->varied == MOST_VARIED)
+            argp_error(state, "at most %d --vary", MOST_VARIED);
+        args->vary[args->varied++] = arg;
+        return 0;
+    case 'r':
+        args->run = arg;
+        return 0;
+    case 'c':
+        args->resume = true;
+        return 0;
+    case 'j':
+        args->json = true;
+        return 0;
+    case ARGP_KEY_ARG:
+        if (args->model.model)
+            argp_error(state, "one MODEL is enough; found '%s' and '%s'", args->model.model, arg);
+        args->model.model = arg;
+        return 0;
+    case ARGP_KEY_END:
+        if (args->varied == 0)
+            argp_error(state, "what shall vary? For example --vary batchnorm=on,off");
+        if (args->resume && !args->run)
+            argp_error(state, "--resume needs --run DIR: which comparison shall go on?");
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+/* ---- the variants ------------------------------------------------------------------------------------ */
+
+typedef struct arm {
+    char *label, *run;
+    nm_yaml *document;
+    nm_train_result result;
+    double final, best; /* test accuracy; NaN: never measured */
+} arm;
+
+typedef struct comparison {
+    nm_context *ctx;
+    const compare_args *args;
+    int keys;
+    varied key[MOST_VARIED];
+    int arms;
+    arm arm[MOST_VARIANTS];
+    char folder[4096];
+} comparison;
+
+/* Everything that can be wrong with a variant is found before the first one is trained. */
+static nm_status check_variant(nm_context *ctx, const nm_yaml *document)
+{
+    nm_yaml *copy;
+    nm_train_settings settings;
+    nm_network *net = NULL;
+    NM_TRY(read_settings(ctx, document, &settings));
+    nm_status status = nm_yaml_copy(ctx, document, &copy);
+    if (status == NM_OK)
+        status = nm_network_build(ctx, copy, &settings.without, &net);
+    nm_network_free(net);
+    nm_options_free(nm_train_options, &settings);
+    return status;
+}
+
+static nm_status make_arm(comparison *c, const nm_yaml *base, arm *a)
+{
+    NM_TRY(vary_make(c->ctx, c->key, c->keys, c->arms, base, &a->label, &a->document));
+    c->arms++;
+    char *name = nm_strdup(c->ctx, a->label);
+    for (char *at = name; at && *at; at++)
+        *at = *at == ' ' ? ',' : *at == '/' ? '_' : *at;
+    a->run = name ? nm_format(c->ctx, "%s/%s", c->folder, name) : NULL;
+    nm_free(name);
+    return a->run ? check_variant(c->ctx, a->document) : NM_FAILED;
+}
+
+static void choose_folder(comparison *c, const nm_yaml *base)
+{
+    if (c->args->run)
+        snprintf(c->folder, sizeof c->folder, "%s", c->args->run);
+    for (int i = 1; !c->args->run && i < 100000; i++) {
+        snprintf(c->folder, sizeof c->folder, "runs/compare-%s-%d", nm_yaml_text(base, "name", "network"), i);
+        if (access(c->folder, F_OK) != 0)
+            break;
+    }
+}
+
+static nm_status make_arms(comparison *c)
+{
+    nm_yaml *base;
+    int combinations = 1;
+    for (int k = 0; k < c->args->varied; k++) {
+        NM_TRY(vary_read(c->ctx, c->args->vary[k], &c->key[c->keys++]));
+        combinations *= c->key[k].values;
+        if (combinations > MOST_VARIANTS)
+            return nm_fail(c->ctx, NM_INVALID, "more than %d variants", MOST_VARIANTS);
+    }
+    NM_TRY(load_document(c->ctx, &c->args->model, "mnist-cnn", &base));
+    choose_folder(c, base);
+    nm_status status = NM_OK;
+    for (int i = 0; i < combinations && status == NM_OK; i++)
+        status = make_arm(c, base, &c->arm[i]);
+    nm_yaml_free(base);
+    return status;
+}
+
+/* ---- training ------------------------------------------------------------------------------------------ */
+
+static void judge(arm *a)
+{
+    const nm_train_result *r = &a->result;
+    a->final = a->best = (double)NAN;
+    for (int i = 0; i < r->rows; i++) {
+        a->final = r->history[i].test_accuracy;
+        if (!(r->history[i].test_accuracy <= a->best) && !isnan(r->history[i].test_accuracy))
+            a->best = r->history[i].test_accuracy;
+    }
+}
+
+static nm_status train_all(comparison *c, int *signalled)
+{
+    for (int i = 0; i < c->arms && !*signalled; i++) {
+        arm *a = &c->arm[i];
+        fprintf(stderr, "%s (%d of %d)\n", a->label, i + 1, c->arms);
+        char *last = nm_format(c->ctx, "%s/last.h5", a->run);
+        bool resume = last && c->args->resume && access(last, F_OK) == 0;
+        nm_free(last);
+        NM_TRY(train_shown(c->ctx, a->document, a->run, resume, NULL, &a->result, signalled));
+        if (a->result.diverged)
+            fprintf(stderr, "%s: diverged at step %llu\n", a->label, (unsigned long long)a->result.step);
+        judge(a);
+    }
+    return NM_OK;
+}
+
+/* ---- the result ------------------------------------------------------------------------------------------ */
+
+/* The row at which `a` first reached `goal`, or -1. */
+static int reached(const arm *a, double goal)
+{
+    for (int i = 0; i < a->result.rows; i++)
+        if (a->result.history[i].test_accuracy >= goal)
+            return i;
+    return -1;
+}
+
+static void percent(double accuracy, char *text, size_t size)
+{
+    if (isnan(accuracy))
+        snprintf(text, size, "-");
+    else
+        snprintf(text, size, "%.2f %%", 100 * accuracy);
+}
+
+static void print_table(const comparison *c)
+{
+    double goal = c->arm[0].best;
+    char title[64], final[24], best[24], steps[32], seconds[32];
+    int width = 8;
+    for (int i = 0; i < c->arms; i++)
+        width = (int)strlen(c->arm[i].label) > width ? (int)strlen(c->arm[i].label) : width;
+    snprintf(title, sizeof title, isnan(goal) ? "to the first's best:" : "to %.2f %%:", 100 * goal);
+    printf("%-*s %10s %10s  %20s %8s %8s %9s\n", width, "variant", "final", "best", title, "steps", "seconds", "total s");
+    for (int i = 0; i < c->arms; i++) {
+        const arm *a = &c->arm[i];
+        int row = reached(a, goal);
+        percent(a->final, final, sizeof final);
+        percent(a->best, best, sizeof best);
+        snprintf(steps, sizeof steps, "never");
+        snprintf(seconds, sizeof seconds, "never");
+        if (row >= 0) {
+            snprintf(steps, sizeof steps, "%llu", (unsigned long long)a->result.history[row].step);
+            snprintf(seconds, sizeof seconds, "%.1f", a->result.row_seconds[row]);
+        }
+        printf("%-*s %10s %10s  %20s %8s %8s %9.1f", width, a->label, final, best, "", steps, seconds, a->result.seconds);
+        if (a->result.diverged)
+            printf("  diverged at step %llu", (unsigned long long)a->result.step);
+        printf("\n");
+    }
+}
+
+static void print_as_json(const comparison *c)
+{
+    json_t *list = json_array();
+    for (int i = 0; i < c->arms; i++) {
+        const arm *a = &c->arm[i];
+        int row = reached(a, c->arm[0].best);
+        json_array_append_new(
+            list, json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:b, s:I, s:f, s:s}", "variant", a->label, "run", a->run,
+                            "final_accuracy", json_number(a->final), "best_accuracy", json_number(a->best),
+                            "steps_to_first_best", row < 0 ? json_null() : json_integer((json_int_t)a->result.history[row].step),
+                            "seconds_to_first_best", row < 0 ? json_null() : json_real(a->result.row_seconds[row]),
+                            "diverged", a->result.diverged, "steps", (json_int_t)a->result.step, "seconds",
+                            a->result.seconds, "initial_parameters_sha256", a->result.model_digest));
+    }
+    print_json(list);
+}
+
+static nm_status finish(comparison *c)
+{
+    curve curves[MOST_VARIANTS];
+    bool drawn;
+    for (int i = 0; i < c->arms; i++)
+        curves[i] = (curve){c->arm[i].label, c->arm[i].run};
+    char *prefix = nm_format(c->ctx, "%s/compare", c->folder);
+    nm_status status = prefix ? write_curves(c->ctx, prefix, curves, c->arms, &drawn) : NM_FAILED;
+    if (c->args->json)
+        print_as_json(c);
+    else
+        print_table(c);
+    if (status == NM_OK && !c->args->json)
+        printf(drawn ? "curves: %s.png, %s.svg\n" : "curves: %s.csv, %s.gp\n", prefix, prefix);
+    nm_free(prefix);
+    return status;
+}
+
+static void clear(comparison *c)
+{
+    for (int i = 0; i < c->arms; i++) {
+        nm_free(c->arm[i].label);
+        nm_free(c->arm[i].run);
+        nm_yaml_free(c->arm[i].document);
+        nm_free(c->arm[i].result.history);
+        nm_free(c->arm[i].result.row_seconds);
+    }
+    for (int k = 0; k < c->keys; k++)
+        vary_free(&c->key[k]);
+}
+
+int command_compare(int argc, char **argv)
+{
+    compare_args args = {0};
+    struct argp_child children[] = {{model_train_argp(), 0, NULL, 0}, {0}};
+    const struct argp argp = {options, parse, "[MODEL]",
+                              "Trains every variant of MODEL with the same seed: layers that variants share start with the "
+                              "same weights and meet the same batches. Tells final and best accuracy, and the steps and "
+                              "seconds each took to the first variant's best.\v"
+                              "DIR gets a run directory for each variant, compare.csv (all their rows), compare.png, "
+                              "compare.svg and compare.gp. A variant that diverges is reported; the exit status is 0 all "
+                              "the same.",
+                              children, NULL, NULL};
+    argp_parse(&argp, argc, argv, 0, NULL, &args);
+    nm_context *ctx = open_context();
+    static comparison c;
+    c = (comparison){.ctx = ctx, .args = &args};
+    int signalled = 0;
+    nm_status status = make_arms(&c);
+    if (status == NM_OK)
+        status = train_all(&c, &signalled);
+    if (status == NM_OK && signalled)
+        printf("stopped; 'norma compare … --resume --run %s' goes on\n", c.folder);
+    else if (status == NM_OK)
+        status = finish(&c);
+    clear(&c);
+    int code = close_context(ctx, status);
+    return code ? code : signalled;
+}

@@ -1,0 +1,138 @@
+/* norma data NAME: what a data set holds. */
+#include "alloc.h"
+#include "command.h"
+
+#include <stdio.h>
+
+typedef struct data_args {
+    const char *name;
+    bool json;
+} data_args;
+
+static const struct argp_option options[] = {{"json", 'j', 0, 0, "machine-readable result on stdout", 0}, {0}};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    data_args *args = state->input;
+    if (key == 'j')
+        args->json = true;
+    else if (key == ARGP_KEY_ARG && !args->name)
+        args->name = arg;
+    else if (key == ARGP_KEY_ARG)
+        argp_error(state, "one NAME is enough; found '%s' and '%s'", args->name, arg);
+    else
+        return ARGP_ERR_UNKNOWN;
+    return 0;
+}
+
+static nm_status count_classes(nm_context *ctx, const nm_samples *samples, int classes, int **counts)
+{
+    *counts = nm_alloc(ctx, (size_t)classes + 1, sizeof **counts);
+    if (!*counts)
+        return NM_FAILED;
+    for (int i = 0; samples->labels && i < samples->count; i++)
+        if (samples->labels[i] >= 0 && samples->labels[i] < classes)
+            (*counts)[samples->labels[i]]++;
+    return NM_OK;
+}
+
+static void print_split(const char *name, const nm_samples *s)
+{
+    printf("%s: %d samples of %dx%dx%d\n", name, s->count, s->shape.h, s->shape.w, s->shape.c);
+}
+
+static void print_text(const nm_dataset *data, const nm_normalisation *n, const int *train, const int *test)
+{
+    printf("%s, found in %s\n", data->name, data->found);
+    print_split("train", &data->train);
+    print_split("test", &data->test);
+    printf("mean     ");
+    for (int c = 0; c < n->channels; c++)
+        printf(" %.6f", n->mean[c]);
+    printf("   (of the training pixels, 0 to 1, per channel)\ndeviation");
+    for (int c = 0; c < n->channels; c++)
+        printf(" %.6f", n->deviation[c]);
+    printf("\n\n%-20s %8s %8s\n", "class", "train", "test");
+    for (int c = 0; c < data->classes; c++)
+        printf("%-20s %8d %8d\n", data->class_names[c], train[c], test[c]);
+}
+
+static json_t *split_json(const nm_samples *s, const int *counts, int classes)
+{
+    json_t *list = json_array();
+    for (int c = 0; c < classes; c++)
+        json_array_append_new(list, json_integer(counts[c]));
+    return json_pack("{s:i, s:[i,i,i], s:o}", "samples", s->count, "shape", s->shape.h, s->shape.w, s->shape.c,
+                     "per_class", list);
+}
+
+static void print_as_json(const nm_dataset *data, const nm_normalisation *n, const int *train, const int *test)
+{
+    json_t *names = json_array(), *mean = json_array(), *deviation = json_array();
+    for (int c = 0; c < data->classes; c++)
+        json_array_append_new(names, json_string(data->class_names[c]));
+    for (int c = 0; c < n->channels; c++) {
+        json_array_append_new(mean, json_real(n->mean[c]));
+        json_array_append_new(deviation, json_real(n->deviation[c]));
+    }
+    print_json(json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o}", "name", data->name, "found", data->found, "classes",
+                         names, "train", split_json(&data->train, train, data->classes), "test",
+                         split_json(&data->test, test, data->classes), "mean", mean, "deviation", deviation));
+}
+
+static nm_status tell(nm_context *ctx, const data_args *args)
+{
+    nm_dataset *data;
+    nm_normalisation n;
+    int *train = NULL, *test = NULL;
+    NM_TRY(nm_dataset_open(ctx, args->name, &data));
+    nm_dataset_normalisation(&data->train, &n);
+    nm_status status = count_classes(ctx, &data->train, data->classes, &train);
+    if (status == NM_OK)
+        status = count_classes(ctx, &data->test, data->classes, &test);
+    if (status == NM_OK)
+        (args->json ? print_as_json : print_text)(data, &n, train, test);
+    nm_free(train);
+    nm_free(test);
+    nm_dataset_free(data);
+    return status;
+}
+
+static void list_sources(bool json)
+{
+    const nm_source_type *const *types = nm_source_types();
+    json_t *list = json_array();
+    for (int i = 0; types[i]; i++) {
+        const char *how = types[i]->generated ? "generated, needs no files"
+                          : types[i]->needs_path ? "by its path"
+                                                 : types[i]->fetch;
+        json_array_append_new(list, json_pack("{s:s, s:s, s:s}", "name", types[i]->name, "help", types[i]->help, "get",
+                                              how));
+        if (!json)
+            printf("%-16s %s\n%-16s %s%s\n", types[i]->name, types[i]->help, "",
+                   types[i]->generated || types[i]->needs_path ? "" : "get it with: ", how);
+    }
+    if (json) {
+        print_json(list);
+        return;
+    }
+    json_decref(list);
+    printf("\nLooked for in --data NAME:PATH, $NORMA_DATA/NAME, $XDG_DATA_HOME/norma/NAME, /usr/share/datasets/NAME.\n"
+           "'norma data NAME' tells what it holds.\n");
+}
+
+int command_data(int argc, char **argv)
+{
+    data_args args = {0};
+    const struct argp argp = {options, parse, "[NAME]",
+                              "What the data set NAME (or NAME:PATH) holds: counts, shapes, classes, mean and deviation, "
+                              "and where it was found. Without NAME: the data sets that norma reads.",
+                              NULL, NULL, NULL};
+    argp_parse(&argp, argc, argv, 0, NULL, &args);
+    if (!args.name) {
+        list_sources(args.json);
+        return 0;
+    }
+    nm_context *ctx = open_context();
+    return close_context(ctx, tell(ctx, &args));
+}

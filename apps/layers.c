@@ -1,0 +1,155 @@
+/* norma layers [TYPE]: the words of model files, from the option tables. */
+#include "command.h"
+#include "optimizer.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* What every registry's entries have in common. */
+typedef struct entry {
+    const char *name, *help;
+    const nm_option *options;
+} entry;
+
+enum { MOST = 128 };
+
+typedef struct registry {
+    const char *title;
+    int count;
+    entry entries[MOST];
+} registry;
+
+#define COLLECT(registry, types)                                                                         \
+    for (int i = 0; (types)[i] && (registry)->count < MOST; i++)                                          \
+    (registry)->entries[(registry)->count++] = (entry){(types)[i]->name, (types)[i]->help, (types)[i]->options}
+
+enum { REGISTRIES = 4 };
+
+static void collect(registry all[REGISTRIES])
+{
+    all[0] = (registry){.title = "layers"};
+    COLLECT(&all[0], nm_layer_types());
+    all[1] = (registry){.title = "losses"};
+    COLLECT(&all[1], nm_loss_types());
+    all[2] = (registry){.title = "optimizers"};
+    COLLECT(&all[2], nm_optimizer_types());
+    all[3] = (registry){.title = "schedules"};
+    COLLECT(&all[3], nm_schedule_types());
+}
+
+static void print_options(const nm_option *options)
+{
+    for (int i = 0; options && options[i].name; i++) {
+        char expected[512];
+        const nm_option *o = &options[i];
+        nm_option_expected(o, expected, sizeof expected);
+        printf("  %-16s %s\n  %-16s %s", o->name, o->help ? o->help : "", "", expected);
+        if (!o->preset)
+            printf("; must be given\n");
+        else if (*o->preset)
+            printf("; preset %s\n", o->preset);
+        else
+            printf("\n");
+    }
+}
+
+static json_t *entry_json(const entry *e)
+{
+    json_t *options = json_array();
+    for (int i = 0; e->options && e->options[i].name; i++) {
+        char expected[512];
+        const nm_option *o = &e->options[i];
+        nm_option_expected(o, expected, sizeof expected);
+        json_array_append_new(options, json_pack("{s:s, s:s, s:s, s:s?}", "name", o->name, "help",
+                                                 o->help ? o->help : "", "expected", expected, "preset", o->preset));
+    }
+    return json_pack("{s:s, s:s, s:o}", "name", e->name, "help", e->help, "options", options);
+}
+
+/* ---- the command -------------------------------------------------------------------------------- */
+
+typedef struct layers_args {
+    const char *type;
+    bool json;
+} layers_args;
+
+static const struct argp_option options[] = {{"json", 'j', 0, 0, "machine-readable result on stdout", 0}, {0}};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    layers_args *args = state->input;
+    if (key == 'j')
+        args->json = true;
+    else if (key == ARGP_KEY_ARG && !args->type)
+        args->type = arg;
+    else if (key == ARGP_KEY_ARG)
+        argp_error(state, "one TYPE is enough; found '%s' and '%s'", args->type, arg);
+    else
+        return ARGP_ERR_UNKNOWN;
+    return 0;
+}
+
+static void print_all(const registry all[REGISTRIES], bool json)
+{
+    json_t *whole = json_object();
+    for (int r = 0; r < REGISTRIES; r++) {
+        json_t *list = json_array();
+        if (!json)
+            printf("%s%s\n", r ? "\n" : "", all[r].title);
+        for (int i = 0; i < all[r].count; i++) {
+            json_array_append_new(list, entry_json(&all[r].entries[i]));
+            if (!json)
+                printf("  %-18s %s\n", all[r].entries[i].name, all[r].entries[i].help);
+        }
+        json_object_set_new(whole, all[r].title, list);
+    }
+    if (json) {
+        print_json(whole);
+        return;
+    }
+    json_decref(whole);
+    printf("\n'norma layers TYPE' lists the options; 'norma layers train' those of the train: section\n");
+}
+
+static int print_one(const registry all[REGISTRIES], const layers_args *args)
+{
+    const char *names[REGISTRIES * MOST];
+    int count = 0;
+    entry train = {"train", "the train: section of a model file, and the flags of norma train", nm_train_options};
+    const entry *found = strcmp(args->type, "train") == 0 ? &train : NULL;
+    for (int r = 0; r < REGISTRIES; r++)
+        for (int i = 0; i < all[r].count; i++) {
+            names[count++] = all[r].entries[i].name;
+            if (strcmp(all[r].entries[i].name, args->type) == 0)
+                found = &all[r].entries[i];
+        }
+    if (!found) {
+        const char *near = nm_nearest(args->type, names, count);
+        return near ? usage_error("there is no type '%s' (did you mean '%s'?)", args->type, near)
+                    : usage_error("there is no type '%s'; 'norma layers' lists all", args->type);
+    }
+    if (args->json) {
+        print_json(entry_json(found));
+        return 0;
+    }
+    printf("%s: %s\n", found->name, found->help);
+    if (!found->options || !found->options[0].name)
+        printf("  no options\n");
+    print_options(found->options);
+    return 0;
+}
+
+int command_layers(int argc, char **argv)
+{
+    layers_args args = {0};
+    static registry all[REGISTRIES];
+    const struct argp argp = {options, parse, "[TYPE]",
+                              "The layer types, losses, optimizers and schedules of this build; with TYPE, its options.",
+                              NULL, NULL, NULL};
+    argp_parse(&argp, argc, argv, 0, NULL, &args);
+    collect(all);
+    if (args.type)
+        return print_one(all, &args);
+    print_all(all, args.json);
+    return 0;
+}

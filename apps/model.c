@@ -1,0 +1,120 @@
+/* Models on the command line: their name, and changes as --set and as train flags. */
+#include "alloc.h"
+#include "command.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { KEY_SET = 0x1000, KEY_THREADS, KEY_FLAG = 0x2000, MOST_FLAGS = 64 };
+
+static void add_change(struct argp_state *state, const char *path, size_t length, const char *value)
+{
+    model_args *args = state->input;
+    if (args->changes == sizeof args->change / sizeof *args->change || length >= sizeof args->change->path)
+        argp_error(state, "too many changes, or too long a key");
+    struct model_change *change = &args->change[args->changes++];
+    memcpy(change->path, path, length);
+    change->path[length] = '\0';
+    change->value = value;
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    model_args *args = state->input;
+    if (key == KEY_SET) {
+        const char *equals = strchr(arg, '=');
+        if (!equals)
+            argp_error(state, "--set takes PATH=VALUE; found '%s'", arg);
+        add_change(state, arg, (size_t)(equals - arg), equals + 1);
+        return 0;
+    }
+    if (key == KEY_THREADS) {
+        char *end;
+        long threads = strtol(arg, &end, 10);
+        if (*end || threads < 1 || threads > 64)
+            argp_error(state, "--threads must be a number from 1 to 64; found '%s'", arg);
+        args->threads = (int)threads;
+        return 0;
+    }
+    if (key >= KEY_FLAG && key < KEY_FLAG + MOST_FLAGS) {
+        char path[128];
+        int length = snprintf(path, sizeof path, "train.%s", nm_train_options[key - KEY_FLAG].name);
+        add_change(state, path, (size_t)length, arg);
+        return 0;
+    }
+    return ARGP_ERR_UNKNOWN;
+}
+
+#define MODEL_OPTIONS                                                                                          \
+    {"set", KEY_SET, "PATH=VALUE", 0, "change a value of the model: LAYER.OPTION or train.KEY", 8},            \
+        {"threads", KEY_THREADS, "N", 0, "threads (preset: the physical cores); never changes a result", 8}
+
+static const struct argp_option model_options[] = {MODEL_OPTIONS, {0}};
+const struct argp model_argp = {model_options, parse, NULL, NULL, NULL, NULL, NULL};
+
+static const char *value_name(const nm_option *o)
+{
+    switch (o->type) {
+    case NM_OPT_INT:
+        return "N";
+    case NM_OPT_REAL:
+        return "X";
+    case NM_OPT_BOOL:
+        return "on|off";
+    case NM_OPT_STRINGS:
+    case NM_OPT_REALS:
+        return "LIST";
+    default:
+        return "WORD";
+    }
+}
+
+const struct argp *model_train_argp(void)
+{
+    static struct argp_option options[MOST_FLAGS + 4];
+    static char names[MOST_FLAGS][32], helps[MOST_FLAGS][160];
+    static struct argp argp;
+    int count = 0;
+    options[count++] = (struct argp_option){0, 0, 0, 0, "Each also a key of the model file's train: section:", 5};
+    for (int i = 0; nm_train_options[i].name && i < MOST_FLAGS; i++) {
+        const nm_option *o = &nm_train_options[i];
+        snprintf(names[i], sizeof names[i], "%s", o->name);
+        for (char *c = names[i]; *c; c++)
+            *c = *c == '_' ? '-' : *c;
+        snprintf(helps[i], sizeof helps[i], "%s", o->help);
+        options[count++] = (struct argp_option){names[i], KEY_FLAG + i, value_name(o), 0, helps[i], 6};
+    }
+    const struct argp_option shared[] = {MODEL_OPTIONS, {0}};
+    memcpy(&options[count], shared, sizeof shared);
+    argp = (struct argp){options, parse, NULL, NULL, NULL, NULL, NULL};
+    return &argp;
+}
+
+nm_status load_document(nm_context *ctx, const model_args *args, const char *otherwise, nm_yaml **document)
+{
+    char *path = NULL;
+    nm_context_set_threads(ctx, args->threads);
+    NM_TRY(nm_model_path(ctx, args->model ? args->model : otherwise, &path));
+    nm_status status = nm_yaml_load(ctx, path, document);
+    nm_free(path);
+    NM_TRY(status);
+    for (int i = 0; i < args->changes; i++) {
+        nm_status one = nm_document_set(ctx, *document, args->change[i].path, args->change[i].value);
+        status = one != NM_OK ? one : status;
+    }
+    if (status != NM_OK) {
+        nm_yaml_free(*document);
+        *document = NULL;
+    }
+    return status;
+}
+
+nm_status read_settings(nm_context *ctx, const nm_yaml *document, nm_train_settings *settings)
+{
+    *settings = (nm_train_settings){0};
+    nm_status status = nm_options_read(ctx, nm_train_options, settings, nm_yaml_get(document, "train"), NULL, "train");
+    if (status != NM_OK)
+        nm_options_free(nm_train_options, settings);
+    return status;
+}

@@ -1,0 +1,119 @@
+/* norma train MODEL: one run. */
+#include "alloc.h"
+#include "command.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { KEY_RUN = 'r', KEY_RESUME = 'c' };
+
+typedef struct train_args {
+    model_args model;
+    const char *run;
+    bool resume;
+} train_args;
+
+static const struct argp_option options[] = {
+    {"run", KEY_RUN, "DIR", 0, "the run directory (preset: runs/MODEL-1, -2, …)", 1},
+    {"resume", KEY_RESUME, 0, 0, "go on where DIR stands", 1},
+    {0},
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    train_args *args = state->input;
+    switch (key) {
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &args->model;
+        return 0;
+    case KEY_RUN:
+        args->run = arg;
+        return 0;
+    case KEY_RESUME:
+        args->resume = true;
+        return 0;
+    case ARGP_KEY_ARG:
+        if (args->model.model)
+            argp_error(state, "one MODEL is enough; found '%s' and '%s'", args->model.model, arg);
+        args->model.model = arg;
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+/* The first of runs/NAME-1, runs/NAME-2, … that is free. */
+static void free_run(const nm_yaml *document, char *path, size_t size)
+{
+    const char *name = nm_yaml_text(document, "name", "network");
+    for (int i = 1; i < 100000; i++) {
+        snprintf(path, size, "runs/%s-%d", name, i);
+        if (access(path, F_OK) != 0)
+            return;
+    }
+}
+
+static void print_result(const nm_train_result *r, const char *run)
+{
+    double best = NAN;
+    for (int i = 0; i < r->rows; i++)
+        if (!(r->history[i].test_accuracy <= best))
+            best = r->history[i].test_accuracy;
+    if (r->rows && !r->diverged)
+        printf("test accuracy %.2f %% (best %.2f %%), test loss %.4f after %llu steps in %.1f s\n",
+               100 * r->history[r->rows - 1].test_accuracy, 100 * best, r->history[r->rows - 1].test_loss,
+               (unsigned long long)r->step, r->seconds);
+    if (r->diverged)
+        printf("diverged: the loss was NaN or infinite at step %llu; a smaller --lr may help\n",
+               (unsigned long long)r->step);
+    if (r->stopped)
+        printf("stopped at step %llu; 'norma train --resume --run %s …' goes on\n", (unsigned long long)r->step, run);
+    printf("run directory: %s\n", run);
+}
+
+/* A resumed run takes the model that stands in the run directory, unless another is given. */
+static const char *default_model(const train_args *args, char *path, size_t size)
+{
+    if (!args->resume || !args->run)
+        return "mnist-cnn";
+    snprintf(path, size, "%s/model.yaml", args->run);
+    return access(path, F_OK) == 0 ? path : "mnist-cnn";
+}
+
+int command_train(int argc, char **argv)
+{
+    train_args args = {0};
+    struct argp_child children[] = {{model_train_argp(), 0, NULL, 0}, {0}};
+    const struct argp argp = {options, parse, "[MODEL]",
+                              "Trains MODEL, a path or the name of a ready model (preset: mnist-cnn on Fashion-MNIST).\v"
+                              "The run directory gets model.yaml, metrics.csv, last.h5, best.h5. Ctrl-C saves and stops; "
+                              "--resume goes on, to the same bits as if nothing had happened. Exit status: 0 done, 1 failed, "
+                              "2 wrong usage or file, 3 diverged, 130 or 143 after a signal.",
+                              children, NULL, NULL};
+    argp_parse(&argp, argc, argv, 0, NULL, &args);
+    if (args.resume && !args.run)
+        return usage_error("--resume needs --run DIR: which run shall go on?");
+    nm_context *ctx = open_context();
+    nm_yaml *document = NULL;
+    char model[4096], run[4096];
+    nm_status status = load_document(ctx, &args.model, default_model(&args, model, sizeof model), &document);
+    if (status != NM_OK)
+        return close_context(ctx, status);
+    if (!args.run) {
+        free_run(document, run, sizeof run);
+        args.run = run;
+    }
+    nm_train_result result = {0};
+    int signalled = 0;
+    status = train_shown(ctx, document, args.run, args.resume, NULL, &result, &signalled);
+    if (status == NM_OK || status == NM_DIVERGED)
+        print_result(&result, args.run);
+    bool diverged = result.diverged, stopped = result.stopped;
+    nm_free(result.history);
+    nm_free(result.row_seconds);
+    nm_yaml_free(document);
+    int code = close_context(ctx, status);
+    return code ? code : diverged ? NM_DIVERGED : stopped ? signalled : 0;
+}

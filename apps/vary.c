@@ -1,0 +1,122 @@
+/* Variants of a model. */
+#include "vary.h"
+
+#include "alloc.h"
+#include "layer.h"
+
+#include <stdio.h>
+#include <string.h>
+
+nm_status vary_read(nm_context *ctx, const char *text, varied *out)
+{
+    *out = (varied){.text = nm_strdup(ctx, text)};
+    if (!out->text)
+        return NM_FAILED;
+    char *equals = strchr(out->text, '=');
+    if (!equals || equals == out->text || !equals[1])
+        return nm_fail(ctx, NM_INVALID, "--vary takes KEY=A,B…; found '%s'", text);
+    *equals = '\0';
+    out->key = out->text;
+    int depth = 0;
+    char *start = equals + 1;
+    for (char *c = start;; c++) {
+        depth += (*c == '[' || *c == '{') - (*c == ']' || *c == '}');
+        if (*c && (*c != ',' || depth > 0))
+            continue;
+        bool last = !*c;
+        *c = '\0';
+        if (c == start || out->values == MOST_VALUES)
+            return nm_fail(ctx, NM_INVALID, "--vary %s: expected 1 to %d values with commas between them; found '%s'",
+                           out->key, MOST_VALUES, text);
+        out->value[out->values++] = start;
+        start = c + 1;
+        if (last)
+            return NM_OK;
+    }
+}
+
+void vary_free(varied *v)
+{
+    nm_free(v->text);
+    *v = (varied){0};
+}
+
+/* ---- one variant --------------------------------------------------------------------------------- */
+
+static bool is_on(const char *value)
+{
+    return strcmp(value, "on") == 0 || strcmp(value, "true") == 0 || strcmp(value, "yes") == 0;
+}
+static bool is_off(const char *value)
+{
+    return strcmp(value, "off") == 0 || strcmp(value, "false") == 0 || strcmp(value, "no") == 0;
+}
+
+/* Adds a layer type to train.without. */
+static nm_status leave_out(nm_context *ctx, nm_yaml *document, const char *type)
+{
+    nm_train_settings settings;
+    NM_TRY(read_settings(ctx, document, &settings));
+    char *list = nm_strdup(ctx, type);
+    for (int i = 0; list && i < settings.without.count; i++) {
+        char *longer = nm_format(ctx, "%s,%s", settings.without.values[i], list);
+        nm_free(list);
+        list = longer;
+    }
+    nm_options_free(nm_train_options, &settings);
+    nm_status status = list ? nm_document_set(ctx, document, "train.without", list) : NM_FAILED;
+    nm_free(list);
+    return status;
+}
+
+/* KEY is a layer type (on or off), a key of train:, or a path as --set takes it. */
+static nm_status change(nm_context *ctx, nm_yaml *document, const char *key, const char *value)
+{
+    char path[160];
+    if (nm_layer_find(key)) {
+        if (!is_on(value) && !is_off(value))
+            return nm_fail(ctx, NM_INVALID, "--vary %s: expected on or off; found '%s'", key, value);
+        return is_off(value) ? leave_out(ctx, document, key) : NM_OK;
+    }
+    snprintf(path, sizeof path, "train.%s", key);
+    for (char *c = path; *c; c++)
+        *c = *c == '-' ? '_' : *c;
+    if (nm_option_find(nm_train_options, path + strlen("train.")))
+        return nm_document_set(ctx, document, path, value);
+    if (strchr(key, '.'))
+        return nm_document_set(ctx, document, key, value);
+    const char *names[128];
+    int count = 0;
+    for (int i = 0; nm_train_options[i].name && count < 100; i++)
+        names[count++] = nm_train_options[i].name;
+    names[count++] = "batchnorm";
+    const char *near = nm_nearest(key, names, count);
+    return nm_fail(ctx, NM_INVALID, "--vary %s: expected a layer type, a key of train: or LAYER.OPTION%s%s%s", key,
+                   near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : "");
+}
+
+nm_status vary_make(nm_context *ctx, const varied *keys, int count, int index, const nm_yaml *base, char **label,
+                    nm_yaml **document)
+{
+    *label = NULL;
+    NM_TRY(nm_yaml_copy(ctx, base, document));
+    nm_status status = NM_OK;
+    int below = 1;
+    for (int k = 1; k < count; k++)
+        below *= keys[k].values;
+    for (int k = 0; k < count && status == NM_OK; k++) {
+        const char *value = keys[k].value[index / below % keys[k].values];
+        below /= k + 1 < count ? keys[k + 1].values : 1;
+        char *longer = nm_format(ctx, "%s%s%s=%s", *label ? *label : "", *label ? " " : "", keys[k].key, value);
+        nm_free(*label);
+        *label = longer;
+        status = longer ? change(ctx, *document, keys[k].key, value) : NM_FAILED;
+    }
+    if (status != NM_OK) {
+        nm_free(*label);
+        nm_yaml_free(*document);
+        *label = NULL;
+        *document = NULL;
+    }
+    return status;
+}
