@@ -16,6 +16,15 @@
 #define NM_ISA_PASTE(name, level) NM_ISA_PASTE2(name, level)
 #define NM_ISA(name) NM_ISA_PASTE(name, NM_LEVEL)
 
+/* Before a loop: no iteration reads what another one writes, so it may be vector code. */
+#if defined(__clang__)
+#define NM_INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
+#elif defined(__GNUC__)
+#define NM_INDEPENDENT _Pragma("GCC ivdep")
+#else
+#define NM_INDEPENDENT
+#endif
+
 /* Levels in the order in which they are tried. Index into the tables of each room. */
 enum { NM_ISA_BASE, NM_ISA_V3, NM_ISA_V4, NM_ISA_COUNT };
 

@@ -53,7 +53,7 @@ static void forward_task(void *arg, int task, int thread)
     for (int k = 1; k < p->inputs; k++) {
         const real *a = k == 1 ? p->x[0] + first : y, *restrict b = p->x[k] + first;
         bool last = relu && k == p->inputs - 1;
-#pragma GCC ivdep
+        NM_INDEPENDENT
         for (size_t i = 0; i < count; i++) {
             real sum = a[i] + b[i];
             y[i] = !last || sum > 0 || sum != sum ? sum : 0;
@@ -85,7 +85,7 @@ static void backward_task(void *arg, int task, int thread)
         real *dx = p->dx[k] + first;
         if (relu) {
             const real *restrict y = p->y + first;
-#pragma GCC ivdep
+            NM_INDEPENDENT
             for (size_t i = 0; i < count; i++)
                 dx[i] = y[i] > 0 ? dy[i] : 0;
         } else if (dx != dy) {

@@ -245,13 +245,13 @@ static void normalise(const real *x, real *y, int width, const real *restrict me
                       const real *restrict shift, bool relu)
 {
     if (relu)
-#pragma GCC ivdep
+        NM_INDEPENDENT
         for (int i = 0; i < width; i++) {
             real value = (x[i] - mean[i]) * factor[i] + shift[i];
             y[i] = value > 0 ? value : value != value ? value : 0;
         }
     else
-#pragma GCC ivdep
+        NM_INDEPENDENT
         for (int i = 0; i < width; i++)
             y[i] = (x[i] - mean[i]) * factor[i] + shift[i];
 }
@@ -379,13 +379,13 @@ static void input_gradient_task(void *arg, int task, int thread)
     for (int left = total; left > 0; left -= width, x += width, dy += width, dx += width) {
         int count = left < width ? left : width;
         if (j->relu)
-#pragma GCC ivdep
+            NM_INDEPENDENT
             for (int i = 0; i < count; i++) {
                 real off = x[i] - mean[i], g = off * factor[i] + shift[i] > 0 ? dy[i] : 0;
                 dx[i] = g * a[i] + (off * b[i] + k[i]);
             }
         else
-#pragma GCC ivdep
+            NM_INDEPENDENT
             for (int i = 0; i < count; i++)
                 dx[i] = dy[i] * a[i] + ((x[i] - mean[i]) * b[i] + k[i]);
     }

@@ -45,7 +45,7 @@ static void draw(const job *j, int sample, uint8_t *keep, size_t count)
 static void apply(const job *j, const uint8_t *keep, const real *from, real *to, size_t count)
 {
     const real scale = (real)(1 / (1 - j->self->rate));
-#pragma GCC ivdep
+    NM_INDEPENDENT
     for (size_t i = 0; i < count; i++)
         to[i] = keep[i] ? from[i] * scale : 0;
 }

@@ -4,14 +4,12 @@
  *     static void positive_gradient(const void *self, const real *x, const real *y, const real *dy, real *dx, size_t count) {...}
  *     NM_POINTWISE_TYPE(relu, positive, "y = max(x, 0)", 0, NULL, NM_INPLACE | NM_BACK_Y)
  *
- * y may be x and dx may be dy: the loops carry NM_LANES, which tells the compiler that no element depends on
+ * y may be x and dx may be dy: the loops carry NM_INDEPENDENT, which tells the compiler that no element depends on
  * another. */
 #ifndef NM_POINTWISE_H
 #define NM_POINTWISE_H
 
 #include "layer.h"
-
-#define NM_LANES _Pragma("GCC ivdep")
 
 typedef void nm_pointwise(const void *self, const real *x, real *y, size_t count);
 typedef void nm_pointwise_gradient(const void *self, const real *x, const real *y, const real *dy, real *dx,

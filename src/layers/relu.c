@@ -4,7 +4,7 @@
 static void positive(const void *self, const real *x, real *y, size_t count)
 {
     (void)self;
-    NM_LANES
+    NM_INDEPENDENT
     for (size_t i = 0; i < count; i++)
         y[i] = x[i] > 0 ? x[i] : x[i] != x[i] ? x[i] : 0; /* NaN stays NaN */
 }
@@ -13,7 +13,7 @@ static void positive_gradient(const void *self, const real *x, const real *y, co
 {
     (void)self;
     (void)x;
-    NM_LANES
+    NM_INDEPENDENT
     for (size_t i = 0; i < count; i++)
         dx[i] = y[i] > 0 ? dy[i] : 0;
 }

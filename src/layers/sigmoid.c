@@ -5,7 +5,7 @@
 static void logistic(const void *self, const real *x, real *y, size_t count)
 {
     (void)self;
-    NM_LANES
+    NM_INDEPENDENT
     for (size_t i = 0; i < count; i++)
         y[i] = 1 / (1 + nm_exp(-x[i]));
 }
@@ -14,7 +14,7 @@ static void logistic_gradient(const void *self, const real *x, const real *y, co
 {
     (void)self;
     (void)x;
-    NM_LANES
+    NM_INDEPENDENT
     for (size_t i = 0; i < count; i++)
         dx[i] = dy[i] * y[i] * (1 - y[i]);
 }
