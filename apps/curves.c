@@ -150,6 +150,26 @@ static void put_panel(FILE *f, const variant *v, int count, int x, int test, int
     fprintf(f, "%s NaN notitle\n", comma);
 }
 
+/* Where the axis of accuracy starts, in %: below everything after the first tenth of the steps, so that the steep
+ * beginning does not flatten the rest. */
+static double least_accuracy(const variant *v, int count)
+{
+    double last = 0, least = 100;
+    for (int i = 0; i < count; i++)
+        for (int r = 0; r < v[i].rows.rows; r++)
+            last = fmax(last, v[i].rows.row[r][COL_STEP]);
+    for (int i = 0; i < count; i++)
+        for (int r = 0; r < v[i].rows.rows; r++) {
+            const double *row = v[i].rows.row[r];
+            if (row[COL_STEP] < last / 10 && v[i].rows.rows > 2)
+                continue;
+            least = isfinite(row[COL_TEST_ACCURACY]) ? fmin(least, 100 * row[COL_TEST_ACCURACY]) : least;
+            least = isfinite(row[COL_TRAIN_ACCURACY]) ? fmin(least, 100 * row[COL_TRAIN_ACCURACY]) : least;
+        }
+    double start = least >= 95 ? floor(least) - 1 : 5 * floor(least / 5);
+    return start > 20 ? start : 0;
+}
+
 static void put_curves(FILE *f, const variant *v, int count)
 {
     static const struct {
@@ -158,9 +178,9 @@ static void put_curves(FILE *f, const variant *v, int count)
     } axes[] = {{COL_STEP, "steps"}, {COL_SECONDS, "seconds"}};
     for (int a = 0; a < 2; a++) {
         fprintf(f, "set xlabel '%s'\nset ylabel 'accuracy, %%'\nset title 'accuracy (solid: test, dashed: training)'\n"
-                   "unset logscale y\nset key bottom right\n", axes[a].label);
+                   "unset logscale y\nset key bottom right\nset yrange [%g:100]\n", axes[a].label, least_accuracy(v, count));
         put_panel(f, v, count, axes[a].x, COL_TEST_ACCURACY, COL_TRAIN_ACCURACY, 100);
-        fprintf(f, "set ylabel 'loss'\nset title 'loss (solid: test, dashed: training)'\n%s\nset key top right\n",
+        fprintf(f, "set yrange [*:*]\nset ylabel 'loss'\nset title 'loss (solid: test, dashed: training)'\n%s\nset key top right\n",
                 spans_decades(v, count, COL_TEST_LOSS) || spans_decades(v, count, COL_TRAIN_LOSS) ? "set logscale y"
                                                                                                    : "unset logscale y");
         put_panel(f, v, count, axes[a].x, COL_TEST_LOSS, COL_TRAIN_LOSS, 1);
@@ -210,12 +230,12 @@ static void put_script(FILE *f, const variant *v, int count)
                "if (!exists('prefix')) prefix = ARG0[1:strlen(ARG0) - 3]\n"
                "set datafile missing 'nan'\n");
     put_blocks(f, v, count);
-    fprintf(f, "set grid lc rgb '#dddddd'\nset border 3\nset tics nomirror\nset format x '%%.12g'\n"
+    fprintf(f, "set grid lc rgb '#cccccc'\nset border 3\nset tics nomirror\nset format x '%%.12g'\n"
                "do for [picture = 1:2] {\n"
                "if (picture == 1) { set terminal pngcairo noenhanced size 1400,%d font 'Sans,12'; set output prefix.'.png' }\n"
                "if (picture == 2) { set terminal svg noenhanced size 1400,%d font 'Sans,12' background 'white'; set output "
                "prefix.'.svg' }\n"
-               "set multiplot layout %d,2 %s margins 0.06,0.98,%g,%g spacing 0.07,%g\n",
+               "set multiplot layout %d,2 %s margins 0.06,0.97,%g,%g spacing 0.07,%g\n",
             450 * rows, 450 * rows, rows, "rowsfirst", 0.14 / rows, 1 - 0.1 / rows, 0.24 / rows);
     put_curves(f, v, count);
     put_units(f, v, count);

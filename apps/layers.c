@@ -124,9 +124,9 @@ static int print_one(const registry all[REGISTRIES], const layers_args *args)
                 found = &all[r].entries[i];
         }
     if (!found) {
-        const char *near = nm_nearest(args->type, names, count);
-        return near ? usage_error("there is no type '%s' (did you mean '%s'?)", args->type, near)
-                    : usage_error("there is no type '%s'; 'norma layers' lists all", args->type);
+        char hint[NM_HINT];
+        return usage_error("there is no type '%s'%s ('norma layers' lists all)", args->type,
+                           nm_did_you_mean(hint, args->type, names, count));
     }
     if (args->json) {
         print_json(entry_json(found));

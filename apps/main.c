@@ -36,10 +36,8 @@ static int unknown_command(const char *word)
     const char *names[COMMANDS];
     for (int i = 0; i < COMMANDS; i++)
         names[i] = commands[i].name;
-    const char *near = nm_nearest(word, names, COMMANDS);
-    if (near)
-        return usage_error("unknown command '%s' (did you mean '%s'?)", word, near);
-    return usage_error("unknown command '%s'; 'norma --help' lists all", word);
+    char hint[NM_HINT];
+    return usage_error("unknown command '%s'%s", word, nm_did_you_mean(hint, word, names, COMMANDS));
 }
 
 int main(int argc, char **argv)

@@ -90,9 +90,9 @@ static nm_status change(nm_context *ctx, nm_yaml *document, const char *key, con
     for (int i = 0; nm_train_options[i].name && count < 100; i++)
         names[count++] = nm_train_options[i].name;
     names[count++] = "batchnorm";
-    const char *near = nm_nearest(key, names, count);
-    return nm_fail(ctx, NM_INVALID, "--vary %s: expected a layer type, a key of train: or LAYER.OPTION%s%s%s", key,
-                   near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : "");
+    char hint[NM_HINT];
+    return nm_fail(ctx, NM_INVALID, "--vary %s: expected a layer type, a key of train: or LAYER.OPTION%s", key,
+                   nm_did_you_mean(hint, key, names, count));
 }
 
 nm_status vary_make(nm_context *ctx, const varied *keys, int count, int index, const nm_yaml *base, char **label,

@@ -146,5 +146,21 @@ const char *nm_nearest(const char *word, const char *const *candidates, int coun
             best = candidates[i];
         }
     }
+    for (int i = 0; i < count && !best; i++) /* a beginning of it: softmax for softmax_ce */
+        if (strlen(word) >= 3 && strncmp(word, candidates[i], strlen(word)) == 0)
+            best = candidates[i];
     return best;
+}
+
+const char *nm_did_you_mean(char text[NM_HINT], const char *word, const char *const *candidates, int count)
+{
+    enum { MOST_LISTED = 24 };
+    const char *near = nm_nearest(word, candidates, count);
+    size_t used = 0;
+    *text = '\0';
+    if (near)
+        snprintf(text, NM_HINT, " (did you mean '%s'?)", near);
+    for (int i = 0; !near && i < count && count <= MOST_LISTED && used < NM_HINT; i++)
+        used += (size_t)snprintf(text + used, NM_HINT - used, "%s%s", i ? ", " : "; known are ", candidates[i]);
+    return text;
 }

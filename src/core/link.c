@@ -27,10 +27,10 @@ static nm_status resolve(nm_network *net, const nm_yaml *word, const char *who, 
         return NM_FAILED;
     for (int i = 0; i < net->nodes; i++)
         names[i] = net->node[i].name;
-    const char *near = nm_nearest(word->text, names, net->nodes);
+    char hint[NM_HINT];
+    nm_did_you_mean(hint, word->text, names, net->nodes);
     nm_free(names);
-    return nm_yaml_fail(net->ctx, word, "%s: there is no layer '%s'%s%s%s", who, word->text,
-                        near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : "");
+    return nm_yaml_fail(net->ctx, word, "%s: there is no layer '%s'%s", who, word->text, hint);
 }
 
 static nm_status link_inputs(nm_network *net, int index)
@@ -164,7 +164,7 @@ static nm_status report_cycle(nm_network *net, const bool *placed, int start)
                 break;
             }
     } while (node != first && used < sizeof text - 256);
-    return nm_yaml_fail(net->ctx, net->node[first].at, "%s: its input depends on its own output: %s%s",
+    return nm_yaml_fail(net->ctx, net->node[first].at, "%s: a cycle: its input depends on its own output: %s%s",
                         net->node[first].label, text, net->node[node].name);
 }
 

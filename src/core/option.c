@@ -323,14 +323,10 @@ static nm_status unknown_keys(nm_context *ctx, const nm_option *table, const nm_
         int count = 0;
         for (const nm_option *o = table; o && o->name && count < MOST; o++)
             names[count++] = o->name;
-        const char *near = nm_nearest(map->keys[i]->text, names, count);
+        char hint[NM_HINT];
         const nm_yaml *at = map->keys[i];
-        if (near)
-            status = nm_yaml_fail(ctx, at, "%s: unknown option '%s' (did you mean '%s'?)", who, at->text, near);
-        else if (!count)
-            status = nm_yaml_fail(ctx, at, "%s: unknown option '%s' (it has no options)", who, at->text);
-        else
-            status = nm_yaml_fail(ctx, at, "%s: unknown option '%s'", who, at->text);
+        nm_did_you_mean(hint, at->text, names, count);
+        status = nm_yaml_fail(ctx, at, "%s: unknown option '%s'%s", who, at->text, count ? hint : " (it has no options)");
     }
     return status;
 }

@@ -154,10 +154,9 @@ static nm_status unknown_type(nm_context *ctx, const nm_yaml *at, const char *wh
     int count = 0;
     for (const nm_layer_type *const *t = nm_layer_types(); *t && count < MOST; t++)
         words[count++] = (*t)->name;
-    const char *near = nm_nearest(at->text, words, count);
-    if (near)
-        return nm_yaml_fail(ctx, at, "%s '%s' (did you mean '%s'?)", what, at->text, near);
-    return nm_yaml_fail(ctx, at, "%s '%s' (norma layers lists all)", what, at->text);
+    char hint[NM_HINT];
+    nm_did_you_mean(hint, at->text, words, count);
+    return nm_yaml_fail(ctx, at, "%s '%s'%s", what, at->text, *hint ? hint : " (norma layers lists all)");
 }
 
 static nm_status parse_layer(nm_network *net, const nm_yaml *item, const char *name)
@@ -216,9 +215,9 @@ static nm_status parse_objective(nm_network *net, const nm_yaml *item)
         int count = 0;
         for (const nm_loss_type *const *t = nm_loss_types(); *t && count < 64; t++)
             words[count++] = (*t)->name;
-        const char *near = nm_nearest(word->text, words, count);
-        return nm_yaml_fail(ctx, word, "unknown loss '%s'%s%s%s", word->text, near ? " (did you mean '" : "",
-                            near ? near : "", near ? "'?)" : "");
+        char hint[NM_HINT];
+        return nm_yaml_fail(ctx, word, "unknown loss '%s'%s", word->text,
+                            nm_did_you_mean(hint, word->text, words, count));
     }
     nm_objective *objective = &net->objective[net->objectives++];
     *objective = (nm_objective){.type = type, .from = -1, .weight = 1, .at = item};
@@ -268,9 +267,9 @@ static nm_status check_keys(nm_context *ctx, const nm_yaml *document)
             known = known || strcmp(key, top_keys[k]) == 0;
         if (known)
             continue;
-        const char *near = nm_nearest(key, top_keys, TOP_KEYS);
-        status = nm_yaml_fail(ctx, document->keys[i], "unknown key '%s'%s%s%s", key, near ? " (did you mean '" : "",
-                              near ? near : "", near ? "'?)" : "");
+        char hint[NM_HINT];
+        status = nm_yaml_fail(ctx, document->keys[i], "unknown key '%s'%s", key,
+                              nm_did_you_mean(hint, key, top_keys, TOP_KEYS));
     }
     const nm_yaml *defaults = nm_yaml_get(document, "defaults");
     for (int i = 0; defaults && defaults->kind == NM_YAML_MAP && i < defaults->count; i++)

@@ -49,10 +49,10 @@ nm_status nm_augmentation_read(nm_context *ctx, const nm_strings *words, nm_augm
             kind++;
         if (strcmp(word, "none") == 0)
             continue;
+        char hint[NM_HINT];
         nm_status one = kind < KINDS ? set(ctx, word, kind, equals ? equals + 1 : NULL, out)
-                                     : nm_fail(ctx, NM_INVALID,
-                                               "augment: unknown '%s'; expected flip, pad-crop, affine, cutout or none",
-                                               word);
+                                     : nm_fail(ctx, NM_INVALID, "augment: unknown '%s'%s", word,
+                                               nm_did_you_mean(hint, word, names, KINDS));
         if (one != NM_OK)
             status = one;
     }

@@ -19,19 +19,14 @@ static const nm_source_type *find_source(const char *name, size_t length)
 
 static nm_status unknown_name(nm_context *ctx, const char *name, size_t length)
 {
-    char word[128], all[512] = "";
+    char word[128], hint[NM_HINT];
     snprintf(word, sizeof word, "%.*s", (int)length, name);
     const char *names[32];
     int count = 0;
-    for (const nm_source_type *const *t = nm_source_types(); *t && count < 32; t++) {
-        size_t used = strlen(all);
-        snprintf(all + used, sizeof all - used, "%s%s%s", count ? ", " : "", (*t)->name, (*t)->needs_path ? ":PATH" : "");
+    for (const nm_source_type *const *t = nm_source_types(); *t && count < 32; t++)
         names[count++] = (*t)->name;
-    }
-    const char *near = nm_nearest(word, names, count);
-    if (near)
-        return nm_fail(ctx, NM_INVALID, "unknown data set '%s' (did you mean '%s'?); known are %s", word, near, all);
-    return nm_fail(ctx, NM_INVALID, "unknown data set '%s'; known are %s", word, all);
+    return nm_fail(ctx, NM_INVALID, "unknown data set '%s'%s ('norma data' tells more)", word,
+                   nm_did_you_mean(hint, word, names, count));
 }
 
 /* The places where NAME is looked for, in order; empty strings where a variable is unset. */

@@ -85,11 +85,9 @@ static nm_status not_found(nm_context *ctx, const char *name, const places *p)
     if (!all)
         return NM_FAILED;
     list_names(p, all);
-    const char *near = nm_nearest(name, all->word, all->count);
-    if (near)
-        nm_fail(ctx, NM_INVALID, "there is no model '%s' (did you mean '%s'?)%s", name, near, where);
-    else
-        nm_fail(ctx, NM_INVALID, "there is no model '%s', and no file of that name%s", name, where);
+    char hint[NM_HINT];
+    nm_fail(ctx, NM_INVALID, "there is no model '%s', and no file of that name%s%s", name,
+            nm_did_you_mean(hint, name, all->word, all->count), where);
     nm_free(all);
     return NM_INVALID;
 }

@@ -24,11 +24,9 @@ struct nm_optimization {
 static nm_status unknown(nm_context *ctx, const nm_network *net, const nm_choice *choice, const char *what,
                          const char *const *words, int count)
 {
-    const char *near = nm_nearest(choice->name, words, count);
-    const nm_yaml *at = choice->at ? choice->at : net->document;
-    if (near)
-        return nm_yaml_fail(ctx, at, "train: unknown %s '%s' (did you mean '%s'?)", what, choice->name, near);
-    return nm_yaml_fail(ctx, at, "train: unknown %s '%s'", what, choice->name);
+    char hint[NM_HINT];
+    return nm_yaml_fail(ctx, choice->at ? choice->at : net->document, "train: unknown %s '%s'%s", what, choice->name,
+                        nm_did_you_mean(hint, choice->name, words, count));
 }
 
 enum { MOST_WORDS = 64 };

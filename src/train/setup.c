@@ -254,7 +254,7 @@ static nm_status load_last(nm_trainer *t, const nm_checkpoint *last)
     for (int i = 0; i < rows && status == NM_OK; i++)
         status = nm_trainer_add_row(t, &history[i], nm_run_dir_seconds(t->run, history[i].step));
     nm_free(history);
-    t->seconds_before = rows ? nm_run_dir_seconds(t->run, t->state.history[rows - 1].step) : 0;
+    t->seconds_before = rows && status == NM_OK ? nm_run_dir_seconds(t->run, t->state.history[rows - 1].step) : 0;
     t->saved_step = t->state.step;
     return status;
 }

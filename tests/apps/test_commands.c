@@ -1,0 +1,175 @@
+/* The other commands, on what training left. */
+#include "program.h"
+
+#include <math.h>
+#include <png.h>
+
+static bool is_picture(const char *path, const char *mark, size_t least)
+{
+    struct stat st;
+    if (stat(path, &st) != 0 || (size_t)st.st_size < least)
+        return false;
+    char *text = read_text(path);
+    return strncmp(text, mark, strlen(mark)) == 0;
+}
+
+/* A grey image of 56 x 56: a drawn seven, twice the size of the network's input. */
+static void draw_seven(const char *path)
+{
+    static unsigned char pixels[56 * 56];
+    memset(pixels, 0, sizeof pixels);
+    for (int i = 0; i < 28; i++)
+        for (int w = 0; w < 4; w++) {
+            pixels[(12 + w) * 56 + 14 + i] = 255;
+            pixels[(14 + i) * 56 + 40 - i * 5 / 7 + w] = 255;
+        }
+    png_image image = {.version = PNG_IMAGE_VERSION, .width = 56, .height = 56, .format = PNG_FORMAT_GRAY};
+    ck_assert(png_image_write_to_file(&image, path, 0, pixels, 0, NULL));
+}
+
+START_TEST(predicts_images)
+{
+    expect(0, "norma train tiny.yaml --limit 4000 --epochs 4 --run r");
+    draw_seven("seven.png");
+    said s = expect(0, "norma predict r seven.png");
+    contains(s.out, "seven.png: 7 ");
+    json_t *p = parse_json(expect(0, "norma predict r/last.h5 --json --top 10 seven.png").out);
+    ck_assert_str_eq(json_string_value(json_object_get(p, "class")), "7");
+    double sum = 0;
+    size_t i;
+    json_t *entry;
+    json_array_foreach(json_object_get(p, "top"), i, entry) sum += number_at(entry, "probability");
+    ck_assert_uint_eq(json_array_size(json_object_get(p, "top")), 10);
+    ck_assert(fabs(sum - 1) < 1e-5);
+    json_decref(p);
+    /* an IDX file of three images, the second one black */
+    static unsigned char idx[16 + 3 * 784] = {0, 0, 8, 3, 0, 0, 0, 3, 0, 0, 0, 28, 0, 0, 0, 28};
+    memset(idx + 16, 200, 784);
+    write_bytes("three.idx", idx, sizeof idx);
+    s = expect(0, "norma predict r three.idx && gzip three.idx && norma predict r three.idx.gz");
+    contains(s.out, "three.idx[2]: ");
+    contains(s.out, "three.idx.gz[2]: ");
+    contains(expect(2, "norma predict r tiny.yaml").err, "tiny.yaml: expected a PNG, a JPEG or an IDX file");
+    contains(expect(2, "norma predict r missing.png").err, "missing.png");
+    write_bytes("cut.png", "\x89PNG\r\n\x1a\nabc", 11);
+    contains(expect(2, "norma predict r cut.png").err, "cut.png: not a whole PNG");
+}
+END_TEST
+
+START_TEST(compares)
+{
+    said s = expect(0, "norma compare tiny.yaml --vary batchnorm=on,off --vary lr=0.05,1e8 --epochs 2 --run c");
+    contains(s.out, "batchnorm=on lr=0.05");
+    contains(s.out, "batchnorm=off lr=1e8");
+    contains(s.out, "diverged at step");
+    char *csv = read_text("c/compare.csv");
+    ck_assert(strncmp(csv, "variant,epoch,step,lr,", 22) == 0);
+    contains(csv, "\nbatchnorm=off lr=0.05,2,32,");
+    expect(0, "test -f c/compare.gp -a -f c/batchnorm=on,lr=0.05/last.h5");
+    if (shell("command -v gnuplot").status == 0) {
+        ck_assert(is_picture("c/compare.png", "\x89PNG", 20000));
+        ck_assert(is_picture("c/compare.svg", "<?xml", 5000));
+    }
+    /* again: refused, and nothing is lost; --resume finds all done */
+    char *before = fingerprint("c");
+    contains(expect(2, "norma compare tiny.yaml --vary batchnorm=on,off --vary lr=0.05,1e8 --epochs 2 --run c").err,
+             "--resume");
+    ck_assert_str_eq(before, fingerprint("c"));
+    json_t *all = parse_json(
+        expect(0, "norma compare tiny.yaml --vary batchnorm=on,off --vary lr=0.05 --epochs 2 --run c --resume --json").out);
+    ck_assert_uint_eq(json_array_size(all), 2);
+    ck_assert(number_at(json_array_get(all, 0), "steps") == 32);
+    json_decref(all);
+    contains(expect(2, "norma compare tiny.yaml --vary batchnorm=perhaps --run d").err, "expected on or off");
+    contains(expect(2, "norma compare tiny.yaml --vary momentun=0,1 --run d").err, "did you mean 'momentum'?");
+    contains(expect(2, "norma compare tiny.yaml --vary c1.filters=0,1 --run d").err, "filters");
+    contains(expect(2, "norma compare tiny.yaml").err, "--vary");
+}
+END_TEST
+
+START_TEST(plots)
+{
+    expect(0, "norma train tiny.yaml --run r && norma train tiny.yaml --set train.watch=[logits/0] --set "
+              "train.watch_every=4 --lr 0.01 --run q");
+    if (shell("command -v gnuplot").status != 0) {
+        contains(expect(1, "norma plot r").err, "gnuplot");
+        return;
+    }
+    expect(0, "norma plot r q --output both && norma plot r");
+    ck_assert(is_picture("both.png", "\x89PNG", 20000) && is_picture("both.svg", "<?xml", 5000));
+    ck_assert(is_picture("r/curves.png", "\x89PNG", 20000));
+    contains(expect(0, "norma plot --terminal r q").out, "test accuracy");
+    expect(0, "mkdir empty");
+    contains(expect(2, "norma plot empty").err, "metrics.csv");
+    expect(0, "mkdir bad && echo what >bad/metrics.csv");
+    contains(expect(2, "norma plot bad").err, "bad/metrics.csv:1: expected 'epoch,step");
+    contains(expect(2, "norma plot").err, "which RUN?");
+}
+END_TEST
+
+START_TEST(summarises)
+{
+    contains(expect(0, "norma summary tiny.yaml --verbose").out, "no plan can use less than");
+    json_t *s = parse_json(expect(0, "norma summary resnet20 --json").out);
+    ck_assert(number_at(s, "parameters") == 272474 && number_at(s, "multiply_adds") == 40813184);
+    ck_assert(number_at(s, "activation_bytes") < 1.1 * number_at(s, "activation_lower_bound"));
+    json_decref(s);
+    s = parse_json(expect(0, "norma summary cifar-cnn --json --image 64 48").out);
+    json_t *shape = json_object_get(json_array_get(json_object_get(s, "layers"), 0), "output");
+    ck_assert(json_integer_value(json_array_get(shape, 0)) == 64 && json_integer_value(json_array_get(shape, 1)) == 48);
+    json_decref(s);
+    contains(expect(2, "norma summary mnist-cnm").err, "did you mean 'mnist-cnn'?");
+}
+END_TEST
+
+START_TEST(checks_gradients)
+{
+    said s = expect(0, "norma gradcheck tiny.yaml --batch 3");
+    contains(s.out, "c1/weight");
+    contains(s.out, "c1.batchnorm/shift");
+    ck_assert(!strstr(s.out, "WRONG"));
+    /* a tolerance that rounding cannot meet shows that it can fail */
+    s = expect(1, "norma gradcheck tiny.yaml --tolerance 1e-16");
+    contains(s.out, "WRONG");
+    contains(s.err, "off by more than");
+}
+END_TEST
+
+START_TEST(lists_layers_and_data)
+{
+    contains(expect(0, "norma layers").out, "batchnorm");
+    said s = expect(0, "norma layers conv");
+    contains(s.out, "must be given");
+    contains(s.out, "preset 1");
+    json_decref(parse_json(expect(0, "norma layers --json").out));
+    contains(expect(2, "norma layers batchnrm").err, "did you mean 'batchnorm'?");
+    contains(expect(0, "norma data").out, "fashion-mnist");
+    json_t *d = parse_json(expect(0, "norma data digits --json").out);
+    ck_assert(number_at(json_object_get(d, "train"), "samples") == 10000);
+    json_decref(d);
+    contains(expect(0, "norma data digits").out, "generated");
+}
+END_TEST
+
+START_TEST(helps)
+{
+    static const char *const commands[] = {"train", "eval", "predict", "compare", "plot", "summary", "gradcheck", "layers",
+                                           "data"};
+    contains(expect(0, "norma --help").out, "norma train");
+    contains(expect(0, "norma --version").out, "norma 0.");
+    contains(expect(2, "norma").out, "Usage: norma COMMAND");
+    contains(expect(2, "norma trian").err, "did you mean 'train'?");
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+        char usage[64];
+        snprintf(usage, sizeof usage, "Usage: norma %s", commands[i]);
+        contains(expect(0, "norma %s --help", commands[i]).out, usage);
+        expect(2, "norma %s --no-such-flag", commands[i]);
+    }
+    expect(2, "norma train a.yaml b.yaml; test $? = 2 && norma eval; test $? = 2 && norma predict");
+    expect(2, "norma train --threads 0");
+    expect(2, "norma train --resume");
+}
+END_TEST
+
+SUITE_WITH("norma's other commands", in_own_folder, predicts_images, compares, plots, summarises, checks_gradients,
+           lists_layers_and_data, helps)

@@ -1,0 +1,145 @@
+/* norma train, stopped and resumed, and what else a user does in the first hour. */
+#include "program.h"
+
+#include <math.h>
+#include <time.h>
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+START_TEST(trains)
+{
+    said s = expect(0, "norma train tiny.yaml --epochs 4 --run r");
+    contains(s.out, "test accuracy");
+    contains(s.out, "run directory: r");
+    contains(s.err, "epoch");
+    char *csv = read_text("r/metrics.csv");
+    ck_assert(strncmp(csv, "epoch,step,lr,train_loss,train_accuracy,test_loss,test_accuracy,seconds\n1,16,", 75) == 0);
+    expect(0, "test -f r/model.yaml -a -f r/last.h5 -a -f r/best.h5");
+    /* eval of the last checkpoint gives what the last row says */
+    json_t *e = parse_json(expect(0, "norma eval r/last.h5 --json").out);
+    char row[64];
+    snprintf(row, sizeof row, ",%.9g,", number_at(e, "accuracy"));
+    contains(strstr(csv, "\n4,64,"), row);
+    ck_assert(number_at(e, "accuracy") > 0.5 && number_at(e, "samples") == 2000);
+    ck_assert_uint_eq(json_array_size(json_object_get(e, "confusion")), 10);
+    ck_assert_uint_eq(json_array_size(json_object_get(e, "per_class")), 10);
+    json_decref(e);
+    contains(expect(0, "norma eval r").out, "confusion");
+}
+END_TEST
+
+START_TEST(options_win_over_the_file)
+{
+    expect(0, "norma train tiny.yaml --steps 3 --batch 16 --set c1.filters=5 --set train.seed=9 --run r");
+    char *model = read_text("r/model.yaml");
+    contains(model, "filters: 5");
+    contains(model, "seed: 9");
+    contains(model, "batch: 16");
+    contains(read_text("r/metrics.csv"), "\n1,3,");
+}
+END_TEST
+
+START_TEST(any_number_of_threads)
+{
+    for (int t = 1; t <= 8; t = t == 3 ? 8 : t + 1) {
+        expect(0, "norma train tiny.yaml --epochs 1 --augment flip,pad-crop=2 --threads %d --run t%d", t, t);
+        expect(0, "cmp t1/last.h5 t%d/last.h5; cut -d, -f1-7 t1/metrics.csv >a; cut -d, -f1-7 t%d/metrics.csv | cmp a -", t, t);
+    }
+}
+END_TEST
+
+/* Stops with a signal in the middle, resumes, and compares with a run that was left alone. */
+START_TEST(stopped_and_resumed)
+{
+    const char *signal = _i == 0 ? "INT" : "TERM";
+    expect(0, "norma train tiny.yaml --epochs 60 --save-every 7s --run whole");
+    said s = expect(_i == 0 ? 130 : 143,
+                    "\"$NORMA_PROGRAM\" train tiny.yaml --epochs 60 --save-every 7s --run cut & child=$!\n"
+                    "while ! grep -q '^2,' cut/metrics.csv 2>/dev/null; do sleep 0.02; done\n"
+                    "kill -%s $child; wait $child", signal);
+    contains(s.out, "stopped at step");
+    contains(s.out, "--resume");
+    expect(0, "norma train --resume --run cut");
+    ck_assert(same_bytes("whole/last.h5", "cut/last.h5"));
+    expect(0, "cut -d, -f1-7 whole/metrics.csv >a; cut -d, -f1-7 cut/metrics.csv | cmp a -");
+}
+END_TEST
+
+START_TEST(killed_and_resumed)
+{
+    const char *without = _i ? "--without batchnorm" : "";
+    expect(0, "norma train tiny.yaml --epochs 40 --save-every 5s %s --run whole", without);
+    for (int k = 0; k < 4; k++)
+        shell("\"$NORMA_PROGRAM\" train tiny.yaml --epochs 40 --save-every 5s %s --run cut --resume & child=$!\n"
+              "sleep 0.%d; kill -KILL $child; wait $child", without, 1 + 2 * k);
+    expect(0, "norma train --resume --run cut");
+    ck_assert(same_bytes("whole/last.h5", "cut/last.h5"));
+    expect(0, "cut -d, -f1-7 whole/metrics.csv >a; cut -d, -f1-7 cut/metrics.csv | cmp a -");
+}
+END_TEST
+
+START_TEST(second_process_is_refused)
+{
+    said s = expect(0, "\"$NORMA_PROGRAM\" train tiny.yaml --epochs 5000 --run r 2>/dev/null & child=$!\n"
+                       "while ! test -f r/last.h5; do sleep 0.02; done\n"
+                       "norma train --resume --run r; code=$?\n"
+                       "kill -INT $child; wait $child; test $code = 2");
+    contains(s.err, "in use by process");
+}
+END_TEST
+
+START_TEST(second_signal_leaves_at_once)
+{
+    expect(130, "\"$NORMA_PROGRAM\" train tiny.yaml --epochs 5000 --limit 0 --batch 2000 --run r & child=$!\n"
+                "while ! test -f r/last.h5; do sleep 0.02; done\n"
+                "kill -INT $child; kill -INT $child; wait $child");
+}
+END_TEST
+
+START_TEST(divergence_is_status_3)
+{
+    said s = expect(3, "norma train tiny.yaml --lr 1e8 --without batchnorm --run r");
+    contains(s.out, "diverged");
+    contains(read_text("r/metrics.csv"), "nan");
+}
+END_TEST
+
+START_TEST(starts_at_once)
+{
+#if defined(__SANITIZE_ADDRESS__)
+    const double limit = 0.5;
+#else
+    const double limit = 0.02;
+#endif
+    double best = 10;
+    for (int i = 0; i < 20; i++) {
+        double before = now();
+        pid_t child = fork();
+        if (child == 0) {
+            freopen("/dev/null", "w", stdout);
+            execl(getenv("NORMA_PROGRAM"), "norma", "--version", (char *)NULL);
+            _exit(99);
+        }
+        int state;
+        waitpid(child, &state, 0);
+        ck_assert(WIFEXITED(state) && WEXITSTATUS(state) == 0);
+        best = fmin(best, now() - before);
+    }
+    ck_assert_msg(best <= limit, "%.1f ms, allowed %.1f", 1e3 * best, 1e3 * limit);
+}
+END_TEST
+
+static void set_up(TCase *tcase)
+{
+    in_own_folder(tcase);
+    tcase_add_loop_test(tcase, stopped_and_resumed, 0, 2);
+    tcase_add_loop_test(tcase, killed_and_resumed, 0, 2);
+}
+
+SUITE_WITH("norma train", set_up, trains, options_win_over_the_file, any_number_of_threads, second_process_is_refused,
+           second_signal_leaves_at_once, divergence_is_status_3, starts_at_once)
