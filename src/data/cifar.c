@@ -23,13 +23,26 @@ typedef struct variant {
 static const char *const classes10[] = {"airplane", "automobile", "bird",  "cat",  "deer",
                                         "dog",      "frog",       "horse", "ship", "truck"};
 
+static const char *const classes100[] = {
+    "apple", "aquarium_fish", "baby", "bear", "beaver", "bed", "bee", "beetle", "bicycle", "bottle", "bowl",
+    "boy", "bridge", "bus", "butterfly", "camel", "can", "castle", "caterpillar", "cattle", "chair",
+    "chimpanzee", "clock", "cloud", "cockroach", "couch", "crab", "crocodile", "cup", "dinosaur", "dolphin",
+    "elephant", "flatfish", "forest", "fox", "girl", "hamster", "house", "kangaroo", "keyboard", "lamp",
+    "lawn_mower", "leopard", "lion", "lizard", "lobster", "man", "maple_tree", "motorcycle", "mountain",
+    "mouse", "mushroom", "oak_tree", "orange", "orchid", "otter", "palm_tree", "pear", "pickup_truck",
+    "pine_tree", "plain", "plate", "poppy", "porcupine", "possum", "rabbit", "raccoon", "ray", "road",
+    "rocket", "rose", "sea", "seal", "shark", "shrew", "skunk", "skyscraper", "snail", "snake", "spider",
+    "squirrel", "streetcar", "sunflower", "sweet_pepper", "table", "tank", "telephone", "television",
+    "tiger", "tractor", "train", "trout", "tulip", "turtle", "wardrobe", "whale", "willow_tree", "wolf",
+    "woman", "worm"};
+
 static const variant cifar10 = {
     "cifar10", "cifar-10-batches-bin", "cifar-10-binary.tar.gz", 1, 10, 6,
     {"data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin", "test_batch.bin"},
     {10000, 10000, 10000, 10000, 10000, 10000}, classes10};
 static const variant cifar100 = {
     "cifar100", "cifar-100-binary", "cifar-100-binary.tar.gz", 2, 100, 2,
-    {"train.bin", "test.bin"}, {50000, 10000}, NULL};
+    {"train.bin", "test.bin"}, {50000, 10000}, classes100};
 
 /* Where the next record goes. */
 typedef struct reader {
@@ -99,6 +112,17 @@ static nm_status skip(reader *r, gzFile f, const char *path, long size)
     return NM_OK;
 }
 
+/* Reads on to the end of the packed stream, where its checksum is. */
+static nm_status finish(reader *r, gzFile f, const char *path)
+{
+    unsigned char block[TAR_BLOCK];
+    int code, got;
+    while ((got = gzread(f, block, TAR_BLOCK)) > 0)
+        ;
+    gzerror(f, &code);
+    return got < 0 || code != Z_OK ? too_short(r, f, path, "the archive", TAR_BLOCK, 0) : NM_OK;
+}
+
 /* The archive's members one after another: a 512-byte header (name at 0, size in octal at 124), then content. */
 static nm_status read_members(reader *r, gzFile f, const char *path)
 {
@@ -106,7 +130,7 @@ static nm_status read_members(reader *r, gzFile f, const char *path)
     for (;;) {
         int got = gzread(f, head, TAR_BLOCK);
         if (got == 0 || (got == TAR_BLOCK && head[0] == 0))
-            return NM_OK;
+            return finish(r, f, path);
         if (got != TAR_BLOCK)
             return too_short(r, f, path, "the archive", TAR_BLOCK, (size_t)(got > 0 ? got : 0));
         if (memcmp(head + 257, "ustar", 5) != 0)

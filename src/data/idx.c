@@ -56,7 +56,9 @@ static nm_status nothing_more(nm_context *ctx, gzFile f, const char *path, size_
     int got = gzread(f, &extra, 1);
     if (got > 0)
         return nm_fail(ctx, NM_INVALID, "%s: longer than its header says: expected %zu bytes of content", path, size);
-    return got < 0 ? read_failed(ctx, f, path, size, size) : NM_OK;
+    int code; /* a gzipped file may end before its checksum: then the read of nothing is an error too */
+    gzerror(f, &code);
+    return got < 0 || code != Z_OK ? read_failed(ctx, f, path, size, size) : NM_OK;
 }
 
 /* FOLDER/STEM, or FOLDER/STEM.gz. */

@@ -1,0 +1,125 @@
+/* The loader: which samples make a batch, what becomes of their pixels, and that it can start anywhere. */
+#include "data_support.h"
+#include "loader.h"
+
+#include <math.h>
+
+enum { COUNT = 23, H = 4, W = 3, C = 2, SIZE = H * W * C };
+
+static uint8_t pixels[COUNT * SIZE];
+static int32_t labels[COUNT];
+static const nm_samples samples = {COUNT, {H, W, C}, pixels, labels};
+
+static nm_loader_settings settings(void)
+{
+    nm_rng r = nm_rng_stream(1, "test", "pixels");
+    for (int i = 0; i < COUNT * SIZE; i++)
+        pixels[i] = (uint8_t)nm_rng_below(&r, 256);
+    for (int i = 0; i < COUNT; i++)
+        labels[i] = i % 7;
+    return (nm_loader_settings){.samples = &samples, .batch = 5, .shuffle = true, .seed = 3,
+                                .normalisation = {2, {0.25, 0.5}, {0.5, 2}}};
+}
+
+/* Each epoch has every sample once, in an order of its own, and the last batch is short. */
+START_TEST(epochs)
+{
+    nm_loader_settings s = settings();
+    nm_loader *l;
+    int order[3][COUNT];
+    ck_assert_done(nm_loader_new(ctx, &s, &l));
+    ck_assert_int_eq(nm_loader_steps_per_epoch(l), 5);
+    for (uint32_t e = 0; e < 3; e++) {
+        bool seen[COUNT] = {false};
+        for (uint32_t p = 0; p < 5; p++) {
+            const nm_loaded *b = nm_loader_next(l);
+            ck_assert(b->epoch == e && b->position == p);
+            ck_assert_int_eq(b->n, p < 4 ? 5 : 3);
+            for (int i = 0; i < b->n; i++) {
+                int k = b->indices[i];
+                ck_assert(k >= 0 && k < COUNT && !seen[k]);
+                seen[k] = true;
+                order[e][5 * (int)p + i] = k;
+                ck_assert_int_eq(b->labels[i], labels[k]);
+                for (int v = 0; v < SIZE; v++)
+                    ck_assert_double_eq_tol((double)b->x[i * SIZE + v],
+                                            (pixels[k * SIZE + v] / 255.0 - (v % 2 ? 0.5 : 0.25)) / (v % 2 ? 2 : 0.5), 1e-6);
+            }
+        }
+    }
+    nm_loader_free(l);
+    ck_assert(memcmp(order[0], order[1], sizeof order[0]) != 0 && memcmp(order[1], order[2], sizeof order[0]) != 0);
+}
+END_TEST
+
+/* Started at any step, it goes on as one that started at 0. */
+START_TEST(starts_anywhere)
+{
+    nm_loader_settings s = settings();
+    nm_augmentation a = {.flip = true, .pad_crop = 1, .affine = 0.5, .cutout = 2};
+    s.augmentation = &a;
+    static struct {
+        int n, indices[5];
+        real x[5 * SIZE];
+    } whole[15];
+    nm_loader *l;
+    ck_assert_done(nm_loader_new(ctx, &s, &l));
+    for (int i = 0; i < 15; i++) {
+        const nm_loaded *b = nm_loader_next(l);
+        whole[i].n = b->n;
+        memcpy(whole[i].indices, b->indices, (size_t)b->n * sizeof(int));
+        memcpy(whole[i].x, b->x, (size_t)b->n * SIZE * sizeof(real));
+    }
+    nm_loader_free(l);
+    for (int start = 0; start < 15; start++) {
+        s.first_step = (uint64_t)start;
+        ck_assert_done(nm_loader_new(ctx, &s, &l));
+        for (int i = start; i < 15; i++) {
+            const nm_loaded *b = nm_loader_next(l);
+            ck_assert_int_eq(b->n, whole[i].n);
+            ck_assert_mem_eq(b->indices, whole[i].indices, (size_t)b->n * sizeof(int));
+            ck_assert_mem_eq(b->x, whole[i].x, (size_t)b->n * SIZE * sizeof(real));
+        }
+        nm_loader_free(l);
+    }
+}
+END_TEST
+
+START_TEST(in_order_binary_and_limited)
+{
+    nm_loader_settings s = settings();
+    s.shuffle = false;
+    s.binary = true;
+    s.limit = 7;
+    nm_loader *l;
+    ck_assert_done(nm_loader_new(ctx, &s, &l));
+    ck_assert_int_eq(nm_loader_steps_per_epoch(l), 2);
+    for (int step = 0; step < 4; step++) {
+        const nm_loaded *b = nm_loader_next(l);
+        ck_assert_int_eq(b->n, step % 2 ? 2 : 5);
+        for (int i = 0; i < b->n; i++) {
+            ck_assert_int_eq(b->indices[i], i + step % 2 * 5);
+            for (int v = 0; v < SIZE; v++)
+                ck_assert(b->x[i * SIZE + v] == (real)(pixels[b->indices[i] * SIZE + v] >= 128));
+        }
+    }
+    nm_loader_free(l);
+}
+END_TEST
+
+/* Freed while its thread is at work, and before anything was taken. */
+START_TEST(freed_early)
+{
+    nm_loader_settings s = settings();
+    for (int i = 0; i < 50; i++) {
+        nm_loader *l;
+        ck_assert_done(nm_loader_new(ctx, &s, &l));
+        for (int k = 0; k < i % 4; k++)
+            nm_loader_next(l);
+        nm_loader_free(l);
+    }
+    nm_loader_free(NULL);
+}
+END_TEST
+
+SUITE_WITH("loader", in_own_folder, epochs, starts_anywhere, in_order_binary_and_limited, freed_early)
