@@ -1,8 +1,8 @@
 /* Fashion-MNIST (Xiao et al. 2017): MNIST's files with clothes in them. */
 #include "sources.h"
 
-static const char *const classes[] = {"t-shirt", "trouser", "pullover", "dress", "coat",
-                                      "sandal",  "shirt",   "sneaker",  "bag",   "boot"};
+static const char *const classes[] = {"T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
+                                      "Sandal",      "Shirt",   "Sneaker",  "Bag",   "Ankle boot"};
 
 static nm_status open(nm_context *ctx, const char *path, nm_dataset *out)
 {

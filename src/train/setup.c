@@ -154,19 +154,9 @@ static nm_status open_data(nm_trainer *t)
     return nm_augmentation_read(t->ctx, &t->settings.augment, &t->augmentation);
 }
 
-/* Batch norm over one value a channel has no variance: after a dense layer, a batch of one cannot be trained
- * on. */
-static bool needs_two_samples(const nm_network *net)
-{
-    for (int i = net->inputs; i < net->nodes; i++)
-        if (strcmp(net->node[i].type->name, "batchnorm") == 0 &&
-            net->node[i].in[0].h * net->node[i].in[0].w == 1)
-            return true;
-    return false;
-}
-
-/* How an epoch is cut into steps. A single sample that is left at its end is passed over where it could not
- * be trained on; which one that is changes with every reshuffle. */
+/* How an epoch is cut into steps. A single sample that is left at its end is passed over, as batch norm after a dense
+ * layer could not be trained on it; in every network, so that those with and without batch norm see the same batches.
+ * Which sample that is changes with every reshuffle. */
 static nm_status count_steps(nm_trainer *t, bool save_epochs)
 {
     const nm_train_settings *s = &t->settings;
@@ -181,7 +171,7 @@ static nm_status count_steps(nm_trainer *t, bool save_epochs)
                                       .binary = s->binary,
                                       .seed = (uint64_t)s->seed};
     t->loader_steps = nm_pieces(count, batch);
-    bool pass_over = batch > 1 && count % batch == 1 && needs_two_samples(t->net);
+    bool pass_over = batch > 1 && count % batch == 1;
     t->state.steps_per_epoch = (uint64_t)(t->loader_steps - pass_over);
     t->steps = s->steps > 0 ? (uint64_t)s->steps : (uint64_t)s->epochs * t->state.steps_per_epoch;
     t->row_every = s->eval_every > 0 ? (uint64_t)s->eval_every : t->state.steps_per_epoch;
