@@ -1,4 +1,4 @@
-/* exp and tanh in plain arithmetic, so that loops over them become vector code: in float within two units in the last
+/* exp, tanh and their like in plain arithmetic, so that loops over them become vector code: in float within two units in the last
  * place (coefficients of Moshier's Cephes library), in double the C library's. */
 #ifndef NM_VMATH_H
 #define NM_VMATH_H
@@ -22,6 +22,14 @@ static inline double nm_tanh(double x)
 static inline double nm_log1p(double x)
 {
     return log1p(x);
+}
+static inline double nm_expm1(double x)
+{
+    return expm1(x);
+}
+static inline double nm_erfc(double x)
+{
+    return erfc(x);
 }
 
 #else
@@ -65,9 +73,47 @@ static inline float nm_tanh(float x)
     return x != x ? x : y;
 }
 
+/* For x in [0, 1], where it is wanted: log(1 + x) = 2 atanh(x / (2 + x)), by the series in z^2 <= 1/9. */
 static inline float nm_log1p(float x)
 {
-    return log1pf(x);
+    float z = x / (2.0f + x), s = z * z;
+    float p = 1.0f / 13;
+    p = p * s + 1.0f / 11;
+    p = p * s + 1.0f / 9;
+    p = p * s + 1.0f / 7;
+    p = p * s + 1.0f / 5;
+    p = p * s + 1.0f / 3;
+    return 2.0f * z + 2.0f * z * s * p;
+}
+
+/* For x <= 0, where it is wanted: near zero by the series, else exp(x) - 1. */
+static inline float nm_expm1(float x)
+{
+    float p = 1.0f / 720;
+    p = p * x + 1.0f / 120;
+    p = p * x + 1.0f / 24;
+    p = p * x + 1.0f / 6;
+    p = p * x + 0.5f;
+    float near = p * x * x + x, far = nm_exp(x) - 1.0f;
+    return x > -0.25f ? near : far;
+}
+
+/* Chebyshev fit with a relative error below 1.2e-7 everywhere (Press et al., Numerical Recipes, section 6.2). */
+static inline float nm_erfc(float x)
+{
+    float a = x < 0 ? -x : x, t = 1.0f / (1.0f + 0.5f * a);
+    float p = 0.17087277f;
+    p = p * t - 0.82215223f;
+    p = p * t + 1.48851587f;
+    p = p * t - 1.13520398f;
+    p = p * t + 0.27886807f;
+    p = p * t - 0.18628806f;
+    p = p * t + 0.09678418f;
+    p = p * t + 0.37409196f;
+    p = p * t + 1.00002368f;
+    p = p * t - 1.26551223f;
+    float y = t * nm_exp(p - a * a);
+    return x < 0 ? 2.0f - y : y;
 }
 
 #endif
