@@ -137,8 +137,15 @@ static void put_panel(FILE *f, const variant *v, int count, int x, int test, int
     for (int pass = 0; pass < 2; pass++) {
         int column = pass ? train : test;
         for (int i = 0; i < count && any(v, count, column); i++) {
-            if (!any(&v[i], 1, column)) /* a run without a measured value, as one that diverged at once */
+            if (!any(&v[i], 1, column)) { /* a run without a measured value */
+                if (pass)
+                    continue;
+                fprintf(f, "%sNaN with lines lw 2 lc rgb '%s' title ", comma, colours[i % COLOURS]);
+                put_quoted(f, '\'', v[i].of->label);
+                fprintf(f, ".' (diverged)'");
+                comma = ", \\\n     ";
                 continue;
+            }
             fprintf(f, "%s$run%d using %d:(column(%d) * %g) with %s lw %d dt %d pt 7 ps 0.4 lc rgb '%s' %s", comma, i,
                     x + 1, column + 1, scale, v[i].rows.rows < 2 ? "points" : v[i].rows.rows > 60 ? "lines" : "linespoints",
                     pass ? 1 : 2, pass ? 2 : 1, colours[i % COLOURS], pass ? "notitle" : "title ");
@@ -178,9 +185,9 @@ static void put_curves(FILE *f, const variant *v, int count)
     } axes[] = {{COL_STEP, "steps"}, {COL_SECONDS, "seconds"}};
     for (int a = 0; a < 2; a++) {
         fprintf(f, "set xlabel '%s'\nset ylabel 'accuracy, %%'\nset title 'accuracy (solid: test, dashed: training)'\n"
-                   "unset logscale y\nset key bottom right\nset yrange [%g:100]\n", axes[a].label, least_accuracy(v, count));
+                   "unset logscale y\nset key below\nset yrange [%g:100]\n", axes[a].label, least_accuracy(v, count));
         put_panel(f, v, count, axes[a].x, COL_TEST_ACCURACY, COL_TRAIN_ACCURACY, 100);
-        fprintf(f, "set yrange [*:*]\nset ylabel 'loss'\nset title 'loss (solid: test, dashed: training)'\n%s\nset key top right\n",
+        fprintf(f, "set yrange [*:*]\nset ylabel 'loss'\nset title 'loss (solid: test, dashed: training)'\n%s\n",
                 spans_decades(v, count, COL_TEST_LOSS) || spans_decades(v, count, COL_TRAIN_LOSS) ? "set logscale y"
                                                                                                    : "unset logscale y");
         put_panel(f, v, count, axes[a].x, COL_TEST_LOSS, COL_TRAIN_LOSS, 1);

@@ -78,7 +78,8 @@ static nm_status infer_node(nm_network *net, int index)
         node->in[k] = net->node[node->from[k]].out;
     node->first_param = node->share >= 0 ? net->node[node->share].first_param : net->params;
     node->out = node->in[0];
-    nm_infer e = {net->ctx, node->who, node->inputs, node->in, node->in[0], node->memory, net, index};
+    const void *pair = node->pair >= 0 ? net->node[node->pair].self : NULL;
+    nm_infer e = {net->ctx, node->who, node->inputs, node->in, node->in[0], node->memory, net, index, pair};
     if (node->type->infer) {
         NM_TRY(node->type->infer(&e, node->self));
         node->out = e.out;

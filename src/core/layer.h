@@ -63,6 +63,7 @@ typedef struct nm_infer {
     unsigned memory;          /* flags, preset to the type's; infer may change them by the options */
     struct nm_network *network; /* for nm_declare */
     int node;
+    const void *pair;         /* the private struct of the layer that this one undoes; NULL: none */
 } nm_infer;
 
 /* Declares the layer's next parameter; forward finds it at p->w[0], p->w[1], … in the order of declaration.
@@ -140,6 +141,7 @@ typedef struct nm_window {
     int kernel[2], stride[2], dilation[2];
     double pad[2];   /* top and left */
     bool global;     /* sees the whole input (dense, gap) */
+    bool transposed; /* a step of the output is 1 / stride of an input's (deconv, upsample) */
 } nm_window;
 
 /* ---- the type ---------------------------------------------------------------------- */
@@ -152,6 +154,9 @@ struct nm_layer_type {
     const nm_option *options;  /* {0}-terminated; offsets into the private struct; NULL: none */
     int least_inputs, most_inputs; /* most 0: any number */
     unsigned memory;           /* flags above */
+    const char *undoes;        /* a layer type that this one undoes (unpool: maxpool): it names a layer of that type in a
+                                  string option, reads that one's input as its last, and sees its struct in infer */
+    size_t partner_offset;     /* of that option in the private struct */
 
     /* Checks the input shapes, sets e->out, declares parameters. Absent: output as input, no parameters. */
     nm_status (*infer)(nm_infer *e, void *self);

@@ -39,8 +39,8 @@ static nm_status link_inputs(nm_network *net, int index)
     const nm_yaml *from = nm_yaml_get(node->at, "from");
     bool list = from && from->kind == NM_YAML_LIST;
     node->inputs = list ? from->count : 1;
-    node->from = nm_alloc(net->ctx, (size_t)node->inputs + 1, sizeof *node->from);
-    node->in = nm_alloc(net->ctx, (size_t)node->inputs + 1, sizeof *node->in);
+    node->from = nm_alloc(net->ctx, (size_t)node->inputs + 2, sizeof *node->from);
+    node->in = nm_alloc(net->ctx, (size_t)node->inputs + 2, sizeof *node->in);
     if (!node->from || !node->in)
         return NM_FAILED;
     if (!from)
@@ -49,6 +49,8 @@ static nm_status link_inputs(nm_network *net, int index)
     for (int k = 0; from && k < node->inputs; k++)
         if (resolve(net, list ? from->items[k] : from, node->label, &node->from[k]) != NM_OK)
             status = NM_INVALID;
+        else if (net->node[node->from[k]].activated)
+            node->from[k]++; /* the layer's output is that of its activation */
     int least = node->type->least_inputs, most = node->type->most_inputs;
     if (node->inputs < least || (most > 0 && node->inputs > most)) {
         char expected[64];
@@ -71,12 +73,30 @@ static nm_status link_inputs(nm_network *net, int index)
     return status;
 }
 
+/* A layer that undoes another one (unpool) names it in its option `pool`, and reads that one's input as its last. */
+static nm_status link_pair(nm_network *net, int index)
+{
+    nm_node *node = &net->node[index];
+    if (!node->type->undoes)
+        return NM_OK;
+    const char *name = *(char *const *)((char *)node->self + node->type->partner_offset);
+    node->pair = nm_network_find(net, name);
+    if (node->pair < 0 || !net->node[node->pair].type ||
+        strcmp(net->node[node->pair].type->name, node->type->undoes) != 0)
+        return nm_yaml_fail(net->ctx, node->at, "%s: expected the name of a %s; %s '%s'", node->label,
+                            node->type->undoes, node->pair < 0 ? "there is no layer" : "that is not what it is:", name);
+    node->from[node->inputs++] = net->node[node->pair].from[0];
+    return NM_OK;
+}
+
 static nm_status link_objectives(nm_network *net)
 {
     net->output = net->nodes - 1;
     const nm_yaml *output = nm_yaml_get(net->document, "output");
     if (output)
         NM_TRY(resolve(net, output, "output", &net->output));
+    if (output && net->node[net->output].activated)
+        net->output++;
     nm_status status = NM_OK;
     for (int i = 0; i < net->objectives; i++) {
         nm_objective *o = &net->objective[i];
@@ -84,6 +104,8 @@ static nm_status link_objectives(nm_network *net)
         o->from = net->output;
         if (from && resolve(net, from, o->type->name, &o->from) != NM_OK)
             status = NM_INVALID;
+        else if (from && net->node[o->from].activated)
+            o->from++;
     }
     if (net->objectives && !output)
         net->output = net->objective[0].from;
@@ -119,6 +141,10 @@ static nm_status leave_out(nm_network *net, const nm_strings *without, bool *gon
         if (gone[i] && net->node[i].inputs != 1)
             return nm_yaml_fail(net->ctx, net->node[i].at, "%s: a layer of %d inputs cannot be left out",
                                 net->node[i].label, net->node[i].inputs);
+        for (int k = 0; gone[i] && k < net->nodes; k++)
+            if (net->node[k].pair == i)
+                return nm_yaml_fail(net->ctx, net->node[i].at, "%s: cannot be left out: %s undoes it", net->node[i].label,
+                                    net->node[k].label);
         if (gone[i])
             give_bias(&net->node[net->node[i].from[0]]);
     }
@@ -142,57 +168,7 @@ static void bypass(nm_network *net, const bool *gone)
     net->output = beyond(net, gone, net->output);
 }
 
-/* ---- order --------------------------------------------------------------------------- */
-
-static nm_status report_cycle(nm_network *net, const bool *placed, int start)
-{
-    int node = start; /* every unplaced node has an unplaced input: walking up ends in the cycle */
-    for (int hops = 0; hops < net->nodes; hops++)
-        for (int k = 0; k < net->node[node].inputs; k++)
-            if (!placed[net->node[node].from[k]]) {
-                node = net->node[node].from[k];
-                break;
-            }
-    char text[512];
-    size_t used = 0;
-    int first = node;
-    do {
-        used += (size_t)snprintf(text + used, sizeof text - used, "%s <- ", net->node[node].name);
-        for (int k = 0; k < net->node[node].inputs; k++)
-            if (!placed[net->node[node].from[k]]) {
-                node = net->node[node].from[k];
-                break;
-            }
-    } while (node != first && used < sizeof text - 256);
-    return nm_yaml_fail(net->ctx, net->node[first].at, "%s: a cycle: its input depends on its own output: %s%s",
-                        net->node[first].label, text, net->node[node].name);
-}
-
-/* order[new] = old: the file's order, but every node after its inputs; inputs of the network first. */
-static nm_status sort_nodes(nm_network *net, const bool *gone, bool *placed, int *order, int *count)
-{
-    *count = 0;
-    for (;;) {
-        int next = -1, waiting = -1;
-        for (int i = 0; i < net->nodes && next < 0; i++) {
-            if (placed[i] || gone[i])
-                continue;
-            bool ready = net->node[i].share < 0 || placed[net->node[i].share];
-            for (int k = 0; k < net->node[i].inputs; k++)
-                ready = ready && placed[net->node[i].from[k]];
-            if (ready)
-                next = i;
-            else if (waiting < 0)
-                waiting = i;
-        }
-        if (next < 0)
-            return waiting < 0 ? NM_OK : report_cycle(net, placed, waiting);
-        placed[next] = true;
-        order[(*count)++] = next;
-    }
-}
-
-static void node_clear(nm_node *node)
+void nm_node_clear(nm_node *node)
 {
     if (node->type) {
         if (node->type->release)
@@ -207,67 +183,25 @@ static void node_clear(nm_node *node)
     *node = (nm_node){0};
 }
 
-static nm_status reorder(nm_network *net, const bool *gone, const int *order, int count)
-{
-    nm_node *sorted = nm_alloc(net->ctx, (size_t)count + 1, sizeof *sorted);
-    int *place = nm_alloc(net->ctx, (size_t)net->nodes + 1, sizeof *place);
-    if (!sorted || !place) {
-        nm_free(sorted);
-        nm_free(place);
-        return NM_FAILED;
-    }
-    for (int i = 0; i < count; i++) {
-        sorted[i] = net->node[order[i]];
-        place[order[i]] = i;
-    }
-    for (int i = 0; i < count; i++) {
-        for (int k = 0; k < sorted[i].inputs; k++)
-            sorted[i].from[k] = place[sorted[i].from[k]];
-        if (sorted[i].share >= 0)
-            sorted[i].share = place[sorted[i].share];
-    }
-    for (int i = 0; i < net->objectives; i++)
-        net->objective[i].from = place[net->objective[i].from];
-    net->output = place[net->output];
-    for (int i = 0; i < net->nodes; i++)
-        if (gone[i])
-            node_clear(&net->node[i]);
-    nm_free(net->node);
-    nm_free(place);
-    net->node = sorted;
-    net->nodes = count;
-    for (int i = 0; i < count; i++)
-        for (int k = 0; k < sorted[i].inputs; k++)
-            sorted[sorted[i].from[k]].users++;
-    for (int i = 0; i < net->objectives; i++)
-        sorted[net->objective[i].from].users++;
-    return NM_OK;
-}
-
 nm_status nm_link(nm_network *net, const nm_strings *without)
 {
     nm_status status = NM_OK;
     for (int i = net->inputs; i < net->nodes; i++)
         if (link_inputs(net, i) != NM_OK)
             status = NM_INVALID;
+    for (int i = net->inputs; i < net->nodes && status == NM_OK; i++)
+        status = link_pair(net, i);
     if (link_objectives(net) != NM_OK || status != NM_OK)
         return NM_INVALID;
-    size_t room = (size_t)net->nodes + 1;
-    bool *gone = nm_alloc(net->ctx, room, 2 * sizeof *gone + sizeof(int));
+    bool *gone = nm_alloc(net->ctx, (size_t)net->nodes + 1, sizeof *gone);
     if (!gone)
         return NM_FAILED;
-    int *order = (int *)(void *)gone;
-    gone = (bool *)(order + room);
-    bool *placed = gone + room;
-    int count = 0;
     status = leave_out(net, without, gone);
     if (status == NM_OK) {
         bypass(net, gone);
-        status = sort_nodes(net, gone, placed, order, &count);
+        status = nm_order(net, gone);
     }
-    if (status == NM_OK)
-        status = reorder(net, gone, order, count);
-    nm_free(order);
+    nm_free(gone);
     return status;
 }
 
@@ -276,7 +210,7 @@ void nm_network_free(nm_network *net)
     if (!net)
         return;
     for (int i = 0; i < net->nodes; i++)
-        node_clear(&net->node[i]);
+        nm_node_clear(&net->node[i]);
     for (int i = 0; i < net->objectives; i++) {
         nm_options_free(net->objective[i].type->options, net->objective[i].self);
         nm_free(net->objective[i].self);

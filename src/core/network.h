@@ -36,6 +36,8 @@ typedef struct nm_node {
     nm_shape out;
     unsigned memory;
     int share;            /* the node whose parameters it uses too (`share: NAME`), or -1 */
+    int pair;             /* the node that it undoes (type->undoes), or -1 */
+    bool activated;       /* the next node is the activation that was written with this one */
     int first_param, params;
     int users;            /* how many inputs of other nodes and losses read its output */
 } nm_node;

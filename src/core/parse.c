@@ -99,7 +99,7 @@ nm_status nm_entry_names(nm_context *ctx, const nm_yaml *layers, char ***out)
 static nm_status start_node(nm_network *net, const char *name, const nm_yaml *at, const char *what)
 {
     nm_node *node = &net->node[net->nodes++];
-    *node = (nm_node){.at = at, .share = -1};
+    *node = (nm_node){.at = at, .share = -1, .pair = -1};
     node->name = nm_strdup(net->ctx, name);
     node->who = nm_format(net->ctx, "%s:%d:%d: %s '%s'", at->file, at->line, at->column, what, name);
     if (!node->name || !node->who)
@@ -159,23 +159,54 @@ static nm_status unknown_type(nm_context *ctx, const nm_yaml *at, const char *wh
     return nm_yaml_fail(ctx, at, "%s '%s'%s", what, at->text, *hint ? hint : " (norma layers lists all)");
 }
 
-static nm_status parse_layer(nm_network *net, const nm_yaml *item, const char *name)
+/* A node of the type that `word` names; `at` is where from, share and the like are looked for. */
+static nm_status add_node(nm_network *net, const nm_yaml *word, const char *name, const nm_yaml *at,
+                          const nm_yaml *given)
 {
-    nm_entry entry;
-    NM_TRY(nm_entry_read(net->ctx, item, &entry));
-    const nm_layer_type *type = nm_layer_find(entry.type->text);
-    NM_TRY(start_node(net, name, entry.type, entry.type->text));
+    const nm_layer_type *type = nm_layer_find(word->text);
+    NM_TRY(start_node(net, name, word, word->text));
     if (!type)
-        return unknown_type(net->ctx, entry.type, "unknown layer type");
+        return unknown_type(net->ctx, word, "unknown layer type");
     nm_node *node = &net->node[net->nodes - 1];
-    node->at = item;
+    node->at = at;
     node->self = nm_alloc(net->ctx, 1, type->size + 1);
     if (!node->self)
         return NM_FAILED;
     node->type = type;
     node->memory = type->memory;
     const nm_yaml *defaults = nm_yaml_get(nm_yaml_get(net->document, "defaults"), type->name);
-    return nm_options_read(net->ctx, type->options, node->self, entry.options, defaults, node->label);
+    return nm_options_read(net->ctx, type->options, node->self, given, defaults, node->label);
+}
+
+/* `conv: {…, activation: relu}` is a convolution and the layer c1.activation after it. */
+static nm_status add_activation(nm_network *net, const nm_yaml *at)
+{
+    nm_node *node = &net->node[net->nodes - 1];
+    const nm_option *option = nm_option_find(node->type->options, "activation");
+    const nm_choice *choice = option ? (const nm_choice *)(void *)((char *)node->self + option->offset) : NULL;
+    if (!choice || !choice->name)
+        return NM_OK;
+    nm_yaml word = {.kind = NM_YAML_SCALAR, .text = choice->name, .file = choice->at->file, .line = choice->at->line,
+                    .column = choice->at->column};
+    char *name = nm_format(net->ctx, "%s.activation", node->name);
+    if (!name)
+        return NM_FAILED;
+    nm_status status = add_node(net, &word, name, choice->at, choice->options);
+    nm_free(name);
+    NM_TRY(status);
+    node = &net->node[net->nodes - 1];
+    if (node->type->most_inputs != 1 || node->type->least_inputs != 1)
+        return nm_yaml_fail(net->ctx, at, "%s: a layer of one input can be an activation", node->label);
+    node[-1].activated = true;
+    return NM_OK;
+}
+
+static nm_status parse_layer(nm_network *net, const nm_yaml *item, const char *name)
+{
+    nm_entry entry;
+    NM_TRY(nm_entry_read(net->ctx, item, &entry));
+    NM_TRY(add_node(net, entry.type, name, item, entry.options));
+    return add_activation(net, item);
 }
 
 static nm_status parse_layers(nm_network *net, const nm_yaml *layers, char *const *names)
@@ -291,7 +322,7 @@ nm_status nm_parse(nm_network *net)
         return nm_yaml_fail(ctx, layers ? layers : document, "expected 'layers:' with a list of layers");
     char **names;
     NM_TRY(nm_entry_names(ctx, layers, &names));
-    size_t room = (size_t)layers->count + 1 + (inputs ? (size_t)inputs->count : 0);
+    size_t room = 2 * (size_t)layers->count + 1 + (inputs ? (size_t)inputs->count : 0);
     net->node = nm_alloc(ctx, room, sizeof *net->node);
     nm_status in = NM_FAILED, all = NM_FAILED, losses = NM_FAILED;
     if (net->node && net->name) {

@@ -8,6 +8,9 @@
 nm_status nm_parse(nm_network *net);
 /* Resolves `from`, `share` and the losses' nodes, leaves out the types in `without`, sorts the nodes. */
 nm_status nm_link(nm_network *net, const nm_strings *without);
+/* Sorts the nodes so that each follows those it reads, and drops those that are gone ([nodes]). */
+nm_status nm_order(nm_network *net, const bool *gone);
+void nm_node_clear(nm_node *node);
 /* Shapes and parameters; the slabs. */
 nm_status nm_infer_shapes(nm_network *net);
 

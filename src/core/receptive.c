@@ -2,10 +2,15 @@
  *
  *     r += (k - 1) * d * j      s += ((k - 1) * d / 2 - pad) * j      j *= stride
  *
+ * and for a transposed convolution, which reads every `stride`-th tap,
+ *
+ *     r += floor((k - 1) * d / stride) * j      s += (pad - (k - 1) * d / 2) / stride * j      j /= stride
+ *
  * (Araujo, Norris, Sim: Computing Receptive Fields of Convolutional Neural Networks, Distill 2019).
  * At a join the path with the largest field is taken. */
 #include "network.h"
 
+#include <math.h>
 
 /* Whether inputs spaced `jump` apart, each seeing `size` pixels, leave holes between a kernel's taps. */
 static bool leaves_gaps(const nm_receptive *r, const nm_window *w, int axis)
@@ -17,7 +22,7 @@ static nm_receptive through(const nm_node *node, nm_receptive r)
 {
     if (!node->type->window)
         return r;
-    nm_window w = {{1, 1}, {1, 1}, {1, 1}, {0, 0}, false};
+    nm_window w = {{1, 1}, {1, 1}, {1, 1}, {0, 0}, false, false};
     node->type->window(node->self, &w);
     if (w.global) {
         for (int axis = 0; axis < 2; axis++) {
@@ -31,6 +36,12 @@ static nm_receptive through(const nm_node *node, nm_receptive r)
     }
     for (int axis = 0; axis < 2; axis++) {
         double reach = (double)(w.kernel[axis] - 1) * w.dilation[axis];
+        if (w.transposed) {
+            r.size[axis] += floor(reach / w.stride[axis]) * r.jump[axis];
+            r.start[axis] += (w.pad[axis] - reach / 2) / w.stride[axis] * r.jump[axis];
+            r.jump[axis] /= w.stride[axis];
+            continue;
+        }
         r.gaps = r.gaps || leaves_gaps(&r, &w, axis);
         r.size[axis] += reach * r.jump[axis];
         r.start[axis] += (reach / 2 - w.pad[axis]) * r.jump[axis];

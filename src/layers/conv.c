@@ -16,6 +16,7 @@ typedef struct conv {
     bool bias;
     int init;
     double init_value;
+    nm_choice activation; /* the layer after this one, made by the parser */
     char *algorithm;
     nm_conv_geometry g; /* set by infer */
 } conv;
@@ -33,6 +34,7 @@ static const nm_option options[] = {
      .help = "initial weights; fan-in is kernel area x channels of a group"},
     {"init_value", NM_OPT_REAL, offsetof(conv, init_value), "0.01",
      .help = "deviation for init normal, value for init constant"},
+    {"activation", NM_OPT_CHOICE, offsetof(conv, activation), "", .help = "a layer type to follow, as activation: relu"},
     {"algorithm", NM_OPT_STRING, offsetof(conv, algorithm), "auto",
      .help = "auto, or one of winograd_2d, im2col, reference for every pass that it can do"},
     {0},

@@ -14,6 +14,7 @@ typedef struct dense {
     bool bias;
     int init;
     double init_value;
+    nm_choice activation; /* the layer after this one, made by the parser */
     int inputs; /* h * w * c */
 } dense;
 
@@ -23,6 +24,7 @@ static const nm_option options[] = {
     {"init", NM_OPT_ENUM, offsetof(dense, init), "he_normal", .choices = nm_init_names, .help = "initial weights"},
     {"init_value", NM_OPT_REAL, offsetof(dense, init_value), "0.01",
      .help = "deviation for init normal, value for init constant"},
+    {"activation", NM_OPT_CHOICE, offsetof(dense, activation), "", .help = "a layer type to follow, as activation: relu"},
     {0},
 };
 

@@ -20,10 +20,21 @@ const nm_layer_type *const *nm_layer_types(void)
 #endif
 }
 
+/* Dashes and underscores are passed over: hard-sigmoid, hard_sigmoid and hardsigmoid are one. */
+static bool same_word(const char *a, const char *b)
+{
+    for (;; a++, b++) {
+        a += strspn(a, "-_");
+        b += strspn(b, "-_");
+        if (*a != *b || !*a)
+            return *a == *b;
+    }
+}
+
 const nm_layer_type *nm_layer_find(const char *name)
 {
     for (const nm_layer_type *const *t = nm_layer_types(); *t; t++)
-        if (strcmp((*t)->name, name) == 0)
+        if (same_word((*t)->name, name))
             return *t;
     return NULL;
 }

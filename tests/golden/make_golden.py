@@ -44,6 +44,26 @@ def batchnorm(train, epsilon=1e-5, rate=0.1):
     return run
 
 
+def deconv(**options):  # HWIO with I all inputs, O of a group, to PyTorch's IOHW
+    return lambda x, p: F.conv_transpose2d(x[0], p["weight"].permute(2, 3, 0, 1), p.get("bias"), **options)
+
+
+def groupnorm(groups):
+    return lambda x, p: F.group_norm(x[0], groups, p.get("scale"), p.get("shift"))
+
+
+def layernorm(x, p):
+    affine = [p[name].permute(2, 0, 1) for name in ("scale", "shift")] if p else [None, None]
+    return F.layer_norm(x[0], x[0].shape[1:], *affine)
+
+
+def max_unpool(size, stride, padding):
+    def run(x, p):
+        y, places = F.max_pool2d(x[0], size, stride, padding, return_indices=True)
+        return F.max_unpool2d(y, places, size, stride, padding, x[0].shape[2:])
+    return run
+
+
 def unary(f):
     return lambda x, p: f(x[0])
 
@@ -99,6 +119,55 @@ CASES = [
      unary(lambda x: F.avg_pool2d(x, 3, 2, 1))),
     ("avgpool", "no_pad", "avgpool: {size: 3, stride: 2, pad: 1, count_pad: false, ceil: true}", "eval",
      [(2, 6, 8, 3)], {}, unary(lambda x: F.avg_pool2d(x, 3, 2, 1, True, False))),
+    ("sumpool", "plain", "sumpool: {size: 2}", "eval", [(2, 6, 5, 3)], {},
+     unary(lambda x: F.avg_pool2d(x, 2, divisor_override=1))),
+    ("sumpool", "overlap", "sumpool: {size: 3, stride: 2, pad: 1}", "eval", [(2, 7, 6, 3)], {},
+     unary(lambda x: F.avg_pool2d(x, 3, 2, 1, divisor_override=1))),
+    ("l2pool", "plain", "l2pool: {size: 2}", "eval", [(2, 6, 5, 3)], {}, unary(lambda x: F.lp_pool2d(x, 2, 2))),
+    ("l2pool", "overlap", "l2pool: {size: 3, stride: 2}", "eval", [(2, 7, 7, 3)], {},
+     unary(lambda x: F.lp_pool2d(x, 2, 3, 2))),
+    ("gmp", "plain", "gmp: {}", "eval", [(2, 3, 5, 4)], {}, unary(lambda x: F.adaptive_max_pool2d(x, 1))),
+    ("adaptive_avgpool", "down", "adaptive_avgpool: {size: [3, 2]}", "eval", [(2, 7, 5, 4)], {},
+     unary(lambda x: F.adaptive_avg_pool2d(x, (3, 2)))),
+    ("adaptive_avgpool", "up", "adaptive_avgpool: {size: 5}", "eval", [(2, 3, 4, 2)], {},
+     unary(lambda x: F.adaptive_avg_pool2d(x, 5))),
+    ("upsample", "nearest", "upsample: {scale: 3}", "eval", [(2, 3, 4, 2)], {},
+     unary(lambda x: F.interpolate(x, scale_factor=3, mode="nearest"))),
+    ("upsample", "nearest_size", "upsample: {size: [5, 7]}", "eval", [(2, 3, 4, 2)], {},
+     unary(lambda x: F.interpolate(x, (5, 7), mode="nearest"))),
+    ("upsample", "bilinear", "upsample: {scale: 2, mode: bilinear}", "eval", [(2, 3, 4, 2)], {},
+     unary(lambda x: F.interpolate(x, scale_factor=2, mode="bilinear"))),
+    ("upsample", "corners", "upsample: {size: [5, 7], mode: bilinear, align_corners: true}", "eval", [(2, 3, 4, 2)], {},
+     unary(lambda x: F.interpolate(x, (5, 7), mode="bilinear", align_corners=True))),
+    ("upsample", "bilinear_down", "upsample: {size: [2, 3], mode: bilinear}", "eval", [(2, 5, 4, 2)], {},
+     unary(lambda x: F.interpolate(x, (2, 3), mode="bilinear"))),
+    ("unpool", "plain", "maxpool: {size: 2}\n- {name: u, unpool: {pool: l}}", "eval", [(2, 6, 5, 3)], {},
+     max_unpool(2, 2, 0)),
+    ("unpool", "gaps", "maxpool: {size: 2, stride: 3}\n- {name: u, unpool: {pool: l}}", "eval", [(2, 8, 8, 3)], {},
+     max_unpool(2, 3, 0)),
+    ("multiply", "channels", "multiply: {}", "eval", [(2, 3, 2, 4), (2, 1, 1, 4)], {}, lambda x, p: x[0] * x[1]),
+    ("multiply", "pixels", "multiply: {}", "eval", [(2, 3, 2, 4), (2, 3, 2, 1)], {}, lambda x, p: x[0] * x[1]),
+    ("slice", "plain", "slice: {first: 1, count: 2}", "eval", [(2, 3, 2, 4)], {}, unary(lambda x: x[:, 1:3])),
+    ("reshape", "plain", "reshape: {height: 2, width: 4, channels: 3}", "eval", [(2, 3, 2, 4)], {},
+     unary(lambda x: x.permute(0, 2, 3, 1).reshape(2, 2, 4, 3).permute(0, 3, 1, 2))),
+    ("pad", "plain", "pad: {pad: [1, 2, 3, 0]}", "eval", [(2, 3, 2, 4)], {}, unary(lambda x: F.pad(x, (3, 0, 1, 2)))),
+    ("crop", "plain", "crop: {crop: [1, 2, 0, 3]}", "eval", [(2, 5, 6, 4)], {}, unary(lambda x: x[:, :, 1:3, 0:3])),
+    ("groupnorm", "plain", "groupnorm: {groups: 2}", "eval", [(3, 4, 5, 6)], {"scale": (6,), "shift": (6,)}, groupnorm(2)),
+    ("layernorm", "plain", "layernorm: {}", "train", [(3, 4, 3, 2)], {"scale": (4, 3, 2), "shift": (4, 3, 2)}, layernorm),
+    ("layernorm", "no_affine", "layernorm: {affine: false}", "eval", [(3, 1, 1, 7)], {}, layernorm),
+    ("instancenorm", "plain", "instancenorm: {}", "eval", [(3, 4, 5, 3)], {}, unary(F.instance_norm)),
+    ("instancenorm", "affine", "instancenorm: {affine: true}", "eval", [(3, 4, 5, 3)], {"scale": (3,), "shift": (3,)},
+     lambda x, p: F.instance_norm(x[0], weight=p["scale"], bias=p["shift"])),
+    ("lrn", "plain", "lrn: {size: 5, alpha: 0.5}", "eval", [(2, 3, 2, 9)], {},
+     unary(lambda x: F.local_response_norm(x, 5, 0.5))),
+    ("lrn", "even", "lrn: {size: 4, alpha: 2, beta: 0.5, k: 2}", "eval", [(2, 3, 2, 9)], {},
+     unary(lambda x: F.local_response_norm(x, 4, 2.0, 0.5, 2.0))),
+    ("deconv", "plain", "deconv: {filters: 3, kernel: 3}", "eval", [(2, 4, 5, 2)],
+     {"weight": (3, 3, 2, 3), "bias": (3,)}, deconv()),
+    ("deconv", "stride", "deconv: {filters: 3, kernel: [4, 3], stride: [2, 3], pad: 1, output_pad: [1, 2], bias: false}", "eval",
+     [(2, 4, 5, 2)], {"weight": (4, 3, 2, 3)}, deconv(stride=(2, 3), padding=1, output_padding=(1, 2))),
+    ("deconv", "groups", "deconv: {filters: 6, kernel: 3, stride: 2, dilation: 2, groups: 2}", "eval", [(2, 3, 4, 4)],
+     {"weight": (3, 3, 4, 3), "bias": (6,)}, deconv(stride=2, dilation=2, groups=2)),
     ("gap", "plain", "gap: {}", "eval", [(2, 3, 5, 4)], {}, unary(lambda x: x.mean((2, 3), keepdim=True))),
     ("add", "plain", "add: {}", "eval", [(2, 3, 2, 4)] * 3, {}, lambda x, p: x[0] + x[1] + x[2]),
     ("concat", "plain", "concat: {}", "eval", [(2, 3, 2, 4), (2, 3, 2, 1), (2, 3, 2, 3)], {},

@@ -1,0 +1,291 @@
+/* Transposed convolution: what the gradient by x of a convolution is, as a layer of its own (Zeiler et al. 2010; PyTorch's
+ * ConvTranspose2d). Each input pixel spreads its kernel over the output:
+ *
+ *     y[n, i * stride - pad + a * dilation, j * … , o] += x[n, i, j, c] * w[a, b, c, o]     (+ bias[o])
+ *
+ * Output extent: (in - 1) * stride - pads + dilation * (kernel - 1) + output_pad + 1. Weights are HWIO with I all input
+ * channels and O the output channels of a group. Below, g is the convolution whose transpose this is: from this layer's
+ * output to its input. Forward is g's gradient by its input, the gradient by x is g itself, and the gradient by the
+ * weights is g's with input and output changed round; g wants its kernel as [kh][kw][O][I], so that it is turned once a
+ * pass. Backward reads x. */
+#include "conv.h"
+
+#include <stdio.h>
+#include <string.h>
+
+typedef struct deconv {
+    int filters, kernel[2], stride[2], dilation[2], output_pad[2], groups;
+    nm_pad pad;
+    bool bias;
+    int init;
+    double init_value;
+    nm_choice activation; /* the layer after this one, made by the parser */
+    nm_conv_geometry g;   /* set by infer */
+} deconv;
+
+static const nm_option options[] = {
+    {"filters", NM_OPT_INT, offsetof(deconv, filters), NULL, 1, 1 << 20, .help = "output channels"},
+    {"kernel", NM_OPT_PAIR, offsetof(deconv, kernel), "3", 1, 1024, .help = "height and width of the window"},
+    {"stride", NM_OPT_PAIR, offsetof(deconv, stride), "1", 1, 1024, .help = "by how much the output is larger"},
+    {"pad", NM_OPT_PAD, offsetof(deconv, pad), "0", 0, 1024,
+     .help = "rows and columns taken off the output; same: input times stride"},
+    {"output_pad", NM_OPT_PAIR, offsetof(deconv, output_pad), "0", 0, 1024,
+     .help = "rows and columns added below and to the right; less than stride or dilation"},
+    {"dilation", NM_OPT_PAIR, offsetof(deconv, dilation), "1", 1, 1024, .help = "distance between the window's taps"},
+    {"groups", NM_OPT_INT, offsetof(deconv, groups), "1", 1, 1 << 20, .help = "groups of channels that do not mix"},
+    {"bias", NM_OPT_BOOL, offsetof(deconv, bias), "true", .help = "add a learnt number per filter"},
+    {"init", NM_OPT_ENUM, offsetof(deconv, init), "he_normal", .choices = nm_init_names,
+     .help = "initial weights; fan-in is kernel area x channels of a group, over the stride"},
+    {"init_value", NM_OPT_REAL, offsetof(deconv, init_value), "0.01",
+     .help = "deviation for init normal, value for init constant"},
+    {"activation", NM_OPT_CHOICE, offsetof(deconv, activation), "", .help = "a layer type to follow, as activation: relu"},
+    {0},
+};
+
+/* Per plan. */
+typedef struct choice {
+    const nm_conv_algorithm *by[NM_CONV_KINDS]; /* of g */
+    bool turned;           /* forward goes through the convolution that g's gradient by x is at stride 1 */
+    nm_conv_geometry turn;
+    size_t weights_offset; /* bytes into scratch: the kernel as g wants it, then its gradient or its turned copy */
+} choice;
+
+/* ---- infer ------------------------------------------------------------------------------------------- */
+
+static nm_status infer_axis(nm_infer *e, const deconv *self, int axis, int in, int *before, int *out)
+{
+    const nm_pad *pad = &self->pad;
+    int reach = self->dilation[axis] * (self->kernel[axis] - 1) + 1, stride = self->stride[axis];
+    int extra = self->output_pad[axis], after = axis ? pad->right : pad->bottom;
+    *before = axis ? pad->left : pad->top;
+    if (extra && extra >= stride && extra >= self->dilation[axis])
+        return nm_fail(e->ctx, NM_INVALID, "%s: output_pad must be less than stride or dilation; found %d, %d and %d",
+                       e->who, extra, stride, self->dilation[axis]);
+    int64_t whole = (int64_t)(in - 1) * stride + reach + extra;
+    if (pad->same) {
+        int64_t off = whole - (int64_t)in * stride;
+        *before = off > 0 ? (int)(off / 2) : 0;
+        *out = in * stride;
+        return NM_OK;
+    }
+    whole -= *before + after;
+    if (whole < 1 || whole > 1 << 30)
+        return nm_fail(e->ctx, NM_INVALID, "%s: its output would have %lld %s; its input is " NM_SHAPE_FMT, e->who,
+                       (long long)whole, axis ? "columns" : "rows", NM_SHAPE_ARGS(e->in[0]));
+    *out = (int)whole;
+    return NM_OK;
+}
+
+static nm_status infer(nm_infer *e, void *private)
+{
+    deconv *self = private;
+    nm_shape in = e->in[0];
+    if (in.c % self->groups || self->filters % self->groups)
+        return nm_fail(e->ctx, NM_INVALID, "%s: groups must divide the channels; found %d groups, %d channels, %d filters",
+                       e->who, self->groups, in.c, self->filters);
+    self->g = (nm_conv_geometry){.in = {0, 0, self->filters}, .out = in, .groups = self->groups};
+    memcpy(self->g.kernel, self->kernel, sizeof self->kernel);
+    memcpy(self->g.stride, self->stride, sizeof self->stride);
+    memcpy(self->g.dilation, self->dilation, sizeof self->dilation);
+    NM_TRY(infer_axis(e, self, 0, in.h, &self->g.top, &self->g.in.h));
+    NM_TRY(infer_axis(e, self, 1, in.w, &self->g.left, &self->g.in.w));
+    e->out = self->g.in;
+    double area = (double)self->kernel[0] * self->kernel[1] / (self->stride[0] * self->stride[1]);
+    nm_init init = {(nm_init_kind)self->init, self->init_value, area * nm_conv_group_out(&self->g),
+                    area * nm_conv_group_in(&self->g)};
+    const int dims[] = {self->kernel[0], self->kernel[1], in.c, self->filters / self->groups};
+    NM_TRY(nm_declare(e, "weight", NM_WEIGHT, "HWIO", dims, init));
+    if (self->bias)
+        NM_TRY(nm_declare(e, "bias", NM_BIAS, "O", &self->filters, (nm_init){.kind = NM_INIT_CONSTANT}));
+    return NM_OK;
+}
+
+/* ---- plan --------------------------------------------------------------------------------------------- */
+
+static const nm_conv_algorithm *choose(const nm_conv_geometry *g, nm_conv_kind kind)
+{
+    const nm_conv_algorithm *best = NULL;
+    for (const nm_conv_algorithm *const *a = NM_ISA(nm_conv_algorithms)(); *a; a++)
+        if (!(*a)->declines(g, kind) && (kind != NM_CONV_DATA || (*a)->data) &&
+            (!best || (*a)->cost(g, kind) < best->cost(g, kind)))
+            best = *a;
+    return best;
+}
+
+static void book(nm_booking *b, const nm_conv_algorithm *by, const nm_conv_geometry *g, nm_conv_kind kind, size_t *shared)
+{
+    size_t wanted, thread;
+    by->book(g, kind, b->n, &wanted, &thread);
+    *shared = wanted > *shared ? wanted : *shared;
+    b->thread_scratch = thread > b->thread_scratch ? thread : b->thread_scratch;
+}
+
+static nm_status plan(nm_booking *b, const void *private, void *chosen)
+{
+    const deconv *self = private;
+    choice *c = chosen;
+    size_t shared = 0;
+    c->turned = NM_ISA(nm_conv_turn)(&self->g, &c->turn);
+    if (c->turned) {
+        c->by[NM_CONV_DATA] = choose(&c->turn, NM_CONV_FORWARD);
+        book(b, c->by[NM_CONV_DATA], &c->turn, NM_CONV_FORWARD, &shared);
+    } else {
+        c->by[NM_CONV_DATA] = choose(&self->g, NM_CONV_DATA);
+        book(b, c->by[NM_CONV_DATA], &self->g, NM_CONV_DATA, &shared);
+    }
+    for (int kind = 0; b->backward && kind < NM_CONV_DATA; kind++) {
+        c->by[kind] = choose(&self->g, (nm_conv_kind)kind);
+        book(b, c->by[kind], &self->g, (nm_conv_kind)kind, &shared);
+    }
+    c->weights_offset = (shared + 63) / 64 * 64;
+    b->scratch = c->weights_offset + 2 * nm_conv_weight_count(&self->g) * sizeof(real);
+    return NM_OK;
+}
+
+/* ---- run ------------------------------------------------------------------------------------------------ */
+
+/* Between [kh][kw][I][O of a group], this layer's, and [kh][kw][O of a group][I], g's; adds where asked. */
+static void swap(const deconv *self, const real *from, real *to, bool to_g, bool add)
+{
+    size_t in = (size_t)self->g.out.c, out = (size_t)(self->filters / self->groups), whole = in * out;
+    for (int tap = 0; tap < self->kernel[0] * self->kernel[1]; tap++, from += whole, to += whole)
+        for (size_t i = 0; i < in; i++)
+            for (size_t o = 0; o < out; o++) {
+                size_t mine = i * out + o, gs = o * in + i;
+                real value = from[to_g ? mine : gs];
+                real *place = &to[to_g ? gs : mine];
+                *place = add ? *place + value : value;
+            }
+}
+
+static nm_conv_call call_of(const nm_pass *p, const deconv *self, real **kernel, real **second)
+{
+    const choice *c = p->plan;
+    *kernel = (real *)((char *)p->scratch + c->weights_offset);
+    *second = *kernel + nm_conv_weight_count(&self->g);
+    swap(self, p->w[0], *kernel, true, false);
+    return (nm_conv_call){.g = &self->g, .n = p->n, .threads = p->threads, .w = *kernel, .shared = p->scratch,
+                          .thread_base = p->thread_scratch_base, .thread_size = p->thread_scratch_size};
+}
+
+typedef struct bias_job {
+    const nm_pass *p;
+    const real *bias;
+} bias_job;
+
+static void bias_task(void *arg, int task, int thread)
+{
+    (void)thread;
+    const bias_job *j = arg;
+    size_t channels = (size_t)j->p->ys.c, width = (size_t)j->p->ys.w;
+    real *y = j->p->y + (size_t)task * width * channels;
+    for (size_t w = 0; w < width; w++, y += channels)
+        for (size_t c = 0; c < channels; c++)
+            y[c] += j->bias[c];
+}
+
+static void forward(const nm_pass *p, const void *private)
+{
+    const deconv *self = private;
+    const choice *c = p->plan;
+    real *kernel, *turned;
+    nm_conv_call call = call_of(p, self, &kernel, &turned);
+    call.y = p->y;
+    if (c->turned) {
+        NM_ISA(nm_conv_turn_weights)(&self->g, p->threads, kernel, turned);
+        call.g = &c->turn;
+        call.x = p->x[0];
+        call.w = turned;
+        call.bias = self->bias ? p->w[1] : NULL;
+        c->by[NM_CONV_DATA]->forward(&call);
+        return;
+    }
+    call.dy = p->x[0];
+    c->by[NM_CONV_DATA]->data(&call);
+    if (self->bias)
+        nm_parallel(p->threads, p->n * p->ys.h, bias_task, &(bias_job){p, p->w[1]});
+}
+
+/* Block by block of rows, so that long sums stay exact enough; `buffer` has room for the channels. */
+static void add_bias_gradient(const nm_pass *p, real *buffer)
+{
+    enum { ROWS = 512 };
+    int rows = p->n * p->ys.h * p->ys.w, channels = p->ys.c;
+    for (int first = 0; first < rows; first += ROWS) {
+        memset(buffer, 0, (size_t)channels * sizeof *buffer);
+        NM_ISA(nm_conv_column_sums)(p->dy + (size_t)first * (size_t)channels, rows - first < ROWS ? rows - first : ROWS,
+                                    channels, buffer);
+        for (int c = 0; c < channels; c++)
+            p->dw[1][c] += buffer[c];
+    }
+}
+
+static void backward(const nm_pass *p, const void *private)
+{
+    const deconv *self = private;
+    const choice *c = p->plan;
+    real *kernel, *gradient;
+    nm_conv_call call = call_of(p, self, &kernel, &gradient);
+    call.x = p->dy; /* g reads this layer's output side and gives its input side */
+    if (p->dw[0]) {
+        memset(gradient, 0, nm_conv_weight_count(&self->g) * sizeof *gradient);
+        call.dy = p->x[0];
+        call.dw = gradient;
+        c->by[NM_CONV_WEIGHTS]->weights(&call);
+        swap(self, gradient, p->dw[0], false, true);
+    }
+    if (self->bias && p->dw[1])
+        add_bias_gradient(p, gradient);
+    if (p->dx[0]) {
+        call.y = p->dx[0];
+        c->by[NM_CONV_FORWARD]->forward(&call);
+    }
+}
+
+static void window(const void *private, nm_window *w)
+{
+    const deconv *self = private;
+    for (int axis = 0; axis < 2; axis++) {
+        w->kernel[axis] = self->kernel[axis];
+        w->stride[axis] = self->stride[axis];
+        w->dilation[axis] = self->dilation[axis];
+    }
+    w->pad[0] = self->g.top;
+    w->pad[1] = self->g.left;
+    w->transposed = true;
+}
+
+static double cost(const void *private, const nm_shape *xs, nm_shape ys)
+{
+    (void)xs;
+    (void)ys;
+    return nm_conv_direct_cost(&((const deconv *)private)->g);
+}
+
+static void describe(const void *private, const void *chosen, char *text, size_t size)
+{
+    (void)private;
+    const choice *c = chosen;
+    snprintf(text, size, "transpose of %s%s%s%s%s", c->by[NM_CONV_DATA]->name, c->by[NM_CONV_WEIGHTS] ? ", weights " : "",
+             c->by[NM_CONV_WEIGHTS] ? c->by[NM_CONV_WEIGHTS]->name : "", c->by[NM_CONV_FORWARD] ? ", data " : "",
+             c->by[NM_CONV_FORWARD] ? c->by[NM_CONV_FORWARD]->name : "");
+}
+
+extern const nm_layer_type NM_ISA(nm_layer_deconv);
+const nm_layer_type NM_ISA(nm_layer_deconv) = {
+    .name = "deconv",
+    .help = "Transposed convolution: each pixel spreads a learnt kernel over the output",
+    .size = sizeof(deconv),
+    .plan_size = sizeof(choice),
+    .options = options,
+    .least_inputs = 1,
+    .most_inputs = 1,
+    .memory = NM_BACK_X,
+    .infer = infer,
+    .plan = plan,
+    .forward = forward,
+    .backward = backward,
+    .window = window,
+    .cost = cost,
+    .describe = describe,
+};
