@@ -30,7 +30,7 @@ static nm_status count_classes(nm_context *ctx, const nm_samples *samples, int c
     *counts = nm_alloc(ctx, (size_t)classes + 1, sizeof **counts);
     if (!*counts)
         return NM_FAILED;
-    for (int i = 0; samples->labels && i < samples->count; i++)
+    for (size_t i = 0; samples->labels && i < (size_t)samples->count * nm_label_places(samples); i++)
         if (samples->labels[i] >= 0 && samples->labels[i] < classes)
             (*counts)[samples->labels[i]]++;
     return NM_OK;
@@ -52,7 +52,7 @@ static void print_text(const nm_dataset *data, const nm_normalisation *n, const 
     printf("   (of the training pixels, 0 to 1, per channel)\ndeviation");
     for (int c = 0; c < n->channels; c++)
         printf(" %.6f", n->deviation[c]);
-    printf("\n\n%-20s %8s %8s\n", "class", "train", "test");
+    printf("\n\n%-20s %8s %8s\n", data->train.pixel_labels ? "class, pixels" : "class", "train", "test");
     for (int c = 0; c < data->classes; c++)
         printf("%-20s %8d %8d\n", data->class_names[c], train[c], test[c]);
 }

@@ -76,9 +76,27 @@ static double share(int part, int whole)
     return whole ? (double)part / whole : (double)NAN;
 }
 
+/* The mean of the classes' own accuracies, of those that there are samples of. */
+static double mean_of_classes(const nm_evaluation *e)
+{
+    double sum = 0;
+    int counted = 0;
+    for (int c = 0; c < e->classes; c++) {
+        class_score s = score_class(e, c);
+        sum += s.samples ? share(s.right, s.samples) : 0;
+        counted += s.samples > 0;
+    }
+    return counted ? sum / counted : (double)NAN;
+}
+
 static void print_table(const nm_evaluation *e, const nm_dataset *data)
 {
-    printf("%d samples: loss %.4f, accuracy %.2f %%\n\n", e->samples, e->loss, 100 * e->accuracy);
+    if (e->classes == 0) {
+        printf("%d samples: loss %.6f\n", e->samples, e->loss);
+        return;
+    }
+    printf("%d samples: loss %.4f, accuracy %.2f %% (mean over classes %.2f %%)\n\n", e->samples, e->loss,
+           100 * e->accuracy, 100 * mean_of_classes(e));
     printf("%-16s %8s %10s %10s\n", "class", "samples", "found", "precision");
     for (int c = 0; c < e->classes; c++) {
         class_score s = score_class(e, c);
@@ -109,8 +127,8 @@ static void print_as_json(const nm_evaluation *e, const nm_dataset *data)
             json_array_append_new(row, json_integer(e->confusion[c * e->classes + k]));
         json_array_append_new(confusion, row);
     }
-    print_json(json_pack("{s:o, s:o, s:i, s:o, s:o}", "loss", json_number(e->loss), "accuracy",
-                         json_number(e->accuracy), "samples", e->samples, "per_class", classes, "confusion",
+    print_json(json_pack("{s:o, s:o, s:o, s:i, s:o, s:o}", "loss", json_number(e->loss), "accuracy",
+                         json_number(e->accuracy), "mean_class_accuracy", json_number(mean_of_classes(e)), "samples", e->samples, "per_class", classes, "confusion",
                          confusion));
 }
 

@@ -40,6 +40,15 @@ static double seconds(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
+/* "97.31 %", or "-" where there is no accuracy. */
+static const char *percent(double accuracy, char text[16])
+{
+    if (isnan(accuracy))
+        return "-";
+    snprintf(text, 16, "%.2f %%", 100 * accuracy);
+    return text;
+}
+
 static void draw_line(screen *s, const nm_progress *p)
 {
     double now = seconds();
@@ -47,9 +56,10 @@ static void draw_line(screen *s, const nm_progress *p)
         return;
     s->drawn = now;
     int left = p->seconds_left < 0 || !isfinite(p->seconds_left) ? 0 : (int)p->seconds_left;
-    fprintf(stderr, "\r\033[K%s%sepoch %d/%d  step %llu/%llu  loss %.4f  accuracy %.2f %%  %.0f images/s  %d:%02d left",
+    char accuracy[16];
+    fprintf(stderr, "\r\033[K%s%sepoch %d/%d  step %llu/%llu  loss %.4f  accuracy %s  %.0f images/s  %d:%02d left",
             s->label ? s->label : "", s->label ? ": " : "", p->epoch, p->epochs, (unsigned long long)p->step,
-            (unsigned long long)p->steps, p->loss, 100 * p->accuracy, p->images_per_second, left / 60, left % 60);
+            (unsigned long long)p->steps, p->loss, percent(p->accuracy, accuracy), p->images_per_second, left / 60, left % 60);
     fflush(stderr);
 }
 
@@ -62,9 +72,11 @@ static void print_row(screen *s, const nm_progress *p)
         fprintf(stderr, "%s%sepoch      step          lr  train loss  accuracy   test loss  accuracy   seconds  images/s\n",
                 s->label ? s->label : "", s->label ? ": " : "");
     s->headed = true;
-    fprintf(stderr, "%s%s%5u  %8llu  %10.4g  %10.4f  %6.2f %%  %10.4f  %s%6.2f %%%s  %8.1f  %8.0f\n", s->label ? s->label : "",
-            s->label ? ": " : "", r->epoch, (unsigned long long)r->step, r->lr, r->train_loss, 100 * r->train_accuracy,
-            r->test_loss, s->colour ? "\033[1m" : "", 100 * r->test_accuracy, s->colour ? "\033[0m" : "", p->seconds,
+    char train[16], test[16];
+    fprintf(stderr, "%s%s%5u  %8llu  %10.4g  %10.4f  %8s  %10.4f  %s%8s%s  %8.1f  %8.0f\n", s->label ? s->label : "",
+            s->label ? ": " : "", r->epoch, (unsigned long long)r->step, r->lr, r->train_loss,
+            percent(r->train_accuracy, train), r->test_loss, s->colour ? "\033[1m" : "",
+            percent(r->test_accuracy, test), s->colour ? "\033[0m" : "", p->seconds,
             p->images_per_second);
 }
 

@@ -61,7 +61,10 @@ static void print_result(const nm_train_result *r, const char *run)
     for (int i = 0; i < r->rows; i++)
         if (!(r->history[i].test_accuracy <= best))
             best = r->history[i].test_accuracy;
-    if (r->rows && !r->diverged)
+    if (r->rows && !r->diverged && isnan(best))
+        printf("test loss %.6f after %llu steps in %.1f s\n", r->history[r->rows - 1].test_loss,
+               (unsigned long long)r->step, r->seconds);
+    else if (r->rows && !r->diverged)
         printf("test accuracy %.2f %% (best %.2f %%), test loss %.4f after %llu steps in %.1f s\n",
                100 * r->history[r->rows - 1].test_accuracy, 100 * best, r->history[r->rows - 1].test_loss,
                (unsigned long long)r->step, r->seconds);

@@ -106,6 +106,11 @@ static nm_status link_objectives(nm_network *net)
             status = NM_INVALID;
         else if (from && net->node[o->from].activated)
             o->from++;
+        const nm_yaml *target = o->at->kind == NM_YAML_MAP ? nm_yaml_get(o->at, "target") : NULL;
+        if (target && resolve(net, target, o->type->name, &o->target) != NM_OK)
+            status = NM_INVALID;
+        else if (target && net->node[o->target].activated)
+            o->target++;
     }
     if (net->objectives && !output)
         net->output = net->objective[0].from;
@@ -163,8 +168,11 @@ static void bypass(nm_network *net, const bool *gone)
     for (int i = 0; i < net->nodes; i++)
         for (int k = 0; k < net->node[i].inputs; k++)
             net->node[i].from[k] = beyond(net, gone, net->node[i].from[k]);
-    for (int i = 0; i < net->objectives; i++)
-        net->objective[i].from = beyond(net, gone, net->objective[i].from);
+    for (int i = 0; i < net->objectives; i++) {
+        nm_objective *o = &net->objective[i];
+        o->from = beyond(net, gone, o->from);
+        o->target = o->target < 0 ? -1 : beyond(net, gone, o->target);
+    }
     net->output = beyond(net, gone, net->output);
 }
 

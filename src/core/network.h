@@ -48,6 +48,7 @@ typedef struct nm_objective {
     void *self;
     const nm_yaml *at;
     int from;             /* node whose output it judges */
+    int target;           /* node whose output the prediction should become, of its shape; -1: the batch's targets */
     double weight;
 } nm_objective;
 
@@ -122,7 +123,8 @@ typedef struct nm_batch {
 typedef struct nm_result {
     double loss;          /* mean over the batch, weighted sum over the objectives */
     double loss_sum;      /* loss * n, summed in sample order */
-    int correct;          /* right classes, where the first objective classifies */
+    double correct;       /* samples of the right class, where the first objective classifies; with a label per pixel
+                             each sample counts with its share of right pixels */
 } nm_result;
 
 /* forward -> (loss) -> (backward). A batch must stay readable until backward returned. */

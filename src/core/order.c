@@ -75,8 +75,11 @@ static nm_status reorder(nm_network *net, const bool *gone, const int *order, in
         if (sorted[i].pair >= 0)
             sorted[i].pair = place[sorted[i].pair];
     }
-    for (int i = 0; i < net->objectives; i++)
-        net->objective[i].from = place[net->objective[i].from];
+    for (int i = 0; i < net->objectives; i++) {
+        nm_objective *o = &net->objective[i];
+        o->from = place[o->from];
+        o->target = o->target < 0 ? -1 : place[o->target];
+    }
     net->output = place[net->output];
     for (int i = 0; i < net->nodes; i++)
         if (gone[i])
@@ -88,8 +91,11 @@ static nm_status reorder(nm_network *net, const bool *gone, const int *order, in
     for (int i = 0; i < count; i++)
         for (int k = 0; k < sorted[i].inputs; k++)
             sorted[sorted[i].from[k]].users++;
-    for (int i = 0; i < net->objectives; i++)
+    for (int i = 0; i < net->objectives; i++) {
         sorted[net->objective[i].from].users++;
+        if (net->objective[i].target >= 0)
+            sorted[net->objective[i].target].users++;
+    }
     return NM_OK;
 }
 

@@ -224,14 +224,14 @@ static nm_status parse_layers(nm_network *net, const nm_yaml *layers, char *cons
 
 /* ---- losses -------------------------------------------------------------------------- */
 
-/* A loss is NAME, {NAME: {options}} or, with others in a list, {NAME: {options}, from: LAYER, weight: 0.3}. */
+/* A loss is NAME, {NAME: {options}} or {NAME: {options}, from: LAYER, target: LAYER, weight: 0.3}. */
 static nm_status parse_objective(nm_network *net, const nm_yaml *item)
 {
     nm_context *ctx = net->ctx;
     const nm_yaml *word = item->kind == NM_YAML_SCALAR ? item : NULL, *options = NULL;
     for (int i = 0; item->kind == NM_YAML_MAP && i < item->count; i++) {
         const char *key = item->keys[i]->text;
-        if (strcmp(key, "from") == 0 || strcmp(key, "weight") == 0)
+        if (strcmp(key, "from") == 0 || strcmp(key, "weight") == 0 || strcmp(key, "target") == 0)
             continue;
         if (word)
             return nm_yaml_fail(ctx, item->keys[i], "a loss has one type; found '%s' and '%s'", word->text, key);
@@ -251,7 +251,7 @@ static nm_status parse_objective(nm_network *net, const nm_yaml *item)
                             nm_did_you_mean(hint, word->text, words, count));
     }
     nm_objective *objective = &net->objective[net->objectives++];
-    *objective = (nm_objective){.type = type, .from = -1, .weight = 1, .at = item};
+    *objective = (nm_objective){.type = type, .from = -1, .target = -1, .weight = 1, .at = item};
     objective->self = nm_alloc(ctx, 1, type->size + 1);
     objective->who = nm_format(ctx, "%s:%d:%d: loss %s", word->file, word->line, word->column, type->name);
     if (!objective->self || !objective->who)

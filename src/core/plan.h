@@ -48,7 +48,7 @@ struct nm_plan {
     char *slab, *scratch, *thread_scratch, *tables;
     real *gradients;
     double *sample_loss;
-    uint8_t *correct;
+    float *correct;
     nm_plan_memory memory;
 };
 

@@ -37,6 +37,14 @@ static inline int nm_objective_count(const nm_network *net)
 {
     return net->objectives ? net->objectives : 1;
 }
+/* Whether a loss reads the output of `node`, as prediction or as target. */
+static inline bool nm_objective_reads(const nm_network *net, int node)
+{
+    for (int i = 0; i < net->objectives; i++)
+        if (net->objective[i].from == node || net->objective[i].target == node)
+            return true;
+    return !net->objectives && net->output == node;
+}
 static inline int nm_objective_node(const nm_network *net, int i)
 {
     return net->objectives ? net->objective[i].from : net->output;

@@ -63,9 +63,8 @@ static int last_read(const nm_draft *d, int node, int except)
         last = nm_time_end(net);
     else if (d->needed[node] && (d->memory[d->head[node]] & NM_BACK_Y))
         last = nm_time_backward(net, d->head[node]);
-    for (int i = 0; i < nm_objective_count(net); i++)
-        if (nm_objective_node(net, i) == node && last < net->nodes)
-            last = net->nodes;
+    if (nm_objective_reads(net, node) && last < net->nodes)
+        last = net->nodes;
     for (int user = node + 1; user < net->nodes; user++)
         for (int k = 0; k < net->node[user].inputs; k++) {
             if (net->node[user].from[k] != node || d->head[user] != user)

@@ -101,10 +101,14 @@ nm_result nm_plan_loss(nm_plan *plan, const nm_batch *batch)
                           .correct = counts ? plan->correct : NULL};
         if (o->from < net->inputs)
             p.x = batch->x[o->from];
+        if (o->target >= 0)
+            p.targets = (nm_targets){.values = o->target < net->inputs ? batch->x[o->target]
+                                                                        : nm_plan_output(plan, o->target)};
         o->type->run(&p, o->self);
         for (int k = 0; k < batch->n; k++) {
             result.loss_sum += o->weight * plan->sample_loss[k];
-            result.correct += counts && plan->correct[k];
+            if (counts)
+                result.correct += (double)plan->correct[k];
         }
     }
     result.loss = result.loss_sum / batch->n;

@@ -82,10 +82,11 @@ static nm_status locate(nm_context *ctx, const nm_source_type *type, const char 
 
 static nm_status check_labels(nm_context *ctx, const nm_dataset *data, const nm_samples *samples, const char *split)
 {
-    for (int i = 0; samples->labels && i < samples->count; i++)
+    size_t places = nm_label_places(samples);
+    for (size_t i = 0; samples->labels && i < (size_t)samples->count * places; i++)
         if (samples->labels[i] < 0 || samples->labels[i] >= data->classes)
-            return nm_fail(ctx, NM_INVALID, "%s: %s sample %d has label %d; expected 0 to %d", data->found, split, i,
-                           samples->labels[i], data->classes - 1);
+            return nm_fail(ctx, NM_INVALID, "%s: %s sample %zu has label %d; expected 0 to %d", data->found, split,
+                           i / places, samples->labels[i], data->classes - 1);
     return NM_OK;
 }
 
@@ -151,7 +152,7 @@ nm_status nm_samples_make(nm_context *ctx, nm_samples *samples, int count, nm_sh
     samples->count = count;
     samples->shape = shape;
     samples->pixels = nm_alloc(ctx, (size_t)count + 1, nm_shape_size(shape));
-    samples->labels = nm_alloc(ctx, (size_t)count + 1, sizeof *samples->labels);
+    samples->labels = nm_alloc(ctx, (size_t)count * nm_label_places(samples) + 1, sizeof *samples->labels);
     return samples->pixels && samples->labels ? NM_OK : NM_FAILED;
 }
 

@@ -15,8 +15,15 @@ typedef struct nm_samples {
     int count;
     nm_shape shape;
     uint8_t *pixels;     /* [count][h][w][c] */
-    int32_t *labels;     /* [count], 0..classes-1; NULL where the data has none */
+    int32_t *labels;     /* [count][places], 0..classes-1; NULL where the data has none */
+    bool pixel_labels;   /* a label for each pixel, not for each sample */
 } nm_samples;
+
+/* Labels of one sample. */
+static inline size_t nm_label_places(const nm_samples *s)
+{
+    return s->pixel_labels ? (size_t)s->shape.h * (size_t)s->shape.w : 1;
+}
 
 typedef struct nm_dataset {
     char *name;          /* "mnist" */

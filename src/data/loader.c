@@ -85,7 +85,7 @@ static void prepare(nm_loader *l, uint64_t step, slot *out)
     if (epoch != l->order_epoch)
         order_epoch(l, epoch);
     const nm_samples *samples = l->s.samples;
-    size_t size = nm_shape_size(samples->shape);
+    size_t size = nm_shape_size(samples->shape), places = nm_label_places(samples);
     int n = l->count - first < l->s.batch ? l->count - first : l->s.batch;
     nm_rng stream = nm_rng_stream(l->s.seed, "augment", "train");
     for (int i = 0; i < n; i++) {
@@ -97,7 +97,8 @@ static void prepare(nm_loader *l, uint64_t step, slot *out)
             pixels = l->changed;
         }
         convert(l, pixels, out->x + (size_t)i * size);
-        out->labels[i] = samples->labels ? samples->labels[index] : 0;
+        if (samples->labels)
+            memcpy(out->labels + (size_t)i * places, samples->labels + (size_t)index * places, places * sizeof *out->labels);
         out->indices[i] = index;
     }
     out->loaded = (nm_loaded){n, epoch, (uint32_t)position, out->x, out->labels, out->indices};
@@ -160,7 +161,7 @@ static nm_status allocate(nm_context *ctx, nm_loader *l)
     for (int i = 0; i < AHEAD; i++) {
         slot *s = &l->ring[i];
         s->x = nm_alloc(ctx, batch * size, sizeof *s->x);
-        s->labels = nm_alloc(ctx, batch, sizeof *s->labels);
+        s->labels = nm_alloc(ctx, batch * nm_label_places(l->s.samples), sizeof *s->labels);
         s->indices = nm_alloc(ctx, batch, sizeof *s->indices);
         all = all && s->x && s->labels && s->indices;
     }
@@ -170,6 +171,8 @@ static nm_status allocate(nm_context *ctx, nm_loader *l)
 nm_status nm_loader_new(nm_context *ctx, const nm_loader_settings *settings, nm_loader **out)
 {
     *out = NULL;
+    if (settings->augmentation && settings->samples->pixel_labels)
+        return nm_fail(ctx, NM_INVALID, "augment: images with a label for each pixel are not augmented");
     nm_loader *l = nm_alloc(ctx, 1, sizeof *l);
     if (!l)
         return NM_FAILED;

@@ -24,7 +24,7 @@ typedef struct nm_loaded {
     int n;                     /* the last batch of an epoch may be short */
     uint32_t epoch, position;  /* from 0 */
     const real *x;             /* [n][h][w][c] */
-    const int32_t *labels;     /* [n] */
+    const int32_t *labels;     /* [n], or [n][h][w] where the samples have a label per pixel */
     const int *indices;        /* [n] into samples */
 } nm_loaded;
 

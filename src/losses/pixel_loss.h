@@ -72,7 +72,7 @@ static inline void nm_pixel_loss_sample(const nm_pixel_job *j, int index)
     }
     p->sample_loss[index] = loss;
     if (p->correct)
-        p->correct[index] = counted && 2 * right > counted;
+        p->correct[index] = counted ? (float)right / (float)counted : 0;
 }
 
 enum { NM_PIXEL_LOSS_SAMPLES = 8 }; /* a task */

@@ -97,7 +97,7 @@ static nm_status write_train(nm_h5 *h5, const nm_train_state *state)
         {"/train/seed", NM_H5_U64, &state->seed},
         {"/train/steps_per_epoch", NM_H5_U64, &state->steps_per_epoch},
         {"/train/loss_sum", NM_H5_F64, &loss_sum},
-        {"/train/correct", NM_H5_U64, &state->correct},
+        {"/train/correct", NM_H5_F64, &state->correct},
         {"/train/seen", NM_H5_U64, &state->seen},
         {"/train/best_accuracy", NM_H5_F64, &best},
         {"/train/best_step", NM_H5_U64, &state->best_step},

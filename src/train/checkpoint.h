@@ -18,7 +18,8 @@ typedef struct nm_train_state {
     uint64_t seed;
     uint64_t steps_per_epoch;
     double loss_sum;      /* over the samples trained on since the last row of the history */
-    uint64_t correct, seen;
+    uint64_t seen;
+    double correct;
     double best_accuracy; /* on the test split so far; NaN: none */
     uint64_t best_step;
     int history_count;

@@ -311,7 +311,7 @@ static nm_status load_numbers(const nm_checkpoint *c, nm_train_state *state)
         {"/train/seed", NM_H5_U64, &state->seed},
         {"/train/steps_per_epoch", NM_H5_U64, &state->steps_per_epoch},
         {"/train/loss_sum", NM_H5_F64, &state->loss_sum},
-        {"/train/correct", NM_H5_U64, &state->correct},
+        {"/train/correct", NM_H5_F64, &state->correct},
         {"/train/seen", NM_H5_U64, &state->seen},
         {"/train/best_accuracy", NM_H5_F64, &state->best_accuracy},
         {"/train/best_step", NM_H5_U64, &state->best_step},

@@ -9,14 +9,21 @@
 /* ---- does the network fit the data? ------------------------------------------------------ */
 
 static nm_status check_objective(nm_context *ctx, const nm_network *net, const nm_objective *objective,
-                                 int classes)
+                                 const nm_samples *samples, int classes)
 {
     nm_shape out = net->node[objective->from].out;
-    if (out.h != 1 || out.w != 1)
+    int h = samples->pixel_labels ? samples->shape.h : 1, w = samples->pixel_labels ? samples->shape.w : 1;
+    if (objective->target >= 0)
+        return NM_OK;
+    if (!samples->labels)
+        return nm_fail(ctx, NM_INVALID, "%s: the data set has no labels", objective->who);
+    if (out.h != h || out.w != w)
         return nm_fail(ctx, NM_INVALID,
-                       "%s: its prediction '%s' is " NM_SHAPE_FMT
-                       ", one for each place; the data has one label an image: expected 1x1x%d",
-                       objective->who, net->node[objective->from].name, NM_SHAPE_ARGS(out), classes);
+                       "%s: its prediction '%s' is " NM_SHAPE_FMT "; the data has one label %s: expected %dx%dx%d",
+                       objective->who, net->node[objective->from].name, NM_SHAPE_ARGS(out),
+                       samples->pixel_labels ? "a pixel" : "an image", h, w, classes);
+    if (samples->pixel_labels && !objective->type->classifies)
+        return nm_fail(ctx, NM_INVALID, "%s: takes values; the data has a label for each pixel", objective->who);
     if (out.c < classes)
         return nm_fail(ctx, NM_INVALID, "%s: its prediction '%s' has %d classes; the data has %d",
                        objective->who, net->node[objective->from].name, out.c, classes);
@@ -35,10 +42,8 @@ nm_status nm_check_fit(nm_context *ctx, const nm_network *net, const nm_samples 
                     net->node[0].who, NM_SHAPE_ARGS(net->node[0].out), NM_SHAPE_ARGS(samples->shape));
     if (net->objectives == 0)
         return nm_fail(ctx, NM_INVALID, "%s: the model has no `loss:`", net->document->file);
-    if (!samples->labels)
-        return nm_fail(ctx, NM_INVALID, "the data set has no labels");
     for (int i = 0; i < net->objectives; i++)
-        if (check_objective(ctx, net, &net->objective[i], classes) != NM_OK)
+        if (check_objective(ctx, net, &net->objective[i], samples, classes) != NM_OK)
             status = NM_INVALID;
     return status;
 }
@@ -49,7 +54,7 @@ nm_status nm_target_maker_new(nm_context *ctx, const nm_network *net, int batch,
 {
     *out = (nm_target_maker){0};
     for (int i = 0; i < net->objectives; i++)
-        if (!net->objective[i].type->classifies)
+        if (!net->objective[i].type->classifies && net->objective[i].target < 0)
             out->classes = net->node[net->objective[i].from].out.c;
     if (!out->classes)
         return NM_OK;
@@ -129,7 +134,8 @@ void nm_evaluator_free(nm_evaluator *e)
 static void count_predictions(const nm_evaluator *e, const nm_loaded *loaded, nm_evaluation *out)
 {
     const real *y = nm_plan_output(e->plan, e->net->output);
-    for (int i = 0; i < loaded->n; i++, y += out->classes) {
+    size_t places = (size_t)loaded->n * nm_label_places(e->settings.samples);
+    for (size_t i = 0; i < places && out->classes; i++, y += out->classes) {
         int best = 0;
         for (int c = 1; c < out->classes; c++)
             if (y[c] > y[best])
@@ -153,21 +159,23 @@ static bool run_all(nm_evaluator *e, nm_loader *loader, const volatile int *stop
         out->samples += loaded->n;
     }
     out->loss = loss / out->samples;
-    long correct = 0;
+    double correct = 0, places = (double)out->samples * (double)nm_label_places(e->settings.samples);
     for (int c = 0; c < out->classes; c++)
         correct += out->confusion[c * out->classes + c];
-    out->accuracy = (double)correct / out->samples;
+    out->accuracy = out->classes ? correct / places : (double)NAN;
     return true;
 }
 
 nm_status nm_evaluator_run(nm_evaluator *e, const volatile int *stop, nm_evaluation *out, bool *stopped)
 {
-    size_t classes = (size_t)e->net->node[e->net->output].out.c;
+    /* a network that is judged by values has no classes */
+    bool classifies = e->net->objective[0].target < 0;
+    size_t classes = classifies ? (size_t)e->net->node[e->net->output].out.c : 0;
     *out = (nm_evaluation){.classes = (int)classes};
     *stopped = false;
     nm_loader *loader;
     NM_TRY(nm_loader_new(e->ctx, &e->settings, &loader));
-    out->confusion = nm_alloc(e->ctx, classes * classes, sizeof *out->confusion);
+    out->confusion = nm_alloc(e->ctx, classes * classes + 1, sizeof *out->confusion);
     nm_status status = out->confusion ? NM_OK : NM_FAILED;
     if (status == NM_OK)
         *stopped = !run_all(e, loader, stop, out);
@@ -183,7 +191,7 @@ nm_status nm_evaluate(nm_context *ctx, nm_network *net, const nm_samples *sample
                       const nm_normalisation *normalisation, bool binary, nm_evaluation *out)
 {
     int classes = 0;
-    for (int i = 0; samples->labels && i < samples->count; i++)
+    for (size_t i = 0; samples->labels && i < (size_t)samples->count * nm_label_places(samples); i++)
         classes = samples->labels[i] >= classes ? samples->labels[i] + 1 : classes;
     *out = (nm_evaluation){0};
     NM_TRY(nm_check_fit(ctx, net, samples, classes));

@@ -71,7 +71,7 @@ static void report(const nm_trainer *t, const nm_history_row *row)
         .epoch = (int)((s->step + epoch_steps - 1) / epoch_steps),
         .epochs = (int)((t->steps + epoch_steps - 1) / epoch_steps),
         .loss = s->seen ? s->loss_sum / (double)s->seen : (double)NAN,
-        .accuracy = s->seen ? (double)s->correct / (double)s->seen : (double)NAN,
+        .accuracy = s->seen && t->net->objective[0].type->classifies ? s->correct / (double)s->seen : (double)NAN,
         .images_per_second = rate,
         .seconds_left = rate > 0 ? left * t->loading.batch / rate : 0,
         .row = row != NULL,
@@ -104,10 +104,21 @@ static nm_status write_metrics(const nm_trainer *t)
                   : NM_OK;
 }
 
+/* By accuracy on the test split; where there is none, by loss. The row is the history's last. */
+static bool is_best(const nm_train_state *s, const nm_history_row *row)
+{
+    if (!isnan(row->test_accuracy))
+        return !(row->test_accuracy <= s->best_accuracy);
+    bool best = !isnan(row->test_loss);
+    for (int i = 0; i + 1 < s->history_count; i++)
+        best = best && !(s->history[i].test_loss <= row->test_loss);
+    return best;
+}
+
 static nm_status keep_best(nm_trainer *t, const nm_history_row *row)
 {
     nm_train_state *s = &t->state;
-    if (isnan(row->test_accuracy) || row->test_accuracy <= s->best_accuracy)
+    if (!is_best(s, row))
         return NM_OK;
     s->best_accuracy = row->test_accuracy;
     s->best_step = row->step;
@@ -122,11 +133,13 @@ static nm_status finish_row(nm_trainer *t, nm_history_row *row, bool lasting)
     nm_train_state *s = &t->state, before = *s;
     if (s->seen) {
         row->train_loss = s->loss_sum / (double)s->seen;
-        row->train_accuracy = (double)s->correct / (double)s->seen;
+        if (t->net->objective[0].type->classifies)
+            row->train_accuracy = s->correct / (double)s->seen;
     }
     NM_TRY(nm_trainer_add_row(t, row, seconds_so_far(t)));
     s->loss_sum = 0;
-    s->correct = s->seen = 0;
+    s->correct = 0;
+    s->seen = 0;
     NM_TRY(keep_best(t, row));
     NM_TRY(write_metrics(t));
     report(t, row);
@@ -235,7 +248,7 @@ static nm_status one_step(nm_trainer *t, nm_train_result *result)
     nm_optimization_step(t->optimization, t->plan, s->step);
     s->step++;
     s->loss_sum += r.loss_sum;
-    s->correct += (uint64_t)r.correct;
+    s->correct += r.correct;
     s->seen += (uint64_t)loaded->n;
     t->stepping += nm_clock() - start;
     t->stepped += (uint64_t)loaded->n;

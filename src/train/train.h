@@ -74,9 +74,9 @@ nm_status nm_checkpoint_network(nm_context *ctx, const nm_checkpoint *checkpoint
 nm_status nm_model_path(nm_context *ctx, const char *name, char **path) NM_MUST_USE;
 
 typedef struct nm_evaluation {
-    int samples, classes;
+    int samples, classes;   /* classes 0: the first loss judges values, so that there is no accuracy (NaN) */
     double loss, accuracy;
-    int *confusion;         /* [classes][classes], row: true class; nm_free */
+    int *confusion;         /* [classes][classes], row: true class, of samples or of pixels; nm_free */
 } nm_evaluation;
 
 /* Loss and accuracy on `samples`, in eval mode, without augmentation. */

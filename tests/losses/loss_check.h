@@ -32,7 +32,7 @@ typedef struct loss_bench {
     real *x, *dx, *values;
     int32_t *labels;
     double *loss;
-    uint8_t *correct;
+    float *correct;
 } loss_bench;
 
 static inline void loss_open(loss_bench *b, const loss_case *c)
@@ -50,7 +50,7 @@ static inline void loss_open(loss_bench *b, const loss_case *c)
     b->values = nm_alloc(b->ctx, count, sizeof *b->values);
     b->labels = nm_alloc(b->ctx, count, sizeof *b->labels);
     b->loss = nm_alloc(b->ctx, (size_t)c->n, sizeof *b->loss);
-    b->correct = nm_alloc(b->ctx, (size_t)c->n, 1);
+    b->correct = nm_alloc(b->ctx, (size_t)c->n, sizeof *b->correct);
 }
 
 static inline void loss_close(loss_bench *b)

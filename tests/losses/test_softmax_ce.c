@@ -16,7 +16,7 @@ typedef struct problem {
     real *x, *dx;
     int32_t *labels;
     double *loss;
-    uint8_t *correct;
+    float *correct;
     char self[256];
 } problem;
 
@@ -54,7 +54,7 @@ static problem make(int n, int pixels, int classes, const char *options, nm_rng 
     p.dx = nm_alloc(ctx, count, sizeof *p.dx);
     p.labels = nm_alloc(ctx, (size_t)(n * pixels), sizeof *p.labels);
     p.loss = nm_alloc(ctx, (size_t)n, sizeof *p.loss);
-    p.correct = nm_alloc(ctx, (size_t)n, 1);
+    p.correct = nm_alloc(ctx, (size_t)n, sizeof *p.correct);
     for (size_t i = 0; i < count; i++)
         p.x[i] = (real)(range * (2 * nm_rng_uniform(r) - 1));
     for (int i = 0; i < n * pixels; i++)
@@ -140,7 +140,7 @@ START_TEST(extreme_logits)
     run(&p, type, 1, true);
     ck_assert_double_eq(p.loss[0], 0);
     ck_assert_double_eq(p.loss[1], 20000);
-    ck_assert(p.correct[0] && !p.correct[1]);
+    ck_assert(p.correct[0] == 1 && p.correct[1] == 0);
     const double expected[6] = {0, 0, 0, -0.5, 0.5, 0};
     for (int i = 0; i < 6; i++)
         ck_assert_double_eq((double)p.dx[i], expected[i]);
