@@ -22,6 +22,7 @@ int command_summary(int argc, char **argv);
 int command_gradcheck(int argc, char **argv);
 int command_layers(int argc, char **argv);
 int command_data(int argc, char **argv);
+int command_trace(int argc, char **argv);
 
 /* ---- the context of a command ------------------------------------------------------------- */
 

@@ -16,6 +16,7 @@ static const command commands[] = {
     {"gradcheck", "numerical against analytic gradients, in double", command_gradcheck},
     {"layers", "layer types, losses, optimizers, schedules and their options", command_layers},
     {"data", "what a data set holds", command_data},
+    {"trace", "one pass, every activation and gradient into HDF5", command_trace},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
