@@ -22,6 +22,8 @@ int command_summary(int argc, char **argv);
 int command_gradcheck(int argc, char **argv);
 int command_layers(int argc, char **argv);
 int command_data(int argc, char **argv);
+int command_bn_report(int argc, char **argv);
+int command_recalibrate(int argc, char **argv);
 int command_trace(int argc, char **argv);
 
 /* ---- the context of a command ------------------------------------------------------------- */
@@ -50,6 +52,7 @@ typedef struct trained {
     nm_train_settings settings;
     nm_normalisation normalisation;
     char *classes; /* the names, one a line; NULL: the checkpoint has none */
+    uint64_t step; /* steps that it was trained for; 0 where the checkpoint does not tell */
 } trained;
 
 /* `path` is a checkpoint, or a run directory: its best.h5, or last.h5 where there is no best. The file; nm_free. */

@@ -102,6 +102,7 @@ nm_status open_trained(nm_context *ctx, const char *path, trained *out)
     const char *classes = nm_checkpoint_classes(checkpoint);
     if (status == NM_OK && classes && !(out->classes = nm_strdup(ctx, classes)))
         status = NM_FAILED;
+    out->step = nm_checkpoint_step(checkpoint);
     nm_checkpoint_free(checkpoint);
     if (status != NM_OK)
         close_trained(out);

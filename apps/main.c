@@ -16,6 +16,8 @@ static const command commands[] = {
     {"gradcheck", "numerical against analytic gradients, in double", command_gradcheck},
     {"layers", "layer types, losses, optimizers, schedules and their options", command_layers},
     {"data", "what a data set holds", command_data},
+    {"bn-report", "batch norm: running against population statistics", command_bn_report},
+    {"recalibrate", "batch norm: statistics taken anew over the training set", command_recalibrate},
     {"trace", "one pass, every activation and gradient into HDF5", command_trace},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
@@ -25,7 +27,7 @@ static void print_help(void)
     printf("Usage: norma COMMAND [ARGUMENT...]\n"
            "Trains convolutional networks on CPUs.\n\n");
     for (int i = 0; i < COMMANDS; i++)
-        printf("  norma %-10s %s\n", commands[i].name, commands[i].help);
+        printf("  norma %-12s %s\n", commands[i].name, commands[i].help);
     printf("\n'norma COMMAND --help' tells more. To begin with:\n\n"
            "  norma train                     the default network on Fashion-MNIST\n"
            "  norma summary mnist-cnn         what it is made of\n"

@@ -59,6 +59,8 @@ nm_status nm_checkpoint_load_state(nm_context *ctx, const nm_checkpoint *checkpo
                                    nm_train_state *state) NM_MUST_USE;
 /* The names of the classes, one a line; NULL where it has none. Belongs to the checkpoint. */
 const char *nm_checkpoint_classes(const nm_checkpoint *checkpoint);
+/* Steps that it was trained for; 0 where it does not tell. */
+uint64_t nm_checkpoint_step(const nm_checkpoint *checkpoint);
 /* Mean and deviation stored with it; false where it has none. */
 bool nm_checkpoint_normalisation(const nm_checkpoint *checkpoint, nm_normalisation *out);
 

@@ -12,6 +12,7 @@ struct nm_checkpoint {
     nm_h5 *h5;
     char *model;
     char *classes; /* NULL: none */
+    uint64_t step; /* 0: not told */
     nm_normalisation normalisation; /* no channels: none is stored */
 };
 
@@ -62,6 +63,8 @@ static nm_status read_opened(nm_checkpoint *c, const char *path)
     NM_TRY(nm_h5_open(c->ctx, path, true, &c->h5));
     NM_TRY(check_format(c));
     NM_TRY(nm_h5_read_text(c->h5, "/model_yaml", &c->model));
+    if (nm_h5_has(c->h5, "/train/step"))
+        NM_TRY(nm_h5_read(c->h5, "/train/step", NM_H5_U64, 0, NULL, &c->step));
     if (nm_h5_has(c->h5, "/train/classes"))
         NM_TRY(nm_h5_read_text(c->h5, "/train/classes", &c->classes));
     return read_normalisation(c);
@@ -101,6 +104,11 @@ const char *nm_checkpoint_model(const nm_checkpoint *c)
 const char *nm_checkpoint_classes(const nm_checkpoint *c)
 {
     return c->classes && *c->classes ? c->classes : NULL;
+}
+
+uint64_t nm_checkpoint_step(const nm_checkpoint *c)
+{
+    return c->step;
 }
 
 bool nm_checkpoint_normalisation(const nm_checkpoint *c, nm_normalisation *out)

@@ -1,0 +1,261 @@
+/* norma bn-report CHECKPOINT, norma recalibrate CHECKPOINT: running against population statistics. */
+#include "alloc.h"
+#include "command.h"
+#include "recalibrate.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct report_args {
+    const char *checkpoint, *data, *output;
+    int batch, limit;
+    bool json, recalibrate;
+} report_args;
+
+enum { KEY_DATA = 'd', KEY_BATCH = 'b', KEY_LIMIT = 'l', KEY_JSON = 'j', KEY_OUTPUT = 'o', GAP_BATCHES = 20 };
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    report_args *args = state->input;
+    switch (key) {
+    case KEY_DATA:
+        args->data = arg;
+        return 0;
+    case KEY_BATCH:
+        args->batch = parse_number(state, "--batch", arg, 2, 1000000);
+        return 0;
+    case KEY_LIMIT:
+        args->limit = parse_number(state, "--limit", arg, 2, 1 << 30);
+        return 0;
+    case KEY_JSON:
+        args->json = true;
+        return 0;
+    case KEY_OUTPUT:
+        args->output = arg;
+        return 0;
+    case ARGP_KEY_ARG:
+        if (args->checkpoint)
+            argp_error(state, "one CHECKPOINT is enough; found '%s' and '%s'", args->checkpoint, arg);
+        args->checkpoint = arg;
+        return 0;
+    case ARGP_KEY_END:
+        if (!args->checkpoint)
+            argp_error(state, "expected a CHECKPOINT (a file or a run directory)");
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+/* ---- one batch norm against the population ------------------------------------------------------- */
+
+typedef struct comparison {
+    int node;
+    double rate;
+    double mean_off, mean_off_most;  /* |running - population mean| in population deviations: mean and largest channel */
+    double var_least, var_most;      /* running variance over the population's */
+} comparison;
+
+static const real *state_of(const nm_network *net, const real *states, int node, const char *field)
+{
+    for (int i = 0; i < net->node[node].params; i++) {
+        const nm_param *p = &net->param[net->node[node].first_param + i];
+        if (strcmp(p->field, field) == 0)
+            return states + p->offset;
+    }
+    return NULL;
+}
+
+static bool compare_node(const nm_network *net, const real *running, int node, comparison *out)
+{
+    const real *mean = state_of(net, running, node, "running_mean"), *var = state_of(net, running, node, "running_var");
+    if (!mean || !var)
+        return false;
+    const real *true_mean = state_of(net, net->states, node, "running_mean");
+    const real *true_var = state_of(net, net->states, node, "running_var");
+    const nm_option *rate = nm_option_find(net->node[node].type->options, "rate");
+    int channels = net->node[node].out.c;
+    *out = (comparison){.node = node, .var_least = INFINITY};
+    out->rate = rate ? *(const double *)(const void *)((const char *)net->node[node].self + rate->offset) : 0;
+    for (int c = 0; c < channels; c++) {
+        double sd = sqrt((double)true_var[c]), off = fabs((double)mean[c] - (double)true_mean[c]) / (sd > 0 ? sd : 1);
+        double ratio = (double)var[c] / ((double)true_var[c] > 0 ? (double)true_var[c] : 1e-30);
+        out->mean_off += off / channels;
+        out->mean_off_most = fmax(out->mean_off_most, off);
+        out->var_least = fmin(out->var_least, ratio);
+        out->var_most = fmax(out->var_most, ratio);
+    }
+    return true;
+}
+
+/* How much of the initial values is still in running averages after so many steps. */
+static double left_of_start(double rate, uint64_t steps)
+{
+    return pow(1 - rate, (double)steps);
+}
+
+/* ---- telling ----------------------------------------------------------------------------------------- */
+
+typedef struct report {
+    const trained *t;
+    int count;
+    comparison *of;
+    double train_loss, eval_loss;
+} report;
+
+static void print_text(const report *r)
+{
+    const nm_network *net = r->t->net;
+    bool few = false, far = false;
+    printf("%-24s %6s %24s %26s\n", "batch norm", "rate", "mean off (deviations)", "running / population var");
+    printf("%-24s %6s %12s %11s %13s %12s\n", "", "", "average", "largest", "least", "most");
+    for (int i = 0; i < r->count; i++) {
+        const comparison *c = &r->of[i];
+        printf("%-24s %6g %12.4f %11.4f %13.4f %12.4f\n", net->node[c->node].name, c->rate, c->mean_off, c->mean_off_most,
+               c->var_least, c->var_most);
+        few = few || left_of_start(c->rate, r->t->step) > 0.01;
+        far = far || c->mean_off_most > 0.5 || c->var_least < 0.5 || c->var_most > 2;
+    }
+    printf("\nloss on the same training batches: %.4f with each batch's own statistics (train mode), %.4f with the running "
+           "ones (eval mode)\n", r->train_loss, r->eval_loss);
+    if (few)
+        printf("warning: after %llu steps at this rate the running averages still hold more than 1 %% of their start; train "
+               "longer, raise batchnorm's rate, or run norma recalibrate\n", (unsigned long long)r->t->step);
+    if (far)
+        printf("warning: running statistics are far from the population's; norma recalibrate sets them right\n");
+    if (!few && !far)
+        printf("the running statistics stand for the population\n");
+}
+
+static void print_as_json(const report *r)
+{
+    json_t *list = json_array();
+    for (int i = 0; i < r->count; i++) {
+        const comparison *c = &r->of[i];
+        json_array_append_new(list, json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "name", r->t->net->node[c->node].name,
+                                              "rate", json_number(c->rate), "mean_off", json_number(c->mean_off),
+                                              "mean_off_largest", json_number(c->mean_off_most), "var_ratio_least",
+                                              json_number(c->var_least), "var_ratio_most", json_number(c->var_most),
+                                              "share_of_start", json_number(left_of_start(c->rate, r->t->step))));
+    }
+    print_json(json_pack("{s:o, s:o, s:o, s:I}", "batchnorms", list, "train_mode_loss", json_number(r->train_loss),
+                         "eval_mode_loss", json_number(r->eval_loss), "steps", (json_int_t)r->t->step));
+}
+
+/* ---- the commands ------------------------------------------------------------------------------------- */
+
+static nm_status save(nm_context *ctx, const report_args *args, const trained *t, const nm_dataset *data)
+{
+    nm_train_state state = {.step = t->step, .best_accuracy = (double)NAN, .optimizer = "none", .data = data->name,
+                            .normalisation = t->normalisation, .classes = t->classes};
+    return nm_checkpoint_save(ctx, args->output, t->net, &state);
+}
+
+static nm_status tell_recalibration(nm_context *ctx, const report_args *args, trained *t, const nm_dataset *data,
+                                    const nm_evaluation *before)
+{
+    nm_evaluation after = {0};
+    NM_TRY(nm_evaluate(ctx, t->net, &data->test, 0, t->settings.eval_batch, &t->normalisation, t->settings.binary, &after));
+    if (args->json)
+        print_json(json_pack("{s:{s:o, s:o}, s:{s:o, s:o}}", "before", "loss", json_number(before->loss), "accuracy",
+                             json_number(before->accuracy), "after", "loss", json_number(after.loss), "accuracy",
+                             json_number(after.accuracy)));
+    else
+        printf("before: loss %.4f, accuracy %.2f %%\nafter:  loss %.4f, accuracy %.2f %%\n", before->loss,
+               100 * before->accuracy, after.loss, 100 * after.accuracy);
+    nm_free(after.confusion);
+    if (!args->output) {
+        fprintf(stderr, "norma: nothing was saved; --output FILE writes the network with its new statistics\n");
+        return NM_OK;
+    }
+    return save(ctx, args, t, data);
+}
+
+static nm_status tell_report(nm_context *ctx, const report_args *args, trained *t, const real *running, report *r)
+{
+    r->of = nm_alloc(ctx, (size_t)t->net->nodes, sizeof *r->of);
+    if (!r->of)
+        return NM_FAILED;
+    for (int i = t->net->inputs; i < t->net->nodes; i++)
+        r->count += compare_node(t->net, running, i, &r->of[r->count]);
+    if (args->json)
+        print_as_json(r);
+    else
+        print_text(r);
+    return NM_OK;
+}
+
+static nm_status work(nm_context *ctx, const report_args *args, trained *t, const nm_dataset *data, real *running)
+{
+    nm_recalibration how = {.samples = &data->train, .normalisation = t->normalisation, .binary = t->settings.binary,
+                            .batch = args->batch ? args->batch : t->settings.batch, .limit = args->limit,
+                            .seed = (uint64_t)t->settings.seed};
+    how.batch = how.batch < data->train.count ? how.batch : data->train.count;
+    report r = {.t = t};
+    nm_evaluation before = {0};
+    memcpy(running, t->net->states, t->net->state_count * sizeof *running);
+    NM_TRY(nm_mode_gap(ctx, t->net, &how, data->classes, GAP_BATCHES, &r.train_loss, &r.eval_loss));
+    if (args->recalibrate)
+        NM_TRY(nm_evaluate(ctx, t->net, &data->test, 0, t->settings.eval_batch, &t->normalisation, t->settings.binary,
+                           &before));
+    nm_status status = nm_recalibrate(ctx, t->net, &how);
+    if (status == NM_OK)
+        status = args->recalibrate ? tell_recalibration(ctx, args, t, data, &before) : tell_report(ctx, args, t, running, &r);
+    nm_free(before.confusion);
+    nm_free(r.of);
+    return status;
+}
+
+static nm_status run(nm_context *ctx, const report_args *args)
+{
+    trained t;
+    nm_dataset *data = NULL;
+    NM_TRY(open_trained(ctx, args->checkpoint, &t));
+    real *running = nm_alloc(ctx, t.net->state_count + 1, sizeof *running);
+    nm_status status = running ? NM_OK : NM_FAILED;
+    if (status == NM_OK && t.net->state_count == 0)
+        status = nm_fail(ctx, NM_INVALID, "%s: the network has no batch norm", args->checkpoint);
+    if (status == NM_OK)
+        status = nm_dataset_open(ctx, args->data ? args->data : t.settings.data, &data);
+    if (status == NM_OK)
+        status = work(ctx, args, &t, data, running);
+    nm_free(running);
+    nm_dataset_free(data);
+    close_trained(&t);
+    return status;
+}
+
+static int run_command(int argc, char **argv, report_args *args, const struct argp_option *options, const char *doc)
+{
+    const struct argp argp = {options, parse, "CHECKPOINT", doc, NULL, NULL, NULL};
+    argp_parse(&argp, argc, argv, 0, NULL, args);
+    nm_context *ctx = open_context();
+    return close_context(ctx, run(ctx, args));
+}
+
+#define SHARED_OPTIONS                                                                                                \
+    {"data", KEY_DATA, "NAME[:PATH]", 0, "another data set than the one it was trained on", 1},                       \
+        {"batch", KEY_BATCH, "N", 0, "samples of which statistics are taken at once (preset: train.batch)", 1},       \
+        {"limit", KEY_LIMIT, "N", 0, "the first N training samples (preset: all)", 1},                                \
+        {"json", KEY_JSON, 0, 0, "machine-readable result on stdout", 1}
+
+int command_bn_report(int argc, char **argv)
+{
+    static const struct argp_option options[] = {SHARED_OPTIONS, {0}};
+    report_args args = {0};
+    return run_command(argc, argv, &args, options,
+                       "How far each batch norm's running mean and variance are from those of the training set, and what that "
+                   "does to the loss: most questions why evaluation is worse than training end here.");
+}
+
+int command_recalibrate(int argc, char **argv)
+{
+    static const struct argp_option options[] = {
+        SHARED_OPTIONS, {"output", KEY_OUTPUT, "FILE.h5", 0, "where the network with its new statistics is saved", 1}, {0}};
+    report_args args = {.recalibrate = true};
+    return run_command(argc, argv, &args, options,
+                   "Sets every batch norm's statistics to those of the whole training set, and tells the test accuracy before "
+                   "and after. The file written serves eval, predict and --init-from.");
+}
