@@ -1,0 +1,177 @@
+/* Every network of models/ trains a little from its file: on one batch of noise its loss falls. Those of ImageNet's size do
+ * one step. And what `norma summary` is known to say of some of them. */
+#include "network.h"
+#include "optimization.h"
+#include "run_suite.h"
+#include "train.h"
+
+#include "alloc.h"
+
+#include <dirent.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static nm_context *ctx;
+
+#define ck_assert_done(call) ck_assert_msg((call) == NM_OK, "%s", nm_error_message(ctx, 0))
+
+static nm_network *build(const char *name)
+{
+    char *path;
+    nm_yaml *document;
+    nm_network *net;
+    ctx = ctx ? ctx : nm_context_new();
+    nm_context_set_threads(ctx, 2);
+    ck_assert_done(nm_model_path(ctx, name, &path));
+    ck_assert_done(nm_yaml_load(ctx, path, &document));
+    nm_free(path);
+    ck_assert_done(nm_network_build(ctx, document, NULL, &net));
+    return net;
+}
+
+typedef struct noise {
+    int n;
+    real *x;
+    int32_t *labels;
+} noise;
+
+static noise make_noise(const nm_network *net, int n)
+{
+    nm_shape in = net->node[0].out, out = net->node[net->output].out;
+    size_t count = (size_t)n * nm_shape_size(in), places = (size_t)n * (size_t)out.h * (size_t)out.w;
+    noise z = {n, nm_alloc(ctx, count, sizeof(real)), nm_alloc(ctx, places, sizeof(int32_t))};
+    nm_rng r = nm_rng_stream(1, "test", "noise");
+    for (size_t i = 0; i < count; i++)
+        z.x[i] = (real)nm_rng_normal(&r);
+    for (size_t i = 0; i < places; i++)
+        z.labels[i] = (int32_t)nm_rng_below(&r, (uint32_t)out.c);
+    return z;
+}
+
+/* Plain gradient steps of a fixed relative length, so that one rate serves all. */
+static void step(nm_network *net, const real *gradient, double rate)
+{
+    double norm = 0, size = 0;
+    for (size_t i = 0; i < net->weight_count; i++) {
+        norm += (double)gradient[i] * (double)gradient[i];
+        size += (double)net->weights[i] * (double)net->weights[i];
+    }
+    real factor = (real)(rate * sqrt(size / (norm + 1e-30)));
+    for (size_t i = 0; i < net->weight_count; i++)
+        net->weights[i] -= factor * gradient[i];
+}
+
+static void train_a_little(const char *name)
+{
+    nm_network *net = build(name);
+    double cost = 0, first = 0, last = 0;
+    for (int i = net->inputs; i < net->nodes; i++)
+        cost += nm_node_cost(&net->node[i]);
+    bool large = cost > 5e8;
+    noise z = make_noise(net, large ? 1 : 4);
+    nm_plan *plan;
+    nm_network_initialise(net, 1);
+    ck_assert_done(nm_plan_new(net, &(nm_request){.mode = NM_TRAIN, .batch = z.n, .threads = 2}, &plan));
+    const real *xs[] = {z.x};
+    for (int i = 0; i < (large ? 1 : 5); i++) {
+        nm_batch batch = {.n = z.n, .x = xs, .targets = {.labels = z.labels}, .seed = 1}; /* dropout draws the same */
+        nm_plan_forward(plan, &batch);
+        last = nm_plan_loss(plan, &batch).loss;
+        first = i == 0 ? last : first;
+        nm_plan_backward(plan, &batch);
+        step(net, nm_plan_gradients(plan), 0.01);
+        ck_assert_msg(isfinite(last), "%s: the loss is %g", name, last);
+    }
+    ck_assert_msg(large || last < first, "%s: the loss went from %g to %g", name, first, last);
+    nm_plan_free(plan);
+    nm_free(z.x);
+    nm_free(z.labels);
+    nm_network_free(net);
+    nm_context_free(ctx);
+    ctx = NULL;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* The files of models/, by name; each is one turn of the loop test. */
+static char *names[128];
+static int count;
+
+static void find_models(void)
+{
+    DIR *d = opendir(getenv("NORMA_MODELS") ? getenv("NORMA_MODELS") : "models");
+    struct dirent *entry;
+    while (d && (entry = readdir(d)) && count < 128) {
+        char *dot = strrchr(entry->d_name, '.');
+        if (dot && strcmp(dot, ".yaml") == 0)
+            names[count++] = strndup(entry->d_name, (size_t)(dot - entry->d_name));
+    }
+    if (d)
+        closedir(d);
+    qsort(names, (size_t)count, sizeof *names, by_name);
+}
+
+START_TEST(trains)
+{
+    train_a_little(names[_i]);
+}
+END_TEST
+
+static void check_known(const char *name, const char *layer, size_t parameters, double field, double jump)
+{
+    nm_network *net = build(name);
+    nm_receptive *r = nm_alloc(ctx, (size_t)net->nodes, sizeof *r);
+    size_t found = 0;
+    nm_network_receptive(net, r);
+    for (int i = net->inputs; i < net->nodes; i++)
+        found += nm_node_weights(net, i);
+    int at = nm_network_find(net, layer);
+    ck_assert_int_ge(at, 0);
+    ck_assert_uint_eq(found, parameters);
+    ck_assert_double_eq(r[at].size[0], field);
+    ck_assert_double_eq(r[at].size[1], field);
+    ck_assert_double_eq(r[at].jump[0], jump);
+    nm_free(r);
+    nm_network_free(net);
+    nm_context_free(ctx);
+    ctx = NULL;
+}
+
+/* Araujo et al. 2019, and the papers' own counts. */
+START_TEST(known_values)
+{
+    check_known("vgg16", "conv5_3", 138357544, 196, 16);
+    check_known("vgg16", "pool5", 138357544, 212, 32);
+    check_known("alexnet", "pool5", 60965224, 195, 32);
+    check_known("resnet50", "b5_3", 25557032, 483, 32);
+    check_known("resnet50-b", "b5_3", 25557032, 427, 32);
+}
+END_TEST
+
+START_TEST(resnet20_by_hand)
+{
+    nm_network *net = build("resnet20");
+    double cost = 0;
+    size_t parameters = 0;
+    for (int i = net->inputs; i < net->nodes; i++) {
+        cost += nm_node_cost(&net->node[i]);
+        parameters += nm_node_weights(net, i);
+    }
+    ck_assert_uint_eq(parameters, 272474);
+    ck_assert_double_eq(cost, 40813184);
+    nm_network_free(net);
+    nm_context_free(ctx);
+}
+END_TEST
+
+static void set_up(TCase *tcase)
+{
+    find_models();
+    tcase_add_loop_test(tcase, trains, 0, count);
+}
+
+SUITE_WITH("models", set_up, known_values, resnet20_by_hand)
