@@ -36,7 +36,7 @@ static const nm_option options[] = {
      .help = "deviation for init normal, value for init constant"},
     {"activation", NM_OPT_CHOICE, offsetof(conv, activation), "", .help = "a layer type to follow, as activation: relu"},
     {"algorithm", NM_OPT_STRING, offsetof(conv, algorithm), "auto",
-     .help = "auto, or one of winograd_2d, im2col, reference for every pass that it can do"},
+     .help = "auto, or one of depthwise, winograd_2d, im2col, reference for every pass that it can do"},
     {0},
 };
 

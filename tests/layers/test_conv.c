@@ -76,6 +76,18 @@ START_TEST(winograd_shapes)
 }
 END_TEST
 
+START_TEST(depthwise_shapes)
+{
+    for (int i = 0; i < 30; i++) {
+        int channels = pick(1, 70);
+        now = (setting){channels, {pick(1, 5), pick(1, 5)}, {pick(1, 3), pick(1, 3)}, {pick(1, 2), pick(1, 3)}, channels,
+                        pick(0, 3), pick(0, 3), pick(0, 1)};
+        nm_shape in = {reach(0) + pick(0, 6), reach(1) + pick(0, 6), channels};
+        check_layer(&(layer_case){layer_text("depthwise"), {in}, .n = pick(1, 11), .linear = true}, reference);
+    }
+}
+END_TEST
+
 START_TEST(pointwise_shapes)
 {
     for (int i = 0; i < 10; i++) {
@@ -151,9 +163,10 @@ START_TEST(refused)
     check_refused(&(layer_case){"conv: {filters: 3, kernel: 1, groups: 3}", {s}}, "groups must divide the channels");
     check_refused(&(layer_case){"conv: {filters: 3, kernel: 1, pad: -1}", {s}}, "option 'pad' must be");
     check_refused(&(layer_case){"conv: {filters: 3, kernel: 2, algorithm: winograd_2d}", {s}}, "needs a 3x3 kernel");
+    check_refused(&(layer_case){"conv: {filters: 4, algorithm: depthwise}", {s}}, "needs as many groups");
     check_refused(&(layer_case){"conv: {filters: 3, kernel: 2, algorithm: quick}", {s}}, "unknown algorithm 'quick'");
 }
 END_TEST
 
-SUITE("conv", random_shapes, winograd_shapes, pointwise_shapes, same_padding, golden_values, adjoint_on_whole_numbers,
+SUITE("conv", random_shapes, winograd_shapes, depthwise_shapes, pointwise_shapes, same_padding, golden_values, adjoint_on_whole_numbers,
       refused)
