@@ -12,22 +12,12 @@
  * and in eval mode dx = scale / sd * dy. A relu that follows is done in the same passes: its mask is computed again
  * from x in backward.
  *
- * Rows (pixels of all samples) are cut into chunks by shape alone. Each chunk leaves (mean, sum of squared
- * deviations), computed in two passes about the chunk's first row, and these are merged in the chunks' order: no
- * E[x^2] - E[x]^2 anywhere, and a constant channel has exactly its value as mean, so that y is exactly the shift. */
-#include "layer.h"
-
+ * With `ghost: k` a training batch is taken as batches of k samples, each with statistics of its own (Hoffer et al. 2017);
+ * the last one takes what is left over too. The running statistics move once a step, by the ghosts' average. */
 #include "batchnorm.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
-
-enum {
-    CHUNK = 16384, /* elements a chunk: it stays in the core's own cache between the passes */
-    RUN = 32,      /* rows summed in `real` before they go into a double */
-    LANES = 64,    /* narrow rows are taken several at a time, so that this many sums run side by side */
-};
 
 static const char *const statistics_names[] = {"running", "population", NULL};
 static const nm_option options[] = {
@@ -37,6 +27,8 @@ static const nm_option options[] = {
     {"affine", NM_OPT_BOOL, offsetof(nm_batchnorm, affine), "true", .help = "learn a scale and a shift per channel"},
     {"statistics", NM_OPT_ENUM, offsetof(nm_batchnorm, statistics), "running", .choices = statistics_names,
      .help = "what evaluation uses: running averages, or averages taken anew over training batches before it"},
+    {"ghost", NM_OPT_INT, offsetof(nm_batchnorm, ghost), "0", 0, 1 << 20,
+     .help = "take a training batch's statistics over so many samples at a time; 0: over the whole batch"},
     {0},
 };
 
@@ -45,395 +37,66 @@ typedef struct choice {
     bool relu; /* the layer that follows is done here too */
 } choice;
 
-/* ---- chunks --------------------------------------------------------------------------- */
+/* ---- passes ---------------------------------------------------------------------------- */
 
-typedef struct layout {
-    int rows, channels;
-    int fold;       /* rows taken side by side */
-    int chunk_rows; /* a multiple of fold */
-    int chunks;
-} layout;
-
-static layout layout_of(int n, nm_shape s)
+static int ghosts_of(const nm_batchnorm *self, int n)
 {
-    layout l = {.rows = n * s.h * s.w, .channels = s.c, .fold = 1};
-    while (l.fold * l.channels < LANES)
-        l.fold *= 2;
-    l.chunk_rows = CHUNK / (l.fold * l.channels) * l.fold;
-    if (l.chunk_rows < l.fold)
-        l.chunk_rows = l.fold;
-    l.chunks = nm_pieces(l.rows, l.chunk_rows);
-    return l;
+    return self->ghost > 0 && n >= 2 * self->ghost ? n / self->ghost : 1;
 }
 
-static int rows_of(const layout *l, int chunk)
+/* The pass over ghost number k of `ghosts`; *view holds the shifted pointers. */
+typedef struct view {
+    const real *x;
+    real *dx;
+} view;
+
+static nm_pass ghost_pass(const nm_pass *p, const nm_batchnorm *self, int ghosts, int k, view *v)
 {
-    int left = l->rows - chunk * l->chunk_rows;
-    return left < l->chunk_rows ? left : l->chunk_rows;
-}
-
-/* A chunk's two results per channel, in double: [chunk][2][channels]. */
-static double *partial(const nm_pass *p, const layout *l, int chunk)
-{
-    return (double *)p->scratch + (size_t)chunk * 2 * (size_t)l->channels;
-}
-
-/* Adds the `fold` groups of `sum` [fold][channels] into the first. */
-static void unfold(const layout *l, double *sum)
-{
-    for (int f = 1; f < l->fold; f++)
-        for (int c = 0; c < l->channels; c++)
-            sum[c] += sum[f * l->channels + c];
-}
-
-/* ---- statistics ------------------------------------------------------------------------ */
-
-/* Of `count` rows of `width` numbers: sums of x - pivot, or of their squares, added to `sum`. */
-static void add_deviations(const real *restrict x, int count, int width, const real *restrict pivot, bool squares,
-                           real *restrict run, double *restrict sum)
-{
-    for (int first = 0; first < count; first += RUN) {
-        int last = first + RUN < count ? first + RUN : count;
-        memset(run, 0, (size_t)width * sizeof *run);
-        for (int row = first; row < last; row++) {
-            const real *restrict r = x + (size_t)row * (size_t)width;
-            if (squares)
-                for (int i = 0; i < width; i++)
-                    run[i] += (r[i] - pivot[i]) * (r[i] - pivot[i]);
-            else
-                for (int i = 0; i < width; i++)
-                    run[i] += r[i] - pivot[i];
-        }
-        for (int i = 0; i < width; i++)
-            sum[i] += (double)run[i];
-    }
-}
-
-typedef struct buffers {
-    double *sum;        /* [2][width] */
-    real *run, *pivot;  /* [width]; pivot also serves as a second run */
-    real *more;         /* [2][width] */
-} buffers;
-
-static size_t buffers_size(const layout *l)
-{
-    return (size_t)(l->fold * l->channels) * (2 * sizeof(double) + 4 * sizeof(real));
-}
-
-static buffers buffers_of(const nm_pass *p, const layout *l, int thread)
-{
-    size_t width = (size_t)(l->fold * l->channels);
-    double *sum = nm_thread_scratch(p, thread);
-    real *run = (real *)(sum + 2 * width);
-    return (buffers){sum, run, run + width, run + 2 * width};
-}
-
-/* Repeats a row of channels `fold` times. */
-static void spread(const layout *l, const real *from, real *to)
-{
-    for (int f = 0; f < l->fold; f++)
-        memcpy(to + f * l->channels, from, (size_t)l->channels * sizeof *to);
-}
-
-/* One sum per channel over a chunk: whole groups of rows side by side, then the rows left over. */
-static void chunk_sum(const layout *l, const real *x, int rows, const buffers *b, bool squares)
-{
-    int width = l->fold * l->channels, groups = rows / l->fold, rest = rows % l->fold;
-    memset(b->sum, 0, (size_t)width * sizeof *b->sum);
-    add_deviations(x, groups, width, b->pivot, squares, b->run, b->sum);
-    add_deviations(x + (size_t)groups * (size_t)width, rest, l->channels, b->pivot, squares, b->run, b->sum);
-    unfold(l, b->sum);
-}
-
-static void statistics_task(void *arg, int task, int thread)
-{
-    const nm_pass *p = arg;
-    layout l = layout_of(p->n, p->xs[0]);
-    buffers b = buffers_of(p, &l, thread);
-    int rows = rows_of(&l, task), channels = l.channels;
-    const real *x = p->x[0] + (size_t)task * (size_t)l.chunk_rows * (size_t)channels;
-    double *mean = partial(p, &l, task), *squares = mean + channels;
-    spread(&l, x, b.pivot);
-    chunk_sum(&l, x, rows, &b, false);
-    for (int c = 0; c < channels; c++) {
-        mean[c] = (double)x[c] + b.sum[c] / rows;
-        b.more[c] = (real)mean[c];
-    }
-    spread(&l, b.more, b.pivot);
-    chunk_sum(&l, x, rows, &b, true);
-    for (int c = 0; c < channels; c++) {
-        double off = mean[c] - (double)b.more[c]; /* the pivot is the mean rounded to `real` */
-        double sum = b.sum[c] - rows * off * off;
-        squares[c] = sum > 0 ? sum : 0;
-    }
-}
-
-/* Merges the chunks: their means weighted by their rows, and (Chan et al. 1979)
- * M2 = sum of M2_k + sum of rows_k * (mean_k - mean)^2. */
-static void merge(const nm_pass *p, const layout *l, double *mean, double *var)
-{
-    int channels = l->channels;
-    const double *first = partial(p, l, 0);
-    memset(mean, 0, (size_t)channels * sizeof *mean);
-    for (int k = 0; k < l->chunks; k++) {
-        const double *part = partial(p, l, k);
-        double share = (double)rows_of(l, k) / l->rows;
-        for (int c = 0; c < channels; c++)
-            mean[c] += share * (part[c] - first[c]);
-    }
-    for (int c = 0; c < channels; c++) {
-        mean[c] += first[c];
-        var[c] = 0;
-    }
-    for (int k = 0; k < l->chunks; k++) {
-        const double *part = partial(p, l, k);
-        double rows = rows_of(l, k);
-        for (int c = 0; c < channels; c++)
-            var[c] += part[channels + c] + rows * (part[c] - mean[c]) * (part[c] - mean[c]);
-    }
-    for (int c = 0; c < channels; c++)
-        var[c] /= l->rows;
-}
-
-/* ---- forward --------------------------------------------------------------------------- */
-
-/* What is saved per channel: mean, 1 / sd, and the factor scale / sd. */
-typedef struct moments {
-    real *mean, *inverse, *factor;
-} moments;
-
-static moments moments_of(const nm_pass *p)
-{
-    real *saved = p->saved;
-    int channels = p->ys.c;
-    return (moments){saved, saved + channels, saved + 2 * channels};
-}
-
-static void set_moments(const nm_pass *p, const nm_batchnorm *self, const double *mean, const double *var)
-{
-    moments m = moments_of(p);
-    for (int c = 0; c < p->ys.c; c++) {
-        double inverse = 1 / sqrt(var[c] + self->epsilon);
-        m.mean[c] = (real)mean[c];
-        m.inverse[c] = (real)inverse;
-        m.factor[c] = (real)(inverse * (self->affine ? (double)p->w[self->scale][c] : 1));
-    }
-}
-
-static void update_running(const nm_pass *p, const nm_batchnorm *self, const layout *l, const double *mean,
-                           const double *var)
-{
-    double rate = p->statistics_rate > 0 ? p->statistics_rate : self->rate;
-    double unbiased = l->rows > 1 ? (double)l->rows / (l->rows - 1) : 1;
-    real *running_mean = p->w[self->running_mean], *running_var = p->w[self->running_var];
-    for (int c = 0; c < l->channels; c++) {
-        running_mean[c] = (real)((1 - rate) * (double)running_mean[c] + rate * mean[c]);
-        running_var[c] = (real)((1 - rate) * (double)running_var[c] + rate * unbiased * var[c]);
-    }
-}
-
-typedef struct job {
-    const nm_pass *p;
-    const nm_batchnorm *self;
-    layout l;
-    bool relu;
-    const real *mean, *factor, *shift; /* [width]: spread over the fold */
-    const real *dy_factor, *x_factor, *constant; /* backward: dx = dy * dy_factor + (x - mean) * x_factor + constant */
-} job;
-
-static void normalise(const real *x, real *y, int width, const real *restrict mean, const real *restrict factor,
-                      const real *restrict shift, bool relu)
-{
-    if (relu)
-        NM_INDEPENDENT
-        for (int i = 0; i < width; i++) {
-            real value = (x[i] - mean[i]) * factor[i] + shift[i];
-            y[i] = value > 0 ? value : value != value ? value : 0;
-        }
-    else
-        NM_INDEPENDENT
-        for (int i = 0; i < width; i++)
-            y[i] = (x[i] - mean[i]) * factor[i] + shift[i];
-}
-
-static void normalise_task(void *arg, int task, int thread)
-{
-    (void)thread;
-    const job *j = arg;
-    int rows = rows_of(&j->l, task), width = j->l.fold * j->l.channels;
-    size_t start = (size_t)task * (size_t)j->l.chunk_rows * (size_t)j->l.channels;
-    const real *x = j->p->x[0] + start;
-    real *y = j->p->y + start;
-    for (int left = rows * j->l.channels; left > 0; left -= width, x += width, y += width)
-        normalise(x, y, left < width ? left : width, j->mean, j->factor, j->shift, j->relu);
-}
-
-/* The per-channel tables of a pass, spread over the fold, behind the chunks' partial results in scratch. */
-static real *tables(const nm_pass *p, const layout *l, int index)
-{
-    real *base = (real *)((double *)p->scratch + ((size_t)l->chunks + 2) * 2 * (size_t)l->channels);
-    return base + (size_t)index * (size_t)(l->fold * l->channels);
-}
-
-static size_t scratch_size(const layout *l)
-{
-    return ((size_t)l->chunks + 2) * 2 * (size_t)l->channels * sizeof(double) +
-           (size_t)(8 * l->fold * l->channels) * sizeof(real);
-}
-
-/* mean, factor and shift spread into tables 0 to 2. */
-static job normalising_job(const nm_pass *p, const nm_batchnorm *self, layout l, bool relu)
-{
-    moments m = moments_of(p);
-    spread(&l, m.mean, tables(p, &l, 0));
-    spread(&l, m.factor, tables(p, &l, 1));
-    if (self->affine)
-        spread(&l, p->w[self->shift], tables(p, &l, 2));
-    else
-        memset(tables(p, &l, 2), 0, (size_t)(l.fold * l.channels) * sizeof(real));
-    return (job){.p = p, .self = self, .l = l, .relu = relu, .mean = tables(p, &l, 0), .factor = tables(p, &l, 1),
-                 .shift = tables(p, &l, 2)};
+    nm_pass part = *p;
+    size_t first = (size_t)k * (size_t)self->ghost * nm_shape_size(p->ys);
+    v->x = p->x && p->x[0] ? p->x[0] + first : NULL;
+    v->dx = p->dx && p->dx[0] ? p->dx[0] + first : NULL;
+    part.n = k + 1 < ghosts ? self->ghost : p->n - k * self->ghost;
+    part.x = &v->x;
+    part.dx = &v->dx;
+    part.y = p->y ? p->y + first : NULL;
+    part.dy = p->dy ? p->dy + first : NULL;
+    part.saved = (real *)p->saved + (size_t)k * 3 * (size_t)p->ys.c;
+    return part;
 }
 
 static void forward(const nm_pass *p, const void *private)
 {
     const nm_batchnorm *self = private;
-    layout l = layout_of(p->n, p->xs[0]);
-    double *mean = (double *)p->scratch + (size_t)l.chunks * 2 * (size_t)l.channels, *var = mean + l.channels;
-    if (p->mode == NM_TRAIN) {
-        nm_parallel(p->threads, l.chunks, statistics_task, (void *)p);
-        merge(p, &l, mean, var);
-        update_running(p, self, &l, mean, var);
-    } else {
-        for (int c = 0; c < l.channels; c++) {
-            mean[c] = (double)p->w[self->running_mean][c];
-            var[c] = (double)p->w[self->running_var][c];
-        }
+    bool relu = ((const choice *)p->plan)->relu;
+    int ghosts = p->mode == NM_TRAIN ? ghosts_of(self, p->n) : 1;
+    double rate = p->statistics_rate > 0 ? p->statistics_rate : self->rate, share = rate / ghosts;
+    if (ghosts == 1) {
+        NM_ISA(nm_batchnorm_forward)(p, self, relu, rate);
+        return;
     }
-    set_moments(p, self, mean, var);
-    job j = normalising_job(p, self, l, ((const choice *)p->plan)->relu);
-    nm_parallel(p->threads, l.chunks, normalise_task, &j);
-}
-
-/* ---- backward -------------------------------------------------------------------------- */
-
-/* Sums of dy and of dy * (x - mean) over `count` rows of `width` numbers; with relu only where y > 0. */
-static void add_gradients(const job *j, const real *restrict x, const real *restrict dy, int count, int width,
-                          real *restrict run, double *restrict sum, double *restrict products)
-{
-    const real *restrict mean = j->mean, *restrict factor = j->factor, *restrict shift = j->shift;
-    real *restrict run_product = run + (j->l.fold * j->l.channels);
-    for (int first = 0; first < count; first += RUN) {
-        int last = first + RUN < count ? first + RUN : count;
-        memset(run, 0, (size_t)width * sizeof *run);
-        memset(run_product, 0, (size_t)width * sizeof *run);
-        for (int row = first; row < last; row++) {
-            const real *restrict r = x + (size_t)row * (size_t)width, *restrict d = dy + (size_t)row * (size_t)width;
-            if (j->relu)
-                for (int i = 0; i < width; i++) {
-                    real off = r[i] - mean[i], g = off * factor[i] + shift[i] > 0 ? d[i] : 0;
-                    run[i] += g;
-                    run_product[i] += g * off;
-                }
-            else
-                for (int i = 0; i < width; i++) {
-                    run[i] += d[i];
-                    run_product[i] += d[i] * (r[i] - mean[i]);
-                }
-        }
-        for (int i = 0; i < width; i++) {
-            sum[i] += (double)run[i];
-            products[i] += (double)run_product[i];
-        }
+    for (int k = 0; k < ghosts; k++) {
+        view v;
+        nm_pass part = ghost_pass(p, self, ghosts, k, &v);
+        /* such that in the end each ghost has the weight rate / ghosts */
+        NM_ISA(nm_batchnorm_forward)(&part, self, relu, share / (1 - share * (ghosts - 1 - k)));
     }
-}
-
-static void gradient_sums_task(void *arg, int task, int thread)
-{
-    const job *j = arg;
-    const layout *l = &j->l;
-    buffers b = buffers_of(j->p, l, thread);
-    int rows = rows_of(l, task), width = l->fold * l->channels, groups = rows / l->fold, rest = rows % l->fold;
-    size_t start = (size_t)task * (size_t)l->chunk_rows * (size_t)l->channels, done = (size_t)groups * (size_t)width;
-    const real *x = j->p->x[0] + start, *dy = j->p->dy + start;
-    double *products = b.sum + width, *part = partial(j->p, l, task);
-    memset(b.sum, 0, 2 * (size_t)width * sizeof *b.sum);
-    add_gradients(j, x, dy, groups, width, b.more, b.sum, products);
-    add_gradients(j, x + done, dy + done, rest, l->channels, b.more, b.sum, products);
-    unfold(l, b.sum);
-    unfold(l, products);
-    memcpy(part, b.sum, (size_t)l->channels * sizeof *part);
-    memcpy(part + l->channels, products, (size_t)l->channels * sizeof *part);
-}
-
-static void input_gradient_task(void *arg, int task, int thread)
-{
-    (void)thread;
-    const job *j = arg;
-    int width = j->l.fold * j->l.channels, total = rows_of(&j->l, task) * j->l.channels;
-    size_t start = (size_t)task * (size_t)j->l.chunk_rows * (size_t)j->l.channels;
-    const real *x = j->p->x[0] + start, *dy = j->p->dy + start;
-    real *dx = j->p->dx[0] + start;
-    const real *restrict mean = j->mean, *restrict factor = j->factor, *restrict shift = j->shift;
-    const real *restrict a = j->dy_factor, *restrict b = j->x_factor, *restrict k = j->constant;
-    for (int left = total; left > 0; left -= width, x += width, dy += width, dx += width) {
-        int count = left < width ? left : width;
-        if (j->relu)
-            NM_INDEPENDENT
-            for (int i = 0; i < count; i++) {
-                real off = x[i] - mean[i], g = off * factor[i] + shift[i] > 0 ? dy[i] : 0;
-                dx[i] = g * a[i] + (off * b[i] + k[i]);
-            }
-        else
-            NM_INDEPENDENT
-            for (int i = 0; i < count; i++)
-                dx[i] = dy[i] * a[i] + ((x[i] - mean[i]) * b[i] + k[i]);
-    }
-}
-
-/* dx = f * (dy - (sum + xhat * products / sd) / m) with f = scale / sd, as three factors per channel. */
-static void set_gradient_tables(job *j, const double *sum, const double *products)
-{
-    const nm_pass *p = j->p;
-    moments m = moments_of(p);
-    int channels = j->l.channels;
-    bool batch = p->mode == NM_TRAIN;
-    real *a = tables(p, &j->l, 3), *b = tables(p, &j->l, 4), *k = tables(p, &j->l, 5);
-    for (int c = 0; c < channels; c++) {
-        double factor = (double)m.factor[c], inverse = (double)m.inverse[c];
-        a[c] = m.factor[c];
-        b[c] = (real)(batch ? -factor * inverse * inverse * products[c] / j->l.rows : 0);
-        k[c] = (real)(batch ? -factor * sum[c] / j->l.rows : 0);
-    }
-    for (int f = 1; f < j->l.fold; f++)
-        for (int t = 3; t < 6; t++)
-            memcpy(tables(p, &j->l, t) + f * channels, tables(p, &j->l, t), (size_t)channels * sizeof(real));
-    j->dy_factor = a;
-    j->x_factor = b;
-    j->constant = k;
 }
 
 static void backward(const nm_pass *p, const void *private)
 {
     const nm_batchnorm *self = private;
-    layout l = layout_of(p->n, p->xs[0]);
-    job j = normalising_job(p, self, l, ((const choice *)p->plan)->relu);
-    double *sum = (double *)p->scratch + (size_t)l.chunks * 2 * (size_t)l.channels, *products = sum + l.channels;
-    nm_parallel(p->threads, l.chunks, gradient_sums_task, &j);
-    memset(sum, 0, 2 * (size_t)l.channels * sizeof *sum);
-    for (int k = 0; k < l.chunks; k++)
-        for (int c = 0; c < 2 * l.channels; c++)
-            sum[c] += partial(p, &l, k)[c];
-    for (int c = 0; self->affine && c < l.channels; c++) {
-        if (p->dw[self->scale])
-            p->dw[self->scale][c] += (real)(products[c] * (double)moments_of(p).inverse[c]);
-        if (p->dw[self->shift])
-            p->dw[self->shift][c] += (real)sum[c];
-    }
-    if (!p->dx[0])
+    bool relu = ((const choice *)p->plan)->relu;
+    int ghosts = p->mode == NM_TRAIN ? ghosts_of(self, p->n) : 1;
+    if (ghosts == 1) {
+        NM_ISA(nm_batchnorm_backward)(p, self, relu);
         return;
-    set_gradient_tables(&j, sum, products);
-    nm_parallel(p->threads, l.chunks, input_gradient_task, &j);
+    }
+    for (int k = 0; k < ghosts; k++) {
+        view v;
+        nm_pass part = ghost_pass(p, self, ghosts, k, &v);
+        NM_ISA(nm_batchnorm_backward)(&part, self, relu);
+    }
 }
 
 /* ---- planning -------------------------------------------------------------------------- */
@@ -456,19 +119,20 @@ static nm_status infer(nm_infer *e, void *private)
     return nm_declare(e, "running_var", NM_STATE, "C", dims, one);
 }
 
-static nm_status plan(nm_booking *b, const void *self, void *chosen)
+static nm_status plan(nm_booking *b, const void *private, void *chosen)
 {
-    (void)self;
+    const nm_batchnorm *self = private;
     (void)chosen;
     if (b->mode == NM_TRAIN && (size_t)b->n * (size_t)b->ys.h * (size_t)b->ys.w < 2)
         return nm_fail(b->ctx, NM_INVALID,
                        "%s: training needs at least two values per channel, found 1 (a batch of one sample of 1x1); "
                        "use a larger batch",
                        b->who);
-    layout l = layout_of(b->n, b->ys);
-    b->saved = 3 * (size_t)b->ys.c * sizeof(real);
-    b->scratch = scratch_size(&l);
-    b->thread_scratch = buffers_size(&l);
+    if (self->ghost == 1 && b->mode == NM_TRAIN && b->ys.h * b->ys.w < 2)
+        return nm_fail(b->ctx, NM_INVALID, "%s: ghost batches of one sample of 1x1 have no variance; use a larger ghost",
+                       b->who);
+    NM_ISA(nm_batchnorm_book)(b->n, b->ys, &b->saved, &b->scratch, &b->thread_scratch);
+    b->saved *= (size_t)ghosts_of(self, b->n);
     return NM_OK;
 }
 

@@ -2,7 +2,7 @@
 #ifndef NM_BATCHNORM_H
 #define NM_BATCHNORM_H
 
-#include <stdbool.h>
+#include "layer.h"
 
 enum { NM_STATISTICS_RUNNING, NM_STATISTICS_POPULATION };
 
@@ -10,7 +10,13 @@ typedef struct nm_batchnorm {
     double epsilon, rate;
     bool affine;
     int statistics;
+    int ghost; /* samples of which statistics are taken in train mode; 0: the whole batch */
     int scale, shift, running_mean, running_var; /* numbers of its parameters; the first two with affine only */
 } nm_batchnorm;
+
+/* The passes over one batch of samples, with a relu behind where asked; `rate` is that of the running statistics. */
+void NM_ISA(nm_batchnorm_forward)(const nm_pass *p, const nm_batchnorm *self, bool relu, double rate);
+void NM_ISA(nm_batchnorm_backward)(const nm_pass *p, const nm_batchnorm *self, bool relu);
+void NM_ISA(nm_batchnorm_book)(int n, nm_shape s, size_t *saved, size_t *scratch, size_t *thread_scratch);
 
 #endif

@@ -16,6 +16,7 @@ typedef struct conv {
     bool bias;
     int init;
     double init_value;
+    bool standardise;
     nm_choice activation; /* the layer after this one, made by the parser */
     char *algorithm;
     nm_conv_geometry g; /* set by infer */
@@ -35,6 +36,8 @@ static const nm_option options[] = {
     {"init_value", NM_OPT_REAL, offsetof(conv, init_value), "0.01",
      .help = "deviation for init normal, value for init constant"},
     {"activation", NM_OPT_CHOICE, offsetof(conv, activation), "", .help = "a layer type to follow, as activation: relu"},
+    {"standardise", NM_OPT_BOOL, offsetof(conv, standardise), "false",
+     .help = "weight standardisation: each filter's weights with mean 0 and variance 1"},
     {"algorithm", NM_OPT_STRING, offsetof(conv, algorithm), "auto",
      .help = "auto, or one of depthwise, winograd_2d, im2col, reference for every pass that it can do"},
     {0},
@@ -46,7 +49,7 @@ typedef struct choice {
     bool turned;              /* the gradient by x goes through forward of the turned geometry */
     nm_conv_geometry turn;
     size_t turned_offset;     /* bytes into scratch */
-    size_t thread_size;
+    size_t standard_offset;   /* bytes into scratch: standardised weights, and (backward) their gradient */
 } choice;
 
 /* ---- infer --------------------------------------------------------------------------------------- */
@@ -137,10 +140,8 @@ static void book(nm_booking *b, const nm_conv_algorithm *by, const nm_conv_geome
     b->thread_scratch = thread > b->thread_scratch ? thread : b->thread_scratch;
 }
 
-static nm_status plan(nm_booking *b, const void *private, void *chosen)
+static nm_status plan_passes(nm_booking *b, const conv *self, choice *c)
 {
-    const conv *self = private;
-    choice *c = chosen;
     c->by[NM_CONV_FORWARD] = choose(self, &self->g, NM_CONV_FORWARD);
     book(b, c->by[NM_CONV_FORWARD], &self->g, NM_CONV_FORWARD, 0);
     if (!b->backward)
@@ -165,11 +166,31 @@ static nm_status plan(nm_booking *b, const void *private, void *chosen)
     return NM_OK;
 }
 
+static nm_status plan(nm_booking *b, const void *private, void *chosen)
+{
+    const conv *self = private;
+    choice *c = chosen;
+    NM_TRY(plan_passes(b, self, c));
+    if (self->standardise) {
+        c->standard_offset = (b->scratch + 63) / 64 * 64;
+        b->scratch = c->standard_offset + 2 * nm_conv_weight_count(&self->g) * sizeof(real);
+    }
+    return NM_OK;
+}
+
 /* ---- run ---------------------------------------------------------------------------------------------- */
+
+static real *standard_weights(const nm_pass *p)
+{
+    return (real *)((char *)p->scratch + ((const choice *)p->plan)->standard_offset);
+}
 
 static nm_conv_call call_of(const nm_pass *p, const conv *self)
 {
-    return (nm_conv_call){.g = &self->g, .n = p->n, .threads = p->threads, .w = p->w[0], .shared = p->scratch,
+    if (self->standardise)
+        NM_ISA(nm_conv_standardise)(&self->g, p->w[0], standard_weights(p));
+    return (nm_conv_call){.g = &self->g, .n = p->n, .threads = p->threads,
+                          .w = self->standardise ? standard_weights(p) : p->w[0], .shared = p->scratch,
                           .thread_base = p->thread_scratch_base, .thread_size = p->thread_scratch_size};
 }
 
@@ -184,6 +205,24 @@ static void forward(const nm_pass *p, const void *private)
     c->by[NM_CONV_FORWARD]->forward(&call);
 }
 
+/* Gradients of weights and bias; with standardised weights, through the standardisation. */
+static void weights_pass(const nm_pass *p, const conv *self, nm_conv_call call)
+{
+    size_t count = nm_conv_weight_count(&self->g);
+    real *gradient = self->standardise ? standard_weights(p) + count : NULL;
+    call.dw = p->dw[0];
+    call.db = self->bias ? p->dw[1] : NULL;
+    if (!call.dw && !call.db)
+        return;
+    if (gradient && call.dw) {
+        memset(gradient, 0, count * sizeof *gradient);
+        call.dw = gradient;
+    }
+    ((const choice *)p->plan)->by[NM_CONV_WEIGHTS]->weights(&call);
+    if (gradient && p->dw[0])
+        NM_ISA(nm_conv_standardise_gradient)(&self->g, p->w[0], call.w, gradient, p->dw[0]);
+}
+
 static void backward(const nm_pass *p, const void *private)
 {
     const conv *self = private;
@@ -191,16 +230,13 @@ static void backward(const nm_pass *p, const void *private)
     nm_conv_call call = call_of(p, self);
     call.dy = p->dy;
     call.x = p->x[0];
-    call.dw = p->dw[0];
-    call.db = self->bias ? p->dw[1] : NULL;
-    if (call.dw || call.db)
-        c->by[NM_CONV_WEIGHTS]->weights(&call);
+    weights_pass(p, self, call);
     if (!p->dx[0])
         return;
     call.y = p->dx[0];
     if (c->turned) {
         real *turned = (real *)((char *)p->scratch + c->turned_offset);
-        NM_ISA(nm_conv_turn_weights)(&self->g, p->threads, p->w[0], turned);
+        NM_ISA(nm_conv_turn_weights)(&self->g, p->threads, call.w, turned);
         call.g = &c->turn;
         call.x = p->dy;
         call.w = turned;

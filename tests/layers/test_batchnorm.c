@@ -41,6 +41,33 @@ START_TEST(random_shapes)
 }
 END_TEST
 
+static int ghost_now;
+
+static void ghost_reference(const layer_run *r, double *y)
+{
+    int ghosts = r->n / ghost_now, size = r->in[0].h * r->in[0].w * r->in[0].c;
+    for (int k = 0; k < ghosts; k++) {
+        layer_run part = *r;
+        int first = k * ghost_now;
+        part.n = k + 1 < ghosts ? ghost_now : r->n - first;
+        part.x[0] = r->x[0] + (size_t)(first * size);
+        reference(&part, y + (size_t)(first * size));
+    }
+}
+
+START_TEST(ghost_batches)
+{
+    epsilon_now = 1e-5;
+    affine_now = true;
+    for (int i = 0; i < 30; i++) {
+        ghost_now = pick(2, 4);
+        check_layer(&(layer_case){text("batchnorm: {ghost: %d}", ghost_now), {{pick(1, 5), pick(1, 5), pick(1, 20)}},
+                                  .n = ghost_now * pick(1, 3) + pick(0, 1), .mode = NM_TRAIN}, ghost_reference);
+    }
+    check_refused(&(layer_case){"batchnorm: {ghost: 1}", {{1, 1, 4}}, .n = 4, .mode = NM_TRAIN}, "use a larger ghost");
+}
+END_TEST
+
 START_TEST(golden_values)
 {
     check_golden("batchnorm");
@@ -103,6 +130,26 @@ START_TEST(hard_statistics)
 END_TEST
 
 /* statistics_rate 1, 1/2, 1/3: the running values become the plain means over three batches. */
+/* One step moves the running statistics by the average of the ghosts'. */
+START_TEST(ghosts_move_the_average)
+{
+    nm_context *ctx = nm_context_new();
+    nm_network *net = built(ctx, "input: {channels: 1}\nlayers:\n- batchnorm: {ghost: 2, rate: 0.3}\n");
+    nm_plan *plan;
+    real x[6] = {1, 3, 10, 14, -2, 6}; /* means 2, 12, 2; unbiased variances 2, 8, 32 */
+    const real *xs[1] = {x};
+    nm_network_initialise(net, 1);
+    ck_assert_int_eq(nm_plan_new(net, &(nm_request){.mode = NM_TRAIN, .batch = 6, .threads = 1}, &plan), NM_OK);
+    nm_plan_forward(plan, &(nm_batch){.n = 6, .x = xs});
+    int mean = nm_network_find_param(net, "batchnorm/running_mean"), var = nm_network_find_param(net, "batchnorm/running_var");
+    ck_assert_double_eq_tol((double)*nm_param_values(net, &net->param[mean]), 0.3 * 16 / 3, 1e-6);
+    ck_assert_double_eq_tol((double)*nm_param_values(net, &net->param[var]), 0.7 + 0.3 * 42 / 3, 1e-5);
+    nm_plan_free(plan);
+    nm_network_free(net);
+    nm_context_free(ctx);
+}
+END_TEST
+
 START_TEST(statistics_rate_averages_batches)
 {
     nm_context *ctx = nm_context_new();
@@ -162,4 +209,4 @@ START_TEST(fused_relu)
 }
 END_TEST
 
-SUITE("batchnorm", random_shapes, golden_values, refused, hard_statistics, statistics_rate_averages_batches, fused_relu)
+SUITE("batchnorm", random_shapes, ghost_batches, golden_values, refused, hard_statistics, ghosts_move_the_average, statistics_rate_averages_batches, fused_relu)

@@ -4,6 +4,7 @@
 #include "layer_check.h"
 #include "run_suite.h"
 
+#include <math.h>
 #include <string.h>
 
 /* The layer's private struct begins with its options; the test reads them back from the model text instead. */
@@ -72,6 +73,39 @@ START_TEST(winograd_shapes)
         nm_shape in = {pick(5, 14), pick(5, 14), pick(1, 35)};
         check_layer(&(layer_case){layer_text("winograd_2d"), {in}, .n = pick(1, 9), .linear = true,
                                   .float_tolerance = 3e-5}, reference);
+    }
+}
+END_TEST
+
+/* Each filter's weights with mean 0 and variance 1. */
+static void standardised_reference(const layer_run *r, double *y)
+{
+    layer_run standard = *r;
+    double w[4096];
+    size_t filters = (size_t)now.filters, count = (size_t)(now.kernel[0] * now.kernel[1] * r->in[0].c / now.groups);
+    ck_assert_uint_le(filters * count, 4096);
+    for (size_t o = 0; o < filters; o++) {
+        double mean = 0, var = 0;
+        for (size_t i = 0; i < count; i++)
+            mean += r->param[0][i * filters + o] / (double)count;
+        for (size_t i = 0; i < count; i++)
+            var += pow(r->param[0][i * filters + o] - mean, 2) / (double)count;
+        for (size_t i = 0; i < count; i++)
+            w[i * filters + o] = (r->param[0][i * filters + o] - mean) / sqrt(var + 1e-5);
+    }
+    standard.param[0] = w;
+    reference(&standard, y);
+}
+
+START_TEST(weight_standardisation)
+{
+    for (int i = 0; i < 30; i++) {
+        int groups = pick(1, 2), channels = groups * pick(1, 4);
+        now = (setting){groups * pick(1, 4), {pick(2, 3), pick(2, 3)}, {pick(1, 2), pick(1, 2)}, {1, 1}, groups, pick(0, 2),
+                        pick(0, 2), pick(0, 1)};
+        nm_shape in = {reach(0) + pick(0, 5), reach(1) + pick(0, 5), channels};
+        check_layer(&(layer_case){text("%.*s, standardise: true}", (int)strlen(layer_text("auto")) - 1, layer_text("auto")),
+                                  {in}, .n = pick(1, 3)}, standardised_reference);
     }
 }
 END_TEST
@@ -168,5 +202,5 @@ START_TEST(refused)
 }
 END_TEST
 
-SUITE("conv", random_shapes, winograd_shapes, depthwise_shapes, pointwise_shapes, same_padding, golden_values, adjoint_on_whole_numbers,
+SUITE("conv", random_shapes, winograd_shapes, depthwise_shapes, weight_standardisation, pointwise_shapes, same_padding, golden_values, adjoint_on_whole_numbers,
       refused)

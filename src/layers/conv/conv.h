@@ -96,4 +96,12 @@ bool NM_ISA(nm_conv_turn)(const nm_conv_geometry *g, nm_conv_geometry *turned);
 /* The kernel for it: [kh][kw][I][O] rotated by half a turn and transposed to [kh][kw][O of the group][I of all]. */
 void NM_ISA(nm_conv_turn_weights)(const nm_conv_geometry *g, int threads, const real *w, real *turned);
 
+/* ---- weight standardisation ------------------------------------------------------------ */
+
+/* Each filter's weights with mean 0 and variance 1 (Qiao et al. 2019): (w - mean) / sqrt(var + 1e-5), both HWIO. */
+void NM_ISA(nm_conv_standardise)(const nm_conv_geometry *g, const real *w, real *standard);
+/* Adds to dw what the gradient by the standardised weights makes of it. */
+void NM_ISA(nm_conv_standardise_gradient)(const nm_conv_geometry *g, const real *w, const real *standard,
+                                          const real *gradient, real *dw);
+
 #endif
