@@ -9,17 +9,19 @@
 
 typedef struct summary_args {
     model_args model;
-    int height, width, batch;
+    int height, width, batch, anchor;
     bool json, verbose;
 } summary_args;
 
-enum { KEY_IMAGE = 'i', KEY_BATCH = 'b', KEY_JSON = 'j', KEY_VERBOSE = 'v' };
+enum { KEY_IMAGE = 'i', KEY_BATCH = 'b', KEY_JSON = 'j', KEY_VERBOSE = 'v', KEY_ANCHOR = 'a' };
 
 static const struct argp_option options[] = {
     {"image", KEY_IMAGE, "H W", 0, "another size of the input", 1},
     {"batch", KEY_BATCH, "N", 0, "samples at once, for the memory (preset: train.batch)", 1},
+    {"anchor", KEY_ANCHOR, "SIZE", 0, "mark the layer whose receptive field suits an object of SIZE pixels, and tell where its "
+                                     "centres lie", 1},
     {"json", KEY_JSON, 0, 0, "machine-readable result on stdout", 1},
-    {"verbose", KEY_VERBOSE, 0, 0, "each layer's algorithm, and how well memory is planned", 1},
+    {"verbose", KEY_VERBOSE, 0, 0, "each layer's algorithm, the field by each path of a join, and how well memory is planned", 1},
     {0},
 };
 
@@ -50,6 +52,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case KEY_BATCH:
         args->batch = parse_number(state, "--batch", arg, 1, 1000000);
         return 0;
+    case KEY_ANCHOR:
+        args->anchor = parse_number(state, "--anchor", arg, 1, 1 << 16);
+        return 0;
     case KEY_JSON:
         args->json = true;
         return 0;
@@ -75,7 +80,30 @@ typedef struct summary {
     int batch;
     size_t parameters;
     double cost;
+    int anchor, suited; /* the object's size, 0: none; the layer that suits it, or -1 */
 } summary;
+
+/* The layer whose field is nearest to the anchor, as a ratio; the last of equals, which has learnt most. */
+static int find_suited(const summary *s)
+{
+    int best = -1;
+    double least = INFINITY;
+    for (int i = s->net->inputs; i < s->net->nodes; i++) {
+        const nm_receptive *f = &s->field[i];
+        double off = fabs(log(sqrt(f->size[0] * f->size[1]) / s->anchor));
+        if (f->whole || off > least)
+            continue;
+        best = i;
+        least = off;
+    }
+    return best;
+}
+
+/* Where an evenly laid grid of that jump has its first centre: half a jump into the image, in pixel centres. */
+static double even_start(double jump)
+{
+    return (jump - 1) / 2;
+}
 
 static void total(summary *s)
 {
@@ -110,6 +138,19 @@ static void axes(const double v[2], const char *fmt, char *text, size_t size)
         snprintf(text, size, "%sx%s", one, two);
 }
 
+/* The field of a join by one of its inputs. */
+static void print_path(const summary *s, int i, int k)
+{
+    nm_receptive f = nm_node_receptive(s->net, i, k, s->field);
+    char size[48] = "whole", jump[48], start[48];
+    if (!f.whole)
+        axes(f.size, "%.0f", size, sizeof size);
+    axes(f.jump, "%g", jump, sizeof jump);
+    axes(f.start, "%g", start, sizeof start);
+    printf("  by %-72s %9s%s %6s %6s\n", s->net->node[s->net->node[i].from[k]].name, size, f.gaps ? "*" : " ",
+           f.whole ? "" : jump, f.whole ? "" : start);
+}
+
 static void print_layer(const summary *s, int i, bool verbose)
 {
     const nm_node *node = &s->net->node[i];
@@ -126,7 +167,26 @@ static void print_layer(const summary *s, int i, bool verbose)
            s->field[i].gaps ? "*" : " ", s->field[i].whole ? "" : jump, s->field[i].whole ? "" : start);
     if (verbose && i >= s->net->inputs)
         nm_plan_describe(s->train ? s->train : s->eval, i, chosen, sizeof chosen);
-    printf("%s%s\n", *chosen ? "  " : "", chosen);
+    printf("%s%s%s\n", *chosen ? "  " : "", chosen, s->anchor && i == s->suited ? "  <- anchor" : "");
+    for (int k = 0; verbose && node->inputs > 1 && k < node->inputs; k++)
+        print_path(s, i, k);
+}
+
+static void print_anchor(const summary *s)
+{
+    if (s->suited < 0) {
+        printf("anchor %d: no layer has a local field\n", s->anchor);
+        return;
+    }
+    const nm_receptive *f = &s->field[s->suited];
+    double off[2] = {f->start[0] - even_start(f->jump[0]), f->start[1] - even_start(f->jump[1])};
+    char size[48], jump[48], start[48], wrong[48];
+    axes(f->size, "%g", size, sizeof size);
+    axes(f->jump, "%g", jump, sizeof jump);
+    axes(f->start, "%g", start, sizeof start);
+    axes(off, "%+g", wrong, sizeof wrong);
+    printf("anchor %d: '%s' suits it, with a field of %s. Its units' centres lie at %s + k * %s; off an even grid by %s pixels\n",
+           s->anchor, s->net->node[s->suited].name, size, start, jump, wrong);
 }
 
 static void print_memory(const char *mode, const nm_plan *plan, int threads, bool verbose)
@@ -150,6 +210,8 @@ static void print_table(const summary *s, bool verbose)
         print_layer(s, i, verbose);
         gaps = gaps || s->field[i].gaps;
     }
+    if (s->anchor)
+        print_anchor(s);
     if (gaps)
         printf("* the field has gaps: pixels in it that are never read\n");
     printf("\n%s: %s parameters, %s multiply-adds a sample\n", s->net->name, grouped((double)s->parameters, weights),
@@ -191,9 +253,15 @@ static void print_as_json(const summary *s, bool verbose)
     json_t *layers = json_array();
     for (int i = s->net->inputs; i < s->net->nodes; i++)
         json_array_append_new(layers, layer_json(s, i, verbose));
+    json_t *anchor = json_null();
+    if (s->suited >= 0) {
+        const nm_receptive *f = &s->field[s->suited];
+        anchor = json_pack("{s:i, s:s, s:[f,f]}", "size", s->anchor, "layer", s->net->node[s->suited].name, "misalignment",
+                           f->start[0] - even_start(f->jump[0]), f->start[1] - even_start(f->jump[1]));
+    }
     nm_plan_memory eval = nm_plan_memory_use(s->eval), m = s->train ? nm_plan_memory_use(s->train) : eval;
-    print_json(json_pack("{s:s, s:o, s:I, s:I, s:i, s:I, s:I, s:I, s:I}", "network", s->net->name, "layers", layers,
-                         "parameters", (json_int_t)s->parameters, "multiply_adds", (json_int_t)s->cost, "batch",
+    print_json(json_pack("{s:s, s:o, s:I, s:I, s:o, s:i, s:I, s:I, s:I, s:I}", "network", s->net->name, "layers", layers,
+                         "parameters", (json_int_t)s->parameters, "multiply_adds", (json_int_t)s->cost, "anchor", anchor, "batch",
                          s->batch, "activation_bytes", (json_int_t)m.activations, "activation_lower_bound",
                          (json_int_t)m.lower_bound, "eval_activation_bytes", (json_int_t)eval.activations,
                          "eval_activation_lower_bound", (json_int_t)eval.lower_bound));
@@ -229,6 +297,8 @@ static nm_status tell(nm_context *ctx, summary *s, const summary_args *args)
     NM_TRY(make_plans(s));
     nm_network_receptive(s->net, s->field);
     total(s);
+    s->anchor = args->anchor;
+    s->suited = s->anchor ? find_suited(s) : -1;
     if (args->json)
         print_as_json(s, args->verbose);
     else

@@ -50,6 +50,11 @@ static nm_receptive through(const nm_node *node, nm_receptive r)
     return r;
 }
 
+nm_receptive nm_node_receptive(const nm_network *net, int index, int input, const nm_receptive *fields)
+{
+    return through(&net->node[index], fields[net->node[index].from[input]]);
+}
+
 void nm_network_receptive(const nm_network *net, nm_receptive *out)
 {
     for (int i = 0; i < net->nodes; i++) {

@@ -118,6 +118,12 @@ START_TEST(summarises)
     json_t *shape = json_object_get(json_array_get(json_object_get(s, "layers"), 0), "output");
     ck_assert(json_integer_value(json_array_get(shape, 0)) == 64 && json_integer_value(json_array_get(shape, 1)) == 48);
     json_decref(s);
+    s = parse_json(expect(0, "norma summary vgg16 --json --anchor 200").out);
+    json_t *anchor = json_object_get(s, "anchor");
+    ck_assert_str_eq(json_string_value(json_object_get(anchor, "layer")), "conv5_3.activation");
+    ck_assert(json_number_value(json_array_get(json_object_get(anchor, "misalignment"), 0)) == 0);
+    json_decref(s);
+    contains(expect(0, "norma summary resnet20 --anchor 32 --verbose").out, "<- anchor");
     contains(expect(2, "norma summary mnist-cnm").err, "did you mean 'mnist-cnn'?");
 }
 END_TEST
