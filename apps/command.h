@@ -24,6 +24,7 @@ int command_layers(int argc, char **argv);
 int command_data(int argc, char **argv);
 int command_bn_report(int argc, char **argv);
 int command_recalibrate(int argc, char **argv);
+int command_visualize(int argc, char **argv);
 int command_trace(int argc, char **argv);
 
 /* ---- the context of a command ------------------------------------------------------------- */

@@ -2,6 +2,7 @@
 #include "alloc.h"
 #include "command.h"
 #include "file.h"
+#include "gnuplot.h"
 #include "table.h"
 
 #include <errno.h>
@@ -10,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 typedef struct variant {
@@ -271,47 +271,6 @@ static nm_status write_text(nm_context *ctx, const char *prefix, const char *end
     return status;
 }
 
-/* Runs gnuplot with the script in `text` (piped) or in `path`; 127: it is not there. */
-static int run_gnuplot(const char *path, const char *text)
-{
-    int ends[2];
-    if (pipe(ends) != 0)
-        return 1;
-    fflush(NULL);
-    pid_t child = fork();
-    if (child == 0) {
-        dup2(ends[0], STDIN_FILENO);
-        close(ends[0]);
-        close(ends[1]);
-        if (path)
-            execlp("gnuplot", "gnuplot", path, (char *)NULL);
-        else
-            execlp("gnuplot", "gnuplot", "-", (char *)NULL);
-        _exit(127);
-    }
-    close(ends[0]);
-    for (size_t sent = 0, size = text ? strlen(text) : 0; child > 0 && sent < size;) {
-        ssize_t wrote = write(ends[1], text + sent, size - sent);
-        if (wrote <= 0)
-            break;
-        sent += (size_t)wrote;
-    }
-    close(ends[1]);
-    int state = 0;
-    if (child < 0 || waitpid(child, &state, 0) < 0)
-        return 1;
-    return WIFEXITED(state) ? WEXITSTATUS(state) : 1;
-}
-
-static nm_status drawn_or_why(nm_context *ctx, int result)
-{
-    if (result == 0)
-        return NM_OK;
-    if (result == 127)
-        return nm_fail(ctx, NM_FAILED, "gnuplot is not installed, so no picture was drawn: apt-get install gnuplot-nox");
-    return nm_fail(ctx, NM_FAILED, "gnuplot ended with status %d", result);
-}
-
 nm_status write_curves(nm_context *ctx, const char *prefix, const curve *curves, int count, bool *drawn)
 {
     variant *v;
@@ -325,14 +284,14 @@ nm_status write_curves(nm_context *ctx, const char *prefix, const curve *curves,
     char *script = nm_format(ctx, "%s.gp", prefix);
     if (!script)
         return NM_FAILED;
-    int result = run_gnuplot(script, NULL);
+    int result = gnuplot_run(script, NULL);
     nm_free(script);
     if (result == 127) {
         nm_log(ctx, "gnuplot is not installed (apt-get install gnuplot-nox); 'gnuplot %s.gp' will draw the pictures",
                prefix);
         return NM_OK;
     }
-    NM_TRY(drawn_or_why(ctx, result));
+    NM_TRY(gnuplot_status(ctx, result));
     *drawn = true;
     return NM_OK;
 }
@@ -373,7 +332,7 @@ nm_status draw_on_terminal(nm_context *ctx, const curve *curves, int count)
     close_variants(v, count);
     if (!text)
         return nm_fail_memory(ctx, 0);
-    int result = run_gnuplot(NULL, text);
+    int result = gnuplot_run(NULL, text);
     free(text);
-    return drawn_or_why(ctx, result);
+    return gnuplot_status(ctx, result);
 }

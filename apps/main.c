@@ -16,6 +16,7 @@ static const command commands[] = {
     {"gradcheck", "numerical against analytic gradients, in double", command_gradcheck},
     {"layers", "layer types, losses, optimizers, schedules and their options", command_layers},
     {"data", "what a data set holds", command_data},
+    {"visualize", "filters, feature maps, distributions, effective receptive field, as pictures", command_visualize},
     {"bn-report", "batch norm: running against population statistics", command_bn_report},
     {"recalibrate", "batch norm: statistics taken anew over the training set", command_recalibrate},
     {"trace", "one pass, every activation and gradient into HDF5", command_trace},

@@ -111,4 +111,29 @@ START_TEST(reports_batchnorm)
 }
 END_TEST
 
-SUITE_WITH("looking inside", in_own_folder, traces, reports_batchnorm)
+static bool is_png(const char *path)
+{
+    FILE *f = fopen(path, "rb");
+    char head[8] = "";
+    ck_assert_msg(f != NULL, "%s is not there", path);
+    size_t got = fread(head, 1, sizeof head, f);
+    fclose(f);
+    return got == 8 && memcmp(head, "\x89PNG", 4) == 0;
+}
+
+START_TEST(visualizes)
+{
+    if (system("command -v gnuplot >/dev/null") != 0)
+        return;
+    expect(0, "norma train tiny.yaml --run r --epochs 1");
+    said s = expect(0, "norma visualize r");
+    contains(s.out, "r/pictures/field.png");
+    ck_assert_str_eq(s.err, "");
+    ck_assert(is_png("r/pictures/filters.png") && is_png("r/pictures/maps.png") && is_png("r/pictures/distributions.png") &&
+              is_png("r/pictures/field.png"));
+    contains(expect(2, "norma visualize r --unit nothing").err, "--unit nothing: there is no such layer");
+    contains(expect(2, "norma visualize r --sample 100000").err, "--sample 100000");
+}
+END_TEST
+
+SUITE_WITH("looking inside", in_own_folder, traces, reports_batchnorm, visualizes)

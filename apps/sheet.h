@@ -1,0 +1,40 @@
+/* Sheets: pictures made of tiles, curves of quantiles, heat maps; drawn by gnuplot from scripts that hold their data. */
+#ifndef SHEET_H
+#define SHEET_H
+
+#include "real.h"
+#include "shape.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+
+/* Tiles of height and width h, w: value (tile, y, x) stands at data[tile * tile_step + (y * w + x) * pixel_step]. */
+typedef struct tiles {
+    const real *data;
+    int count, h, w;
+    size_t tile_step, pixel_step;
+    bool symmetric; /* around zero, blue to red; otherwise grey from the tile's least to its largest value */
+} tiles;
+
+/* One panel of a multiplot: the tiles side by side, each stretched over the whole range of colours. */
+void sheet_tiles(FILE *f, int number, const char *title, const tiles *t);
+
+/* One panel: the colour image [h][w][3], or grey with c 1, scaled to its own range. */
+void sheet_image(FILE *f, int number, const char *title, nm_shape s, const real *data);
+
+/* One panel: a heat map [h][w] of values from 0 up, with a rectangle (x, y, width, height) drawn over it. */
+void sheet_heat(FILE *f, int number, const char *title, int h, int w, const double *values, const double box[4]);
+
+/* Five quantiles (5, 25, 50, 75, 95 %) of one layer's numbers. */
+typedef struct spread {
+    const char *name;
+    double of[5];
+} spread;
+
+/* One panel: a box for each layer. `logarithmic`: the values are magnitudes. */
+void sheet_spreads(FILE *f, int number, const char *title, const char *label, const spread *s, int count, bool logarithmic);
+
+/* Quantiles of `count` numbers (or of their magnitudes); takes a copy. NaN where memory is short. */
+void take_spread(const real *values, size_t count, bool magnitudes, double of[5]);
+
+#endif
