@@ -19,7 +19,7 @@ enum { KEY_INPUT = 'i', KEY_OUTPUT = 'o', KEY_MODE = 'm', KEY_SEED = 's', PATH_R
 
 static const struct argp_option options[] = {
     {"input", KEY_INPUT, "FILE.h5", 0, "/x (n, h, w, c) as the network sees it, not normalised, and /labels (n) or /targets; "
-                                       "a network of several inputs takes /inputs/NAME", 1},
+                                       "a network of several inputs takes /inputs/NAME; /model/LAYER/NAME sets a parameter", 1},
     {"output", KEY_OUTPUT, "FILE.h5", 0, "what is written: /activations/LAYER, /gradients/activations/LAYER, "
                                          "/gradients/parameters/LAYER/NAME, /loss, /model, in train mode /model_after", 1},
     {"mode", KEY_MODE, "train|eval", 0, "preset: eval", 1},
@@ -162,12 +162,29 @@ static nm_status make_values(nm_context *ctx, nm_h5 *h5, const char *file, const
     return NM_OK;
 }
 
+/* /model/LAYER/NAME takes the place of a parameter's or running statistic's value. */
+static nm_status read_params(nm_h5 *h5, const nm_network *net)
+{
+    nm_status status = NM_OK;
+    for (int i = 0; i < net->params && status == NM_OK; i++) {
+        const nm_param *p = &net->param[i];
+        char path[PATH_ROOM];
+        size_t dims[NM_MAX_RANK];
+        for (int d = 0; d < p->rank; d++)
+            dims[d] = (size_t)p->dims[d];
+        snprintf(path, sizeof path, "/model/%s", p->name);
+        if (nm_h5_has(h5, path))
+            status = nm_h5_read(h5, path, NM_H5_REAL, p->rank, dims, nm_param_values(net, p));
+    }
+    return status;
+}
+
 static nm_status read_given(nm_context *ctx, const char *file, const nm_network *net, given *g)
 {
     nm_h5 *h5;
     NM_TRY(nm_h5_open(ctx, file, false, &h5));
     g->x = nm_alloc(ctx, (size_t)net->inputs + 1, sizeof *g->x);
-    nm_status status = g->x ? NM_OK : NM_FAILED;
+    nm_status status = g->x ? read_params(h5, net) : NM_FAILED;
     for (int i = 0; i < net->inputs && status == NM_OK; i++) {
         char path[PATH_ROOM];
         snprintf(path, sizeof path, "/inputs/%s", net->node[i].name);

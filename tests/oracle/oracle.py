@@ -199,7 +199,7 @@ def run_case(norma, folder, kind, seed):
     paths = [os.path.join(folder, f) for f in ("model.yaml", "in.h5", "out.h5")]
     with open(paths[0], "w") as f:
         f.write(model)
-    given = [nchw(a).requires_grad_() for a in x]
+    leaves = [nchw(a).requires_grad_() for a in x]
     summary = subprocess.run([norma, "summary", "--json", paths[0]], capture_output=True, text=True)
     if summary.returncode:
         return model, [summary.stderr]
@@ -209,10 +209,16 @@ def run_case(norma, folder, kind, seed):
         for a, v in zip(names, x):
             f[f"inputs/{a}"] = v
         f["targets"] = targets
-    done = subprocess.run([norma, "trace", paths[0], "--input", paths[1], "--output", paths[2], "--mode",
-                           "train" if train else "eval", "--seed", str(seed)], capture_output=True, text=True)
-    if done.returncode:
-        return model, [done.stderr]
+    command = [norma, "trace", paths[0], "--input", paths[1], "--output", paths[2], "--mode", "train" if train else "eval"]
+    for declared in (True, False):  # once to see which parameters there are, then with random ones
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode:
+            return model, [done.stderr]
+        if declared:
+            with h5py.File(paths[2]) as f, h5py.File(paths[1], "a") as given:
+                for k, v in (f["model/l"].items() if "model/l" in f else ()):
+                    values = rng.uniform(0.5, 1.5, v.shape) if "var" in k else rng.normal(0, 0.5, v.shape)
+                    given["model/l/" + k] = values.astype(np.float32)
     errors = []
     with h5py.File(paths[2]) as f:
         params = {k: torch.tensor(np.asarray(v, dtype=np.float64)) for k, v in f["model/l"].items()} if "model/l" in f else {}
@@ -220,12 +226,12 @@ def run_case(norma, folder, kind, seed):
             v.requires_grad_("running" not in k)
         after = {}
         if kind == "batchnorm":
-            y, after = function(given, params, train)
+            y, after = function(leaves, params, train)
         else:
-            y = function(given, params)
+            y = function(leaves, params)
         F.mse_loss(y, nchw(targets)).backward()
         worst("output", f["activations/l"], nhwc(y), errors)
-        for a, t in zip(names, given):
+        for a, t in zip(names, leaves):
             worst(f"gradient by {a}", f[f"gradients/activations/{a}"], nhwc(t.grad), errors)
         for k, v in params.items():
             if v.requires_grad:

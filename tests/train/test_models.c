@@ -168,10 +168,46 @@ START_TEST(resnet20_by_hand)
 }
 END_TEST
 
+/* In evaluation a sample's output has the same bits alone, among 7 and among 20. */
+START_TEST(same_bits_at_any_batch)
+{
+    static const char *const some[] = {"cifar-cnn", "resnet20", "mobilenet-cifar", "inception-cifar", "fcn-digits", "lenet5"};
+    enum { N = 20 };
+    for (size_t k = 0; k < sizeof some / sizeof *some; k++) {
+        nm_network *net = build(some[k]);
+        noise z = make_noise(net, N);
+        size_t in = nm_shape_size(net->node[0].out), out = nm_shape_size(net->node[net->output].out);
+        real *first = nm_alloc(ctx, N * out, sizeof *first);
+        nm_network_initialise(net, 1);
+        for (int batch = N; batch > 0; batch = batch == N ? 7 : batch == 7 ? 1 : 0) {
+            nm_plan *plan;
+            ck_assert_done(nm_plan_new(net, &(nm_request){.mode = NM_EVAL, .batch = batch, .threads = 2}, &plan));
+            for (int i = 0; i < N; i += batch) {
+                int n = N - i < batch ? N - i : batch;
+                const real *xs[] = {z.x + (size_t)i * in};
+                nm_plan_forward(plan, &(nm_batch){.n = n, .x = xs});
+                const real *y = nm_plan_output(plan, net->output);
+                if (batch == N)
+                    memcpy(first, y, N * out * sizeof *y);
+                ck_assert_msg(memcmp(first + (size_t)i * out, y, (size_t)n * out * sizeof *y) == 0,
+                              "%s: other bits in a batch of %d", some[k], batch);
+            }
+            nm_plan_free(plan);
+        }
+        nm_free(first);
+        nm_free(z.x);
+        nm_free(z.labels);
+        nm_network_free(net);
+        nm_context_free(ctx);
+        ctx = NULL;
+    }
+}
+END_TEST
+
 static void set_up(TCase *tcase)
 {
     find_models();
     tcase_add_loop_test(tcase, trains, 0, count);
 }
 
-SUITE_WITH("models", set_up, known_values, resnet20_by_hand)
+SUITE_WITH("models", set_up, known_values, resnet20_by_hand, same_bits_at_any_batch)
