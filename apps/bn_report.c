@@ -54,7 +54,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 typedef struct comparison {
     int node;
     double rate;
-    double mean_off, mean_off_most;  /* |running - population mean| in population deviations: mean and largest channel */
+    double mean_off, mean_off_most; /* |running - population mean| in population deviations: mean and largest channel */
     double var_least, var_most;      /* running variance over the population's */
 } comparison;
 
@@ -113,16 +113,20 @@ static void print_text(const report *r)
     printf("%-24s %6s %12s %11s %13s %12s\n", "", "", "average", "largest", "least", "most");
     for (int i = 0; i < r->count; i++) {
         const comparison *c = &r->of[i];
-        printf("%-24s %6g %12.4f %11.4f %13.4f %12.4f\n", net->node[c->node].name, c->rate, c->mean_off, c->mean_off_most,
-               c->var_least, c->var_most);
+        printf("%-24s %6g %12.4f %11.4f %13.4f %12.4f\n", net->node[c->node].name, c->rate, c->mean_off,
+               c->mean_off_most, c->var_least, c->var_most);
         few = few || left_of_start(c->rate, r->t->step) > 0.01;
         far = far || c->mean_off_most > 0.5 || c->var_least < 0.5 || c->var_most > 2;
     }
-    printf("\nloss on the same training batches: %.4f with each batch's own statistics (train mode), %.4f with the running "
-           "ones (eval mode)\n", r->train_loss, r->eval_loss);
+    printf(
+        "\nloss on the same training batches: %.4f with each batch's own statistics (train mode), %.4f with the running "
+        "ones (eval mode)\n",
+        r->train_loss, r->eval_loss);
     if (few)
-        printf("warning: after %llu steps at this rate the running averages still hold more than 1 %% of their start; train "
-               "longer, raise batchnorm's rate, or run norma recalibrate\n", (unsigned long long)r->t->step);
+        printf(
+            "warning: after %llu steps at this rate the running averages still hold more than 1 %% of their start; train "
+            "longer, raise batchnorm's rate, or run norma recalibrate\n",
+            (unsigned long long)r->t->step);
     if (far)
         printf("warning: running statistics are far from the population's; norma recalibrate sets them right\n");
     if (!few && !far)
@@ -134,11 +138,12 @@ static void print_as_json(const report *r)
     json_t *list = json_array();
     for (int i = 0; i < r->count; i++) {
         const comparison *c = &r->of[i];
-        json_array_append_new(list, json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "name", r->t->net->node[c->node].name,
-                                              "rate", json_number(c->rate), "mean_off", json_number(c->mean_off),
-                                              "mean_off_largest", json_number(c->mean_off_most), "var_ratio_least",
-                                              json_number(c->var_least), "var_ratio_most", json_number(c->var_most),
-                                              "share_of_start", json_number(left_of_start(c->rate, r->t->step))));
+        json_array_append_new(list,
+                              json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "name", r->t->net->node[c->node].name,
+                                        "rate", json_number(c->rate), "mean_off", json_number(c->mean_off),
+                                        "mean_off_largest", json_number(c->mean_off_most), "var_ratio_least",
+                                        json_number(c->var_least), "var_ratio_most", json_number(c->var_most),
+                                        "share_of_start", json_number(left_of_start(c->rate, r->t->step))));
     }
     print_json(json_pack("{s:o, s:o, s:o, s:I}", "batchnorms", list, "train_mode_loss", json_number(r->train_loss),
                          "eval_mode_loss", json_number(r->eval_loss), "steps", (json_int_t)r->t->step));
@@ -157,7 +162,8 @@ static nm_status tell_recalibration(nm_context *ctx, const report_args *args, tr
                                     const nm_evaluation *before)
 {
     nm_evaluation after = {0};
-    NM_TRY(nm_evaluate(ctx, t->net, &data->test, 0, t->settings.eval_batch, &t->normalisation, t->settings.binary, &after));
+    NM_TRY(nm_evaluate(ctx, t->net, &data->test, 0, t->settings.eval_batch, &t->normalisation, t->settings.binary,
+                       &after));
     if (args->json)
         print_json(json_pack("{s:{s:o, s:o}, s:{s:o, s:o}}", "before", "loss", json_number(before->loss), "accuracy",
                              json_number(before->accuracy), "after", "loss", json_number(after.loss), "accuracy",
@@ -202,7 +208,8 @@ static nm_status work(nm_context *ctx, const report_args *args, trained *t, cons
                            &before));
     nm_status status = nm_recalibrate(ctx, t->net, &how);
     if (status == NM_OK)
-        status = args->recalibrate ? tell_recalibration(ctx, args, t, data, &before) : tell_report(ctx, args, t, running, &r);
+        status = args->recalibrate ? tell_recalibration(ctx, args, t, data, &before)
+                                   : tell_report(ctx, args, t, running, &r);
     nm_free(before.confusion);
     nm_free(r.of);
     return status;
@@ -245,17 +252,21 @@ int command_bn_report(int argc, char **argv)
 {
     static const struct argp_option options[] = {SHARED_OPTIONS, {0}};
     report_args args = {0};
-    return run_command(argc, argv, &args, options,
-                       "How far each batch norm's running mean and variance are from those of the training set, and what that "
-                   "does to the loss: most questions why evaluation is worse than training end here.");
+    return run_command(
+        argc, argv, &args, options,
+        "How far each batch norm's running mean and variance are from those of the training set, and what that "
+        "does to the loss: most questions why evaluation is worse than training end here.");
 }
 
 int command_recalibrate(int argc, char **argv)
 {
     static const struct argp_option options[] = {
-        SHARED_OPTIONS, {"output", KEY_OUTPUT, "FILE.h5", 0, "where the network with its new statistics is saved", 1}, {0}};
+        SHARED_OPTIONS,
+        {"output", KEY_OUTPUT, "FILE.h5", 0, "where the network with its new statistics is saved", 1},
+        {0}};
     report_args args = {.recalibrate = true};
-    return run_command(argc, argv, &args, options,
-                   "Sets every batch norm's statistics to those of the whole training set, and tells the test accuracy before "
-                   "and after. The file written serves eval, predict and --init-from.");
+    return run_command(
+        argc, argv, &args, options,
+        "Sets every batch norm's statistics to those of the whole training set, and tells the test accuracy before "
+        "and after. The file written serves eval, predict and --init-from.");
 }

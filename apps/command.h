@@ -65,8 +65,8 @@ const char *class_name(char *const *names, int count, int c);
 
 /* ---- models and their changes --------------------------------------------------------------- */
 
-/* What the command line says about a model. An argp child parser (model_argp) fills it: --set PATH=VALUE, --threads, and
- * with `train_flags` one flag for every key of `train:`. */
+/* What the command line says about a model. An argp child parser (model_argp) fills it: --set PATH=VALUE, --threads,
+ * and with `train_flags` one flag for every key of `train:`. */
 typedef struct model_args {
     const char *model;   /* NULL: none given yet */
     int changes, threads;

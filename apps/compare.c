@@ -19,9 +19,10 @@ typedef struct compare_args {
 static const struct argp_option options[] = {
     {"vary", 'v', "KEY=A,B...", 0,
      "the variants: a layer type on or off (batchnorm=on,off), a key of train: (lr=0.1,0.3) or LAYER.OPTION; several "
-     "--vary give all combinations", 1},
-    {"run", 'r', "DIR", 0, "the folder that gets a run directory for each variant (preset: runs/compare-MODEL-1, -2, …)",
+     "--vary give all combinations",
      1},
+    {"run", 'r', "DIR", 0,
+     "the folder that gets a run directory for each variant (preset: runs/compare-MODEL-1, -2, …)", 1},
     {"resume", 'c', 0, 0, "go on where DIR stands", 1},
     {"json", 'j', 0, 0, "machine-readable result on stdout", 1},
     {0},
@@ -196,7 +197,8 @@ static void print_table(const comparison *c)
     for (int i = 0; i < c->arms; i++)
         width = (int)strlen(c->arm[i].label) > width ? (int)strlen(c->arm[i].label) : width;
     snprintf(title, sizeof title, isnan(goal) ? "to the first's best:" : "to %.2f %%:", 100 * goal);
-    printf("%-*s %10s %10s  %20s %8s %8s %9s\n", width, "variant", "final", "best", title, "steps", "seconds", "total s");
+    printf("%-*s %10s %10s  %20s %8s %8s %9s\n", width, "variant", "final", "best", title, "steps", "seconds",
+           "total s");
     for (int i = 0; i < c->arms; i++) {
         const arm *a = &c->arm[i];
         int row = reached(a, goal);
@@ -208,7 +210,8 @@ static void print_table(const comparison *c)
             snprintf(steps, sizeof steps, "%llu", (unsigned long long)a->result.history[row].step);
             snprintf(seconds, sizeof seconds, "%.1f", a->result.row_seconds[row]);
         }
-        printf("%-*s %10s %10s  %20s %8s %8s %9.1f", width, a->label, final, best, "", steps, seconds, a->result.seconds);
+        printf("%-*s %10s %10s  %20s %8s %8s %9.1f", width, a->label, final, best, "", steps, seconds,
+               a->result.seconds);
         if (a->result.diverged)
             printf("  diverged at step %llu", (unsigned long long)a->result.step);
         printf("\n");
@@ -224,7 +227,8 @@ static void print_as_json(const comparison *c)
         json_array_append_new(
             list, json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:b, s:I, s:f, s:s}", "variant", a->label, "run", a->run,
                             "final_accuracy", json_number(a->final), "best_accuracy", json_number(a->best),
-                            "steps_to_first_best", row < 0 ? json_null() : json_integer((json_int_t)a->result.history[row].step),
+                            "steps_to_first_best",
+                            row < 0 ? json_null() : json_integer((json_int_t)a->result.history[row].step),
                             "seconds_to_first_best", row < 0 ? json_null() : json_real(a->result.row_seconds[row]),
                             "diverged", a->result.diverged, "steps", (json_int_t)a->result.step, "seconds",
                             a->result.seconds, "initial_parameters_sha256", a->result.model_digest));
@@ -267,14 +271,19 @@ int command_compare(int argc, char **argv)
 {
     compare_args args = {0};
     struct argp_child children[] = {{model_train_argp(), 0, NULL, 0}, {0}};
-    const struct argp argp = {options, parse, "[MODEL]",
-                              "Trains every variant of MODEL with the same seed: layers that variants share start with the "
-                              "same weights and meet the same batches. Tells final and best accuracy, and the steps and "
-                              "seconds each took to the first variant's best.\v"
-                              "DIR gets a run directory for each variant, compare.csv (all their rows), compare.png, "
-                              "compare.svg and compare.gp. A variant that diverges is reported; the exit status is 0 all "
-                              "the same.",
-                              children, NULL, NULL};
+    const struct argp argp = {
+        options,
+        parse,
+        "[MODEL]",
+        "Trains every variant of MODEL with the same seed: layers that variants share start with the "
+        "same weights and meet the same batches. Tells final and best accuracy, and the steps and "
+        "seconds each took to the first variant's best.\v"
+        "DIR gets a run directory for each variant, compare.csv (all their rows), compare.png, "
+        "compare.svg and compare.gp. A variant that diverges is reported; the exit status is 0 all "
+        "the same.",
+        children,
+        NULL,
+        NULL};
     argp_parse(&argp, argc, argv, 0, NULL, &args);
     nm_context *ctx = open_context();
     static comparison c;

@@ -147,7 +147,10 @@ static void put_panel(FILE *f, const variant *v, int count, int x, int test, int
                 continue;
             }
             fprintf(f, "%s$run%d using %d:(column(%d) * %g) with %s lw %d dt %d pt 7 ps 0.4 lc rgb '%s' %s", comma, i,
-                    x + 1, column + 1, scale, v[i].rows.rows < 2 ? "points" : v[i].rows.rows > 60 ? "lines" : "linespoints",
+                    x + 1, column + 1, scale,
+                    v[i].rows.rows < 2    ? "points"
+                    : v[i].rows.rows > 60 ? "lines"
+                                          : "linespoints",
                     pass ? 1 : 2, pass ? 2 : 1, colours[i % COLOURS], pass ? "notitle" : "title ");
             if (!pass)
                 put_quoted(f, '\'', v[i].of->label);
@@ -189,7 +192,7 @@ static void put_curves(FILE *f, const variant *v, int count)
         put_panel(f, v, count, axes[a].x, COL_TEST_ACCURACY, COL_TRAIN_ACCURACY, 100);
         fprintf(f, "set yrange [*:*]\nset ylabel 'loss'\nset title 'loss (solid: test, dashed: training)'\n%s\n",
                 spans_decades(v, count, COL_TEST_LOSS) || spans_decades(v, count, COL_TRAIN_LOSS) ? "set logscale y"
-                                                                                                   : "unset logscale y");
+                                                                                                  : "unset logscale y");
         put_panel(f, v, count, axes[a].x, COL_TEST_LOSS, COL_TRAIN_LOSS, 1);
     }
 }
@@ -214,9 +217,10 @@ static void put_units(FILE *f, const variant *v, int count)
             snprintf(title, sizeof title, "%s: input of %s, percentiles 15, 50, 85", v[i].of->label, v[i].unit[u].name);
             fprintf(f, "set title ");
             put_quoted(f, '\'', title);
-            fprintf(f, "\nplot $run%d_unit%d using 1:2:4 with filledcurves fc rgb '%s' fs transparent solid 0.25 notitle, "
-                       "'' using 1:3 with lines lw 2 lc rgb '%s' title 'median', '' using 1:2 with lines lc rgb '%s' "
-                       "notitle, '' using 1:4 with lines lc rgb '%s' notitle\n",
+            fprintf(f,
+                    "\nplot $run%d_unit%d using 1:2:4 with filledcurves fc rgb '%s' fs transparent solid 0.25 notitle, "
+                    "'' using 1:3 with lines lw 2 lc rgb '%s' title 'median', '' using 1:2 with lines lc rgb '%s' "
+                    "notitle, '' using 1:4 with lines lc rgb '%s' notitle\n",
                     i, u, colours[i % COLOURS], colours[i % COLOURS], colours[i % COLOURS], colours[i % COLOURS]);
         }
     fprintf(f, "set yrange [*:*]\n");
@@ -237,13 +241,15 @@ static void put_script(FILE *f, const variant *v, int count)
                "if (!exists('prefix')) prefix = ARG0[1:strlen(ARG0) - 3]\n"
                "set datafile missing 'nan'\n");
     put_blocks(f, v, count);
-    fprintf(f, "set grid lc rgb '#cccccc'\nset border 3\nset tics nomirror\nset format x '%%.12g'\n"
-               "do for [picture = 1:2] {\n"
-               "if (picture == 1) { set terminal pngcairo noenhanced size 1400,%d font 'Sans,12'; set output prefix.'.png' }\n"
-               "if (picture == 2) { set terminal svg noenhanced size 1400,%d font 'Sans,12' background 'white'; set output "
-               "prefix.'.svg' }\n"
-               "set multiplot layout %d,2 %s margins 0.06,0.97,%g,%g spacing 0.07,%g\n",
-            450 * rows, 450 * rows, rows, "rowsfirst", 0.14 / rows, 1 - 0.1 / rows, 0.24 / rows);
+    fprintf(
+        f,
+        "set grid lc rgb '#cccccc'\nset border 3\nset tics nomirror\nset format x '%%.12g'\n"
+        "do for [picture = 1:2] {\n"
+        "if (picture == 1) { set terminal pngcairo noenhanced size 1400,%d font 'Sans,12'; set output prefix.'.png' }\n"
+        "if (picture == 2) { set terminal svg noenhanced size 1400,%d font 'Sans,12' background 'white'; set output "
+        "prefix.'.svg' }\n"
+        "set multiplot layout %d,2 %s margins 0.06,0.97,%g,%g spacing 0.07,%g\n",
+        450 * rows, 450 * rows, rows, "rowsfirst", 0.14 / rows, 1 - 0.1 / rows, 0.24 / rows);
     put_curves(f, v, count);
     put_units(f, v, count);
     fprintf(f, "unset multiplot\nset output\n}\n");
@@ -253,8 +259,8 @@ static void put_script(FILE *f, const variant *v, int count)
 
 typedef void put_function(FILE *f, const variant *v, int count);
 
-static nm_status write_text(nm_context *ctx, const char *prefix, const char *ending, put_function *put, const variant *v,
-                            int count)
+static nm_status write_text(nm_context *ctx, const char *prefix, const char *ending, put_function *put,
+                            const variant *v, int count)
 {
     char *path = nm_format(ctx, "%s.%s", prefix, ending), *text = NULL;
     size_t size = 0;

@@ -124,10 +124,15 @@ static void list_sources(bool json)
 int command_data(int argc, char **argv)
 {
     data_args args = {0};
-    const struct argp argp = {options, parse, "[NAME]",
-                              "What the data set NAME (or NAME:PATH) holds: counts, shapes, classes, mean and deviation, "
-                              "and where it was found. Without NAME: the data sets that norma reads.",
-                              NULL, NULL, NULL};
+    const struct argp argp = {
+        options,
+        parse,
+        "[NAME]",
+        "What the data set NAME (or NAME:PATH) holds: counts, shapes, classes, mean and deviation, "
+        "and where it was found. Without NAME: the data sets that norma reads.",
+        NULL,
+        NULL,
+        NULL};
     argp_parse(&argp, argc, argv, 0, NULL, &args);
     if (!args.name) {
         list_sources(args.json);

@@ -100,8 +100,8 @@ static void print_table(const nm_evaluation *e, const nm_dataset *data)
     printf("%-16s %8s %10s %10s\n", "class", "samples", "found", "precision");
     for (int c = 0; c < e->classes; c++) {
         class_score s = score_class(e, c);
-        printf("%-16s %8d %8.2f %% %8.2f %%\n", class_name(data->class_names, data->classes, c), s.samples, 100 * share(s.right, s.samples),
-               100 * share(s.right, s.predicted));
+        printf("%-16s %8d %8.2f %% %8.2f %%\n", class_name(data->class_names, data->classes, c), s.samples,
+               100 * share(s.right, s.samples), 100 * share(s.right, s.predicted));
     }
     printf("\nconfusion (row: true class, column: predicted)\n%-16s", "");
     for (int c = 0; c < e->classes; c++)
@@ -119,7 +119,8 @@ static void print_as_json(const nm_evaluation *e, const nm_dataset *data)
     json_t *classes = json_array(), *confusion = json_array();
     for (int c = 0; c < e->classes; c++) {
         class_score s = score_class(e, c);
-        json_array_append_new(classes, json_pack("{s:s, s:i, s:o, s:o}", "class", class_name(data->class_names, data->classes, c), "samples", s.samples,
+        json_array_append_new(classes, json_pack("{s:s, s:i, s:o, s:o}", "class",
+                                                 class_name(data->class_names, data->classes, c), "samples", s.samples,
                                                  "accuracy", json_number(share(s.right, s.samples)), "precision",
                                                  json_number(share(s.right, s.predicted))));
         json_t *row = json_array();
@@ -128,8 +129,8 @@ static void print_as_json(const nm_evaluation *e, const nm_dataset *data)
         json_array_append_new(confusion, row);
     }
     print_json(json_pack("{s:o, s:o, s:o, s:i, s:o, s:o}", "loss", json_number(e->loss), "accuracy",
-                         json_number(e->accuracy), "mean_class_accuracy", json_number(mean_of_classes(e)), "samples", e->samples, "per_class", classes, "confusion",
-                         confusion));
+                         json_number(e->accuracy), "mean_class_accuracy", json_number(mean_of_classes(e)), "samples",
+                         e->samples, "per_class", classes, "confusion", confusion));
 }
 
 /* ---- the command ------------------------------------------------------------------------------ */

@@ -42,6 +42,7 @@ nm_status gnuplot_status(nm_context *ctx, int result)
     if (result == 0)
         return NM_OK;
     if (result == 127)
-        return nm_fail(ctx, NM_FAILED, "gnuplot is not installed, so no picture was drawn: apt-get install gnuplot-nox");
+        return nm_fail(ctx, NM_FAILED,
+                       "gnuplot is not installed, so no picture was drawn: apt-get install gnuplot-nox");
     return nm_fail(ctx, NM_FAILED, "gnuplot ended with status %d", result);
 }

@@ -135,7 +135,8 @@ static nm_status make_batch(check *c, int n)
         c->labels[k] = (int32_t)nm_rng_below(&c->rng, (uint32_t)out.c);
     for (size_t k = 0; k < places * (size_t)out.c; k++)
         c->values[k] = nm_rng_uniform(&c->rng);
-    c->batch = (nm_batch){.n = n, .x = (const real *const *)c->x, .targets = {c->labels, c->values}, .seed = 1, .step = 1};
+    c->batch =
+        (nm_batch){.n = n, .x = (const real *const *)c->x, .targets = {c->labels, c->values}, .seed = 1, .step = 1};
     return NM_OK;
 }
 
@@ -217,8 +218,8 @@ static void tell(report *r, const char *name, size_t count, const finding *f)
     r->failed += !good;
     if (r->json)
         json_array_append_new(r->list, json_pack("{s:s, s:I, s:i, s:f, s:f, s:b}", "name", name, "values",
-                                                 (json_int_t)count, "checked", f->checked, "largest_gradient", f->largest,
-                                                 "error", f->error, "good", good));
+                                                 (json_int_t)count, "checked", f->checked, "largest_gradient",
+                                                 f->largest, "error", f->error, "good", good));
     else
         printf("%-28s %10zu %8d %14.4g %12.2e  %s\n", name, count, f->checked, f->largest, f->error,
                good ? "good" : "WRONG");
@@ -275,7 +276,8 @@ static nm_status check_network(nm_context *ctx, nm_network *net, const check_arg
     if (status == NM_OK && args->json)
         print_json(json_incref(r.list));
     if (status == NM_OK && r.failed)
-        status = nm_fail(ctx, NM_FAILED, "%d arrays have gradients that are off by more than %g", r.failed, r.tolerance);
+        status =
+            nm_fail(ctx, NM_FAILED, "%d arrays have gradients that are off by more than %g", r.failed, r.tolerance);
     json_decref(r.list);
     free_batch(&c);
     nm_plan_free(c.plan);
@@ -305,11 +307,16 @@ int command_gradcheck(int argc, char **argv)
 {
     check_args args = {.samples = 20, .batch = 4, .tolerance = 1e-5};
     struct argp_child children[] = {{&model_argp, 0, NULL, 0}, {0}};
-    const struct argp argp = {options, parse, "[MODEL]",
-                              "Compares the gradients that MODEL computes, by every parameter and by the input, with "
-                              "numerical ones, in double, on a random batch in training mode. Exit status 1 where one is "
-                              "wrong.",
-                              children, NULL, NULL};
+    const struct argp argp = {
+        options,
+        parse,
+        "[MODEL]",
+        "Compares the gradients that MODEL computes, by every parameter and by the input, with "
+        "numerical ones, in double, on a random batch in training mode. Exit status 1 where one is "
+        "wrong.",
+        children,
+        NULL,
+        NULL};
     argp_parse(&argp, argc, argv, 0, NULL, &args);
     nm_context *ctx = open_context();
     return close_context(ctx, run(ctx, &args));

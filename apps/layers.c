@@ -143,9 +143,11 @@ int command_layers(int argc, char **argv)
 {
     layers_args args = {0};
     static registry all[REGISTRIES];
-    const struct argp argp = {options, parse, "[TYPE]",
-                              "The layer types, losses, optimizers and schedules of this build; with TYPE, its options.",
-                              NULL, NULL, NULL};
+    const struct argp argp = {
+        options,  parse,
+        "[TYPE]", "The layer types, losses, optimizers and schedules of this build; with TYPE, its options.",
+        NULL,     NULL,
+        NULL};
     argp_parse(&argp, argc, argv, 0, NULL, &args);
     collect(all);
     if (args.type)

@@ -18,7 +18,8 @@ typedef struct plot_args {
 } plot_args;
 
 static const struct argp_option options[] = {
-    {"output", 'o', "PREFIX", 0, "writes PREFIX.png, .svg, .csv and .gp (preset: RUN/curves, or curves for several)", 0},
+    {"output", 'o', "PREFIX", 0, "writes PREFIX.png, .svg, .csv and .gp (preset: RUN/curves, or curves for several)",
+     0},
     {"terminal", 't', 0, 0, "draws as text on stdout instead", 0},
     {0},
 };

@@ -193,7 +193,8 @@ static nm_status predict_file(oracle *o, const char *file)
     uint8_t *pixels = NULL;
     nm_status status = NM_OK;
     if (!gzip && !idx && !nm_image_known(bytes, size))
-        status = nm_fail(o->ctx, NM_INVALID, "%s: expected a PNG, a JPEG or an IDX file; it starts with none's mark", file);
+        status =
+            nm_fail(o->ctx, NM_INVALID, "%s: expected a PNG, a JPEG or an IDX file; it starts with none's mark", file);
     else if (!gzip && !idx)
         status = nm_image_decode(o->ctx, file, bytes, size, o->in.c, &shape, &pixels);
     nm_free(bytes);
@@ -208,11 +209,16 @@ static nm_status predict_file(oracle *o, const char *file)
 int command_predict(int argc, char **argv)
 {
     predict_args args = {.top = 3};
-    const struct argp argp = {options, parse, "CHECKPOINT FILE...",
-                              "The classes of images and their probabilities, by CHECKPOINT (a file, or a run directory: "
-                              "its best.h5). FILE is a PNG or JPEG, brought to the network's size, or an IDX file of many "
-                              "images.",
-                              NULL, NULL, NULL};
+    const struct argp argp = {
+        options,
+        parse,
+        "CHECKPOINT FILE...",
+        "The classes of images and their probabilities, by CHECKPOINT (a file, or a run directory: "
+        "its best.h5). FILE is a PNG or JPEG, brought to the network's size, or an IDX file of many "
+        "images.",
+        NULL,
+        NULL,
+        NULL};
     argp_parse(&argp, argc, argv, 0, NULL, &args);
     nm_context *ctx = open_context();
     nm_context_set_threads(ctx, args.threads);

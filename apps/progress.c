@@ -59,7 +59,8 @@ static void draw_line(screen *s, const nm_progress *p)
     char accuracy[16];
     fprintf(stderr, "\r\033[K%s%sepoch %d/%d  step %llu/%llu  loss %.4f  accuracy %s  %.0f images/s  %d:%02d left",
             s->label ? s->label : "", s->label ? ": " : "", p->epoch, p->epochs, (unsigned long long)p->step,
-            (unsigned long long)p->steps, p->loss, percent(p->accuracy, accuracy), p->images_per_second, left / 60, left % 60);
+            (unsigned long long)p->steps, p->loss, percent(p->accuracy, accuracy), p->images_per_second, left / 60,
+            left % 60);
     fflush(stderr);
 }
 
@@ -69,7 +70,8 @@ static void print_row(screen *s, const nm_progress *p)
     if (s->terminal)
         fprintf(stderr, "\r\033[K");
     if (!s->headed)
-        fprintf(stderr, "%s%sepoch      step          lr  train loss  accuracy   test loss  accuracy   seconds  images/s\n",
+        fprintf(stderr,
+                "%s%sepoch      step          lr  train loss  accuracy   test loss  accuracy   seconds  images/s\n",
                 s->label ? s->label : "", s->label ? ": " : "");
     s->headed = true;
     char train[16], test[16];

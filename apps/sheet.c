@@ -89,8 +89,10 @@ static void plain_axes(FILE *f, const char *title, int h, int w)
 {
     fprintf(f, "set title ");
     quoted(f, title);
-    fprintf(f, "\nset yrange [%g:-0.5]\nset xrange [-0.5:%g]\nunset colorbox\nset size ratio -1\nunset key\nset border 0\n"
-               "set xtics scale 0 autofreq\nset ytics scale 0 autofreq\n", h - 0.5, w - 0.5);
+    fprintf(f,
+            "\nset yrange [%g:-0.5]\nset xrange [-0.5:%g]\nunset colorbox\nset size ratio -1\nunset key\nset border 0\n"
+            "set xtics scale 0 autofreq\nset ytics scale 0 autofreq\n",
+            h - 0.5, w - 0.5);
 }
 
 void sheet_image(FILE *f, int number, const char *title, nm_shape s, const real *data)
@@ -107,7 +109,8 @@ void sheet_image(FILE *f, int number, const char *title, nm_shape s, const real 
         for (int x = 0; x < s.w; x++) {
             fprintf(f, "%d %d", x, y);
             for (int c = 0; c < 3; c++)
-                fprintf(f, " %.0f", 255 * ((double)data[(y * s.w + x) * s.c + (s.c >= 3 ? c : 0)] - least) / (most - least));
+                fprintf(f, " %.0f",
+                        255 * ((double)data[(y * s.w + x) * s.c + (s.c >= 3 ? c : 0)] - least) / (most - least));
             fputc('\n', f);
         }
     fprintf(f, "END\n");
@@ -128,13 +131,16 @@ void sheet_heat(FILE *f, int number, const char *title, int h, int w, const doub
     }
     fprintf(f, "END\n");
     plain_axes(f, title, h, w);
-    fprintf(f, "set cbrange [0:1]\nset palette defined (0 '#000004', 0.25 '#57106e', 0.5 '#bc3754', 0.75 '#f98e09', 1 '#fcffa4')\n"
-               "set object 1 rectangle from %g,%g to %g,%g front fillstyle empty border rgb '#56B4E9' lw 2\n",
-            box[0], box[1], box[0] + box[2], box[1] + box[3]);
+    fprintf(
+        f,
+        "set cbrange [0:1]\nset palette defined (0 '#000004', 0.25 '#57106e', 0.5 '#bc3754', 0.75 '#f98e09', 1 '#fcffa4')\n"
+        "set object 1 rectangle from %g,%g to %g,%g front fillstyle empty border rgb '#56B4E9' lw 2\n",
+        box[0], box[1], box[0] + box[2], box[1] + box[3]);
     fprintf(f, "plot $heat%d matrix with image pixels\nunset object 1\n", number);
 }
 
-void sheet_spreads(FILE *f, int number, const char *title, const char *label, const spread *s, int count, bool logarithmic)
+void sheet_spreads(FILE *f, int number, const char *title, const char *label, const spread *s, int count,
+                   bool logarithmic)
 {
     int every = (count + 39) / 40;
     fprintf(f, "$spread%d << END\n", number);
@@ -144,16 +150,21 @@ void sheet_spreads(FILE *f, int number, const char *title, const char *label, co
     quoted(f, title);
     fprintf(f, "\nset ylabel ");
     quoted(f, label);
-    fprintf(f, "\nset xrange [-0.7:%g]\nset yrange [*:*]\nset size noratio\nunset key\nset border 3\n%s\nset grid ytics lc rgb "
-               "'#cccccc'\nset ytics nomirror scale 0.5 autofreq\nset boxwidth 0.5\nset style fill solid 0.3\nset xtics scale 0 nomirror "
-               "rotate by 45 right (", count - 0.3, logarithmic ? "set logscale y\nset format y '%.0e'" : "unset logscale y\nset format y '%g'");
+    fprintf(
+        f,
+        "\nset xrange [-0.7:%g]\nset yrange [*:*]\nset size noratio\nunset key\nset border 3\n%s\nset grid ytics lc rgb "
+        "'#cccccc'\nset ytics nomirror scale 0.5 autofreq\nset boxwidth 0.5\nset style fill solid 0.3\nset xtics scale 0 nomirror "
+        "rotate by 45 right (",
+        count - 0.3, logarithmic ? "set logscale y\nset format y '%.0e'" : "unset logscale y\nset format y '%g'");
     for (int i = 0; i < count; i += every) {
         fprintf(f, "%s", i ? ", " : "");
         quoted(f, s[i].name);
         fprintf(f, " %d", i);
     }
-    fprintf(f, ")\nplot $spread%d using 1:3:2:6:5 with candlesticks lc rgb '#0072B2' whiskerbars 0.5, $spread%d using "
-               "1:4:4:4:4 with candlesticks lc rgb '#D55E00' lw 2\nunset logscale y\nunset grid\nunset ylabel\n", number, number);
+    fprintf(f,
+            ")\nplot $spread%d using 1:3:2:6:5 with candlesticks lc rgb '#0072B2' whiskerbars 0.5, $spread%d using "
+            "1:4:4:4:4 with candlesticks lc rgb '#D55E00' lw 2\nunset logscale y\nunset grid\nunset ylabel\n",
+            number, number);
 }
 
 static int ascending(const void *a, const void *b)

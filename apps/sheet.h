@@ -1,4 +1,5 @@
-/* Sheets: pictures made of tiles, curves of quantiles, heat maps; drawn by gnuplot from scripts that hold their data. */
+/* Sheets: pictures made of tiles, curves of quantiles, heat maps; drawn by gnuplot from scripts that hold their data.
+ */
 #ifndef SHEET_H
 #define SHEET_H
 
@@ -32,7 +33,8 @@ typedef struct spread {
 } spread;
 
 /* One panel: a box for each layer. `logarithmic`: the values are magnitudes. */
-void sheet_spreads(FILE *f, int number, const char *title, const char *label, const spread *s, int count, bool logarithmic);
+void sheet_spreads(FILE *f, int number, const char *title, const char *label, const spread *s, int count,
+                   bool logarithmic);
 
 /* Quantiles of `count` numbers (or of their magnitudes); takes a copy. NaN where memory is short. */
 void take_spread(const real *values, size_t count, bool magnitudes, double of[5]);

@@ -18,10 +18,13 @@ enum { KEY_IMAGE = 'i', KEY_BATCH = 'b', KEY_JSON = 'j', KEY_VERBOSE = 'v', KEY_
 static const struct argp_option options[] = {
     {"image", KEY_IMAGE, "H W", 0, "another size of the input", 1},
     {"batch", KEY_BATCH, "N", 0, "samples at once, for the memory (preset: train.batch)", 1},
-    {"anchor", KEY_ANCHOR, "SIZE", 0, "mark the layer whose receptive field suits an object of SIZE pixels, and tell where its "
-                                     "centres lie", 1},
+    {"anchor", KEY_ANCHOR, "SIZE", 0,
+     "mark the layer whose receptive field suits an object of SIZE pixels, and tell where its "
+     "centres lie",
+     1},
     {"json", KEY_JSON, 0, 0, "machine-readable result on stdout", 1},
-    {"verbose", KEY_VERBOSE, 0, 0, "each layer's algorithm, the field by each path of a join, and how well memory is planned", 1},
+    {"verbose", KEY_VERBOSE, 0, 0,
+     "each layer's algorithm, the field by each path of a join, and how well memory is planned", 1},
     {0},
 };
 
@@ -185,8 +188,9 @@ static void print_anchor(const summary *s)
     axes(f->jump, "%g", jump, sizeof jump);
     axes(f->start, "%g", start, sizeof start);
     axes(off, "%+g", wrong, sizeof wrong);
-    printf("anchor %d: '%s' suits it, with a field of %s. Its units' centres lie at %s + k * %s; off an even grid by %s pixels\n",
-           s->anchor, s->net->node[s->suited].name, size, start, jump, wrong);
+    printf(
+        "anchor %d: '%s' suits it, with a field of %s. Its units' centres lie at %s + k * %s; off an even grid by %s pixels\n",
+        s->anchor, s->net->node[s->suited].name, size, start, jump, wrong);
 }
 
 static void print_memory(const char *mode, const nm_plan *plan, int threads, bool verbose)
@@ -235,11 +239,11 @@ static json_t *layer_json(const summary *s, int i, bool verbose)
 {
     const nm_node *node = &s->net->node[i];
     const nm_receptive *f = &s->field[i];
-    json_t *layer = json_pack(
-        "{s:s, s:s, s:[i,i,i], s:I, s:I, s:{s:o, s:o, s:o, s:b, s:b}}", "name", node->name, "type", node->type->name,
-        "output", node->out.h, node->out.w, node->out.c, "parameters", (json_int_t)nm_node_weights(s->net, i),
-        "multiply_adds", (json_int_t)nm_node_cost(node), "receptive_field", "size", pair(f->size), "jump", pair(f->jump), "start",
-        pair(f->start), "whole", f->whole, "gaps", f->gaps);
+    json_t *layer = json_pack("{s:s, s:s, s:[i,i,i], s:I, s:I, s:{s:o, s:o, s:o, s:b, s:b}}", "name", node->name,
+                              "type", node->type->name, "output", node->out.h, node->out.w, node->out.c, "parameters",
+                              (json_int_t)nm_node_weights(s->net, i), "multiply_adds", (json_int_t)nm_node_cost(node),
+                              "receptive_field", "size", pair(f->size), "jump", pair(f->jump), "start", pair(f->start),
+                              "whole", f->whole, "gaps", f->gaps);
     char chosen[256] = "";
     if (verbose)
         nm_plan_describe(s->train ? s->train : s->eval, i, chosen, sizeof chosen);
@@ -256,15 +260,15 @@ static void print_as_json(const summary *s, bool verbose)
     json_t *anchor = json_null();
     if (s->suited >= 0) {
         const nm_receptive *f = &s->field[s->suited];
-        anchor = json_pack("{s:i, s:s, s:[f,f]}", "size", s->anchor, "layer", s->net->node[s->suited].name, "misalignment",
-                           f->start[0] - even_start(f->jump[0]), f->start[1] - even_start(f->jump[1]));
+        anchor = json_pack("{s:i, s:s, s:[f,f]}", "size", s->anchor, "layer", s->net->node[s->suited].name,
+                           "misalignment", f->start[0] - even_start(f->jump[0]), f->start[1] - even_start(f->jump[1]));
     }
     nm_plan_memory eval = nm_plan_memory_use(s->eval), m = s->train ? nm_plan_memory_use(s->train) : eval;
-    print_json(json_pack("{s:s, s:o, s:I, s:I, s:o, s:i, s:I, s:I, s:I, s:I}", "network", s->net->name, "layers", layers,
-                         "parameters", (json_int_t)s->parameters, "multiply_adds", (json_int_t)s->cost, "anchor", anchor, "batch",
-                         s->batch, "activation_bytes", (json_int_t)m.activations, "activation_lower_bound",
-                         (json_int_t)m.lower_bound, "eval_activation_bytes", (json_int_t)eval.activations,
-                         "eval_activation_lower_bound", (json_int_t)eval.lower_bound));
+    print_json(json_pack("{s:s, s:o, s:I, s:I, s:o, s:i, s:I, s:I, s:I, s:I}", "network", s->net->name, "layers",
+                         layers, "parameters", (json_int_t)s->parameters, "multiply_adds", (json_int_t)s->cost,
+                         "anchor", anchor, "batch", s->batch, "activation_bytes", (json_int_t)m.activations,
+                         "activation_lower_bound", (json_int_t)m.lower_bound, "eval_activation_bytes",
+                         (json_int_t)eval.activations, "eval_activation_lower_bound", (json_int_t)eval.lower_bound));
 }
 
 /* ---- the command ----------------------------------------------------------------------------------- */
@@ -335,11 +339,16 @@ int command_summary(int argc, char **argv)
 {
     summary_args args = {0};
     struct argp_child children[] = {{&model_argp, 0, NULL, 0}, {0}};
-    const struct argp argp = {options, parse, "[MODEL]",
-                              "Layer by layer: output (height x width x channels), parameters, multiply-adds of one "
-                              "sample, and the receptive field: its size, the jump from unit to unit, and the centre of "
-                              "the first unit's, in pixels of the input.",
-                              children, NULL, NULL};
+    const struct argp argp = {
+        options,
+        parse,
+        "[MODEL]",
+        "Layer by layer: output (height x width x channels), parameters, multiply-adds of one "
+        "sample, and the receptive field: its size, the jump from unit to unit, and the centre of "
+        "the first unit's, in pixels of the input.",
+        children,
+        NULL,
+        NULL};
     argp_parse(&argp, argc, argv, 0, NULL, &args);
     nm_context *ctx = open_context();
     return close_context(ctx, run(ctx, &args));

@@ -18,10 +18,14 @@ typedef struct trace_args {
 enum { KEY_INPUT = 'i', KEY_OUTPUT = 'o', KEY_MODE = 'm', KEY_SEED = 's', PATH_ROOM = 512 };
 
 static const struct argp_option options[] = {
-    {"input", KEY_INPUT, "FILE.h5", 0, "/x (n, h, w, c) as the network sees it, not normalised, and /labels (n) or /targets; "
-                                       "a network of several inputs takes /inputs/NAME; /model/LAYER/NAME sets a parameter", 1},
-    {"output", KEY_OUTPUT, "FILE.h5", 0, "what is written: /activations/LAYER, /gradients/activations/LAYER, "
-                                         "/gradients/parameters/LAYER/NAME, /loss, /model, in train mode /model_after", 1},
+    {"input", KEY_INPUT, "FILE.h5", 0,
+     "/x (n, h, w, c) as the network sees it, not normalised, and /labels (n) or /targets; "
+     "a network of several inputs takes /inputs/NAME; /model/LAYER/NAME sets a parameter",
+     1},
+    {"output", KEY_OUTPUT, "FILE.h5", 0,
+     "what is written: /activations/LAYER, /gradients/activations/LAYER, "
+     "/gradients/parameters/LAYER/NAME, /loss, /model, in train mode /model_after",
+     1},
     {"mode", KEY_MODE, "train|eval", 0, "preset: eval", 1},
     {"seed", KEY_SEED, "N", 0, "of a MODEL's initial weights and of dropout (preset: train.seed)", 1},
     {0},
@@ -109,7 +113,8 @@ static void free_given(given *g, int inputs)
 }
 
 /* Reads numbers of the shape (n, h, w, c); n is set by the first that is read. */
-static nm_status read_images(nm_context *ctx, nm_h5 *h5, const char *file, const char *path, nm_shape s, int *n, real **out)
+static nm_status read_images(nm_context *ctx, nm_h5 *h5, const char *file, const char *path, nm_shape s, int *n,
+                             real **out)
 {
     nm_h5_shape found;
     NM_TRY(nm_h5_look(h5, path, &found));
@@ -120,7 +125,8 @@ static nm_status read_images(nm_context *ctx, nm_h5 *h5, const char *file, const
         char text[128] = "";
         for (int i = 0; i < found.rank && i < 8; i++)
             snprintf(text + strlen(text), sizeof text - strlen(text), "%s%zu", i ? ", " : "", found.dims[i]);
-        return nm_fail(ctx, NM_INVALID, "%s: %s: expected (n, %d, %d, %d); found (%s)", file, path, s.h, s.w, s.c, text);
+        return nm_fail(ctx, NM_INVALID, "%s: %s: expected (n, %d, %d, %d); found (%s)", file, path, s.h, s.w, s.c,
+                       text);
     }
     *n = (int)found.dims[0];
     *out = nm_alloc(ctx, found.count + 1, sizeof **out);
@@ -188,7 +194,8 @@ static nm_status read_given(nm_context *ctx, const char *file, const nm_network 
     for (int i = 0; i < net->inputs && status == NM_OK; i++) {
         char path[PATH_ROOM];
         snprintf(path, sizeof path, "/inputs/%s", net->node[i].name);
-        status = read_images(ctx, h5, file, i == 0 && !nm_h5_has(h5, path) ? "/x" : path, net->node[i].out, &g->n, &g->x[i]);
+        status =
+            read_images(ctx, h5, file, i == 0 && !nm_h5_has(h5, path) ? "/x" : path, net->node[i].out, &g->n, &g->x[i]);
     }
     if (status == NM_OK && nm_h5_has(h5, "/labels"))
         status = read_labels(ctx, h5, file, net, g);
@@ -240,7 +247,8 @@ static nm_status put_pass(nm_h5 *out, const nm_network *net, nm_plan *plan, int 
                           i < net->inputs ? nm_plan_input_gradient(plan, i) : nm_plan_output_gradient(plan, i)));
     for (int i = 0; i < net->params && net->objectives; i++)
         if (net->param[i].kind != NM_STATE)
-            NM_TRY(put_param(out, "/gradients/parameters", &net->param[i], nm_plan_gradients(plan) + net->param[i].offset));
+            NM_TRY(put_param(out, "/gradients/parameters", &net->param[i],
+                             nm_plan_gradients(plan) + net->param[i].offset));
     return NM_OK;
 }
 

@@ -89,12 +89,17 @@ int command_train(int argc, char **argv)
 {
     train_args args = {0};
     struct argp_child children[] = {{model_train_argp(), 0, NULL, 0}, {0}};
-    const struct argp argp = {options, parse, "[MODEL]",
-                              "Trains MODEL, a path or the name of a ready model (preset: mnist-cnn on Fashion-MNIST).\v"
-                              "The run directory gets model.yaml, metrics.csv, last.h5, best.h5. Ctrl-C saves and stops; "
-                              "--resume goes on, to the same bits as if nothing had happened. Exit status: 0 done, 1 failed, "
-                              "2 wrong usage or file, 3 diverged, 130 or 143 after a signal.",
-                              children, NULL, NULL};
+    const struct argp argp = {
+        options,
+        parse,
+        "[MODEL]",
+        "Trains MODEL, a path or the name of a ready model (preset: mnist-cnn on Fashion-MNIST).\v"
+        "The run directory gets model.yaml, metrics.csv, last.h5, best.h5. Ctrl-C saves and stops; "
+        "--resume goes on, to the same bits as if nothing had happened. Exit status: 0 done, 1 failed, "
+        "2 wrong usage or file, 3 diverged, 130 or 143 after a signal.",
+        children,
+        NULL,
+        NULL};
     argp_parse(&argp, argc, argv, 0, NULL, &args);
     if (args.resume && !args.run)
         return usage_error("--resume needs --run DIR: which run shall go on?");

@@ -19,7 +19,16 @@ typedef struct visualize_args {
     int sample;
 } visualize_args;
 
-enum { KEY_DATA = 'd', KEY_OUTPUT = 'o', KEY_IMAGE = 'i', KEY_SAMPLE = 's', KEY_UNIT = 'u', BATCH = 64, MOST_MAPS = 16, MOST_FILTERS = 64 };
+enum {
+    KEY_DATA = 'd',
+    KEY_OUTPUT = 'o',
+    KEY_IMAGE = 'i',
+    KEY_SAMPLE = 's',
+    KEY_UNIT = 'u',
+    BATCH = 64,
+    MOST_MAPS = 16,
+    MOST_FILTERS = 64
+};
 
 static const struct argp_option options[] = {
     {"data", KEY_DATA, "NAME[:PATH]", 0, "another data set than the one it was trained on", 1},
@@ -127,8 +136,9 @@ static void put_filters(FILE *f, view *v)
     int count = p->dims[3] < MOST_FILTERS ? p->dims[3] : MOST_FILTERS, inputs = p->dims[2];
     char title[160];
     for (int c = 0; c < inputs && c < 3; c++) {
-        snprintf(title, sizeof title, "%s, input channel %d: %d of %d filters of %dx%d, each by its largest weight (blue -, red +)",
-                 p->name, c, count, p->dims[3], p->dims[0], p->dims[1]);
+        snprintf(title, sizeof title,
+                 "%s, input channel %d: %d of %d filters of %dx%d, each by its largest weight (blue -, red +)", p->name,
+                 c, count, p->dims[3], p->dims[0], p->dims[1]);
         sheet_tiles(f, c, title, &(tiles){w + (size_t)c * (size_t)p->dims[3], count, p->dims[0], p->dims[1], 1,
                                           (size_t)(inputs * p->dims[3]), true});
     }
@@ -180,8 +190,9 @@ static void put_distributions(FILE *f, view *v)
     const nm_network *net = v->t.net;
     int *at = nm_alloc(v->ctx, (size_t)net->nodes, sizeof *at), count = at ? with_weights(net, at) : 0;
     spread *s = nm_alloc(v->ctx, (size_t)net->nodes, sizeof *s);
-    static const char *const titles[] = {"weights of each layer (5, 25, 50, 75, 95 %)", "its outputs, over a training batch",
-                                         "size of the loss's gradient by its outputs", "size of the loss's gradient by its weights"};
+    static const char *const titles[] = {
+        "weights of each layer (5, 25, 50, 75, 95 %)", "its outputs, over a training batch",
+        "size of the loss's gradient by its outputs", "size of the loss's gradient by its weights"};
     static const char *const labels[] = {"weight", "output", "|gradient|", "|gradient|"};
     for (int kind = 0; s && kind < 4; kind++) {
         for (int k = 0; k < count; k++) {
@@ -224,7 +235,8 @@ static nm_status measure_field(view *v, int unit, double *heat)
     int kept = net->output, objectives = net->objectives;
     net->output = unit; /* backward starts from the output */
     net->objectives = 0;
-    nm_request request = {.mode = NM_EVAL, .batch = BATCH, .threads = nm_context_threads(v->ctx), .keep_all = true, .gradients = true};
+    nm_request request = {
+        .mode = NM_EVAL, .batch = BATCH, .threads = nm_context_threads(v->ctx), .keep_all = true, .gradients = true};
     nm_status status = nm_plan_new(net, &request, &plan);
     real *dy = nm_alloc(v->ctx, BATCH * nm_shape_size(out), sizeof *dy);
     if (status == NM_OK && dy) {
@@ -233,7 +245,8 @@ static nm_status measure_field(view *v, int unit, double *heat)
         nm_rng r = nm_rng_stream(1, "visualize", "field"); /* signs at random, so that channels do not cancel */
         for (int n = 0; n < b->n; n++)
             for (int c = 0; c < out.c; c++)
-                dy[(((size_t)n * (size_t)out.h + (size_t)(out.h / 2)) * (size_t)out.w + (size_t)(out.w / 2)) * (size_t)out.c +
+                dy[(((size_t)n * (size_t)out.h + (size_t)(out.h / 2)) * (size_t)out.w + (size_t)(out.w / 2)) *
+                       (size_t)out.c +
                    (size_t)c] = nm_rng_bits(&r) & 1 ? 1 : -1;
         nm_plan_forward(plan, &batch);
         nm_plan_backward_from(plan, &batch, dy);
@@ -259,7 +272,8 @@ static void put_field(FILE *f, view *v)
         nm_free(heat);
         return;
     }
-    double y = r->start[0] + out.h / 2 * r->jump[0] - r->size[0] / 2, x = r->start[1] + out.w / 2 * r->jump[1] - r->size[1] / 2;
+    double y = r->start[0] + out.h / 2 * r->jump[0] - r->size[0] / 2,
+           x = r->start[1] + out.w / 2 * r->jump[1] - r->size[1] / 2;
     char title[200];
     double sum = 0, square = 0, cy = r->start[0] + out.h / 2 * r->jump[0], cx = r->start[1] + out.w / 2 * r->jump[1];
     for (int i = 0; i < in.h * in.w; i++) {
@@ -286,14 +300,16 @@ static nm_status load_image(view *v)
         nm_image_resize(found, pixels, in, fitted);
     } else if (status == NM_OK) {
         if (v->args->sample >= v->data->test.count)
-            status = nm_fail(v->ctx, NM_INVALID, "--sample %d: the test split has %d", v->args->sample, v->data->test.count);
+            status =
+                nm_fail(v->ctx, NM_INVALID, "--sample %d: the test split has %d", v->args->sample, v->data->test.count);
         else
             memcpy(fitted, v->data->test.pixels + (size_t)v->args->sample * nm_shape_size(in), nm_shape_size(in));
     }
     for (size_t i = 0; status == NM_OK && i < nm_shape_size(in); i++) {
         int c = (int)(i % (size_t)in.c), k = c < v->t.normalisation.channels ? c : 0;
-        v->image[i] = v->t.settings.binary ? (real)(fitted[i] >= 128)
-                                           : (real)((fitted[i] / 255.0 - v->t.normalisation.mean[k]) / v->t.normalisation.deviation[k]);
+        v->image[i] = v->t.settings.binary
+                          ? (real)(fitted[i] >= 128)
+                          : (real)((fitted[i] / 255.0 - v->t.normalisation.mean[k]) / v->t.normalisation.deviation[k]);
     }
     nm_free(pixels);
     nm_free(fitted);
@@ -395,11 +411,16 @@ static nm_status run(nm_context *ctx, const visualize_args *args)
 int command_visualize(int argc, char **argv)
 {
     visualize_args args = {0};
-    const struct argp argp = {options, parse, "CHECKPOINT",
-                              "Pictures of a trained network: filters.png (the first convolution's kernels), maps.png (what a shallow, "
-                              "a middle and a deep layer make of an image), distributions.png (weights, outputs and gradients of each "
-                              "layer), field.png (the receptive field of a unit, computed and measured).",
-                              NULL, NULL, NULL};
+    const struct argp argp = {
+        options,
+        parse,
+        "CHECKPOINT",
+        "Pictures of a trained network: filters.png (the first convolution's kernels), maps.png (what a shallow, "
+        "a middle and a deep layer make of an image), distributions.png (weights, outputs and gradients of each "
+        "layer), field.png (the receptive field of a unit, computed and measured).",
+        NULL,
+        NULL,
+        NULL};
     argp_parse(&argp, argc, argv, 0, NULL, &args);
     nm_context *ctx = open_context();
     return close_context(ctx, run(ctx, &args));

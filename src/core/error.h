@@ -36,8 +36,8 @@ void nm_log(nm_context *ctx, const char *fmt, ...) NM_PRINTF(2, 3);
 /* Did you mean: the candidate nearest to `word` (edit distance at most 1 + length / 4), or NULL. */
 const char *nm_nearest(const char *word, const char *const *candidates, int count);
 
-/* The end of a message about an unknown word, in `text`: " (did you mean 'relu'?)", or where none is near "; known are a,
- * b, c", or nothing where those are too many. */
+/* The end of a message about an unknown word, in `text`: " (did you mean 'relu'?)", or where none is near "; known are
+ * a, b, c", or nothing where those are too many. */
 enum { NM_HINT = 400 };
 const char *nm_did_you_mean(char text[NM_HINT], const char *word, const char *const *candidates, int count);
 

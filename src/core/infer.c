@@ -113,10 +113,12 @@ static nm_status check_target(nm_network *net, const nm_objective *o)
 {
     nm_shape x = net->node[o->from].out, t = net->node[o->target].out;
     if (!nm_shape_same(x, t))
-        return nm_fail(net->ctx, NM_INVALID, "%s: its prediction '%s' is " NM_SHAPE_FMT ", its target '%s' is " NM_SHAPE_FMT,
-                       o->who, net->node[o->from].name, NM_SHAPE_ARGS(x), net->node[o->target].name, NM_SHAPE_ARGS(t));
+        return nm_fail(net->ctx, NM_INVALID,
+                       "%s: its prediction '%s' is " NM_SHAPE_FMT ", its target '%s' is " NM_SHAPE_FMT, o->who,
+                       net->node[o->from].name, NM_SHAPE_ARGS(x), net->node[o->target].name, NM_SHAPE_ARGS(t));
     if (o->type->classifies)
-        return nm_fail(net->ctx, NM_INVALID, "%s: it takes class labels; 'target' is for losses of values, as mse", o->who);
+        return nm_fail(net->ctx, NM_INVALID, "%s: it takes class labels; 'target' is for losses of values, as mse",
+                       o->who);
     return NM_OK;
 }
 

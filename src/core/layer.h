@@ -84,7 +84,8 @@ typedef struct nm_booking {
     int inputs;
     const nm_shape *xs;  /* [inputs] */
     nm_shape ys;
-    bool backward;       /* whether backward can follow (in train mode always; in eval mode where asked): book what it reads */
+    bool
+        backward; /* whether backward can follow (in train mode always; in eval mode where asked): book what it reads */
     bool want_dx;        /* whether backward will be asked for any dx */
     int threads;         /* that will run it: for sizing scratch only; no result may depend on it */
     size_t saved;        /* from forward to backward, one block */
@@ -154,8 +155,8 @@ struct nm_layer_type {
     const nm_option *options;  /* {0}-terminated; offsets into the private struct; NULL: none */
     int least_inputs, most_inputs; /* most 0: any number */
     unsigned memory;           /* flags above */
-    const char *undoes;        /* a layer type that this one undoes (unpool: maxpool): it names a layer of that type in a
-                                  string option, reads that one's input as its last, and sees its struct in infer */
+    const char *undoes; /* a layer type that this one undoes (unpool: maxpool): it names a layer of that type in a
+                           string option, reads that one's input as its last, and sees its struct in infer */
     size_t partner_offset;     /* of that option in the private struct */
 
     /* Checks the input shapes, sets e->out, declares parameters. Absent: output as input, no parameters. */

@@ -148,8 +148,8 @@ static nm_status leave_out(nm_network *net, const nm_strings *without, bool *gon
                                 net->node[i].label, net->node[i].inputs);
         for (int k = 0; gone[i] && k < net->nodes; k++)
             if (net->node[k].pair == i)
-                return nm_yaml_fail(net->ctx, net->node[i].at, "%s: cannot be left out: %s undoes it", net->node[i].label,
-                                    net->node[k].label);
+                return nm_yaml_fail(net->ctx, net->node[i].at, "%s: cannot be left out: %s undoes it",
+                                    net->node[i].label, net->node[k].label);
         if (gone[i])
             give_bias(&net->node[net->node[i].from[0]]);
     }

@@ -25,7 +25,7 @@ typedef struct nm_loss_pass {
     double scale;        /* weight / samples in the whole batch */
     int threads;
     double *sample_loss; /* [n], to be overwritten: each sample's loss, unscaled */
-    float *correct;      /* [n], to be overwritten: the share of right classes (with one label a sample 0 or 1); or NULL */
+    float *correct; /* [n], to be overwritten: the share of right classes (with one label a sample 0 or 1); or NULL */
 } nm_loss_pass;
 
 typedef struct nm_loss_type {

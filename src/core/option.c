@@ -326,7 +326,8 @@ static nm_status unknown_keys(nm_context *ctx, const nm_option *table, const nm_
         char hint[NM_HINT];
         const nm_yaml *at = map->keys[i];
         nm_did_you_mean(hint, at->text, names, count);
-        status = nm_yaml_fail(ctx, at, "%s: unknown option '%s'%s", who, at->text, count ? hint : " (it has no options)");
+        status =
+            nm_yaml_fail(ctx, at, "%s: unknown option '%s'%s", who, at->text, count ? hint : " (it has no options)");
     }
     return status;
 }

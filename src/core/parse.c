@@ -382,6 +382,7 @@ nm_status nm_document_set(nm_context *ctx, nm_yaml *document, const char *path, 
     for (int k = 0; k < TOP_KEYS; k++)
         if (strlen(top_keys[k]) == first && memcmp(path, top_keys[k], first) == 0)
             return nm_yaml_set(ctx, document, path, value);
-    return nm_fail(ctx, NM_INVALID, "%s: there is no layer or key '%.*s' to set '%s' of; expected LAYER.OPTION or train.KEY",
+    return nm_fail(ctx, NM_INVALID,
+                   "%s: there is no layer or key '%.*s' to set '%s' of; expected LAYER.OPTION or train.KEY",
                    document->file, last ? (int)(last - path) : (int)first, path, path);
 }

@@ -36,10 +36,16 @@ static const char *const classes100[] = {
     "tiger", "tractor", "train", "trout", "tulip", "turtle", "wardrobe", "whale", "willow_tree", "wolf",
     "woman", "worm"};
 
-static const variant cifar10 = {
-    "cifar10", "cifar-10-batches-bin", "cifar-10-binary.tar.gz", 1, 10, 6,
-    {"data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin", "test_batch.bin"},
-    {10000, 10000, 10000, 10000, 10000, 10000}, classes10};
+static const variant cifar10 = {"cifar10",
+                                "cifar-10-batches-bin",
+                                "cifar-10-binary.tar.gz",
+                                1,
+                                10,
+                                6,
+                                {"data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin",
+                                 "data_batch_5.bin", "test_batch.bin"},
+                                {10000, 10000, 10000, 10000, 10000, 10000},
+                                classes10};
 static const variant cifar100 = {
     "cifar100", "cifar-100-binary", "cifar-100-binary.tar.gz", 2, 100, 2,
     {"train.bin", "test.bin"}, {50000, 10000}, classes100};
@@ -59,7 +65,8 @@ static nm_status too_short(reader *r, gzFile f, const char *where, const char *f
     if (code != Z_OK && code != Z_BUF_ERROR)
         return nm_fail(r->ctx, code == Z_ERRNO ? NM_FAILED : NM_INVALID, "%s: cannot read: %s", where,
                        code == Z_ERRNO ? strerror(errno) : text);
-    return nm_fail(r->ctx, NM_INVALID, "%s: %s is cut short: expected %zu bytes, found %zu", where, file, expected, found);
+    return nm_fail(r->ctx, NM_INVALID, "%s: %s is cut short: expected %zu bytes, found %zu", where, file, expected,
+                   found);
 }
 
 /* One file's records from the stream's present place. */

@@ -47,10 +47,11 @@ static void places(const char *name, char out[PLACES][PATH_ROOM])
 
 static nm_status not_found(nm_context *ctx, const nm_source_type *type, char looked[PLACES][PATH_ROOM])
 {
-    return nm_fail(ctx, NM_INVALID, "data set %s was not found; looked in %s%s%s%s%s (and --data %s:PATH takes another "
+    return nm_fail(ctx, NM_INVALID,
+                   "data set %s was not found; looked in %s%s%s%s%s (and --data %s:PATH takes another "
                    "folder); to get it: %s",
-                   type->name, *looked[0] ? looked[0] : "$NORMA_DATA (not set)", ", ", looked[1], *looked[1] ? ", " : "",
-                   looked[2], type->name, type->fetch);
+                   type->name, *looked[0] ? looked[0] : "$NORMA_DATA (not set)", ", ", looked[1],
+                   *looked[1] ? ", " : "", looked[2], type->name, type->fetch);
 }
 
 static nm_status locate(nm_context *ctx, const nm_source_type *type, const char *given, char **path)

@@ -62,8 +62,9 @@ static nm_status decode_jpeg(nm_context *ctx, const char *path, const void *byte
         status = nm_fail(ctx, NM_INVALID, "%s: not a whole JPEG: %s", path, tjGetErrorStr2(decoder));
     if (status == NM_OK)
         status = make_room(ctx, path, width, height, channels, shape, pixels);
-    if (status == NM_OK && tjDecompress2(decoder, bytes, (unsigned long)size, *pixels, width, 0, height,
-                                         channels == 1 ? TJPF_GRAY : TJPF_RGB, TJFLAG_ACCURATEDCT | TJFLAG_STOPONWARNING) != 0)
+    if (status == NM_OK &&
+        tjDecompress2(decoder, bytes, (unsigned long)size, *pixels, width, 0, height,
+                      channels == 1 ? TJPF_GRAY : TJPF_RGB, TJFLAG_ACCURATEDCT | TJFLAG_STOPONWARNING) != 0)
         status = nm_fail(ctx, NM_INVALID, "%s: not a whole JPEG: %s", path, tjGetErrorStr2(decoder));
     tjDestroy(decoder);
     return status;

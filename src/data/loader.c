@@ -98,7 +98,8 @@ static void prepare(nm_loader *l, uint64_t step, slot *out)
         }
         convert(l, pixels, out->x + (size_t)i * size);
         if (samples->labels)
-            memcpy(out->labels + (size_t)i * places, samples->labels + (size_t)index * places, places * sizeof *out->labels);
+            memcpy(out->labels + (size_t)i * places, samples->labels + (size_t)index * places,
+                   places * sizeof *out->labels);
         out->indices[i] = index;
     }
     out->loaded = (nm_loaded){n, epoch, (uint32_t)position, out->x, out->labels, out->indices};

@@ -10,7 +10,8 @@ nm_status nm_samples_make(nm_context *ctx, nm_samples *samples, int count, nm_sh
 nm_status nm_dataset_set_classes(nm_context *ctx, nm_dataset *data, const char *const *names, int count) NM_MUST_USE;
 
 /* A folder with the four files of MNIST; classes NULL: the numbers 0 to 9. */
-nm_status nm_open_idx_folder(nm_context *ctx, const char *path, const char *const *classes, nm_dataset *out) NM_MUST_USE;
+nm_status nm_open_idx_folder(nm_context *ctx, const char *path, const char *const *classes,
+                             nm_dataset *out) NM_MUST_USE;
 
 nm_status nm_open_cifar10(nm_context *ctx, const char *path, nm_dataset *out) NM_MUST_USE;
 nm_status nm_open_cifar100(nm_context *ctx, const char *path, nm_dataset *out) NM_MUST_USE;

@@ -12,8 +12,8 @@
  * and in eval mode dx = scale / sd * dy. A relu that follows is done in the same passes: its mask is computed again
  * from x in backward.
  *
- * With `ghost: k` a training batch is taken as batches of k samples, each with statistics of its own (Hoffer et al. 2017);
- * the last one takes what is left over too. The running statistics move once a step, by the ghosts' average. */
+ * With `ghost: k` a training batch is taken as batches of k samples, each with statistics of its own (Hoffer et al.
+ * 2017); the last one takes what is left over too. The running statistics move once a step, by the ghosts' average. */
 #include "batchnorm.h"
 
 #include <stdio.h>
@@ -129,8 +129,8 @@ static nm_status plan(nm_booking *b, const void *private, void *chosen)
                        "use a larger batch",
                        b->who);
     if (self->ghost == 1 && b->mode == NM_TRAIN && b->ys.h * b->ys.w < 2)
-        return nm_fail(b->ctx, NM_INVALID, "%s: ghost batches of one sample of 1x1 have no variance; use a larger ghost",
-                       b->who);
+        return nm_fail(b->ctx, NM_INVALID,
+                       "%s: ghost batches of one sample of 1x1 have no variance; use a larger ghost", b->who);
     NM_ISA(nm_batchnorm_book)(b->n, b->ys, &b->saved, &b->scratch, &b->thread_scratch);
     b->saved *= (size_t)ghosts_of(self, b->n);
     return NM_OK;

@@ -35,7 +35,8 @@ static const nm_option options[] = {
      .help = "initial weights; fan-in is kernel area x channels of a group"},
     {"init_value", NM_OPT_REAL, offsetof(conv, init_value), "0.01",
      .help = "deviation for init normal, value for init constant"},
-    {"activation", NM_OPT_CHOICE, offsetof(conv, activation), "", .help = "a layer type to follow, as activation: relu"},
+    {"activation", NM_OPT_CHOICE, offsetof(conv, activation), "",
+     .help = "a layer type to follow, as activation: relu"},
     {"standardise", NM_OPT_BOOL, offsetof(conv, standardise), "false",
      .help = "weight standardisation: each filter's weights with mean 0 and variance 1"},
     {"algorithm", NM_OPT_STRING, offsetof(conv, algorithm), "auto",
@@ -94,8 +95,9 @@ static nm_status infer(nm_infer *e, void *private)
     conv *self = private;
     nm_shape in = e->in[0];
     if (in.c % self->groups || self->filters % self->groups)
-        return nm_fail(e->ctx, NM_INVALID, "%s: groups must divide the channels; found %d groups, %d channels, %d filters",
-                       e->who, self->groups, in.c, self->filters);
+        return nm_fail(e->ctx, NM_INVALID,
+                       "%s: groups must divide the channels; found %d groups, %d channels, %d filters", e->who,
+                       self->groups, in.c, self->filters);
     self->g = (nm_conv_geometry){.in = in, .out = {0, 0, self->filters}, .groups = self->groups};
     memcpy(self->g.kernel, self->kernel, sizeof self->kernel);
     memcpy(self->g.stride, self->stride, sizeof self->stride);

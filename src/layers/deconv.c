@@ -1,5 +1,5 @@
-/* Transposed convolution: what the gradient by x of a convolution is, as a layer of its own (Zeiler et al. 2010; PyTorch's
- * ConvTranspose2d). Each input pixel spreads its kernel over the output:
+/* Transposed convolution: what the gradient by x of a convolution is, as a layer of its own (Zeiler et al. 2010;
+ * PyTorch's ConvTranspose2d). Each input pixel spreads its kernel over the output:
  *
  *     y[n, i * stride - pad + a * dilation, j * … , o] += x[n, i, j, c] * w[a, b, c, o]     (+ bias[o])
  *
@@ -38,7 +38,8 @@ static const nm_option options[] = {
      .help = "initial weights; fan-in is kernel area x channels of a group, over the stride"},
     {"init_value", NM_OPT_REAL, offsetof(deconv, init_value), "0.01",
      .help = "deviation for init normal, value for init constant"},
-    {"activation", NM_OPT_CHOICE, offsetof(deconv, activation), "", .help = "a layer type to follow, as activation: relu"},
+    {"activation", NM_OPT_CHOICE, offsetof(deconv, activation), "",
+     .help = "a layer type to follow, as activation: relu"},
     {0},
 };
 
@@ -81,8 +82,9 @@ static nm_status infer(nm_infer *e, void *private)
     deconv *self = private;
     nm_shape in = e->in[0];
     if (in.c % self->groups || self->filters % self->groups)
-        return nm_fail(e->ctx, NM_INVALID, "%s: groups must divide the channels; found %d groups, %d channels, %d filters",
-                       e->who, self->groups, in.c, self->filters);
+        return nm_fail(e->ctx, NM_INVALID,
+                       "%s: groups must divide the channels; found %d groups, %d channels, %d filters", e->who,
+                       self->groups, in.c, self->filters);
     self->g = (nm_conv_geometry){.in = {0, 0, self->filters}, .out = in, .groups = self->groups};
     memcpy(self->g.kernel, self->kernel, sizeof self->kernel);
     memcpy(self->g.stride, self->stride, sizeof self->stride);
@@ -112,7 +114,8 @@ static const nm_conv_algorithm *choose(const nm_conv_geometry *g, nm_conv_kind k
     return best;
 }
 
-static void book(nm_booking *b, const nm_conv_algorithm *by, const nm_conv_geometry *g, nm_conv_kind kind, size_t *shared)
+static void book(nm_booking *b, const nm_conv_algorithm *by, const nm_conv_geometry *g, nm_conv_kind kind,
+                 size_t *shared)
 {
     size_t wanted, thread;
     by->book(g, kind, b->n, &wanted, &thread);
@@ -266,9 +269,9 @@ static void describe(const void *private, const void *chosen, char *text, size_t
 {
     (void)private;
     const choice *c = chosen;
-    snprintf(text, size, "transpose of %s%s%s%s%s", c->by[NM_CONV_DATA]->name, c->by[NM_CONV_WEIGHTS] ? ", weights " : "",
-             c->by[NM_CONV_WEIGHTS] ? c->by[NM_CONV_WEIGHTS]->name : "", c->by[NM_CONV_FORWARD] ? ", data " : "",
-             c->by[NM_CONV_FORWARD] ? c->by[NM_CONV_FORWARD]->name : "");
+    snprintf(text, size, "transpose of %s%s%s%s%s", c->by[NM_CONV_DATA]->name,
+             c->by[NM_CONV_WEIGHTS] ? ", weights " : "", c->by[NM_CONV_WEIGHTS] ? c->by[NM_CONV_WEIGHTS]->name : "",
+             c->by[NM_CONV_FORWARD] ? ", data " : "", c->by[NM_CONV_FORWARD] ? c->by[NM_CONV_FORWARD]->name : "");
 }
 
 extern const nm_layer_type NM_ISA(nm_layer_deconv);

@@ -24,7 +24,8 @@ static const nm_option options[] = {
     {"init", NM_OPT_ENUM, offsetof(dense, init), "he_normal", .choices = nm_init_names, .help = "initial weights"},
     {"init_value", NM_OPT_REAL, offsetof(dense, init_value), "0.01",
      .help = "deviation for init normal, value for init constant"},
-    {"activation", NM_OPT_CHOICE, offsetof(dense, activation), "", .help = "a layer type to follow, as activation: relu"},
+    {"activation", NM_OPT_CHOICE, offsetof(dense, activation), "",
+     .help = "a layer type to follow, as activation: relu"},
     {0},
 };
 

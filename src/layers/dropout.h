@@ -1,6 +1,6 @@
-/* Layers that zero a random share of their input while training: dropout (each number), spatial_dropout (each channel of
- * a sample), drop_path (each sample). What stays is scaled by 1 / (1 - rate); in eval mode nothing happens. Draws follow
- * from (seed, type and layer, step, sample, position) alone. Forward saves one byte a draw. */
+/* Layers that zero a random share of their input while training: dropout (each number), spatial_dropout (each channel
+ * of a sample), drop_path (each sample). What stays is scaled by 1 / (1 - rate); in eval mode nothing happens. Draws
+ * follow from (seed, type and layer, step, sample, position) alone. Forward saves one byte a draw. */
 #ifndef NM_DROPOUT_H
 #define NM_DROPOUT_H
 
@@ -12,8 +12,11 @@ typedef struct nm_dropout {
     double rate;
 } nm_dropout;
 
-#define NM_DROPOUT_OPTIONS(what) \
-    {"rate", NM_OPT_REAL, offsetof(nm_dropout, rate), "0.5", 0, 0.999999, .help = "share of the " what " that is zeroed"}
+#define NM_DROPOUT_OPTIONS(what)                                                                                       \
+    {                                                                                                                  \
+        "rate", NM_OPT_REAL, offsetof(nm_dropout, rate), "0.5", 0, 0.999999,                                           \
+            .help = "share of the " what " that is zeroed"                                                             \
+    }
 
 /* Draws in a sample, and how many numbers side by side go with one draw before the next begins (they repeat). */
 typedef struct nm_dropout_unit {

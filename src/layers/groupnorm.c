@@ -1,5 +1,5 @@
-/* Group normalisation (Wu, He 2018): each sample by itself, groups of channels over height and width, with a scale and a
- * shift per channel. It does not depend on the batch, so that it serves where batches are small. */
+/* Group normalisation (Wu, He 2018): each sample by itself, groups of channels over height and width, with a scale and
+ * a shift per channel. It does not depend on the batch, so that it serves where batches are small. */
 #include "sample_norm.h"
 
 static const nm_option options[] = {
@@ -12,8 +12,8 @@ static nm_status infer(nm_infer *e, void *private)
 {
     const nm_sample_norm *self = private;
     if (e->in[0].c % self->groups)
-        return nm_fail(e->ctx, NM_INVALID, "%s: groups must divide the channels; found %d groups and %d channels", e->who,
-                       self->groups, e->in[0].c);
+        return nm_fail(e->ctx, NM_INVALID, "%s: groups must divide the channels; found %d groups and %d channels",
+                       e->who, self->groups, e->in[0].c);
     return NM_ISA(nm_sample_norm_declare)(e, self);
 }
 

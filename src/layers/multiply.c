@@ -49,7 +49,8 @@ static void forward_task(void *arg, int task, int thread)
     size_t channels = (size_t)shape.c, start = (size_t)task * nm_shape_size(shape);
     const real *b = p->x[1] + (size_t)task * s.sample;
     for (size_t i = 0; i < (size_t)shape.h * (size_t)shape.w; i++)
-        multiply_pixel(p->x[0] + start + i * channels, b + i * s.pixel, s.channel, channels, p->y + start + i * channels);
+        multiply_pixel(p->x[0] + start + i * channels, b + i * s.pixel, s.channel, channels,
+                       p->y + start + i * channels);
 }
 
 static void forward(const nm_pass *p, const void *self)
@@ -59,7 +60,8 @@ static void forward(const nm_pass *p, const void *self)
 }
 
 /* dx1 of one pixel: added up over pixels and channels that share a number. */
-static void add_products(const real *restrict a, const real *restrict dy, size_t step, size_t channels, real *restrict to)
+static void add_products(const real *restrict a, const real *restrict dy, size_t step, size_t channels,
+                         real *restrict to)
 {
     if (step) {
         for (size_t c = 0; c < channels; c++)

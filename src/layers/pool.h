@@ -34,8 +34,9 @@ static inline nm_status nm_pool_axis(nm_infer *e, nm_pool *self, int axis, int i
                        *before >= size ? *before : *after, size);
     int room = in + *before + *after - size;
     if (room < 0)
-        return nm_fail(e->ctx, NM_INVALID, "%s: a window of %d does not fit into its input " NM_SHAPE_FMT " with padding %d",
-                       e->who, size, NM_SHAPE_ARGS(e->in[0]), *before + *after);
+        return nm_fail(e->ctx, NM_INVALID,
+                       "%s: a window of %d does not fit into its input " NM_SHAPE_FMT " with padding %d", e->who, size,
+                       NM_SHAPE_ARGS(e->in[0]), *before + *after);
     *out = (self->ceil ? (room + stride - 1) / stride : room / stride) + 1;
     if (self->ceil && (*out - 1) * stride >= in + *before)
         --*out; /* a window must begin inside the input or the padding before it, as in PyTorch */

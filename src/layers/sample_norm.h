@@ -5,8 +5,8 @@
  *     dx = (g - (sum g + xhat * sum g xhat) / m) / sd,          g = dy * scale, m the numbers in a group
  *
  * The variance is taken about the mean in a second pass; sums are in double. Train and eval mode are alike. Backward
- * reads x and the mean and 1 / sd that forward saved. A task is a sample, and what the scale's and shift's gradients get
- * from each sample is added up in the samples' order. */
+ * reads x and the mean and 1 / sd that forward saved. A task is a sample, and what the scale's and shift's gradients
+ * get from each sample is added up in the samples' order. */
 #ifndef NM_SAMPLE_NORM_H
 #define NM_SAMPLE_NORM_H
 
@@ -20,8 +20,11 @@ typedef struct nm_sample_norm {
 } nm_sample_norm;
 
 #define NM_SAMPLE_NORM_OPTIONS(affine_preset, what)                                                                    \
-    {"epsilon", NM_OPT_REAL, offsetof(nm_sample_norm, epsilon), "1e-5", 0, 1, .help = "added to the variance"},       \
-        {"affine", NM_OPT_BOOL, offsetof(nm_sample_norm, affine), affine_preset, .help = "learn a scale and a shift per " what}
+    {"epsilon", NM_OPT_REAL, offsetof(nm_sample_norm, epsilon), "1e-5", 0, 1, .help = "added to the variance"},        \
+    {                                                                                                                  \
+        "affine", NM_OPT_BOOL, offsetof(nm_sample_norm, affine), affine_preset,                                        \
+            .help = "learn a scale and a shift per " what                                                              \
+    }
 
 nm_status NM_ISA(nm_sample_norm_declare)(nm_infer *e, const nm_sample_norm *self);
 nm_status NM_ISA(nm_sample_norm_plan)(nm_booking *b, const void *self, void *chosen);

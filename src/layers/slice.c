@@ -20,8 +20,8 @@ static nm_status infer(nm_infer *e, void *private)
     if (self->first < channels && self->count == 0)
         self->count = channels - self->first;
     if (self->first >= channels || self->count > channels - self->first)
-        return nm_fail(e->ctx, NM_INVALID, "%s: takes channels %d to %d; its input " NM_SHAPE_FMT " has 0 to %d", e->who,
-                       self->first, self->first + (self->count ? self->count : 1) - 1, NM_SHAPE_ARGS(e->in[0]),
+        return nm_fail(e->ctx, NM_INVALID, "%s: takes channels %d to %d; its input " NM_SHAPE_FMT " has 0 to %d",
+                       e->who, self->first, self->first + (self->count ? self->count : 1) - 1, NM_SHAPE_ARGS(e->in[0]),
                        channels - 1);
     e->out.c = self->count;
     return NM_OK;

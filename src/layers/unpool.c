@@ -1,7 +1,7 @@
 /* Undoes a max pool (Zeiler, Fergus 2014; PyTorch's MaxUnpool2d): each value goes to the place where the pool that
- * `pool` names found its largest input, zeros elsewhere. HxWxC as the pool's output to HxWxC as its input. The places are
- * found again in the pool's input, which is this layer's last input (the network links it). Windows that overlap add up,
- * so that unpool is always the transpose of the pool's choice. */
+ * `pool` names found its largest input, zeros elsewhere. HxWxC as the pool's output to HxWxC as its input. The places
+ * are found again in the pool's input, which is this layer's last input (the network links it). Windows that overlap
+ * add up, so that unpool is always the transpose of the pool's choice. */
 #include "pool.h"
 
 #include <string.h>
@@ -21,8 +21,9 @@ static nm_status infer(nm_infer *e, void *private)
     unpool *self = private;
     self->window = *(const nm_pool *)e->pair;
     if (!nm_shape_same(e->in[0], self->window.out))
-        return nm_fail(e->ctx, NM_INVALID, "%s: its input is " NM_SHAPE_FMT "; expected " NM_SHAPE_FMT ", what '%s' gives",
-                       e->who, NM_SHAPE_ARGS(e->in[0]), NM_SHAPE_ARGS(self->window.out), self->pool);
+        return nm_fail(e->ctx, NM_INVALID,
+                       "%s: its input is " NM_SHAPE_FMT "; expected " NM_SHAPE_FMT ", what '%s' gives", e->who,
+                       NM_SHAPE_ARGS(e->in[0]), NM_SHAPE_ARGS(self->window.out), self->pool);
     e->out = self->window.in;
     return NM_OK;
 }

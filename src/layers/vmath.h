@@ -1,5 +1,5 @@
-/* exp, tanh and their like in plain arithmetic, so that loops over them become vector code: in float within two units in the last
- * place (coefficients of Moshier's Cephes library), in double the C library's. */
+/* exp, tanh and their like in plain arithmetic, so that loops over them become vector code: in float within two units
+ * in the last place (coefficients of Moshier's Cephes library), in double the C library's. */
 #ifndef NM_VMATH_H
 #define NM_VMATH_H
 

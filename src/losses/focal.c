@@ -15,7 +15,8 @@ typedef struct focal {
 } focal;
 
 static const nm_option options[] = {
-    {"gamma", NM_OPT_REAL, offsetof(focal, gamma), "2", 0, 100, .help = "0: cross-entropy; the larger, the less easy samples count"},
+    {"gamma", NM_OPT_REAL, offsetof(focal, gamma), "2", 0, 100,
+     .help = "0: cross-entropy; the larger, the less easy samples count"},
     NM_PIXEL_LOSS_OPTIONS,
     {0},
 };
@@ -31,7 +32,8 @@ static double pixel(const void *private, const real *x, int label, const real *v
         sum += e;
         others += c == label ? 0 : e;
     }
-    double log_p = (double)x[label] - most - log(sum), p = exp(log_p), rest = others / sum; /* 1 - p, kept exact near 0 */
+    double log_p = (double)x[label] - most - log(sum), p = exp(log_p),
+           rest = others / sum; /* 1 - p, kept exact near 0 */
     double power = pow(rest, self->gamma);
     double slope = (rest > 0 ? self->gamma * power / rest * p * log_p : 0) - power;
     for (int c = 0; dx && c < classes; c++)

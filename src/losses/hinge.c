@@ -12,7 +12,8 @@ typedef struct hinge {
 } hinge;
 
 static const nm_option options[] = {
-    {"margin", NM_OPT_REAL, offsetof(hinge, margin), "1", 0, 1e9, .help = "by how much the label's score should be ahead"},
+    {"margin", NM_OPT_REAL, offsetof(hinge, margin), "1", 0, 1e9,
+     .help = "by how much the label's score should be ahead"},
     {"p", NM_OPT_INT, offsetof(hinge, p), "1", 1, 2, .help = "1, or 2 for the squared hinge"},
     NM_PIXEL_LOSS_OPTIONS,
     {0},

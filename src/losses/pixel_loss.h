@@ -1,5 +1,5 @@
-/* Losses for classes, with a label for each sample or for each pixel: softmax_ce, focal, hinge. With h * w > 1 a sample's
- * loss is the mean over its pixels that are not `ignore`. A type gives the loss of one pixel. */
+/* Losses for classes, with a label for each sample or for each pixel: softmax_ce, focal, hinge. With h * w > 1 a
+ * sample's loss is the mean over its pixels that are not `ignore`. A type gives the loss of one pixel. */
 #ifndef NM_PIXEL_LOSS_H
 #define NM_PIXEL_LOSS_H
 

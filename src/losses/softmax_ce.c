@@ -2,8 +2,8 @@
  *
  *     loss = lse - sum_c t_c z_c,      dx_c = softmax_c - t_c,      t = (1 - s) * onehot + s / C   (label smoothing s),
  *
- * times the label's class weight. The prediction is [n][h][w][c]: with h * w > 1 there is a label per pixel. Soft targets
- * (values) take the place of t. */
+ * times the label's class weight. The prediction is [n][h][w][c]: with h * w > 1 there is a label per pixel. Soft
+ * targets (values) take the place of t. */
 #include "pixel_loss.h"
 
 #include <math.h>

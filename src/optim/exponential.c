@@ -8,7 +8,8 @@ typedef struct exponential {
 } exponential;
 
 static const nm_option options[] = {
-    {"factor", NM_OPT_REAL, offsetof(exponential, factor), "0.95", 0, 1, .help = "what an epoch multiplies the rate by"},
+    {"factor", NM_OPT_REAL, offsetof(exponential, factor), "0.95", 0, 1,
+     .help = "what an epoch multiplies the rate by"},
     {0},
 };
 

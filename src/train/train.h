@@ -69,8 +69,8 @@ nm_status nm_train(nm_context *ctx, const nm_train_request *request, nm_train_re
 nm_status nm_checkpoint_network(nm_context *ctx, const nm_checkpoint *checkpoint, nm_network **net,
                                 nm_train_settings *settings) NM_MUST_USE;
 
-/* The file of a model: `name` itself where it is a path (has a slash, ends in .yaml or is a file), otherwise NAME.yaml in
- * $NORMA_MODELS, beside the program (../share/norma/models, ../../models), where norma is installed. nm_free. */
+/* The file of a model: `name` itself where it is a path (has a slash, ends in .yaml or is a file), otherwise NAME.yaml
+ * in $NORMA_MODELS, beside the program (../share/norma/models, ../../models), where norma is installed. nm_free. */
 nm_status nm_model_path(nm_context *ctx, const char *name, char **path) NM_MUST_USE;
 
 typedef struct nm_evaluation {

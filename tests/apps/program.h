@@ -68,19 +68,21 @@ static inline said shell(const char *fmt, ...)
     va_start(args, fmt);
     vsnprintf(line, sizeof line, fmt, args);
     va_end(args);
-    snprintf(command, sizeof command, "norma() { \"$NORMA_PROGRAM\" \"$@\"; }\n{ %s\n} >out.txt 2>err.txt </dev/null", line);
+    snprintf(command, sizeof command, "norma() { \"$NORMA_PROGRAM\" \"$@\"; }\n{ %s\n} >out.txt 2>err.txt </dev/null",
+             line);
     int state = system(command);
-    said s = {WIFEXITED(state) ? WEXITSTATUS(state) : 128 + WTERMSIG(state), read_text("out.txt"), read_text("err.txt")};
+    said s = {WIFEXITED(state) ? WEXITSTATUS(state) : 128 + WTERMSIG(state), read_text("out.txt"),
+              read_text("err.txt")};
     return s;
 }
 
 /* The command ends with this status; where it does not, the test fails with what it said. */
-#define expect(status_, ...)                                                                                        \
-    __extension__({                                                                                                  \
-        said s_ = shell(__VA_ARGS__);                                                                                \
-        ck_assert_msg(s_.status == (status_), "exit status %d, expected %d\nstdout: %s\nstderr: %s", s_.status, status_, \
-                      s_.out, s_.err);                                                                               \
-        s_;                                                                                                          \
+#define expect(status_, ...)                                                                                           \
+    __extension__({                                                                                                    \
+        said s_ = shell(__VA_ARGS__);                                                                                  \
+        ck_assert_msg(s_.status == (status_), "exit status %d, expected %d\nstdout: %s\nstderr: %s", s_.status,        \
+                      status_, s_.out, s_.err);                                                                        \
+        s_;                                                                                                            \
     })
 
 #define contains(text_, part_) \

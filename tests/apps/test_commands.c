@@ -76,7 +76,8 @@ START_TEST(compares)
              "--resume");
     ck_assert_str_eq(before, fingerprint("c"));
     json_t *all = parse_json(
-        expect(0, "norma compare tiny.yaml --vary batchnorm=on,off --vary lr=0.05 --epochs 2 --run c --resume --json").out);
+        expect(0, "norma compare tiny.yaml --vary batchnorm=on,off --vary lr=0.05 --epochs 2 --run c --resume --json")
+            .out);
     ck_assert_uint_eq(json_array_size(all), 2);
     ck_assert(number_at(json_array_get(all, 0), "steps") == 32);
     json_decref(all);
@@ -159,8 +160,8 @@ END_TEST
 
 START_TEST(helps)
 {
-    static const char *const commands[] = {"train", "eval", "predict", "compare", "plot", "summary", "gradcheck", "layers",
-                                           "data"};
+    static const char *const commands[] = {"train",   "eval",      "predict", "compare", "plot",
+                                           "summary", "gradcheck", "layers",  "data"};
     contains(expect(0, "norma --help").out, "norma train");
     contains(expect(0, "norma --version").out, "norma 0.");
     contains(expect(2, "norma").out, "Usage: norma COMMAND");

@@ -129,8 +129,8 @@ START_TEST(visualizes)
     said s = expect(0, "norma visualize r");
     contains(s.out, "r/pictures/field.png");
     ck_assert_str_eq(s.err, "");
-    ck_assert(is_png("r/pictures/filters.png") && is_png("r/pictures/maps.png") && is_png("r/pictures/distributions.png") &&
-              is_png("r/pictures/field.png"));
+    ck_assert(is_png("r/pictures/filters.png") && is_png("r/pictures/maps.png") &&
+              is_png("r/pictures/distributions.png") && is_png("r/pictures/field.png"));
     contains(expect(2, "norma visualize r --unit nothing").err, "--unit nothing: there is no such layer");
     contains(expect(2, "norma visualize r --sample 100000").err, "--sample 100000");
 }

@@ -48,7 +48,9 @@ START_TEST(any_number_of_threads)
 {
     for (int t = 1; t <= 8; t = t == 3 ? 8 : t + 1) {
         expect(0, "norma train tiny.yaml --epochs 1 --augment flip,pad-crop=2 --threads %d --run t%d", t, t);
-        expect(0, "cmp t1/last.h5 t%d/last.h5; cut -d, -f1-7 t1/metrics.csv >a; cut -d, -f1-7 t%d/metrics.csv | cmp a -", t, t);
+        expect(0,
+               "cmp t1/last.h5 t%d/last.h5; cut -d, -f1-7 t1/metrics.csv >a; cut -d, -f1-7 t%d/metrics.csv | cmp a -",
+               t, t);
     }
 }
 END_TEST

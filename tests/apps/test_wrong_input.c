@@ -1,4 +1,5 @@
-/* Wrong input: a message with file and place, expected and found; exit status 2 (1 for I/O); nothing that existed is lost. */
+/* Wrong input: a message with file and place, expected and found; exit status 2 (1 for I/O); nothing that existed is
+ * lost. */
 #include "program.h"
 
 #define HEAD "name: wrong\ninput: {height: 28, width: 28, channels: 1}\n"
@@ -23,10 +24,12 @@ static const struct wrong_model {
     {HEAD "layers:\n- {name: a, conv: {filters: 4}}\n- {name: b, conv: {filters: 5}, from: a}\n"
           "- {name: s, add: {}, from: [a, b]}\n- dense: {units: 10}\n" TAIL,
      {"m.yaml:6:", "26x26x4", "24x24x5"}},
-    {HEAD "layers:\n- {name: a, conv: {filters: 4, kernel: 29}}\n- dense: {units: 10}\n" TAIL, {"m.yaml:4:", "29", "28x28x1"}},
+    {HEAD "layers:\n- {name: a, conv: {filters: 4, kernel: 29}}\n- dense: {units: 10}\n" TAIL,
+     {"m.yaml:4:", "29", "28x28x1"}},
     {HEAD "layers:\n- {name: a, conv: {filters: -4}}\n- dense: {units: 10}\n" TAIL, {"m.yaml:4:", "filters", "-4"}},
     {HEAD "layers:\n- {name: a, conv: {}}\n- dense: {units: 10}\n" TAIL, {"m.yaml:4:", "filters", "conv 'a'"}},
-    {HEAD "layers:\n- {name: a, relu: {}}\n- {name: a, relu: {}}\n- dense: {units: 10}\n" TAIL, {"m.yaml:5:", "'a'", ""}},
+    {HEAD "layers:\n- {name: a, relu: {}}\n- {name: a, relu: {}}\n- dense: {units: 10}\n" TAIL,
+     {"m.yaml:5:", "'a'", ""}},
     {HEAD "layers:\n- dense: {units: 10}\nloss: softmax\n", {"m.yaml:5:", "softmax_ce", ""}},
     {HEAD "layers:\n- dense: {units: 5}\n" TAIL, {"10", "5", "class"}},
     {HEAD "layers:\n- dense: {units: 10\n" TAIL, {"m.yaml:", "", ""}},
@@ -51,7 +54,8 @@ END_TEST
 
 START_TEST(all_errors_at_once)
 {
-    write_text("m.yaml", HEAD "layers:\n- {name: c1, conv: {filtres: 4}}\n- rellu: {}\n- {name: d, dense: {units: ten}}\n" TAIL);
+    write_text("m.yaml",
+               HEAD "layers:\n- {name: c1, conv: {filtres: 4}}\n- rellu: {}\n- {name: d, dense: {units: ten}}\n" TAIL);
     said s = expect(2, "norma summary m.yaml");
     contains(s.err, "m.yaml:4:");
     contains(s.err, "m.yaml:5:");
@@ -69,7 +73,10 @@ START_TEST(wrong_flags)
     contains(expect(2, "norma train tiny.yaml --data mnits").err, "did you mean 'mnist'?");
     contains(expect(2, "norma train tiny.yaml --without batchnrm").err, "batchnrm");
     contains(expect(2, "norma train tiny.yaml --watch c1").err, "LAYER/UNIT");
-    contains(expect(2, "norma train tiny.yaml --batch 1 \"--set=layers=[{dense: {units: 10}},{batchnorm: {}},{relu: {}}]\"").err, "batch");
+    contains(
+        expect(2, "norma train tiny.yaml --batch 1 \"--set=layers=[{dense: {units: 10}},{batchnorm: {}},{relu: {}}]\"")
+            .err,
+        "batch");
 }
 END_TEST
 
@@ -137,7 +144,8 @@ START_TEST(wrong_data)
     contains(expect(2, "norma train tiny.yaml --data mnist --run r").err, "train-images-idx3-ubyte.gz");
 
     expect(0, "mkdir -p data/cifar10 && truncate -s 1000 data/cifar10/data_batch_1.bin");
-    contains(expect(2, "norma train cifar-cnn --run r").err, "data_batch_1.bin: expected 30730000 bytes (10000 records), found 1000");
+    contains(expect(2, "norma train cifar-cnn --run r").err,
+             "data_batch_1.bin: expected 30730000 bytes (10000 records), found 1000");
     expect(0, "test ! -e r/last.h5");
 }
 END_TEST
@@ -167,7 +175,8 @@ static void flip_bit(const char *path, long place)
 START_TEST(wrong_checkpoint)
 {
     expect(0, "norma train tiny.yaml --epochs 1 --run r");
-    expect(0, "cp r/last.h5 flipped.h5; cp r/last.h5 cut.h5; truncate -s -100 cut.h5; echo hello >text.h5; : >empty.h5");
+    expect(0,
+           "cp r/last.h5 flipped.h5; cp r/last.h5 cut.h5; truncate -s -100 cut.h5; echo hello >text.h5; : >empty.h5");
     static const long places[] = {20, 600, 3000, -1, -2000};
     for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
         expect(0, "cp r/last.h5 flipped.h5");

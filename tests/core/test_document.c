@@ -164,7 +164,8 @@ END_TEST
 
 START_TEST(edits_and_writing)
 {
-    nm_yaml *tree = parsed("name: x\ntrain: {lr: 0.1, augment: [flip]}\nlayers:\n- relu\n- {name: '1', conv: {filters: 2}}\n");
+    nm_yaml *tree =
+        parsed("name: x\ntrain: {lr: 0.1, augment: [flip]}\nlayers:\n- relu\n- {name: '1', conv: {filters: 2}}\n");
     ck_assert_int_eq(nm_yaml_set(ctx, tree, "train.lr", "0.2"), NM_OK);
     ck_assert_int_eq(nm_yaml_set(ctx, tree, "train.optimizer", "{adam: {}}"), NM_OK);
     ck_assert_int_eq(nm_yaml_set(ctx, tree, "defaults.conv.kernel", "3"), NM_OK);

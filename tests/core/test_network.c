@@ -203,8 +203,9 @@ END_TEST
 /* Every allocation fails once: a message, no leak (under the address sanitizer), no crash. */
 START_TEST(every_allocation_can_fail)
 {
-    const char *text = HEAD "- {name: c1, conv: {filters: 3, kernel: 3, pad: same}}\n- batchnorm\n- relu\n"
-                            "- {name: s, add: {}, from: [c1, c1.relu]}\n- gap\n- {dense: {units: 2}}\nloss: softmax_ce\n";
+    const char *text =
+        HEAD "- {name: c1, conv: {filters: 3, kernel: 3, pad: same}}\n- batchnorm\n- relu\n"
+             "- {name: s, add: {}, from: [c1, c1.relu]}\n- gap\n- {dense: {units: 2}}\nloss: softmax_ce\n";
     for (long k = 1;; k++) {
         nm_network *net = NULL;
         nm_alloc_fail_at(k);

@@ -215,10 +215,11 @@ END_TEST
 
 START_TEST(receptive_fields)
 {
-    nm_network *net = built("input: {height: 32, width: 32, channels: 1}\n"
-                            "defaults: {conv: {filters: 1, kernel: 3}}\n"
-                            "layers:\n- {name: a, conv: {pad: 1}}\n- {name: b, conv: {pad: 1}}\n"
-                            "- {name: p, maxpool: {size: 2}}\n- {name: c, conv: {dilation: 2}}\n- {name: g, gap: {}}\n");
+    nm_network *net =
+        built("input: {height: 32, width: 32, channels: 1}\n"
+              "defaults: {conv: {filters: 1, kernel: 3}}\n"
+              "layers:\n- {name: a, conv: {pad: 1}}\n- {name: b, conv: {pad: 1}}\n"
+              "- {name: p, maxpool: {size: 2}}\n- {name: c, conv: {dilation: 2}}\n- {name: g, gap: {}}\n");
     nm_receptive r[6];
     nm_network_receptive(net, r);
     ck_assert_double_eq(r[2].size[0], 5); /* two 3x3 see what one 5x5 sees */

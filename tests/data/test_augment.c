@@ -157,5 +157,5 @@ START_TEST(reads_words)
 }
 END_TEST
 
-SUITE_WITH("augmentation", in_own_folder, flip_and_pad_crop, none_changes_nothing, kinds_are_independent, cutout, affine,
-           reads_words)
+SUITE_WITH("augmentation", in_own_folder, flip_and_pad_crop, none_changes_nothing, kinds_are_independent, cutout,
+           affine, reads_words)

@@ -76,7 +76,8 @@ START_TEST(archives)
     ck_assert(mkdir("cifar-10-batches-bin", 0777) == 0);
     write_folder("cifar-10-batches-bin");
     write_bytes("cifar-10-batches-bin/readme.html", "words", 5);
-    ck_assert_int_eq(system("mkdir all; tar -c --sort=name -I \"gzip -1\" -f all/cifar-10-binary.tar.gz cifar-10-batches-bin"), 0);
+    ck_assert_int_eq(
+        system("mkdir all; tar -c --sort=name -I \"gzip -1\" -f all/cifar-10-binary.tar.gz cifar-10-batches-bin"), 0);
     check_cifar10("cifar10:all");
     check_cifar10("cifar10:all/cifar-10-binary.tar.gz");
 
@@ -117,8 +118,8 @@ START_TEST(wrong_files)
                       "cifar-10-binary.tar.gz");
     write_folder("c");
     ck_assert_int_eq(truncate("c/data_batch_4.bin", 1000), 0);
-    ck_assert_refused(nm_dataset_open(ctx, "cifar10:c", &d), NM_INVALID, "c/data_batch_4.bin", "expected 30730000 bytes",
-                      "found 1000");
+    ck_assert_refused(nm_dataset_open(ctx, "cifar10:c", &d), NM_INVALID, "c/data_batch_4.bin",
+                      "expected 30730000 bytes", "found 1000");
     write_batch("c/data_batch_4.bin", 200, 1, RECORDS); /* a label of 200 */
     ck_assert_refused(nm_dataset_open(ctx, "cifar10:c", &d), NM_INVALID, "training sample 30000 has label 200",
                       "expected 0 to 9");

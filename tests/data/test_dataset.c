@@ -44,7 +44,8 @@ START_TEST(places)
     nm_dataset_free(d);
     ck_assert_refused(nm_dataset_open(ctx, "mnits", &d), NM_INVALID, "unknown data set 'mnits'", "mnist");
     write_bytes("own/t10k-labels-idx1-ubyte", "\0\0\10\1\0\0\0\2\3\12", 10);
-    ck_assert_refused(nm_dataset_open(ctx, "mnist:own", &d), NM_INVALID, "test sample 1 has label 10", "expected 0 to 9");
+    ck_assert_refused(nm_dataset_open(ctx, "mnist:own", &d), NM_INVALID, "test sample 1 has label 10",
+                      "expected 0 to 9");
     write_bytes("own/t10k-images-idx3-ubyte", "\0\0\10\3\0\0\0\2\0\0\0\1\0\0\0\2\1\2\3\4", 20);
     ck_assert_refused(nm_dataset_open(ctx, "mnist:own", &d), NM_INVALID, "training images are", "test images");
 }

@@ -42,7 +42,8 @@ START_TEST(cut_short)
     nm_samples s = {0};
     for (size_t size = 0; size < sizeof images; size++) {
         write_bytes("images", images, size);
-        ck_assert_refused(nm_idx_images(ctx, ".", "images", &s), NM_INVALID, "./images: cut short", "expected", "found");
+        ck_assert_refused(nm_idx_images(ctx, ".", "images", &s), NM_INVALID, "./images: cut short", "expected",
+                          "found");
         free_samples(&s);
     }
     unlink("images");
@@ -116,4 +117,5 @@ START_TEST(labels_that_do_not_fit)
 }
 END_TEST
 
-SUITE_WITH("IDX files", in_own_folder, plain_and_gzipped, cut_short, flipped_bits, wrong_headers, labels_that_do_not_fit)
+SUITE_WITH("IDX files", in_own_folder, plain_and_gzipped, cut_short, flipped_bits, wrong_headers,
+           labels_that_do_not_fit)

@@ -85,7 +85,8 @@ START_TEST(damaged)
     bytes[20] ^= 0xff; /* in the height: its checksum fails */
     ck_assert_refused(nm_image_decode(ctx, "rgb.png", bytes, size, 3, &s, &pixels), NM_INVALID, "rgb.png");
     write_bytes("words.png", "words", 5);
-    ck_assert_refused(nm_image_read(ctx, "words.png", 3, &s, &pixels), NM_INVALID, "words.png", "expected a PNG or JPEG");
+    ck_assert_refused(nm_image_read(ctx, "words.png", 3, &s, &pixels), NM_INVALID, "words.png",
+                      "expected a PNG or JPEG");
     ck_assert_refused(nm_image_read(ctx, "rgb.png", 4, &s, &pixels), NM_INVALID, "rgb.png", "takes 4");
     ck_assert(nm_image_read(ctx, "nowhere.png", 3, &s, &pixels) != NM_OK);
 }

@@ -1,5 +1,5 @@
-/* The whole test of a pointwise layer: `formula` stands before, then POINTWISE_SUITE("relu6", "relu6: {}", …), the layer's
- * name and the texts of its cases; formula looks at `now` where cases differ. */
+/* The whole test of a pointwise layer: `formula` stands before, then POINTWISE_SUITE("relu6", "relu6: {}", …), the
+ * layer's name and the texts of its cases; formula looks at `now` where cases differ. */
 #ifndef POINTWISE_CHECK_H
 #define POINTWISE_CHECK_H
 

@@ -13,8 +13,8 @@ static void reference(const layer_run *r, double *y)
                     int count = 0;
                     for (int h = 0; h < in.h; h++)
                         for (int w = 0; w < in.w; w++) /* whether the pixel touches the bin */
-                            if (h * out.h < (i + 1) * in.h && (h + 1) * out.h > i * in.h && w * out.w < (j + 1) * in.w &&
-                                (w + 1) * out.w > j * in.w) {
+                            if (h * out.h < (i + 1) * in.h && (h + 1) * out.h > i * in.h &&
+                                w * out.w < (j + 1) * in.w && (w + 1) * out.w > j * in.w) {
                                 sum += r->x[0][at(in, n, h, w, c)];
                                 count++;
                             }

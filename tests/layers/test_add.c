@@ -31,7 +31,8 @@ END_TEST
 
 START_TEST(refused)
 {
-    check_refused(&(layer_case){"add: {}", {{2, 2, 3}, {2, 2, 4}}}, "its inputs must have one shape; found 2x2x3 and 2x2x4");
+    check_refused(&(layer_case){"add: {}", {{2, 2, 3}, {2, 2, 4}}},
+                  "its inputs must have one shape; found 2x2x3 and 2x2x4");
     check_refused(&(layer_case){"add: {}", {{2, 2, 3}}}, "takes at least 2 input");
 }
 END_TEST

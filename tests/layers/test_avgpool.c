@@ -41,10 +41,14 @@ START_TEST(random_shapes)
 {
     for (int i = 0; i < 40; i++) {
         random_setting();
-        check_layer(&(layer_case){text("avgpool: {size: [%d, %d], stride: [%d, %d], pad: [%d, %d], ceil: %s, count_pad: %s}",
-                                       now.size[0], now.size[1], now.stride[0], now.stride[1], now.pad[0], now.pad[1],
-                                       now.ceil ? "true" : "false", now.count_pad ? "true" : "false"),
-                                  {{pick(3, 8), pick(3, 8), pick(1, 20)}}, .n = pick(1, 3), .linear = true}, reference);
+        check_layer(
+            &(layer_case){text("avgpool: {size: [%d, %d], stride: [%d, %d], pad: [%d, %d], ceil: %s, count_pad: %s}",
+                               now.size[0], now.size[1], now.stride[0], now.stride[1], now.pad[0], now.pad[1],
+                               now.ceil ? "true" : "false", now.count_pad ? "true" : "false"),
+                          {{pick(3, 8), pick(3, 8), pick(1, 20)}},
+                          .n = pick(1, 3),
+                          .linear = true},
+            reference);
     }
 }
 END_TEST

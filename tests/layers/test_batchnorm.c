@@ -35,8 +35,12 @@ START_TEST(random_shapes)
         epsilon_now = i % 3 ? 1e-5 : 0.1;
         affine_now = i % 4 != 3;
         nm_shape in = i % 5 == 4 ? (nm_shape){1, 1, pick(1, 40)} : (nm_shape){pick(1, 6), pick(1, 6), pick(1, 20)};
-        check_layer(&(layer_case){text("batchnorm: {epsilon: %g, affine: %s}", epsilon_now, affine_now ? "true" : "false"),
-                                  {in}, .n = pick(3, 6), .mode = i % 2 ? NM_TRAIN : NM_EVAL}, reference);
+        check_layer(
+            &(layer_case){text("batchnorm: {epsilon: %g, affine: %s}", epsilon_now, affine_now ? "true" : "false"),
+                          {in},
+                          .n = pick(3, 6),
+                          .mode = i % 2 ? NM_TRAIN : NM_EVAL},
+            reference);
     }
 }
 END_TEST
@@ -141,7 +145,8 @@ START_TEST(ghosts_move_the_average)
     nm_network_initialise(net, 1);
     ck_assert_int_eq(nm_plan_new(net, &(nm_request){.mode = NM_TRAIN, .batch = 6, .threads = 1}, &plan), NM_OK);
     nm_plan_forward(plan, &(nm_batch){.n = 6, .x = xs});
-    int mean = nm_network_find_param(net, "batchnorm/running_mean"), var = nm_network_find_param(net, "batchnorm/running_var");
+    int mean = nm_network_find_param(net, "batchnorm/running_mean"),
+        var = nm_network_find_param(net, "batchnorm/running_var");
     ck_assert_double_eq_tol((double)*nm_param_values(net, &net->param[mean]), 0.3 * 16 / 3, 1e-6);
     ck_assert_double_eq_tol((double)*nm_param_values(net, &net->param[var]), 0.7 + 0.3 * 42 / 3, 1e-5);
     nm_plan_free(plan);
@@ -209,4 +214,5 @@ START_TEST(fused_relu)
 }
 END_TEST
 
-SUITE("batchnorm", random_shapes, ghost_batches, golden_values, refused, hard_statistics, ghosts_move_the_average, statistics_rate_averages_batches, fused_relu)
+SUITE("batchnorm", random_shapes, ghost_batches, golden_values, refused, hard_statistics, ghosts_move_the_average,
+      statistics_rate_averages_batches, fused_relu)

@@ -101,11 +101,20 @@ START_TEST(weight_standardisation)
 {
     for (int i = 0; i < 30; i++) {
         int groups = pick(1, 2), channels = groups * pick(1, 4);
-        now = (setting){groups * pick(1, 4), {pick(2, 3), pick(2, 3)}, {pick(1, 2), pick(1, 2)}, {1, 1}, groups, pick(0, 2),
-                        pick(0, 2), pick(0, 1)};
+        now = (setting){groups * pick(1, 4),
+                        {pick(2, 3), pick(2, 3)},
+                        {pick(1, 2), pick(1, 2)},
+                        {1, 1},
+                        groups,
+                        pick(0, 2),
+                        pick(0, 2),
+                        pick(0, 1)};
         nm_shape in = {reach(0) + pick(0, 5), reach(1) + pick(0, 5), channels};
-        check_layer(&(layer_case){text("%.*s, standardise: true}", (int)strlen(layer_text("auto")) - 1, layer_text("auto")),
-                                  {in}, .n = pick(1, 3)}, standardised_reference);
+        check_layer(
+            &(layer_case){text("%.*s, standardise: true}", (int)strlen(layer_text("auto")) - 1, layer_text("auto")),
+                          {in},
+                          .n = pick(1, 3)},
+            standardised_reference);
     }
 }
 END_TEST
@@ -114,8 +123,14 @@ START_TEST(depthwise_shapes)
 {
     for (int i = 0; i < 30; i++) {
         int channels = pick(1, 70);
-        now = (setting){channels, {pick(1, 5), pick(1, 5)}, {pick(1, 3), pick(1, 3)}, {pick(1, 2), pick(1, 3)}, channels,
-                        pick(0, 3), pick(0, 3), pick(0, 1)};
+        now = (setting){channels,
+                        {pick(1, 5), pick(1, 5)},
+                        {pick(1, 3), pick(1, 3)},
+                        {pick(1, 2), pick(1, 3)},
+                        channels,
+                        pick(0, 3),
+                        pick(0, 3),
+                        pick(0, 1)};
         nm_shape in = {reach(0) + pick(0, 6), reach(1) + pick(0, 6), channels};
         check_layer(&(layer_case){layer_text("depthwise"), {in}, .n = pick(1, 11), .linear = true}, reference);
     }
@@ -202,5 +217,5 @@ START_TEST(refused)
 }
 END_TEST
 
-SUITE("conv", random_shapes, winograd_shapes, depthwise_shapes, weight_standardisation, pointwise_shapes, same_padding, golden_values, adjoint_on_whole_numbers,
-      refused)
+SUITE("conv", random_shapes, winograd_shapes, depthwise_shapes, weight_standardisation, pointwise_shapes, same_padding,
+      golden_values, adjoint_on_whole_numbers, refused)

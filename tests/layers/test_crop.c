@@ -32,7 +32,8 @@ START_TEST(as_large_as_another)
         int h = pick(1, 7), w = pick(1, 7), smaller_h = pick(1, h), smaller_w = pick(1, w);
         top = (h - smaller_h) / 2;
         left = (w - smaller_w) / 2;
-        check_layer(&(layer_case){"crop: {}", {{h, w, pick(1, 5)}, {smaller_h, smaller_w, 2}}, .n = 2, .linear = true}, reference);
+        check_layer(&(layer_case){"crop: {}", {{h, w, pick(1, 5)}, {smaller_h, smaller_w, 2}}, .n = 2, .linear = true},
+                    reference);
     }
 }
 END_TEST

@@ -55,8 +55,9 @@ START_TEST(random_shapes)
 {
     for (int i = 0; i < 60; i++) {
         random_setting();
-        check_layer(&(layer_case){layer(), {{pick(3, 6), pick(3, 6), now.in * now.groups}}, .n = pick(1, 3), .linear = true},
-                    reference);
+        check_layer(
+            &(layer_case){layer(), {{pick(3, 6), pick(3, 6), now.in * now.groups}}, .n = pick(1, 3), .linear = true},
+            reference);
     }
 }
 END_TEST
@@ -71,11 +72,13 @@ START_TEST(several_blocks)
 }
 END_TEST
 
-/* On small whole numbers every sum is exact: <A x, y> == <x, A' y>, A a convolution and A' the deconv of its weights. */
+/* On small whole numbers every sum is exact: <A x, y> == <x, A' y>, A a convolution and A' the deconv of its weights.
+ */
 START_TEST(transpose_of_conv)
 {
-    static const char *const options[] = {"kernel: 3, stride: 2, pad: 1, bias: false", "kernel: 2, stride: 2, bias: false",
-                                          "kernel: 3, dilation: 2, bias: false", "kernel: [1, 4], stride: [1, 3], bias: false"};
+    static const char *const options[] = {"kernel: 3, stride: 2, pad: 1, bias: false",
+                                          "kernel: 2, stride: 2, bias: false", "kernel: 3, dilation: 2, bias: false",
+                                          "kernel: [1, 4], stride: [1, 3], bias: false"};
     for (int k = 0; k < 4; k++) {
         nm_context *ctx = nm_context_new();
         nm_network *net[2];
@@ -83,12 +86,13 @@ START_TEST(transpose_of_conv)
         nm_shape small = {0}, large = {9, k ? 10 : 9, 3}, in = large; /* each pixel is reached, or none beyond */
         for (int i = 0; i < 2; i++) {
             const char *model = text("input: {height: %d, width: %d, channels: %d}\nlayers:\n- %s: {filters: %d, %s}\n",
-                                     i ? small.h : large.h, i ? small.w : large.w, i ? 4 : 3, i ? "deconv" : "conv", i ? 3 : 4,
-                                     options[k]);
+                                     i ? small.h : large.h, i ? small.w : large.w, i ? 4 : 3, i ? "deconv" : "conv",
+                                     i ? 3 : 4, options[k]);
             nm_yaml *document;
             ck_assert_int_eq(nm_yaml_parse(ctx, "t", model, strlen(model), &document), NM_OK);
             ck_assert_int_eq(nm_network_build(ctx, document, NULL, &net[i]), NM_OK);
-            ck_assert_int_eq(nm_plan_new(net[i], &(nm_request){.mode = NM_EVAL, .batch = 2, .threads = 2}, &plan[i]), NM_OK);
+            ck_assert_int_eq(nm_plan_new(net[i], &(nm_request){.mode = NM_EVAL, .batch = 2, .threads = 2}, &plan[i]),
+                             NM_OK);
             small = i ? small : net[0]->node[net[0]->output].out;
         }
         large = net[1]->node[net[1]->output].out; /* what the kernel does not reach has no part in it */
@@ -129,11 +133,14 @@ END_TEST
 START_TEST(extents)
 {
     check_refused(&(layer_case){"deconv: {filters: 1, kernel: 2, pad: 3}", {{3, 3, 1}}}, "would have -2 rows");
-    check_refused(&(layer_case){"deconv: {filters: 3, groups: 2}", {{3, 3, 2}}}, "found 2 groups, 2 channels, 3 filters");
-    check_refused(&(layer_case){"deconv: {filters: 1, stride: 2, output_pad: 2}", {{3, 3, 2}}}, "output_pad must be less");
+    check_refused(&(layer_case){"deconv: {filters: 3, groups: 2}", {{3, 3, 2}}},
+                  "found 2 groups, 2 channels, 3 filters");
+    check_refused(&(layer_case){"deconv: {filters: 1, stride: 2, output_pad: 2}", {{3, 3, 2}}},
+                  "output_pad must be less");
     now = (setting){{4, 4}, {2, 2}, {1, 1, 1, 1}, {1, 1}, {0, 0}, 1, 2, 3, true};
-    check_layer(&(layer_case){"deconv: {filters: 3, kernel: 4, stride: 2, pad: same}", {{5, 4, 2}}, .n = 1, .linear = true},
-                reference);
+    check_layer(
+        &(layer_case){"deconv: {filters: 3, kernel: 4, stride: 2, pad: same}", {{5, 4, 2}}, .n = 1, .linear = true},
+        reference);
 }
 END_TEST
 

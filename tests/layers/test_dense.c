@@ -18,8 +18,12 @@ START_TEST(random_shapes)
 {
     for (int i = 0; i < 32; i++) {
         nm_shape in = {pick(1, 3), pick(1, 3), pick(1, 30)};
-        check_layer(&(layer_case){text("dense: {units: %d, bias: %s}", pick(1, i % 8 ? 20 : 300), i % 2 ? "true" : "false"),
-                                  {in}, .n = pick(1, i % 4 ? 6 : 70), .linear = true}, reference);
+        check_layer(
+            &(layer_case){text("dense: {units: %d, bias: %s}", pick(1, i % 8 ? 20 : 300), i % 2 ? "true" : "false"),
+                          {in},
+                          .n = pick(1, i % 4 ? 6 : 70),
+                          .linear = true},
+            reference);
     }
 }
 END_TEST

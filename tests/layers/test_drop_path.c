@@ -23,8 +23,12 @@ END_TEST
 START_TEST(train_gradients)
 {
     for (int i = 0; i < 30; i++)
-        check_layer(&(layer_case){text("drop_path: {rate: %g}", 0.1 * pick(0, 9)), {{pick(1, 5), pick(1, 5), pick(1, 9)}},
-                                  .n = pick(1, 6), .mode = NM_TRAIN, .linear = true}, NULL);
+        check_layer(&(layer_case){text("drop_path: {rate: %g}", 0.1 * pick(0, 9)),
+                                  {{pick(1, 5), pick(1, 5), pick(1, 9)}},
+                                  .n = pick(1, 6),
+                                  .mode = NM_TRAIN,
+                                  .linear = true},
+                    NULL);
 }
 END_TEST
 

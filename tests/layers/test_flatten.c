@@ -11,8 +11,9 @@ static void reference(const layer_run *r, double *y)
 START_TEST(random_shapes)
 {
     for (int i = 0; i < 30; i++)
-        check_layer(&(layer_case){"flatten: {}", {{pick(1, 9), pick(1, 9), pick(1, 9)}}, .n = pick(1, 3), .linear = true},
-                    reference);
+        check_layer(
+            &(layer_case){"flatten: {}", {{pick(1, 9), pick(1, 9), pick(1, 9)}}, .n = pick(1, 3), .linear = true},
+            reference);
 }
 END_TEST
 

@@ -19,7 +19,8 @@ static void reference(const layer_run *r, double *y)
 START_TEST(random_shapes)
 {
     for (int i = 0; i < 32; i++)
-        check_layer(&(layer_case){"gmp: {}", {{pick(1, 7), pick(1, 7), pick(1, 40)}}, .n = pick(1, 3), .linear = true}, reference);
+        check_layer(&(layer_case){"gmp: {}", {{pick(1, 7), pick(1, 7), pick(1, 40)}}, .n = pick(1, 3), .linear = true},
+                    reference);
 }
 END_TEST
 

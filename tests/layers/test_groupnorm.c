@@ -39,8 +39,11 @@ START_TEST(random_shapes)
         epsilon = i % 3 ? 1e-5 : 0.1;
         check_layer(&(layer_case){text("groupnorm: {groups: %d, epsilon: %g, affine: %s}", groups, epsilon,
                                        i % 4 ? "true" : "false"),
-                                  {{pick(2, 5), pick(1, 5), groups * pick(1, 6)}}, .n = pick(1, 3), .mode = i % 2 ? NM_TRAIN : NM_EVAL,
-                                  .float_tolerance = 1e-4}, reference);
+                                  {{pick(2, 5), pick(1, 5), groups * pick(1, 6)}},
+                                  .n = pick(1, 3),
+                                  .mode = i % 2 ? NM_TRAIN : NM_EVAL,
+                                  .float_tolerance = 1e-4},
+                    reference);
     }
 }
 END_TEST

@@ -35,8 +35,12 @@ static void reference(const layer_run *r, double *y)
 START_TEST(random_shapes)
 {
     for (int i = 0; i < 40; i++)
-        check_layer(&(layer_case){i % 4 ? "instancenorm: {affine: true}" : "instancenorm: {}", {{pick(2, 5), pick(2, 5), pick(1, 9)}},
-                                  .n = pick(1, 3), .mode = i % 2 ? NM_TRAIN : NM_EVAL, .float_tolerance = 1e-4}, reference);
+        check_layer(&(layer_case){i % 4 ? "instancenorm: {affine: true}" : "instancenorm: {}",
+                                  {{pick(2, 5), pick(2, 5), pick(1, 9)}},
+                                  .n = pick(1, 3),
+                                  .mode = i % 2 ? NM_TRAIN : NM_EVAL,
+                                  .float_tolerance = 1e-4},
+                    reference);
 }
 END_TEST
 

@@ -1,4 +1,5 @@
-/* spatial_dropout: nothing in eval mode; in train mode each channel of a sample is zeroed as a whole or kept and scaled, at the rate. */
+/* spatial_dropout: nothing in eval mode; in train mode each channel of a sample is zeroed as a whole or kept and
+ * scaled, at the rate. */
 #include "alloc.h"
 #include "layer_check.h"
 #include "run_suite.h"
@@ -15,16 +16,23 @@ static void reference(const layer_run *r, double *y)
 START_TEST(eval_does_nothing)
 {
     for (int i = 0; i < 10; i++)
-        check_layer(&(layer_case){"spatial_dropout: {rate: 0.3}", {{pick(1, 5), pick(1, 5), pick(1, 9)}}, .n = pick(1, 3),
-                                  .linear = true}, reference);
+        check_layer(&(layer_case){"spatial_dropout: {rate: 0.3}",
+                                  {{pick(1, 5), pick(1, 5), pick(1, 9)}},
+                                  .n = pick(1, 3),
+                                  .linear = true},
+                    reference);
 }
 END_TEST
 
 START_TEST(train_gradients)
 {
     for (int i = 0; i < 30; i++)
-        check_layer(&(layer_case){text("spatial_dropout: {rate: %g}", 0.1 * pick(0, 9)), {{pick(1, 5), pick(1, 5), pick(1, 9)}},
-                                  .n = pick(1, 6), .mode = NM_TRAIN, .linear = true}, NULL);
+        check_layer(&(layer_case){text("spatial_dropout: {rate: %g}", 0.1 * pick(0, 9)),
+                                  {{pick(1, 5), pick(1, 5), pick(1, 9)}},
+                                  .n = pick(1, 6),
+                                  .mode = NM_TRAIN,
+                                  .linear = true},
+                    NULL);
 }
 END_TEST
 

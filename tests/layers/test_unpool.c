@@ -1,4 +1,5 @@
-/* Unpooling against straight loops, numerical derivatives and PyTorch's values; that it is the transpose of the pool. */
+/* Unpooling against straight loops, numerical derivatives and PyTorch's values; that it is the transpose of the pool.
+ */
 #include "layer_check.h"
 #include "run_suite.h"
 
@@ -56,8 +57,10 @@ END_TEST
 
 START_TEST(refused)
 {
-    check_refused(&(layer_case){"unpool: {pool: nowhere}", {{4, 4, 2}}}, "expected the name of a maxpool; there is no layer 'nowhere'");
-    check_refused(&(layer_case){"relu: {}\n- {name: u, unpool: {pool: l}}", {{4, 4, 2}}}, "expected the name of a maxpool");
+    check_refused(&(layer_case){"unpool: {pool: nowhere}", {{4, 4, 2}}},
+                  "expected the name of a maxpool; there is no layer 'nowhere'");
+    check_refused(&(layer_case){"relu: {}\n- {name: u, unpool: {pool: l}}", {{4, 4, 2}}},
+                  "expected the name of a maxpool");
     check_refused(&(layer_case){"maxpool: {size: 2}\n- {name: q, maxpool: {size: 2}}\n- {name: u, unpool: {pool: l}}",
                                 {{8, 8, 2}}}, "its input is 2x2x2; expected 4x4x2, what 'l' gives");
 }

@@ -45,7 +45,8 @@ START_TEST(random_shapes)
         const char *mode = bilinear ? "bilinear" : "nearest", *more = corners ? ", align_corners: true" : "";
         const char *layer = i % 2 ? text("upsample: {scale: [%d, %d], mode: %s%s}", pick(1, 3), pick(1, 3), mode, more)
                                   : text("upsample: {size: [%d, %d], mode: %s%s}", pick(1, 9), pick(1, 9), mode, more);
-        check_layer(&(layer_case){layer, {{pick(1, 5), pick(1, 5), pick(1, 9)}}, .n = pick(1, 3), .linear = true}, reference);
+        check_layer(&(layer_case){layer, {{pick(1, 5), pick(1, 5), pick(1, 9)}}, .n = pick(1, 3), .linear = true},
+                    reference);
     }
 }
 END_TEST

@@ -69,8 +69,14 @@ static inline void loss_close(loss_bench *b)
 /* The mean over the samples. */
 static inline double loss_run(loss_bench *b, int threads, bool gradient)
 {
-    nm_loss_pass pass = {.n = b->c.n, .xs = b->c.shape, .x = b->x, .dx = gradient ? b->dx : NULL, .scale = 1.0 / b->c.n,
-                         .threads = threads, .sample_loss = b->loss, .correct = b->type->classifies ? b->correct : NULL};
+    nm_loss_pass pass = {.n = b->c.n,
+                         .xs = b->c.shape,
+                         .x = b->x,
+                         .dx = gradient ? b->dx : NULL,
+                         .scale = 1.0 / b->c.n,
+                         .threads = threads,
+                         .sample_loss = b->loss,
+                         .correct = b->type->classifies ? b->correct : NULL};
     if (b->c.values)
         pass.targets.values = b->values;
     else
@@ -123,7 +129,8 @@ static inline void check_loss(const loss_case *c, nm_rng *r, loss_reference *ref
     loss_open(&b, c);
     loss_fill(&b, r, 3);
     double loss = loss_run(&b, 2, true), expected = 0;
-    size_t size = nm_shape_size(c->shape), count = (size_t)c->n * size, pixels = (size_t)c->shape.h * (size_t)c->shape.w;
+    size_t size = nm_shape_size(c->shape), count = (size_t)c->n * size,
+           pixels = (size_t)c->shape.h * (size_t)c->shape.w;
     for (int i = 0; i < c->n; i++)
         expected += reference(c, b.x + (size_t)i * size, c->values ? NULL : b.labels + (size_t)i * pixels,
                               c->values ? b.values + (size_t)i * size : NULL) / c->n;
@@ -165,7 +172,8 @@ static inline void check_golden_loss(const char *name, const char *golden, const
     snprintf(at, sizeof at, "/%s.%s/x", name, golden);
     ck_assert_int_eq(nm_h5_look(h5, at, &s), NM_OK);
     loss_bench b;
-    loss_open(&b, &(loss_case){name, options, (int)s.dims[0], {(int)s.dims[1], (int)s.dims[2], (int)s.dims[3]}, values});
+    loss_open(&b,
+              &(loss_case){name, options, (int)s.dims[0], {(int)s.dims[1], (int)s.dims[2], (int)s.dims[3]}, values});
     double *expected = nm_alloc(ctx, s.count, sizeof *expected), loss;
     ck_assert_int_eq(nm_h5_read(h5, at, NM_H5_REAL, 4, s.dims, b.x), NM_OK);
     snprintf(at, sizeof at, "/%s.%s/target", name, golden);

@@ -61,8 +61,9 @@ void check_close(const char *what, const real *found, const double *expected, si
         if (!(off <= before))
             worst = i;
     }
-    ck_abort_msg("%s: element %zu of %zu: expected %.9g, found %.9g (error %.3g of the largest value %.3g; allowed %.3g)",
-                 what, worst, count, expected[worst], (double)found[worst], error, most, tolerance);
+    ck_abort_msg(
+        "%s: element %zu of %zu: expected %.9g, found %.9g (error %.3g of the largest value %.3g; allowed %.3g)", what,
+        worst, count, expected[worst], (double)found[worst], error, most, tolerance);
 }
 
 /* ---- one built layer ---------------------------------------------------------------------------- */
@@ -206,7 +207,9 @@ static void check_forward(bench *b, nm_plan *plan, layer_reference *reference)
     double *y = made[count++] = nm_alloc(b->ctx, out, sizeof *y);
     reference(&r, y);
     forward(b, plan);
-    double tolerance = sizeof(real) == sizeof(double) ? 1e-11 : b->c->float_tolerance > 0 ? b->c->float_tolerance : 1e-5;
+    double tolerance = sizeof(real) == sizeof(double) ? 1e-11
+                       : b->c->float_tolerance > 0    ? b->c->float_tolerance
+                                                      : 1e-5;
     check_close(b->c->layer, nm_plan_output(plan, b->node), y, out, tolerance);
     while (count > 0)
         nm_free(made[--count]);

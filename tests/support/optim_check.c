@@ -95,7 +95,8 @@ static void run_optimizer(trajectory *t)
     const nm_optimizer_type *type = nm_optimizer_find(t->name);
     ck_assert_ptr_nonnull(type);
     void *self = options_of(t, type->options, type->size);
-    double start[64], lr = number_of(t->group, "lr"), l2 = number_of(t->group, "l2"), clip = number_of(t->group, "clip");
+    double start[64], lr = number_of(t->group, "lr"), l2 = number_of(t->group, "l2"),
+                      clip = number_of(t->group, "clip");
     int n = values_of(t->group, "w0", start), steps = values_of(t->group, "gradients", gradients) / n;
     values_of(t->group, "w", w);
     int repeat = clip > 0 ? 1 : REPEAT;

@@ -1,5 +1,5 @@
-/* Every network of models/ trains a little from its file: on one batch of noise its loss falls. Those of ImageNet's size do
- * one step. And what `norma summary` is known to say of some of them. */
+/* Every network of models/ trains a little from its file: on one batch of noise its loss falls. Those of ImageNet's
+ * size do one step. And what `norma summary` is known to say of some of them. */
 #include "network.h"
 #include "optimization.h"
 #include "run_suite.h"
@@ -171,7 +171,8 @@ END_TEST
 /* In evaluation a sample's output has the same bits alone, among 7 and among 20. */
 START_TEST(same_bits_at_any_batch)
 {
-    static const char *const some[] = {"cifar-cnn", "resnet20", "mobilenet-cifar", "inception-cifar", "fcn-digits", "lenet5"};
+    static const char *const some[] = {"cifar-cnn",       "resnet20",   "mobilenet-cifar",
+                                       "inception-cifar", "fcn-digits", "lenet5"};
     enum { N = 20 };
     for (size_t k = 0; k < sizeof some / sizeof *some; k++) {
         nm_network *net = build(some[k]);

@@ -89,7 +89,8 @@ START_TEST(another_layer_shifts_nothing)
     static arm small, larger;
     char text[2048];
     const char *at = strstr(SMALL_MODEL, "- {name: d1");
-    snprintf(text, sizeof text, "%.*s- {name: extra, conv: {filters: 4, kernel: 3, pad: same}}\n- dropout: {rate: 0.5}\n%s",
+    snprintf(text, sizeof text,
+             "%.*s- {name: extra, conv: {filters: 4, kernel: 3, pad: same}}\n- dropout: {rate: 0.5}\n%s",
              (int)(at - SMALL_MODEL), SMALL_MODEL, at);
     start(SMALL_MODEL, SETTINGS(AUGMENTED), &small);
     start(text, SETTINGS(AUGMENTED), &larger);
@@ -113,4 +114,5 @@ START_TEST(another_seed_changes_all)
 }
 END_TEST
 
-SUITE_WITH("paired runs", with_folder, with_and_without_batchnorm, another_layer_shifts_nothing, another_seed_changes_all)
+SUITE_WITH("paired runs", with_folder, with_and_without_batchnorm, another_layer_shifts_nothing,
+           another_seed_changes_all)

@@ -1,5 +1,5 @@
-/* Depthwise convolution, a kernel for each channel: no product to speak of, so that each output is summed directly, a run
- * of channels side by side in registers. */
+/* Depthwise convolution, a kernel for each channel: no product to speak of, so that each output is summed directly, a
+ * run of channels side by side in registers. */
 #include "conv.h"
 
 #include <string.h>
@@ -88,8 +88,8 @@ static void forward(const nm_conv_call *call)
 /* ---- gradient by the weights --------------------------------------------------------------------------- */
 
 /* Adds, for one row of outputs and one tap, x * dy over the columns that read inside. */
-static inline void add_tap(const nm_conv_geometry *g, const real *restrict x, const real *restrict dy, int first, int last,
-                           int lanes, real *restrict to)
+static inline void add_tap(const nm_conv_geometry *g, const real *restrict x, const real *restrict dy, int first,
+                           int last, int lanes, real *restrict to)
 {
     size_t c = (size_t)g->in.c, step = (size_t)g->stride[1] * c;
     real sum[LANES];
@@ -149,7 +149,8 @@ static void weights_task(void *arg, int task, int thread)
         for (int row = 0; call->dw && row < g->out.h; row++)
             add_row(call, sample, row, dw);
         if (call->db)
-            NM_ISA(nm_conv_column_sums)(call->dy + (size_t)sample * nm_shape_size(g->out), g->out.h * g->out.w, g->out.c, db);
+            NM_ISA(nm_conv_column_sums)
+            (call->dy + (size_t)sample * nm_shape_size(g->out), g->out.h * g->out.w, g->out.c, db);
     }
 }
 

@@ -247,8 +247,8 @@ static void transform_weight_gradient(const real *restrict u, size_t u_stride, r
 
 /* ---- tiles in and out ------------------------------------------------------------------------ */
 
-/* `size` x `size` pixels from (row, col) of a sample, LANES channels from `channel`: where they lie, or copied to `copy`
- * with zeros for what is outside. */
+/* `size` x `size` pixels from (row, col) of a sample, LANES channels from `channel`: where they lie, or copied to
+ * `copy` with zeros for what is outside. */
 static inline pixels pixels_at(const real *sample, nm_shape s, int row, int col, int size, int channel, int lanes,
                                real *copy)
 {
