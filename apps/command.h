@@ -22,6 +22,7 @@ int command_summary(int argc, char **argv);
 int command_gradcheck(int argc, char **argv);
 int command_layers(int argc, char **argv);
 int command_data(int argc, char **argv);
+int command_bench(int argc, char **argv);
 int command_bn_report(int argc, char **argv);
 int command_recalibrate(int argc, char **argv);
 int command_visualize(int argc, char **argv);

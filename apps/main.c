@@ -19,6 +19,7 @@ static const command commands[] = {
     {"visualize", "filters, feature maps, distributions, effective receptive field, as pictures", command_visualize},
     {"bn-report", "batch norm: running against population statistics", command_bn_report},
     {"recalibrate", "batch norm: statistics taken anew over the training set", command_recalibrate},
+    {"bench", "images a second, against the machine's matrix products", command_bench},
     {"trace", "one pass, every activation and gradient into HDF5", command_trace},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };

@@ -1,0 +1,336 @@
+/* norma bench [MODEL…]: images a second, and how that stands to the machine's matrix products. */
+#include "alloc.h"
+#include "command.h"
+#include "gemm.h"
+#include "optimization.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { MOST_MODELS = 64, KEY_BATCH = 'b', KEY_SECONDS = 's', KEY_LAYERS = 'l', KEY_JSON = 'j' };
+
+typedef struct bench_args {
+    model_args model; /* of one network; `names` has them all */
+    const char *names[MOST_MODELS];
+    int count, batch, seconds;
+    bool layers, json;
+} bench_args;
+
+static const struct argp_option options[] = {
+    {"batch", KEY_BATCH, "N", 0, "samples at once (preset: train.batch)", 1},
+    {"seconds", KEY_SECONDS, "N", 0, "how long each pass is measured (preset: 3)", 1},
+    {"layers", KEY_LAYERS, 0, 0, "time of each layer, forward and backward", 1},
+    {"json", KEY_JSON, 0, 0, "machine-readable result on stdout", 1},
+    {0},
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    bench_args *args = state->input;
+    switch (key) {
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &args->model;
+        return 0;
+    case KEY_BATCH:
+        args->batch = parse_number(state, "--batch", arg, 1, 1000000);
+        return 0;
+    case KEY_SECONDS:
+        args->seconds = parse_number(state, "--seconds", arg, 1, 3600);
+        return 0;
+    case KEY_LAYERS:
+        args->layers = true;
+        return 0;
+    case KEY_JSON:
+        args->json = true;
+        return 0;
+    case ARGP_KEY_ARG:
+        if (args->count == MOST_MODELS)
+            argp_error(state, "more than %d networks", MOST_MODELS);
+        args->names[args->count++] = arg;
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+/* ---- one network ------------------------------------------------------------------------------------ */
+
+typedef struct bench {
+    nm_context *ctx;
+    const bench_args *args;
+    nm_network *net;
+    nm_train_settings settings;
+    nm_plan *plan;
+    nm_optimization *optimizer; /* NULL: evaluation */
+    nm_batch batch;
+    real *x, *values;
+    int32_t *labels;
+    double train, eval; /* images a second */
+    double peak;        /* GFLOP/s of the matrix product */
+    double cost;        /* multiply-adds of a sample */
+} bench;
+
+static double seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static int ascending(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static void step(bench *b)
+{
+    nm_plan_forward(b->plan, &b->batch);
+    if (!b->optimizer)
+        return;
+    nm_plan_loss(b->plan, &b->batch);
+    nm_plan_backward(b->plan, &b->batch);
+    nm_optimization_step(b->optimizer, b->plan, b->batch.step++);
+}
+
+/* Images a second by the median step, after one that is not counted. */
+static double measure(bench *b)
+{
+    enum { MOST = 10000, LEAST = 3 };
+    static double took[MOST];
+    int count = 0;
+    step(b);
+    double end = seconds() + (b->args->seconds ? b->args->seconds : 3);
+    do {
+        double start = seconds();
+        step(b);
+        took[count++] = seconds() - start;
+    } while ((seconds() < end || count < LEAST) && count < MOST);
+    qsort(took, (size_t)count, sizeof *took, ascending);
+    return b->batch.n / took[count / 2];
+}
+
+/* Noise, and targets of every kind. */
+static nm_status make_batch(bench *b)
+{
+    const nm_network *net = b->net;
+    nm_shape out = net->node[net->output].out;
+    int n = b->args->batch ? b->args->batch : b->settings.batch;
+    size_t count = (size_t)n * nm_shape_size(net->node[0].out), places = (size_t)n * (size_t)out.h * (size_t)out.w;
+    if (net->inputs != 1)
+        return nm_fail(b->ctx, NM_INVALID, "%s: has %d inputs; one is measured", net->document->file, net->inputs);
+    b->x = nm_alloc(b->ctx, count, sizeof *b->x);
+    b->labels = nm_alloc(b->ctx, places, sizeof *b->labels);
+    b->values = nm_alloc(b->ctx, places * (size_t)out.c, sizeof *b->values);
+    if (!b->x || !b->labels || !b->values)
+        return NM_FAILED;
+    nm_rng r = nm_rng_stream(1, "bench", "noise");
+    for (size_t i = 0; i < count; i++)
+        b->x[i] = (real)(2 * nm_rng_uniform(&r) - 1);
+    for (size_t i = 0; i < places; i++)
+        b->labels[i] = (int32_t)nm_rng_below(&r, (uint32_t)out.c);
+    b->batch = (nm_batch){.n = n, .x = (const real *const *)&b->x, .targets = {b->labels, b->values}, .seed = 1};
+    return NM_OK;
+}
+
+static void print_layers(const bench *b, const char *mode)
+{
+    double whole = 0, forward, backward;
+    for (int i = b->net->inputs; i < b->net->nodes; i++) {
+        nm_plan_seconds(b->plan, i, &forward, &backward);
+        whole += forward + backward;
+    }
+    printf("\n%s: share of the time of each layer, in %%\n%-24s %-14s %9s %9s  %s\n", mode, "layer", "type", "forward",
+           "backward", "done by");
+    for (int i = b->net->inputs; i < b->net->nodes; i++) {
+        char chosen[256] = "";
+        nm_plan_seconds(b->plan, i, &forward, &backward);
+        nm_plan_describe(b->plan, i, chosen, sizeof chosen);
+        if (forward + backward > 0)
+            printf("%-24s %-14s %9.2f %9.2f  %s\n", b->net->node[i].name, b->net->node[i].type->name,
+                   100 * forward / whole, 100 * backward / whole, chosen);
+    }
+}
+
+static nm_status measure_mode(bench *b, nm_mode mode, double *rate)
+{
+    nm_request request = {.mode = mode, .batch = b->batch.n, .threads = nm_context_threads(b->ctx),
+                          .timing = b->args->layers};
+    NM_TRY(nm_plan_new(b->net, &request, &b->plan));
+    nm_status status = NM_OK;
+    if (mode == NM_TRAIN)
+        status = nm_optimization_new(b->ctx, &b->settings, b->net, 1000000, 1000000, &b->optimizer);
+    if (status == NM_OK) {
+        *rate = measure(b);
+        if (b->args->layers && !b->args->json)
+            print_layers(b, mode == NM_TRAIN ? "training" : "evaluation");
+    }
+    nm_optimization_free(b->optimizer);
+    nm_plan_free(b->plan);
+    b->optimizer = NULL;
+    b->plan = NULL;
+    return status;
+}
+
+/* Most memory that this process has had, in bytes; 0 where the system does not tell. */
+static double peak_memory(void)
+{
+    char line[256];
+    double kilobytes = 0;
+    FILE *f = fopen("/proc/self/status", "r");
+    while (f && fgets(line, sizeof line, f))
+        if (strncmp(line, "VmHWM:", 6) == 0)
+            kilobytes = strtod(line + 6, NULL);
+    if (f)
+        fclose(f);
+    return 1024 * kilobytes;
+}
+
+static void print_head(void)
+{
+    printf("%-22s %6s %8s %10s %8s %7s %10s %8s %7s %9s\n", "network", "batch", "threads", "train/s", "GFLOP/s",
+           "of peak", "eval/s", "GFLOP/s", "of peak", "MB");
+}
+
+static void print_row(const json_t *o)
+{
+    double peak = json_number_value(json_object_get(o, "gemm_peak_gflops"));
+    double train = json_number_value(json_object_get(o, "train_effective_gflops"));
+    double eval = json_number_value(json_object_get(o, "eval_effective_gflops"));
+    printf("%-22s %6lld %8lld %10.0f %8.1f %7.2f %10.0f %8.1f %7.2f %9.0f\n",
+           json_string_value(json_object_get(o, "network")), json_integer_value(json_object_get(o, "batch")),
+           json_integer_value(json_object_get(o, "threads")),
+           json_number_value(json_object_get(o, "train_images_per_second")), train, train / peak,
+           json_number_value(json_object_get(o, "eval_images_per_second")), eval, eval / peak,
+           1e-6 * (double)json_integer_value(json_object_get(o, "peak_memory_bytes")));
+}
+
+/* Training is counted as three forward passes: forward, gradient by x, gradient by the weights. */
+static void tell(const bench *b)
+{
+    double train = 6e-9 * b->cost * b->train, eval = 2e-9 * b->cost * b->eval, memory = peak_memory();
+    int threads = nm_context_threads(b->ctx);
+    json_t *o = json_pack("{s:s, s:i, s:i, s:o, s:o, s:o, s:o, s:o, s:I}", "network", b->net->name, "batch", b->batch.n,
+                          "threads", threads, "train_images_per_second",
+                          b->net->objectives ? json_number(b->train) : json_null(), "eval_images_per_second",
+                          json_number(b->eval), "train_effective_gflops", json_number(train), "eval_effective_gflops",
+                          json_number(eval), "gemm_peak_gflops", json_number(b->peak), "peak_memory_bytes",
+                          (json_int_t)memory);
+    if (b->args->json) {
+        print_json(json_pack("[o]", o));
+        return;
+    }
+    print_head();
+    print_row(o);
+    json_decref(o);
+}
+
+static nm_status run(nm_context *ctx, bench_args *args)
+{
+    bench b = {.ctx = ctx, .args = args};
+    nm_yaml *document;
+    NM_TRY(load_document(ctx, &args->model, "mnist-cnn", &document));
+    nm_status status = read_settings(ctx, document, &b.settings);
+    if (status != NM_OK) {
+        nm_yaml_free(document);
+        return status;
+    }
+    status = nm_network_build(ctx, document, &b.settings.without, &b.net);
+    for (int i = 0; status == NM_OK && i < b.net->nodes; i++)
+        b.cost += nm_node_cost(&b.net->node[i]);
+    if (status == NM_OK)
+        status = make_batch(&b);
+    if (status == NM_OK) {
+        nm_network_initialise(b.net, 1);
+        status = measure_mode(&b, NM_EVAL, &b.eval);
+    }
+    if (status == NM_OK && b.net->objectives)
+        status = measure_mode(&b, NM_TRAIN, &b.train);
+    if (status == NM_OK)
+        status = nm_gemm_peak(ctx, nm_context_threads(ctx), &b.peak);
+    if (status == NM_OK)
+        tell(&b);
+    nm_free(b.x);
+    nm_free(b.labels);
+    nm_free(b.values);
+    nm_options_free(nm_train_options, &b.settings);
+    nm_network_free(b.net);
+    return status;
+}
+
+/* ---- several networks: a process for each, so that its memory is its own --------------------------------- */
+
+/* Measures one network in a child, whose result comes back as JSON; NULL where it failed. */
+static json_t *run_child(bench_args *args, const char *name)
+{
+    int ends[2], state = 0;
+    fflush(NULL);
+    if (pipe(ends) != 0)
+        return NULL;
+    pid_t child = fork(); /* no thread has been started yet */
+    if (child == 0) {
+        dup2(ends[1], STDOUT_FILENO);
+        close(ends[0]);
+        args->json = true;
+        args->model.model = name;
+        nm_context *ctx = open_context();
+        int status = close_context(ctx, run(ctx, args));
+        fflush(NULL);
+        _exit(status);
+    }
+    close(ends[1]);
+    FILE *f = fdopen(ends[0], "r");
+    json_t *result = f && child > 0 ? json_loadf(f, 0, NULL) : NULL;
+    if (f)
+        fclose(f);
+    if (child > 0)
+        waitpid(child, &state, 0);
+    return result;
+}
+
+static int run_each(bench_args *args)
+{
+    static const char *const usual[] = {"mnist-cnn", "cifar-cnn", "resnet20", "vgg11", "inception-cifar",
+                                        "mobilenet-cifar"};
+    int count = args->count ? args->count : (int)(sizeof usual / sizeof *usual), status = 0;
+    json_t *all = json_array();
+    bool json = args->json;
+    if (!json)
+        print_head();
+    for (int i = 0; i < count; i++) {
+        json_t *one = run_child(args, args->count ? args->names[i] : usual[i]);
+        if (!one)
+            status = NM_FAILED;
+        else if (!json)
+            print_row(json_array_get(one, 0));
+        fflush(stdout);
+        json_array_extend(all, one);
+        json_decref(one);
+    }
+    if (json)
+        print_json(json_incref(all));
+    json_decref(all);
+    return status;
+}
+
+int command_bench(int argc, char **argv)
+{
+    bench_args args = {0};
+    struct argp_child children[] = {{&model_argp, 0, NULL, 0}, {0}};
+    const struct argp argp = {options, parse, "[MODEL...]",
+                              "Images a second of training and evaluation on noise, without loading data; effective GFLOP/s (as if "
+                              "every convolution were summed directly) and their ratio to the machine's matrix product, measured "
+                              "in the same run; most memory of the process. Without MODEL: the usual networks.",
+                              children, NULL, NULL};
+    argp_parse(&argp, argc, argv, 0, NULL, &args);
+    if (args.count != 1)
+        return run_each(&args);
+    args.model.model = args.names[0];
+    nm_context *ctx = open_context();
+    return close_context(ctx, run(ctx, &args));
+}
