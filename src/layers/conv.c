@@ -118,21 +118,6 @@ static nm_status infer(nm_infer *e, void *private)
 
 /* ---- plan ------------------------------------------------------------------------------------------ */
 
-/* The cheapest algorithm that can do `kind` on `g`; the one asked for, where it can. */
-static const nm_conv_algorithm *choose(const conv *self, const nm_conv_geometry *g, nm_conv_kind kind)
-{
-    const nm_conv_algorithm *best = NULL;
-    for (const nm_conv_algorithm *const *a = NM_ISA(nm_conv_algorithms)(); *a; a++) {
-        if ((*a)->declines(g, kind) || (kind == NM_CONV_DATA && !(*a)->data))
-            continue;
-        if (strcmp((*a)->name, self->algorithm) == 0)
-            return *a;
-        if (!best || (*a)->cost(g, kind) < best->cost(g, kind))
-            best = *a;
-    }
-    return best;
-}
-
 static void book(nm_booking *b, const nm_conv_algorithm *by, const nm_conv_geometry *g, nm_conv_kind kind, size_t more)
 {
     size_t shared, thread;
@@ -144,23 +129,23 @@ static void book(nm_booking *b, const nm_conv_algorithm *by, const nm_conv_geome
 
 static nm_status plan_passes(nm_booking *b, const conv *self, choice *c)
 {
-    c->by[NM_CONV_FORWARD] = choose(self, &self->g, NM_CONV_FORWARD);
+    c->by[NM_CONV_FORWARD] = NM_ISA(nm_conv_choose)(&self->g, NM_CONV_FORWARD, self->algorithm);
     book(b, c->by[NM_CONV_FORWARD], &self->g, NM_CONV_FORWARD, 0);
     if (!b->backward)
         return NM_OK;
-    c->by[NM_CONV_WEIGHTS] = choose(self, &self->g, NM_CONV_WEIGHTS);
+    c->by[NM_CONV_WEIGHTS] = NM_ISA(nm_conv_choose)(&self->g, NM_CONV_WEIGHTS, self->algorithm);
     book(b, c->by[NM_CONV_WEIGHTS], &self->g, NM_CONV_WEIGHTS, 0);
     if (!b->want_dx)
         return NM_OK;
     nm_conv_geometry turn;
     c->turned = strcmp(self->algorithm, "reference") != 0 && NM_ISA(nm_conv_turn)(&self->g, &turn);
     if (!c->turned) {
-        c->by[NM_CONV_DATA] = choose(self, &self->g, NM_CONV_DATA);
+        c->by[NM_CONV_DATA] = NM_ISA(nm_conv_choose)(&self->g, NM_CONV_DATA, self->algorithm);
         book(b, c->by[NM_CONV_DATA], &self->g, NM_CONV_DATA, 0);
         return NM_OK;
     }
     c->turn = turn;
-    c->by[NM_CONV_DATA] = choose(self, &turn, NM_CONV_FORWARD);
+    c->by[NM_CONV_DATA] = NM_ISA(nm_conv_choose)(&turn, NM_CONV_FORWARD, self->algorithm);
     size_t shared, thread;
     c->by[NM_CONV_DATA]->book(&turn, NM_CONV_FORWARD, b->n, &shared, &thread);
     c->turned_offset = (shared + 63) / 64 * 64;

@@ -104,16 +104,6 @@ static nm_status infer(nm_infer *e, void *private)
 
 /* ---- plan --------------------------------------------------------------------------------------------- */
 
-static const nm_conv_algorithm *choose(const nm_conv_geometry *g, nm_conv_kind kind)
-{
-    const nm_conv_algorithm *best = NULL;
-    for (const nm_conv_algorithm *const *a = NM_ISA(nm_conv_algorithms)(); *a; a++)
-        if (!(*a)->declines(g, kind) && (kind != NM_CONV_DATA || (*a)->data) &&
-            (!best || (*a)->cost(g, kind) < best->cost(g, kind)))
-            best = *a;
-    return best;
-}
-
 static void book(nm_booking *b, const nm_conv_algorithm *by, const nm_conv_geometry *g, nm_conv_kind kind,
                  size_t *shared)
 {
@@ -130,14 +120,14 @@ static nm_status plan(nm_booking *b, const void *private, void *chosen)
     size_t shared = 0;
     c->turned = NM_ISA(nm_conv_turn)(&self->g, &c->turn);
     if (c->turned) {
-        c->by[NM_CONV_DATA] = choose(&c->turn, NM_CONV_FORWARD);
+        c->by[NM_CONV_DATA] = NM_ISA(nm_conv_choose)(&c->turn, NM_CONV_FORWARD, "auto");
         book(b, c->by[NM_CONV_DATA], &c->turn, NM_CONV_FORWARD, &shared);
     } else {
-        c->by[NM_CONV_DATA] = choose(&self->g, NM_CONV_DATA);
+        c->by[NM_CONV_DATA] = NM_ISA(nm_conv_choose)(&self->g, NM_CONV_DATA, "auto");
         book(b, c->by[NM_CONV_DATA], &self->g, NM_CONV_DATA, &shared);
     }
     for (int kind = 0; b->backward && kind < NM_CONV_DATA; kind++) {
-        c->by[kind] = choose(&self->g, (nm_conv_kind)kind);
+        c->by[kind] = NM_ISA(nm_conv_choose)(&self->g, (nm_conv_kind)kind, "auto");
         book(b, c->by[kind], &self->g, (nm_conv_kind)kind, &shared);
     }
     c->weights_offset = (shared + 63) / 64 * 64;

@@ -52,6 +52,9 @@ typedef struct nm_conv_algorithm {
 /* In order of preference at equal cost; NULL-terminated. */
 const nm_conv_algorithm *const *NM_ISA(nm_conv_algorithms)(void);
 
+/* The cheapest algorithm that can do `kind` on `g`; the one called `wanted`, where it can. Never NULL. */
+const nm_conv_algorithm *NM_ISA(nm_conv_choose)(const nm_conv_geometry *g, nm_conv_kind kind, const char *wanted);
+
 static inline void *nm_conv_thread_scratch(const nm_conv_call *call, int thread)
 {
     return call->thread_base + (size_t)thread * call->thread_size;

@@ -1,0 +1,56 @@
+/* The reference of pools that sum over a window, and their random shapes: POOL is the type's name, POOL_TERM(x) what a
+ * pixel adds, POOL_RESULT(sum) what comes out, POOL_LINEAR whether that is linear. */
+#ifndef SUM_POOL_CHECK_H
+#define SUM_POOL_CHECK_H
+
+#include "layer_check.h"
+#include "run_suite.h"
+
+#include <math.h>
+
+typedef struct setting {
+    int size[2], stride[2], pad[2];
+    bool ceil;
+} setting;
+static setting now;
+
+static void random_setting(void)
+{
+    now = (setting){{pick(1, 3), pick(1, 3)}, {pick(1, 4), pick(1, 4)}, {0, 0}, pick(0, 1)};
+    now.pad[0] = pick(0, now.size[0] / 2);
+    now.pad[1] = pick(0, now.size[1] / 2);
+}
+
+static void pool_reference(const layer_run *r, double *y)
+{
+    for (int n = 0; n < r->n; n++)
+        for (int i = 0; i < r->out.h; i++)
+            for (int j = 0; j < r->out.w; j++)
+                for (int c = 0; c < r->out.c; c++) {
+                    double sum = 0;
+                    for (int a = 0; a < now.size[0]; a++)
+                        for (int b = 0; b < now.size[1]; b++) {
+                            int h = i * now.stride[0] - now.pad[0] + a, w = j * now.stride[1] - now.pad[1] + b;
+                            if (h >= 0 && w >= 0 && h < r->in[0].h && w < r->in[0].w)
+                                sum += POOL_TERM(r->x[0][at(r->in[0], n, h, w, c)]);
+                        }
+                    y[at(r->out, n, i, j, c)] = POOL_RESULT(sum);
+                }
+}
+
+START_TEST(random_shapes)
+{
+    for (int i = 0; i < 40; i++) {
+        random_setting();
+        check_layer(&(layer_case){text(POOL ": {size: [%d, %d], stride: [%d, %d], pad: [%d, %d], ceil: %s}",
+                                       now.size[0], now.size[1], now.stride[0], now.stride[1], now.pad[0], now.pad[1],
+                                       now.ceil ? "true" : "false"),
+                                  {{pick(3, 8), pick(3, 8), pick(1, 20)}},
+                                  .n = pick(1, 3),
+                                  .linear = POOL_LINEAR},
+                    pool_reference);
+    }
+}
+END_TEST
+
+#endif
