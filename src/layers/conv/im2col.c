@@ -1,6 +1,8 @@
 /* Blocked im2col: the patches of a block of output pixels are laid out as rows of a matrix that fits the core's
  * cache, and one serial matrix product turns it into the block's outputs.
  *
+ * With a kernel of 1x1 and no stride the pixels are the matrix, and nothing is laid out.
+ *
  * Blocks hold whole rows of one sample, or, where samples are small, a fixed number of samples; the last group is
  * padded with zeros to the full block, so that a sample's output does not depend on the batch. */
 #include "conv.h"
@@ -48,11 +50,18 @@ static const char *declines(const nm_conv_geometry *g, nm_conv_kind kind)
     return NULL;
 }
 
+/* Whether the pixels are their own patches: a kernel of 1x1 that moves by one, without padding. */
+static bool is_pointwise(const nm_conv_geometry *g)
+{
+    return g->kernel[0] == 1 && g->kernel[1] == 1 && g->stride[0] == 1 && g->stride[1] == 1 && g->groups == 1 &&
+           g->out.h == g->in.h && g->out.w == g->in.w && !g->top && !g->left;
+}
+
 static double cost(const nm_conv_geometry *g, nm_conv_kind kind)
 {
     (void)kind;
     /* Every patch element is written and read once beside the product; a thin product runs below full speed. */
-    double patches = (double)g->out.h * g->out.w * g->kernel[0] * g->kernel[1] * g->in.c;
+    double patches = is_pointwise(g) ? 0 : (double)g->out.h * g->out.w * g->kernel[0] * g->kernel[1] * g->in.c;
     double width = nm_conv_group_out(g), depth = g->kernel[0] * g->kernel[1] * nm_conv_group_in(g);
     double thin = (1 + 12 / width) * (1 + 12 / depth);
     return thin * nm_conv_direct_cost(g) + 16 * patches;
@@ -141,6 +150,16 @@ static void block_patches(const nm_conv_call *call, const blocking *b, const blo
                 to + (size_t)s * size);
 }
 
+/* The block's matrix of patches: x itself where that is one, otherwise laid out in `buffer`. */
+static const real *block_rows(const nm_conv_call *call, const blocking *b, const block *k, int group, real *buffer)
+{
+    const nm_conv_geometry *g = call->g;
+    if (is_pointwise(g))
+        return call->x + ((size_t)k->sample * (size_t)g->in.h + (size_t)k->first) * (size_t)(g->in.w * g->in.c);
+    block_patches(call, b, k, group, buffer);
+    return buffer;
+}
+
 static void set_bias(const real *bias, int pixels, int channels, real *y)
 {
     for (int i = 0; i < pixels; i++, y += channels)
@@ -160,11 +179,13 @@ static void forward_task(void *arg, int task, int thread)
     if (call->bias)
         set_bias(call->bias, pixels, g->out.c, y);
     for (int group = 0; group < g->groups; group++) {
-        block_patches(call, &b, &k, group, rows);
-        if (short_group)
+        const real *from = short_group ? rows : block_rows(call, &b, &k, group, rows);
+        if (short_group) {
+            block_patches(call, &b, &k, group, rows);
             memset(rows + (size_t)k.pixels * (size_t)b.patch, 0,
                    (size_t)(pixels - k.pixels) * (size_t)b.patch * sizeof *rows);
-        nm_gemm(false, false, pixels, out, b.patch, 1, rows, b.patch, call->w + group * out, g->out.c,
+        }
+        nm_gemm(false, false, pixels, out, b.patch, 1, from, b.patch, call->w + group * out, g->out.c,
                 call->bias ? 1 : 0, y + group * out, g->out.c);
     }
     if (short_group)
@@ -197,8 +218,7 @@ static void weights_task(void *arg, int task, int thread)
         block k = block_at(g, &b, call->n, unit);
         const real *dy = call->dy + k.out;
         for (int group = 0; call->dw && group < g->groups; group++) {
-            block_patches(call, &b, &k, group, rows);
-            nm_gemm(true, false, b.patch, out, k.pixels, 1, rows, b.patch, dy + group * out, g->out.c,
+            nm_gemm(true, false, b.patch, out, k.pixels, 1, block_rows(call, &b, &k, group, rows), b.patch, dy + group * out, g->out.c,
                     unit > first ? 1 : 0, dw + group * out, g->out.c);
         }
         if (call->db)
