@@ -71,6 +71,17 @@ typedef struct oracle {
     float *probability;  /* [classes] */
 } oracle;
 
+/* Classes of images need one prediction an image. */
+static nm_status check_output(nm_context *ctx, const nm_network *net, const char *checkpoint)
+{
+    nm_shape out = net->node[net->output].out;
+    if (out.h * out.w == 1 && (net->objectives == 0 || net->objective[0].target < 0))
+        return NM_OK;
+    return nm_fail(ctx, NM_INVALID,
+                   "%s: its prediction '%s' of " NM_SHAPE_FMT " is not a class for each image; norma trace shows it",
+                   checkpoint, net->node[net->output].name, NM_SHAPE_ARGS(out));
+}
+
 static nm_status name_classes(oracle *o, const char *path)
 {
     trained t;
@@ -87,6 +98,8 @@ static nm_status name_classes(oracle *o, const char *path)
         line[length] = '\0';
         line = next;
     }
+    if (status == NM_OK)
+        status = check_output(o->ctx, t.net, path);
     close_trained(&t);
     return status;
 }
