@@ -1,5 +1,5 @@
-/* Scenes of drawn digits, for segmentation: 48x48 images with two to four digits and noise, and a label for each pixel:
- * 0 the background, 1 to 10 the digits 0 to 9. Needs no files; the same bits everywhere. */
+/* Scenes of drawn digits, for segmentation: 48x48 images with up to four digits beside each other, noise, and a label for
+ * each pixel: 0 the background, 1 to 10 the digits 0 to 9. Needs no files; the same bits everywhere. */
 #include "digits.h"
 #include "sources.h"
 
@@ -9,10 +9,24 @@ enum {
     SIDE = 48,
     TRAIN = 3000,
     TEST = 500,
-    INK = 96, /* a pixel at least so bright belongs to the digit */
+    INK = 96,   /* a pixel at least so bright belongs to the digit */
+    TRIES = 20, /* for a place where it covers no other */
 };
 
-/* Pastes a digit with its corner at (top, left), which may lie outside; later digits lie above earlier ones. */
+/* Whether the digit with its corner at (top, left) would cover a pixel of another one. */
+static bool covers(const uint8_t *digit, int top, int left, const int32_t *labels)
+{
+    for (int h = 0; h < NM_DIGIT_SIDE; h++)
+        for (int w = 0; w < NM_DIGIT_SIDE; w++) {
+            int y = top + h, x = left + w;
+            bool inside = y >= 0 && y < SIDE && x >= 0 && x < SIDE;
+            if (inside && digit[h * NM_DIGIT_SIDE + w] >= INK && labels[y * SIDE + x])
+                return true;
+        }
+    return false;
+}
+
+/* Pastes a digit with its corner at (top, left), which may lie outside. */
 static void paste(const uint8_t *digit, int32_t label, int top, int left, uint8_t *scene, int32_t *labels)
 {
     for (int h = 0; h < NM_DIGIT_SIDE; h++)
@@ -35,10 +49,14 @@ static void draw_scene(nm_rng *r, uint8_t *scene, int32_t *labels)
     memset(labels, 0, SIDE * SIDE * sizeof *labels);
     int count = 2 + (int)nm_rng_below(r, 3);
     for (int i = 0; i < count; i++) {
-        int value = (int)nm_rng_below(r, 10);
-        int top = (int)nm_rng_below(r, SIDE - 20) - 4, left = (int)nm_rng_below(r, SIDE - 20) - 4;
+        int value = (int)nm_rng_below(r, 10), top = 0, left = 0, tries = 0;
         nm_draw_digit(r, value, digit);
-        paste(digit, value + 1, top, left, scene, labels);
+        do { /* a free place; a digit that finds none is left out */
+            top = (int)nm_rng_below(r, SIDE - 20) - 4;
+            left = (int)nm_rng_below(r, SIDE - 20) - 4;
+        } while (++tries < TRIES && covers(digit, top, left, labels));
+        if (tries < TRIES)
+            paste(digit, value + 1, top, left, scene, labels);
     }
     nm_add_noise(r, scene, SIDE * SIDE);
 }

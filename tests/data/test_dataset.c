@@ -70,6 +70,25 @@ START_TEST(digits)
 }
 END_TEST
 
+/* Every digit appears, most pixels are background, bright pixels belong to digits. */
+START_TEST(digit_scenes)
+{
+    nm_dataset *d;
+    int count[11] = {0};
+    ck_assert_done(nm_dataset_open(ctx, "digit-scenes", &d));
+    ck_assert(d->train.pixel_labels && d->classes == 11 && d->train.count == 3000 && d->test.count == 500);
+    ck_assert_str_eq(d->class_names[10], "9");
+    for (int i = 0; i < 500 * 48 * 48; i++) {
+        count[d->test.labels[i]]++;
+        ck_assert(d->test.labels[i] > 0 || d->test.pixels[i] < 160);
+    }
+    ck_assert_int_gt(count[0], 500 * 48 * 48 / 2);
+    for (int k = 1; k < 11; k++)
+        ck_assert_int_gt(count[k], 5000);
+    nm_dataset_free(d);
+}
+END_TEST
+
 START_TEST(mean_and_deviation)
 {
     enum { COUNT = 5, H = 3, W = 2, C = 3 };
@@ -92,4 +111,4 @@ START_TEST(mean_and_deviation)
 }
 END_TEST
 
-SUITE_WITH("data sets", in_own_folder, places, digits, mean_and_deviation)
+SUITE_WITH("data sets", in_own_folder, places, digits, digit_scenes, mean_and_deviation)
