@@ -47,6 +47,9 @@ json_t *json_number(double value); /* null for NaN and infinities */
 /* For argp parsers: a whole number in [least, most]; anything else ends the program with a message. */
 int parse_number(struct argp_state *state, const char *flag, const char *text, int least, int most);
 
+/* For argp parsers: takes the one argument CHECKPOINT, and asks for it at the end; ARGP_ERR_UNKNOWN for other keys. */
+error_t parse_checkpoint(int key, char *arg, struct argp_state *state, const char **checkpoint);
+
 /* ---- trained networks ----------------------------------------------------------------------- */
 
 typedef struct trained {

@@ -73,6 +73,23 @@ int parse_number(struct argp_state *state, const char *flag, const char *text, i
     return (int)value;
 }
 
+error_t parse_checkpoint(int key, char *arg, struct argp_state *state, const char **checkpoint)
+{
+    switch (key) {
+    case ARGP_KEY_ARG:
+        if (*checkpoint)
+            argp_error(state, "one CHECKPOINT is enough; found '%s' and '%s'", *checkpoint, arg);
+        *checkpoint = arg;
+        return 0;
+    case ARGP_KEY_END:
+        if (!*checkpoint)
+            argp_error(state, "which CHECKPOINT? For example runs/mnist-cnn-1/best.h5");
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
 /* ---- trained networks -------------------------------------------------------------------------- */
 
 char *checkpoint_path(nm_context *ctx, const char *path)

@@ -209,7 +209,7 @@ static void put_units(FILE *f, const variant *v, int count)
             }
     if (!(least < most))
         return;
-    fprintf(f, "unset logscale y\nset xlabel 'steps'\nset ylabel 'value'\nset key top left\nset yrange [%g:%g]\n",
+    fprintf(f, "unset logscale y\nset xlabel 'steps'\nset ylabel 'value'\nset key inside top left\nset yrange [%g:%g]\n",
             least - 0.05 * (most - least), most + 0.2 * (most - least));
     for (int i = 0; i < count; i++)
         for (int u = 0; u < v[i].units; u++) {

@@ -41,17 +41,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case KEY_JSON:
         args->json = true;
         return 0;
-    case ARGP_KEY_ARG:
-        if (args->checkpoint)
-            argp_error(state, "one CHECKPOINT is enough; found '%s' and '%s'", args->checkpoint, arg);
-        args->checkpoint = arg;
-        return 0;
-    case ARGP_KEY_END:
-        if (!args->checkpoint)
-            argp_error(state, "which CHECKPOINT? For example runs/mnist-cnn-1/best.h5");
-        return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return parse_checkpoint(key, arg, state, &args->checkpoint);
     }
 }
 

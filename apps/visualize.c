@@ -58,17 +58,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case KEY_UNIT:
         args->unit = arg;
         return 0;
-    case ARGP_KEY_ARG:
-        if (args->checkpoint)
-            argp_error(state, "one CHECKPOINT is enough; found '%s' and '%s'", args->checkpoint, arg);
-        args->checkpoint = arg;
-        return 0;
-    case ARGP_KEY_END:
-        if (!args->checkpoint)
-            argp_error(state, "expected a CHECKPOINT (a file or a run directory)");
-        return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return parse_checkpoint(key, arg, state, &args->checkpoint);
     }
 }
 
@@ -84,7 +75,6 @@ typedef struct view {
     nm_receptive *field;   /* [nodes] */
     real *image;           /* normalised, of the input's shape */
     char *folder;
-    int drawn;
 } view;
 
 /* ---- drawing ----------------------------------------------------------------------------------------- */
