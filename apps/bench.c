@@ -90,11 +90,11 @@ static int ascending(const void *a, const void *b)
 
 static void step(bench *b)
 {
-    nm_plan_forward(b->plan, &b->batch);
-    if (!b->optimizer)
+    if (!b->optimizer) {
+        nm_plan_forward(b->plan, &b->batch);
         return;
-    nm_plan_loss(b->plan, &b->batch);
-    nm_plan_backward(b->plan, &b->batch);
+    }
+    nm_plan_step(b->plan, &b->batch);
     nm_optimization_step(b->optimizer, b->plan, b->batch.step++);
 }
 
@@ -160,7 +160,8 @@ static void print_layers(const bench *b, const char *mode)
 static nm_status measure_mode(bench *b, nm_mode mode, double *rate)
 {
     nm_request request = {.mode = mode, .batch = b->batch.n, .threads = nm_context_threads(b->ctx),
-                          .timing = b->args->layers};
+                          .timing = b->args->layers, .micro = b->settings.micro_batch,
+                          .recompute = b->settings.recompute};
     NM_TRY(nm_plan_new(b->net, &request, &b->plan));
     nm_status status = NM_OK;
     if (mode == NM_TRAIN)

@@ -81,6 +81,7 @@ typedef struct summary {
     nm_plan *train, *eval; /* train NULL: the network has no loss */
     nm_receptive *field;   /* [nodes] */
     int batch;
+    const nm_train_settings *settings;
     size_t parameters;
     double cost;
     int anchor, suited; /* the object's size, 0: none; the layer that suits it, or -1 */
@@ -290,6 +291,8 @@ static nm_status make_plans(summary *s)
                           .dry = true};
     NM_TRY(nm_plan_new(s->net, &request, &s->eval));
     request.mode = NM_TRAIN;
+    request.micro = s->settings->micro_batch;
+    request.recompute = s->settings->recompute;
     return s->net->objectives ? nm_plan_new(s->net, &request, &s->train) : NM_OK;
 }
 
@@ -323,6 +326,7 @@ static nm_status run(nm_context *ctx, const summary_args *args)
         nm_yaml_free(document);
         return status;
     }
+    s.settings = &settings;
     s.batch = args->batch ? args->batch : settings.batch;
     status = nm_network_build(ctx, document, &settings.without, &s.net);
     if (status == NM_OK)

@@ -99,7 +99,8 @@ typedef struct nm_booking {
 typedef struct nm_pass {
     nm_mode mode;
     bool backward;         /* as in the booking: keep in `saved` what backward reads */
-    int n;                 /* samples in this batch, 1 <= n <= booked n */
+    int n;                 /* samples here, 1 <= n <= booked n */
+    int batch;             /* samples of the whole batch: more than n where it is run a few at a time */
     int inputs;
     const nm_shape *xs;
     nm_shape ys;
@@ -118,7 +119,7 @@ typedef struct nm_pass {
     double statistics_rate; /* > 0: batch norm updates its running statistics with this rate instead of its own */
     uint64_t seed;         /* for layers that draw: nm_rng_stream(p->seed, type, p->name), nm_rng_seek(step, sample) */
     uint32_t step;
-    uint32_t first_sample; /* number of this batch's first sample within the step (0 unless micro-batched) */
+    uint32_t first_sample; /* number within the batch of the first sample here */
     const char *name;      /* the layer's */
     int fused;             /* how many layers after it are done here too */
     const struct nm_fused *with; /* [fused] */
@@ -169,6 +170,10 @@ struct nm_layer_type {
      * Absent: never. */
     bool (*fuse)(const void *self, void *plan, nm_mode mode, const nm_layer_type *next, const void *next_self,
                  unsigned *memory);
+    /* What has to be known of the whole batch before any part of it goes forward (statistics): runs once, ahead of
+     * forward; backward of such a type runs once too, for the whole batch. Absent: nothing. */
+    void (*gather)(const nm_pass *p, const void *self);
+    /* Of the samples first_sample to first_sample + n of the batch. */
     void (*forward)(const nm_pass *p, const void *self);
     void (*backward)(const nm_pass *p, const void *self);
     void (*window)(const void *self, nm_window *window);

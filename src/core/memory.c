@@ -6,9 +6,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Whether a's moments, taken `ahead` earlier, meet b's. */
+static bool spans_meet(const nm_region *a, const nm_region *b, int ahead)
+{
+    return a->first - ahead <= b->last && b->first <= a->last - ahead;
+}
+
 static bool meet(const nm_region *a, const nm_region *b)
 {
-    return a->first <= b->last && b->first <= a->last;
+    return spans_meet(a, b, 0) || (a->again && spans_meet(a, b, a->again)) || (b->again && spans_meet(b, a, b->again)) ||
+           (a->again && b->again && spans_meet(a, b, a->again - b->again));
 }
 
 /* The lowest gap of the smallest sufficient size between the placed regions that meet region `r`. */
@@ -76,17 +83,26 @@ static void order_by(const nm_region *regions, int count, int rule, sort_key *ke
         order[i] = keys[i].index;
 }
 
+static size_t alive_at(const nm_region *regions, int count, int moment)
+{
+    size_t alive = 0;
+    for (int j = 0; j < count; j++) {
+        const nm_region *r = &regions[j];
+        if ((r->first <= moment && moment <= r->last) ||
+            (r->again && r->first <= moment + r->again && moment + r->again <= r->last))
+            alive += r->size;
+    }
+    return alive;
+}
+
 static size_t most_alive(const nm_region *regions, int count)
 {
     size_t most = 0;
-    for (int i = 0; i < count; i++) { /* the maximum is reached at some region's first moment */
-        size_t alive = 0;
-        for (int j = 0; j < count; j++)
-            if (regions[j].first <= regions[i].first && regions[i].first <= regions[j].last)
-                alive += regions[j].size;
-        if (alive > most)
-            most = alive;
-    }
+    for (int i = 0; i < count; i++) /* the maximum is reached at some region's first moment */
+        for (int again = 0; again < 1 + (regions[i].again != 0); again++) {
+            size_t alive = alive_at(regions, count, regions[i].first - again * regions[i].again);
+            most = alive > most ? alive : most;
+        }
     return most;
 }
 

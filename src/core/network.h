@@ -105,6 +105,9 @@ typedef struct nm_request {
     bool timing;          /* measure each node's passes: nm_plan_seconds */
     bool gradients;       /* backward can be run in eval mode too (in train mode it always can) */
     bool dry;             /* only to be described: no memory for activations, it cannot be run */
+    int micro;            /* samples at once; 0, or batch and more: all. The result is that of the whole batch up to
+                             rounding. For nm_plan_step; ignored with keep_all and where nothing is trained */
+    bool recompute;       /* outputs between batch norms are computed again in backward instead of kept */
     bool input_gradients; /* the gradient by the inputs is wanted too (keep_all implies it) */
 } nm_request;
 
@@ -127,7 +130,11 @@ typedef struct nm_result {
                              each sample counts with its share of right pixels */
 } nm_result;
 
-/* forward -> (loss) -> (backward). A batch must stay readable until backward returned. */
+/* Forward, loss and backward: one training step but for the optimizer's part. */
+nm_result nm_plan_step(nm_plan *plan, const nm_batch *batch);
+
+/* The same in three: forward -> (loss) -> (backward). A batch must stay readable until backward returned. With `micro` or
+ * `recompute` only forward can be run alone. */
 void nm_plan_forward(nm_plan *plan, const nm_batch *batch);
 nm_result nm_plan_loss(nm_plan *plan, const nm_batch *batch); /* in train mode prepares backward */
 void nm_plan_backward(nm_plan *plan, const nm_batch *batch);  /* overwrites the gradient slab */

@@ -37,7 +37,7 @@ static nm_status fuse(nm_draft *d, int index)
         return NM_OK;
     for (int next = only_reader(d, index); next != NM_NONE; next = only_reader(d, next)) {
         const nm_node *other = &d->net->node[next];
-        if (d->needed[index] != d->needed[next] ||
+        if (d->needed[index] != d->needed[next] || d->stage[index] != d->stage[next] ||
             !node->type->fuse(node->self, step->choice, d->plan->request.mode, other->type, other->self,
                               &d->memory[index]))
             break;
@@ -59,7 +59,7 @@ static nm_status book(nm_draft *d, int index)
     nm_step *step = &plan->step[index];
     if (!node->type->plan || d->head[index] != index)
         return NM_OK;
-    nm_booking b = {.ctx = d->ctx, .who = node->who, .mode = plan->request.mode, .n = plan->request.batch,
+    nm_booking b = {.ctx = d->ctx, .who = node->who, .mode = plan->request.mode, .n = nm_gathers(d, index) ? plan->request.batch : plan->request.micro,
                     .inputs = node->inputs, .xs = node->in, .ys = node->out, .backward = d->needed[index],
                     .threads = plan->request.threads};
     for (int k = 0; k < node->inputs; k++)
@@ -82,14 +82,26 @@ static void *place(const nm_draft *d, int region)
     return region == NM_NONE || !d->plan->slab ? NULL : d->plan->slab + d->region[region].offset;
 }
 
+/* Sets a pointer to a region; one into a whole region moves on with the samples, `sample` elements each. */
+static void aim(nm_draft *d, void *where, int region, size_t sample)
+{
+    real *at = place(d, region);
+    memcpy(where, &at, sizeof at);
+    if (at && d->region[region].whole)
+        d->plan->slide[d->plan->slides++] = (nm_slide){where, at, sample};
+}
+
 static nm_status make_tables(nm_draft *d)
 {
     const nm_network *net = d->net;
-    size_t pointers = (size_t)nm_objective_count(net) + 1;
-    for (int i = 0; i < net->nodes; i++)
+    size_t objectives = (size_t)nm_objective_count(net), pointers = objectives + 1, slides = objectives + 1;
+    for (int i = 0; i < net->nodes; i++) {
         pointers += 2 * (size_t)net->node[i].inputs + 2 * (size_t)net->node[i].params;
+        slides += 4 + 2 * (size_t)net->node[i].inputs + (size_t)d->plan->step[i].sum.parts;
+    }
     d->plan->tables = nm_alloc(d->ctx, pointers, sizeof(void *));
-    if (!d->plan->tables)
+    d->plan->slide = nm_alloc(d->ctx, slides, sizeof *d->plan->slide);
+    if (!d->plan->tables || !d->plan->slide)
         return NM_FAILED;
     real **next = (real **)(void *)d->plan->tables;
     d->plan->objective_dx = next;
@@ -105,22 +117,34 @@ static nm_status make_tables(nm_draft *d)
     return NM_OK;
 }
 
+static void point_activations(nm_draft *d, int index)
+{
+    const nm_network *net = d->net;
+    const nm_node *node = &net->node[index];
+    nm_step *step = &d->plan->step[index];
+    size_t size = nm_shape_size(node->out), tail_size = nm_shape_size(net->node[d->tail[index]].out);
+    aim(d, &step->value, d->value[index], size);
+    aim(d, &step->gradient, d->gradient[index], size);
+    for (int k = 0; k < step->sum.parts; k++)
+        aim(d, &step->sum.part[k], d->part[index][k], size);
+    for (int k = 0; k < node->inputs; k++) { /* x of the network's inputs is set by each run */
+        aim(d, &step->x[k], d->value[node->from[k]], nm_shape_size(node->in[k]));
+        aim(d, &step->dx[k], d->edge[d->first_edge[index] + k], nm_shape_size(node->in[k]));
+    }
+    aim(d, &step->pass.y, d->value[d->tail[index]], tail_size);
+    aim(d, &step->pass.dy, d->gradient[d->tail[index]], tail_size);
+}
+
 static void point(nm_draft *d, int index)
 {
     nm_network *net = d->net;
     nm_plan *plan = d->plan;
     const nm_node *node = &net->node[index];
     nm_step *step = &plan->step[index];
-    step->value = place(d, d->value[index]);
-    step->gradient = place(d, d->gradient[index]);
     step->head = d->head[index];
     step->runs_backward = d->needed[index] && index >= net->inputs && step->head == index;
-    for (int k = 0; k < step->sum.parts; k++)
-        step->sum.part[k] = place(d, d->part[index][k]);
-    for (int k = 0; k < node->inputs; k++) {
-        step->x[k] = place(d, d->value[node->from[k]]); /* NULL for the network's inputs: set by each run */
-        step->dx[k] = place(d, d->edge[d->first_edge[index] + k]);
-    }
+    step->stage = d->stage[index];
+    step->again = d->again[index];
     for (int i = 0; i < node->params; i++) {
         const nm_param *param = &net->param[node->first_param + i];
         step->w[i] = nm_param_values(net, param);
@@ -128,13 +152,12 @@ static void point(nm_draft *d, int index)
         step->dw[i] = trained ? plan->gradients + param->offset : NULL;
     }
     step->pass = (nm_pass){.mode = plan->request.mode, .backward = d->needed[index], .inputs = node->inputs,
-                           .xs = node->in, .ys = node->out, .x = step->x, .y = place(d, d->value[d->tail[index]]),
-                           .dy = place(d, d->gradient[d->tail[index]]),
-                           .dx = step->dx, .w = step->w, .dw = step->dw, .saved = place(d, d->saved[index]),
+                           .xs = node->in, .ys = node->out, .x = step->x, .dx = step->dx, .w = step->w, .dw = step->dw, .saved = place(d, d->saved[index]),
                            .scratch = plan->scratch, .thread_scratch_base = plan->thread_scratch,
                            .thread_scratch_size = plan->memory.thread_scratch, .plan = step->choice,
                            .threads = plan->request.threads, .name = node->name,
                            .fused = step->fused, .with = step->with};
+    point_activations(d, index);
     for (int k = 0, next = index; k < step->fused; k++) {
         do
             next++;
@@ -175,6 +198,7 @@ static nm_status draw_up(nm_draft *d)
         d->keep[i] = true;
     d->keep[net->output] = true;
     nm_draft_needed(d);
+    nm_draft_stages(d);
     NM_TRY(make_choices(d));
     for (int i = net->inputs; i < net->nodes; i++)
         NM_TRY(fuse(d, i));
@@ -186,7 +210,7 @@ static nm_status draw_up(nm_draft *d)
     for (int i = 0; i < net->nodes; i++)
         point(d, i);
     for (int i = 0; i < nm_objective_count(net); i++)
-        d->plan->objective_dx[i] = place(d, d->objective[i]);
+        aim(d, &d->plan->objective_dx[i], d->objective[i], nm_shape_size(net->node[nm_objective_node(net, i)].out));
     return NM_OK;
 }
 
@@ -196,10 +220,10 @@ static nm_status with_draft(nm_context *ctx, nm_plan *plan)
     size_t nodes = (size_t)net->nodes, edges = 0, objectives = (size_t)nm_objective_count(net);
     for (int i = 0; i < net->nodes; i++)
         edges += (size_t)net->node[i].inputs;
-    size_t numbers = 6 * nodes + edges + objectives;
+    size_t numbers = 7 * nodes + edges + objectives;
     nm_draft d = {.ctx = ctx, .net = net, .plan = plan, .room = (int)(2 * nodes + edges + objectives)};
     int *numbers_block = nm_alloc(ctx, numbers + 1, sizeof(int));
-    bool *flags = nm_alloc(ctx, 3 * nodes + 1, sizeof *flags);
+    bool *flags = nm_alloc(ctx, 4 * nodes + 1, sizeof *flags);
     d.saved_size = nm_alloc(ctx, nodes, sizeof *d.saved_size);
     d.region = nm_alloc(ctx, (size_t)d.room + 1, sizeof *d.region);
     d.memory = nm_alloc(ctx, nodes, sizeof *d.memory);
@@ -215,13 +239,16 @@ static nm_status with_draft(nm_context *ctx, nm_plan *plan)
         d.objective = d.first_edge + nodes;
         d.head = d.objective + objectives;
         d.tail = d.head + nodes;
-        d.edge = d.tail + nodes;
+        d.stage = d.tail + nodes;
+        d.edge = d.stage + nodes;
         d.keep = flags;
         d.needed = flags + 2 * nodes;
+        d.again = flags + 3 * nodes;
         for (int i = 0, next = 0; i < net->nodes; next += net->node[i++].inputs)
             d.first_edge[i] = next;
         for (int i = 0; i < net->nodes; i++) {
             d.head[i] = d.tail[i] = i;
+            d.stage[i] = 0;
             d.memory[i] = net->node[i].memory;
         }
         status = draw_up(&d);
@@ -246,8 +273,12 @@ nm_status nm_plan_new(nm_network *net, const nm_request *request, nm_plan **out)
     plan->net = net;
     plan->request = *request;
     plan->backward = request->mode == NM_TRAIN || request->gradients;
+    bool parts = request->micro > 0 && request->micro < request->batch;
+    plan->staged = (parts || request->recompute) && request->mode == NM_TRAIN && net->objectives && !request->keep_all;
+    plan->request.micro = parts && plan->staged ? request->micro : request->batch;
     plan->step = nm_alloc(net->ctx, (size_t)net->nodes, sizeof *plan->step);
-    nm_status status = plan->step ? with_draft(net->ctx, plan) : NM_FAILED;
+    plan->objective_stage = nm_alloc(net->ctx, (size_t)nm_objective_count(net), sizeof *plan->objective_stage);
+    nm_status status = plan->step && plan->objective_stage ? with_draft(net->ctx, plan) : NM_FAILED;
     plan->request.keep = NULL; /* belongs to the caller */
     if (status != NM_OK) {
         nm_plan_free(plan);
@@ -268,6 +299,8 @@ void nm_plan_free(nm_plan *plan)
     }
     nm_free(plan->step);
     nm_free(plan->tables);
+    nm_free(plan->slide);
+    nm_free(plan->objective_stage);
     nm_free(plan->slab);
     nm_free(plan->scratch);
     nm_free(plan->thread_scratch);

@@ -1,9 +1,19 @@
 /* The inside of a plan. Private to src/core.
  *
- * Time runs through one forward and one backward pass: node i works at time i, the losses at `nodes`, and the
- * backward pass of node i at nm_time_backward(i); just before it, at nm_time_sum(i), the gradients that several
- * users of its output have left are summed. Each piece of memory is a region with a first and a last moment; regions
- * whose moments do not meet may lie at the same place of the slab. */
+ * Time runs through windows, each with room for one forward and one backward pass. A plan that runs the whole batch at
+ * once has one window: node i works at moment i, the losses at `nodes`, the backward pass of node i at nodes + 2 *
+ * (nodes - i), and just before it the gradients that several users of its output have left are summed.
+ *
+ * A staged plan (nm_request.micro, .recompute) cuts the network before every layer that has to know the whole batch
+ * (batch norm in train mode: its type has `gather`). A node's stage is the number of such layers above it, itself
+ * included. Stage after stage goes forward, each a few samples at a time, then stage after stage backward, each again a
+ * few samples at a time: what of its values backward reads is computed again first. The last stage goes forward and
+ * backward in one window. So S stages have 2 S - 1 windows, and what crosses from one stage into another is `whole`:
+ * there is room for all samples of the batch. A layer that gathers goes backward for the whole batch at once, after
+ * the others of its stage.
+ *
+ * Each piece of memory is a region with a first and a last moment; regions whose moments do not meet may lie at the same
+ * place of the slab. */
 #ifndef NM_PLAN_H
 #define NM_PLAN_H
 
@@ -12,6 +22,8 @@
 typedef struct nm_region {
     size_t size, offset; /* bytes */
     int first, last;     /* moments, both inclusive */
+    int again;           /* not 0: alive so many moments earlier too, in its stage's forward window */
+    bool whole;          /* of a staged plan: holds all samples of the batch */
 } nm_region;
 
 /* Sets the regions' offsets and the size of the slab. lower_bound: most bytes alive at one moment. */
@@ -22,6 +34,13 @@ typedef struct nm_sum {
     int parts;
     real **part;         /* [parts], in the order in which they are written */
 } nm_sum;
+
+/* A pointer into a whole region, which each run of a few samples moves on to the first of them. */
+typedef struct nm_slide {
+    void *where;         /* of a real * */
+    real *base;
+    size_t sample;       /* elements */
+} nm_slide;
 
 typedef struct nm_step {
     nm_pass pass;
@@ -36,6 +55,8 @@ typedef struct nm_step {
     nm_fused *with;      /* [fused] */
     int head;            /* the node that does this one's work; itself where nobody does */
     bool runs_backward;
+    int stage;
+    bool again;          /* staged: its forward is run again before its stage goes backward */
     double forward_seconds, backward_seconds;
 } nm_step;
 
@@ -44,6 +65,11 @@ struct nm_plan {
     nm_request request;
     bool backward;       /* whether a backward pass is planned */
     nm_step *step;       /* [nodes] */
+    int stages;          /* 1 where the plan is not staged */
+    bool staged;
+    int slides;
+    nm_slide *slide;     /* [slides] */
+    int *objective_stage; /* [objectives, at least 1] */
     real **objective_dx; /* [objectives, at least 1]: where each loss leaves its gradient; NULL where not needed */
     char *slab, *scratch, *thread_scratch, *tables;
     real *gradients;
@@ -51,18 +77,5 @@ struct nm_plan {
     float *correct;
     nm_plan_memory memory;
 };
-
-static inline int nm_time_backward(const nm_network *net, int node)
-{
-    return net->nodes + 2 * (net->nodes - node);
-}
-static inline int nm_time_sum(const nm_network *net, int node)
-{
-    return nm_time_backward(net, node) - 1;
-}
-static inline int nm_time_end(const nm_network *net)
-{
-    return 3 * net->nodes + 1;
-}
 
 #endif

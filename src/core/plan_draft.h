@@ -23,6 +23,8 @@ typedef struct nm_draft {
     int *objective;      /* [objectives, at least 1] */
     size_t *saved_size;  /* [nodes] */
     int *head, *tail;    /* [nodes]: who does its work; the last node whose work it does */
+    int *stage;          /* [nodes] */
+    bool *again;         /* [nodes]: see nm_step */
     unsigned *memory;    /* [nodes]: flags of this plan */
     int **part;          /* [nodes]: the regions of step.sum.part; NULL where there are none */
 } nm_draft;
@@ -30,6 +32,48 @@ typedef struct nm_draft {
 static inline size_t nm_aligned(size_t bytes)
 {
     return (bytes + NM_ALIGNMENT - 1) / NM_ALIGNMENT * NM_ALIGNMENT;
+}
+
+/* Whether the layer has to know the whole batch before any of its samples goes forward. */
+static inline bool nm_gathers(const nm_draft *d, int node)
+{
+    return d->plan->staged && d->net->node[node].type && d->net->node[node].type->gather;
+}
+
+/* ---- moments: see plan.h -------------------------------------------------------------- */
+
+static inline int nm_window_size(const nm_network *net)
+{
+    return 3 * net->nodes + 2;
+}
+/* The first moment of the windows in which a stage goes forward and backward; one and the same for the last stage. */
+static inline int nm_time_forward_window(const nm_draft *d, int stage)
+{
+    return stage * nm_window_size(d->net);
+}
+static inline int nm_time_backward_window(const nm_draft *d, int stage)
+{
+    return (2 * (d->plan->stages - 1) - stage) * nm_window_size(d->net);
+}
+static inline int nm_time_forward(const nm_draft *d, int node)
+{
+    return nm_time_backward_window(d, d->stage[node]) + node;
+}
+static inline int nm_time_loss(const nm_draft *d, int objective)
+{
+    return nm_time_backward_window(d, d->plan->objective_stage[objective]) + d->net->nodes;
+}
+static inline int nm_time_backward(const nm_draft *d, int node)
+{
+    return nm_time_backward_window(d, d->stage[node]) + d->net->nodes + 2 * (d->net->nodes - node);
+}
+static inline int nm_time_sum(const nm_draft *d, int node)
+{
+    return nm_time_backward(d, node) - 1;
+}
+static inline int nm_time_end(const nm_draft *d)
+{
+    return (2 * d->plan->stages - 1) * nm_window_size(d->net);
 }
 
 /* Where the losses stand; without a loss, the output (for nm_plan_backward_from). */
@@ -52,6 +96,8 @@ static inline int nm_objective_node(const nm_network *net, int i)
 
 /* Finds whose output's gradient is computed: something to train at or above, a loss at or below. */
 void nm_draft_needed(nm_draft *draft);
+/* Which stage each node and each loss belongs to; one stage where the plan is not staged. */
+void nm_draft_stages(nm_draft *draft);
 /* The regions of outputs and of what layers save, then those of gradients. Heads and bookings must stand. */
 nm_status nm_draft_regions(nm_draft *draft) NM_MUST_USE;
 

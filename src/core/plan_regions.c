@@ -3,15 +3,25 @@
 
 #include "alloc.h"
 
-static size_t output_bytes(const nm_draft *d, int node)
+/* Bytes of a node's output, or of its gradient: of the whole batch, or of the samples that are run at once. */
+static size_t output_bytes(const nm_draft *d, int node, bool whole)
 {
-    return (size_t)d->plan->request.batch * nm_shape_size(d->net->node[node].out) * sizeof(real);
+    const nm_request *q = &d->plan->request;
+    return (size_t)(whole ? q->batch : q->micro) * nm_shape_size(d->net->node[node].out) * sizeof(real);
 }
 
 static int add_region(nm_draft *d, size_t size, int first, int last)
 {
-    d->region[d->regions] = (nm_region){nm_aligned(size), 0, first, last};
+    d->region[d->regions] = (nm_region){.size = nm_aligned(size), .first = first, .last = last};
     return d->regions++;
+}
+
+/* A whole region: alive from the beginning of the window that starts at `first` to the end of the one at `last`. */
+static int add_whole(nm_draft *d, size_t size, int first, int last)
+{
+    int region = add_region(d, size, first, last + nm_window_size(d->net) - 1);
+    d->region[region].whole = true;
+    return region;
 }
 
 static void live_until(nm_draft *d, int region, int moment)
@@ -52,28 +62,136 @@ void nm_draft_needed(nm_draft *d)
         d->needed[i] = d->needed[i] && reached[i];
 }
 
+/* ---- stages -------------------------------------------------------------------------- */
+
+void nm_draft_stages(nm_draft *d)
+{
+    const nm_network *net = d->net;
+    int last = 0;
+    for (int i = net->inputs; i < net->nodes; i++) {
+        for (int k = 0; k < net->node[i].inputs; k++)
+            if (d->stage[net->node[i].from[k]] > d->stage[i])
+                d->stage[i] = d->stage[net->node[i].from[k]];
+        d->stage[i] += nm_gathers(d, i);
+        last = d->stage[i] > last ? d->stage[i] : last;
+    }
+    d->plan->stages = last + 1;
+    for (int i = 0; i < nm_objective_count(net); i++) {
+        int stage = d->stage[nm_objective_node(net, i)], target = net->objectives ? net->objective[i].target : -1;
+        d->plan->objective_stage[i] = target >= 0 && d->stage[target] > stage ? d->stage[target] : stage;
+    }
+}
+
+static bool objective_reads(const nm_network *net, int objective, int node)
+{
+    return nm_objective_node(net, objective) == node ||
+           (net->objectives && net->objective[objective].target == node);
+}
+
+/* Whether the output of `node` crosses from its stage into another, or stays readable. */
+static bool value_is_whole(const nm_draft *d, int node)
+{
+    const nm_network *net = d->net;
+    bool whole = d->keep[node];
+    for (int user = node + 1; user < net->nodes; user++)
+        for (int k = 0; k < net->node[user].inputs; k++)
+            whole = whole || (net->node[user].from[k] == node && d->stage[user] != d->stage[node]);
+    for (int i = 0; i < nm_objective_count(net); i++)
+        whole = whole || (objective_reads(net, i, node) && d->plan->objective_stage[i] != d->stage[node]);
+    return whole && d->plan->staged;
+}
+
+/* Whether a node of an earlier stage than the last must be run again for the sake of backward. Those below it are known. */
+static bool runs_again(const nm_draft *d, int head)
+{
+    const nm_network *net = d->net;
+    int tail = d->tail[head];
+    if (d->stage[head] == d->plan->stages - 1 || (d->needed[head] && d->saved_size[head] && !nm_gathers(d, head)))
+        return true;
+    if (d->region[d->value[tail]].whole)
+        return false;
+    bool again = d->needed[head] && (d->memory[head] & NM_BACK_Y);
+    for (int user = tail + 1; user < net->nodes; user++)
+        for (int k = 0; k < net->node[user].inputs; k++)
+            if (net->node[user].from[k] == tail && d->head[user] == user)
+                again = again || d->again[user] || (d->needed[user] && (d->memory[user] & NM_BACK_X));
+    for (int i = 0; i < nm_objective_count(net); i++)
+        again = again || objective_reads(net, i, tail);
+    return again;
+}
+
+/* Regions that nodes fill again are alive in both windows of their stage, the others in the forward window alone. */
+static void plan_second_runs(nm_draft *d)
+{
+    const nm_network *net = d->net;
+    for (int i = net->nodes - 1; i >= net->inputs; i--)
+        if (d->head[i] == i)
+            d->again[i] = runs_again(d, i);
+    for (int again = 1; again >= 0; again--) /* a region may belong to several nodes, in place: one that runs again counts */
+        for (int i = net->inputs; i < net->nodes; i++) {
+            int ahead = nm_time_backward_window(d, d->stage[i]) - nm_time_forward_window(d, d->stage[i]);
+            int owned[] = {d->value[d->tail[i]], d->saved[i]};
+            for (int k = 0; k < 2 && d->head[i] == i && d->again[i] == again && ahead; k++) {
+                nm_region *r = owned[k] == NM_NONE || d->region[owned[k]].whole ? NULL : &d->region[owned[k]];
+                if (r && again) {
+                    r->again = ahead;
+                } else if (r && !r->again && r->first >= nm_time_backward_window(d, d->stage[i])) {
+                    r->first -= ahead;
+                    r->last -= ahead;
+                }
+            }
+        }
+}
+
 /* ---- forward regions ----------------------------------------------------------------- */
 
-/* The last moment at which anybody reads the output of `node` in its own right; `except`: a user not counted. */
+/* The last moment at which anybody reads the output of `node` in its own right, all in its stage; `except`: a user not
+ * counted. */
 static int last_read(const nm_draft *d, int node, int except)
 {
     const nm_network *net = d->net;
-    int last = node;
+    int last = nm_time_forward(d, node);
     if (d->keep[node])
-        last = nm_time_end(net);
+        last = nm_time_end(d);
     else if (d->needed[node] && (d->memory[d->head[node]] & NM_BACK_Y))
-        last = nm_time_backward(net, d->head[node]);
-    if (nm_objective_reads(net, node) && last < net->nodes)
-        last = net->nodes;
+        last = nm_time_backward(d, d->head[node]);
+    for (int i = 0; i < nm_objective_count(net); i++)
+        if (objective_reads(net, i, node) && last < nm_time_loss(d, i))
+            last = nm_time_loss(d, i);
     for (int user = node + 1; user < net->nodes; user++)
         for (int k = 0; k < net->node[user].inputs; k++) {
             if (net->node[user].from[k] != node || d->head[user] != user)
                 continue;
-            int read = user == except && k == 0 ? node : user;
+            int read = nm_time_forward(d, user == except && k == 0 ? node : user);
             if (d->needed[user] && (d->memory[user] & NM_BACK_X))
-                read = nm_time_backward(net, user);
+                read = nm_time_backward(d, user);
             if (read > last)
                 last = read;
+        }
+    return last;
+}
+
+/* The beginning of the last window in which a whole output is read, or written again. */
+static int last_window(const nm_draft *d, int node)
+{
+    const nm_network *net = d->net;
+    int head = d->head[node], last = nm_time_forward_window(d, d->stage[node]);
+    if (d->keep[node])
+        return nm_time_end(d) - nm_window_size(net);
+    if (d->needed[node] && ((d->memory[head] & NM_BACK_Y) || (d->saved_size[head] && !nm_gathers(d, head))))
+        last = nm_time_backward_window(d, d->stage[node]);
+    for (int i = 0; i < nm_objective_count(net); i++) {
+        int window = nm_time_backward_window(d, d->plan->objective_stage[i]);
+        if (objective_reads(net, i, node) && window > last)
+            last = window;
+    }
+    for (int user = node + 1; user < net->nodes; user++)
+        for (int k = 0; k < net->node[user].inputs; k++) {
+            if (net->node[user].from[k] != node || d->head[user] != user)
+                continue;
+            int window = d->needed[user] ? nm_time_backward_window(d, d->stage[user])
+                                         : nm_time_forward_window(d, d->stage[user]);
+            last = window > last ? window : last;
         }
     return last;
 }
@@ -82,7 +200,20 @@ static bool can_take_over(const nm_draft *d, int index)
 {
     int from = d->net->node[index].from[0];
     return (d->memory[index] & NM_INPLACE) && !d->plan->request.keep_all && from >= d->net->inputs &&
-           output_bytes(d, d->tail[index]) == output_bytes(d, from) && last_read(d, from, index) < index;
+           !d->region[d->value[from]].whole && !value_is_whole(d, d->tail[index]) &&
+           output_bytes(d, d->tail[index], false) == output_bytes(d, from, false) &&
+           last_read(d, from, index) < nm_time_forward(d, index);
+}
+
+static void plan_saved(nm_draft *d, int index)
+{
+    int window = nm_time_forward_window(d, d->stage[index]), now = nm_time_forward(d, index);
+    if (!d->saved_size[index])
+        return;
+    if (nm_gathers(d, index))
+        d->saved[index] = add_whole(d, d->saved_size[index], window, nm_time_backward_window(d, d->stage[index]));
+    else
+        d->saved[index] = add_region(d, d->saved_size[index], now, d->needed[index] ? nm_time_backward(d, index) : now);
 }
 
 static void plan_values(nm_draft *d)
@@ -91,16 +222,20 @@ static void plan_values(nm_draft *d)
     for (int i = net->inputs; i < net->nodes; i++) {
         if (d->head[i] != i)
             continue;
-        int tail = d->tail[i], last = last_read(d, tail, NM_NONE);
+        int tail = d->tail[i];
         if (can_take_over(d, i)) {
             d->value[tail] = d->value[net->node[i].from[0]];
-            live_until(d, d->value[tail], last);
+            live_until(d, d->value[tail], last_read(d, tail, NM_NONE));
+        } else if (value_is_whole(d, tail)) {
+            d->value[tail] = add_whole(d, output_bytes(d, tail, true), nm_time_forward_window(d, d->stage[i]),
+                                       last_window(d, tail));
         } else {
-            d->value[tail] = add_region(d, output_bytes(d, tail), i, last);
+            d->value[tail] = add_region(d, output_bytes(d, tail, false), nm_time_forward(d, i), last_read(d, tail, NM_NONE));
         }
-        if (d->saved_size[i])
-            d->saved[i] = add_region(d, d->saved_size[i], i, d->needed[i] ? nm_time_backward(net, i) : i);
+        plan_saved(d, i);
     }
+    if (d->plan->staged)
+        plan_second_runs(d);
 }
 
 /* ---- backward regions ---------------------------------------------------------------- */
@@ -109,6 +244,14 @@ typedef struct part {
     int region, moment;
 } part;
 
+static void add_part(part *parts, int *count, part next)
+{
+    int at = (*count)++;
+    for (; at > 0 && parts[at - 1].moment > next.moment; at--)
+        parts[at] = parts[at - 1];
+    parts[at] = next;
+}
+
 /* The gradients that reach the output of `node`, in the order in which they are written. */
 static int find_parts(const nm_draft *d, int node, part *parts)
 {
@@ -116,28 +259,40 @@ static int find_parts(const nm_draft *d, int node, part *parts)
     int count = 0;
     for (int i = 0; i < nm_objective_count(net); i++)
         if (nm_objective_node(net, i) == node)
-            parts[count++] = (part){d->objective[i], net->nodes};
+            add_part(parts, &count, (part){d->objective[i], nm_time_loss(d, i)});
     for (int user = net->nodes - 1; user > node; user--)
         for (int k = 0; d->needed[user] && d->head[user] == user && k < net->node[user].inputs; k++)
             if (net->node[user].from[k] == node)
-                parts[count++] = (part){d->edge[d->first_edge[user] + k], nm_time_backward(net, user)};
+                add_part(parts, &count, (part){d->edge[d->first_edge[user] + k], nm_time_backward(d, user)});
     return count;
+}
+
+/* The region of a gradient by the output of `from` that somebody of stage `stage` writes at `now`. It is whole where
+ * another stage reads it, or one that goes backward for the whole batch. */
+static int add_gradient(nm_draft *d, int from, int stage, int now, bool by_gathering)
+{
+    bool whole = d->plan->staged && (stage != d->stage[from] || by_gathering || nm_gathers(d, d->head[from]) ||
+                                     from < d->net->inputs);
+    return whole ? add_whole(d, output_bytes(d, from, true), nm_time_backward_window(d, stage),
+                             nm_time_backward_window(d, stage))
+                 : add_region(d, output_bytes(d, from, false), now, now);
 }
 
 /* The regions that backward of `index` writes: dy's own where it may, else new ones. */
 static void plan_edges(nm_draft *d, int index)
 {
     const nm_node *node = &d->net->node[index];
-    int now = nm_time_backward(d->net, index);
     for (int k = 0; k < node->inputs; k++) {
-        int from = node->from[k];
+        int from = node->from[k], *edge = &d->edge[d->first_edge[index] + k];
         if (!d->needed[from])
             continue;
-        int tail = d->tail[index];
-        bool take_over = k == 0 && (d->memory[index] & NM_INPLACE) && !d->plan->request.keep_all &&
-                         output_bytes(d, tail) == output_bytes(d, from);
-        d->edge[d->first_edge[index] + k] =
-            take_over ? d->gradient[tail] : add_region(d, output_bytes(d, from), now, now);
+        int dy = d->gradient[d->tail[index]], before = d->regions;
+        *edge = add_gradient(d, from, d->stage[index], nm_time_backward(d, index), nm_gathers(d, index));
+        if (k == 0 && (d->memory[index] & NM_INPLACE) && !d->plan->request.keep_all &&
+            d->region[dy].whole == d->region[*edge].whole && d->region[dy].size == d->region[*edge].size) {
+            d->regions = before;
+            *edge = dy;
+        }
     }
 }
 
@@ -149,9 +304,13 @@ static nm_status plan_gradient(nm_draft *d, int node, part *parts)
     int count = find_parts(d, node, parts);
     d->gradient[node] = parts[0].region;
     bool keep = q->keep_all || (node < net->inputs && q->input_gradients);
-    live_until(d, d->gradient[node], keep ? nm_time_end(net) : nm_time_backward(net, d->head[node]));
-    for (int k = 1; k < count; k++)
-        live_until(d, parts[k].region, nm_time_sum(net, node));
+    int window = nm_time_backward_window(d, d->stage[node]) + nm_window_size(net) - 1;
+    for (int k = 0; k < count; k++) {
+        int last = k == 0 ? nm_time_backward(d, d->head[node]) : nm_time_sum(d, node);
+        live_until(d, parts[k].region, d->region[parts[k].region].whole ? window : last);
+    }
+    if (keep)
+        live_until(d, parts[0].region, nm_time_end(d));
     nm_sum *sum = &d->plan->step[node].sum;
     sum->parts = count;
     sum->part = nm_alloc(d->ctx, (size_t)count, sizeof *sum->part);
@@ -172,9 +331,11 @@ static nm_status plan_gradients(nm_draft *d)
     part *parts = nm_alloc(d->ctx, (size_t)most, sizeof *parts);
     if (!parts)
         return NM_FAILED;
-    for (int i = 0; i < nm_objective_count(net); i++)
-        if (d->needed[nm_objective_node(net, i)])
-            d->objective[i] = add_region(d, output_bytes(d, nm_objective_node(net, i)), net->nodes, net->nodes);
+    for (int i = 0; i < nm_objective_count(net); i++) {
+        int from = nm_objective_node(net, i);
+        if (d->needed[from])
+            d->objective[i] = add_gradient(d, from, d->plan->objective_stage[i], nm_time_loss(d, i), false);
+    }
     nm_status status = NM_OK;
     for (int i = net->nodes - 1; i >= 0 && status == NM_OK; i--) {
         if (d->needed[i] && d->tail[d->head[i]] == i)

@@ -44,59 +44,75 @@ static int ghosts_of(const nm_batchnorm *self, int n)
     return self->ghost > 0 && n >= 2 * self->ghost ? n / self->ghost : 1;
 }
 
-/* The pass over ghost number k of `ghosts`; *view holds the shifted pointers. */
+/* A pass over some of a batch's samples; *view holds the shifted pointers. */
 typedef struct view {
     const real *x;
     real *dx;
 } view;
 
+/* What of ghost number k lies among the samples of `p`; n is 0 where nothing does. */
 static nm_pass ghost_pass(const nm_pass *p, const nm_batchnorm *self, int ghosts, int k, view *v)
 {
     nm_pass part = *p;
-    size_t first = (size_t)k * (size_t)self->ghost * nm_shape_size(p->ys);
-    v->x = p->x && p->x[0] ? p->x[0] + first : NULL;
-    v->dx = p->dx && p->dx[0] ? p->dx[0] + first : NULL;
-    part.n = k + 1 < ghosts ? self->ghost : p->n - k * self->ghost;
+    int from = (int)p->first_sample, to = from + p->n;
+    int first = k * self->ghost, last = k + 1 < ghosts ? first + self->ghost : p->batch;
+    first = first < from ? from : first;
+    last = last > to ? to : last;
+    size_t skipped = (size_t)(first - from) * nm_shape_size(p->ys);
+    part.n = last > first ? last - first : 0;
+    v->x = p->x && p->x[0] ? p->x[0] + skipped : NULL;
+    v->dx = p->dx && p->dx[0] ? p->dx[0] + skipped : NULL;
     part.x = &v->x;
     part.dx = &v->dx;
-    part.y = p->y ? p->y + first : NULL;
-    part.dy = p->dy ? p->dy + first : NULL;
+    part.y = p->y ? p->y + skipped : NULL;
+    part.dy = p->dy ? p->dy + skipped : NULL;
     part.saved = (real *)p->saved + (size_t)k * 3 * (size_t)p->ys.c;
     return part;
 }
 
-static void forward(const nm_pass *p, const void *private)
+static void gather(const nm_pass *p, const void *private)
 {
     const nm_batchnorm *self = private;
-    bool relu = ((const choice *)p->plan)->relu;
-    int ghosts = p->mode == NM_TRAIN ? ghosts_of(self, p->n) : 1;
+    int ghosts = p->mode == NM_TRAIN ? ghosts_of(self, p->batch) : 1;
     double rate = p->statistics_rate > 0 ? p->statistics_rate : self->rate, share = rate / ghosts;
     if (ghosts == 1) {
-        NM_ISA(nm_batchnorm_forward)(p, self, relu, rate);
+        NM_ISA(nm_batchnorm_statistics)(p, self, rate);
         return;
     }
     for (int k = 0; k < ghosts; k++) {
         view v;
         nm_pass part = ghost_pass(p, self, ghosts, k, &v);
         /* such that in the end each ghost has the weight rate / ghosts */
-        NM_ISA(nm_batchnorm_forward)(&part, self, relu, share / (1 - share * (ghosts - 1 - k)));
+        NM_ISA(nm_batchnorm_statistics)(&part, self, share / (1 - share * (ghosts - 1 - k)));
     }
 }
 
-static void backward(const nm_pass *p, const void *private)
+/* Runs `pass` on each ghost's part of the samples of `p`. */
+static void each_ghost(const nm_pass *p, const nm_batchnorm *self,
+                       void (*pass)(const nm_pass *p, const nm_batchnorm *self, bool relu))
 {
-    const nm_batchnorm *self = private;
     bool relu = ((const choice *)p->plan)->relu;
-    int ghosts = p->mode == NM_TRAIN ? ghosts_of(self, p->n) : 1;
+    int ghosts = p->mode == NM_TRAIN ? ghosts_of(self, p->batch) : 1;
     if (ghosts == 1) {
-        NM_ISA(nm_batchnorm_backward)(p, self, relu);
+        pass(p, self, relu);
         return;
     }
     for (int k = 0; k < ghosts; k++) {
         view v;
         nm_pass part = ghost_pass(p, self, ghosts, k, &v);
-        NM_ISA(nm_batchnorm_backward)(&part, self, relu);
+        if (part.n > 0)
+            pass(&part, self, relu);
     }
+}
+
+static void forward(const nm_pass *p, const void *self)
+{
+    each_ghost(p, self, NM_ISA(nm_batchnorm_normalise));
+}
+
+static void backward(const nm_pass *p, const void *self)
+{
+    each_ghost(p, self, NM_ISA(nm_batchnorm_backward));
 }
 
 /* ---- planning -------------------------------------------------------------------------- */
@@ -170,6 +186,7 @@ const nm_layer_type NM_ISA(nm_layer_batchnorm) = {
     .infer = infer,
     .plan = plan,
     .fuse = fuse,
+    .gather = gather,
     .forward = forward,
     .backward = backward,
     .describe = describe,

@@ -288,7 +288,8 @@ static nm_status prepare(nm_trainer *t)
     NM_TRY(nm_optimization_new(ctx, s, t->net, t->steps, t->state.steps_per_epoch, &t->optimization));
     nm_optimization_state(t->optimization, &t->state);
     NM_TRY(nm_watch_new(ctx, t->net, &s->watch, t->loading.batch, &t->watch));
-    nm_request request = {.mode = NM_TRAIN, .batch = t->loading.batch, .threads = nm_context_threads(ctx)};
+    nm_request request = {.mode = NM_TRAIN, .batch = t->loading.batch, .threads = nm_context_threads(ctx),
+                          .micro = s->micro_batch, .recompute = s->recompute};
     request.keep = nm_watch_nodes(t->watch, &request.keeps);
     NM_TRY(nm_plan_new(t->net, &request, &t->plan));
     NM_TRY(nm_target_maker_new(ctx, t->net, t->loading.batch, &t->targets));

@@ -12,6 +12,8 @@ typedef struct nm_train_settings {
     char *data;            /* "fashion-mnist", "cifar10:PATH" */
     int epochs, steps;     /* steps > 0 wins; stops after that many in all */
     int batch, eval_batch;
+    int micro_batch;       /* samples at once; 0: the whole batch */
+    bool recompute;
     nm_choice optimizer, schedule;
     double lr, momentum;   /* >= 0: instead of the optimizer's own; preset -1 */
     double l2;

@@ -14,8 +14,10 @@ typedef struct nm_batchnorm {
     int scale, shift, running_mean, running_var; /* numbers of its parameters; the first two with affine only */
 } nm_batchnorm;
 
-/* The passes over one batch of samples, with a relu behind where asked; `rate` is that of the running statistics. */
-void NM_ISA(nm_batchnorm_forward)(const nm_pass *p, const nm_batchnorm *self, bool relu, double rate);
+/* The passes over one batch of samples. Statistics leaves mean, deviation and factor in `saved` and moves the running
+ * ones by `rate`; the others read them there, with a relu behind where asked. */
+void NM_ISA(nm_batchnorm_statistics)(const nm_pass *p, const nm_batchnorm *self, double rate);
+void NM_ISA(nm_batchnorm_normalise)(const nm_pass *p, const nm_batchnorm *self, bool relu);
 void NM_ISA(nm_batchnorm_backward)(const nm_pass *p, const nm_batchnorm *self, bool relu);
 void NM_ISA(nm_batchnorm_book)(int n, nm_shape s, size_t *saved, size_t *scratch, size_t *thread_scratch);
 

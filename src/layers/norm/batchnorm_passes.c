@@ -263,7 +263,7 @@ static job normalising_job(const nm_pass *p, const nm_batchnorm *self, layout l,
                  .shift = tables(p, &l, 2)};
 }
 
-void NM_ISA(nm_batchnorm_forward)(const nm_pass *p, const nm_batchnorm *self, bool relu, double rate)
+void NM_ISA(nm_batchnorm_statistics)(const nm_pass *p, const nm_batchnorm *self, double rate)
 {
     layout l = layout_of(p->n, p->xs[0]);
     double *mean = (double *)p->scratch + (size_t)l.chunks * 2 * (size_t)l.channels, *var = mean + l.channels;
@@ -278,6 +278,11 @@ void NM_ISA(nm_batchnorm_forward)(const nm_pass *p, const nm_batchnorm *self, bo
         }
     }
     set_moments(p, self, mean, var);
+}
+
+void NM_ISA(nm_batchnorm_normalise)(const nm_pass *p, const nm_batchnorm *self, bool relu)
+{
+    layout l = layout_of(p->n, p->xs[0]);
     job j = normalising_job(p, self, l, relu);
     nm_parallel(p->threads, l.chunks, normalise_task, &j);
 }
