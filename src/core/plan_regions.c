@@ -16,18 +16,43 @@ static int add_region(nm_draft *d, size_t size, int first, int last)
     return d->regions++;
 }
 
-/* A whole region: alive from the beginning of the window that starts at `first` to the end of the one at `last`. */
+/* The last moment of the window of `moment`. */
+static int window_end(const nm_draft *d, int moment)
+{
+    return (moment / nm_window_size(d->net) + 1) * nm_window_size(d->net) - 1;
+}
+
+/* Where samples go through a window a few at a time, what is whole is alive in all of it. */
+static bool in_whole_windows(const nm_draft *d)
+{
+    return d->plan->request.micro < d->plan->request.batch;
+}
+
 static int add_whole(nm_draft *d, size_t size, int first, int last)
 {
-    int region = add_region(d, size, first, last + nm_window_size(d->net) - 1);
+    if (in_whole_windows(d)) {
+        first = first / nm_window_size(d->net) * nm_window_size(d->net);
+        last = window_end(d, last);
+    }
+    int region = add_region(d, size, first, last);
     d->region[region].whole = true;
     return region;
 }
 
 static void live_until(nm_draft *d, int region, int moment)
 {
-    if (d->region[region].last < moment)
-        d->region[region].last = moment;
+    nm_region *r = &d->region[region];
+    if (r->whole && in_whole_windows(d))
+        moment = window_end(d, moment);
+    if (r->last < moment)
+        r->last = moment;
+}
+
+/* When backward of a node is done: layers that gather come after all others of their stage. */
+static int done_backward(const nm_draft *d, int node)
+{
+    int moment = nm_time_backward(d, node);
+    return nm_gathers(d, node) ? window_end(d, moment) : moment;
 }
 
 /* ---- which gradients are needed ------------------------------------------------------ */
@@ -171,27 +196,26 @@ static int last_read(const nm_draft *d, int node, int except)
     return last;
 }
 
-/* The beginning of the last window in which a whole output is read, or written again. */
-static int last_window(const nm_draft *d, int node)
+/* The last moment at which a whole output is read, or written again. */
+static int last_use(const nm_draft *d, int node)
 {
     const nm_network *net = d->net;
-    int head = d->head[node], last = nm_time_forward_window(d, d->stage[node]);
+    int head = d->head[node], last = nm_time_forward_window(d, d->stage[node]) + head;
     if (d->keep[node])
-        return nm_time_end(d) - nm_window_size(net);
+        return nm_time_end(d);
     if (d->needed[node] && ((d->memory[head] & NM_BACK_Y) || (d->saved_size[head] && !nm_gathers(d, head))))
-        last = nm_time_backward_window(d, d->stage[node]);
-    for (int i = 0; i < nm_objective_count(net); i++) {
-        int window = nm_time_backward_window(d, d->plan->objective_stage[i]);
-        if (objective_reads(net, i, node) && window > last)
-            last = window;
-    }
+        last = nm_time_backward(d, head);
+    for (int i = 0; i < nm_objective_count(net); i++)
+        if (objective_reads(net, i, node) && nm_time_loss(d, i) > last)
+            last = nm_time_loss(d, i);
     for (int user = node + 1; user < net->nodes; user++)
         for (int k = 0; k < net->node[user].inputs; k++) {
             if (net->node[user].from[k] != node || d->head[user] != user)
                 continue;
-            int window = d->needed[user] ? nm_time_backward_window(d, d->stage[user])
-                                         : nm_time_forward_window(d, d->stage[user]);
-            last = window > last ? window : last;
+            int read = nm_time_forward_window(d, d->stage[user]) + user;
+            if (d->needed[user]) /* it may run again */
+                read = (d->memory[user] & NM_BACK_X) ? done_backward(d, user) : nm_time_forward(d, user);
+            last = read > last ? read : last;
         }
     return last;
 }
@@ -207,11 +231,12 @@ static bool can_take_over(const nm_draft *d, int index)
 
 static void plan_saved(nm_draft *d, int index)
 {
-    int window = nm_time_forward_window(d, d->stage[index]), now = nm_time_forward(d, index);
+    int now = nm_time_forward(d, index);
     if (!d->saved_size[index])
         return;
     if (nm_gathers(d, index))
-        d->saved[index] = add_whole(d, d->saved_size[index], window, nm_time_backward_window(d, d->stage[index]));
+        d->saved[index] = add_whole(d, d->saved_size[index], nm_time_forward_window(d, d->stage[index]),
+                                    done_backward(d, index));
     else
         d->saved[index] = add_region(d, d->saved_size[index], now, d->needed[index] ? nm_time_backward(d, index) : now);
 }
@@ -227,8 +252,8 @@ static void plan_values(nm_draft *d)
             d->value[tail] = d->value[net->node[i].from[0]];
             live_until(d, d->value[tail], last_read(d, tail, NM_NONE));
         } else if (value_is_whole(d, tail)) {
-            d->value[tail] = add_whole(d, output_bytes(d, tail, true), nm_time_forward_window(d, d->stage[i]),
-                                       last_window(d, tail));
+            d->value[tail] = add_whole(d, output_bytes(d, tail, true), nm_time_forward_window(d, d->stage[i]) + i,
+                                       last_use(d, tail));
         } else {
             d->value[tail] = add_region(d, output_bytes(d, tail, false), nm_time_forward(d, i), last_read(d, tail, NM_NONE));
         }
@@ -273,8 +298,7 @@ static int add_gradient(nm_draft *d, int from, int stage, int now, bool by_gathe
 {
     bool whole = d->plan->staged && (stage != d->stage[from] || by_gathering || nm_gathers(d, d->head[from]) ||
                                      from < d->net->inputs);
-    return whole ? add_whole(d, output_bytes(d, from, true), nm_time_backward_window(d, stage),
-                             nm_time_backward_window(d, stage))
+    return whole ? add_whole(d, output_bytes(d, from, true), now, now)
                  : add_region(d, output_bytes(d, from, false), now, now);
 }
 
@@ -304,11 +328,8 @@ static nm_status plan_gradient(nm_draft *d, int node, part *parts)
     int count = find_parts(d, node, parts);
     d->gradient[node] = parts[0].region;
     bool keep = q->keep_all || (node < net->inputs && q->input_gradients);
-    int window = nm_time_backward_window(d, d->stage[node]) + nm_window_size(net) - 1;
-    for (int k = 0; k < count; k++) {
-        int last = k == 0 ? nm_time_backward(d, d->head[node]) : nm_time_sum(d, node);
-        live_until(d, parts[k].region, d->region[parts[k].region].whole ? window : last);
-    }
+    for (int k = 0; k < count; k++)
+        live_until(d, parts[k].region, k == 0 ? done_backward(d, d->head[node]) : nm_time_sum(d, node));
     if (keep)
         live_until(d, parts[0].region, nm_time_end(d));
     nm_sum *sum = &d->plan->step[node].sum;
