@@ -1,6 +1,7 @@
 /* norma trace MODEL|CHECKPOINT --input FILE --output FILE: one pass, with every activation and gradient, into HDF5. */
 #include "alloc.h"
 #include "command.h"
+#include "dataset.h"
 #include "h5.h"
 
 #include <stdio.h>
@@ -145,10 +146,13 @@ static nm_status read_labels(nm_context *ctx, nm_h5 *h5, const char *file, const
     if (!g->labels)
         return NM_FAILED;
     NM_TRY(nm_h5_read(h5, "/labels", NM_H5_I32, found.rank, found.dims, g->labels));
-    for (size_t i = 0; i < places; i++)
+    for (size_t i = 0; i < places; i++) {
+        if (out.h * out.w > 1 && g->labels[i] == NM_VOID_LABEL)
+            g->labels[i] = NM_NO_LABEL;
         if (g->labels[i] >= out.c)
             return nm_fail(ctx, NM_INVALID, "%s: /labels: number %zu is %d; the network has %d classes", file, i,
                            g->labels[i], out.c);
+    }
     return NM_OK;
 }
 

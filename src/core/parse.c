@@ -175,7 +175,8 @@ static nm_status add_node(nm_network *net, const nm_yaml *word, const char *name
     node->type = type;
     node->memory = type->memory;
     const nm_yaml *defaults = nm_yaml_get(nm_yaml_get(net->document, "defaults"), type->name);
-    return nm_options_read(net->ctx, type->options, node->self, given, defaults, node->label);
+    const nm_yaml none = {.kind = NM_YAML_MAP, .file = word->file, .line = word->line, .column = word->column};
+    return nm_options_read(net->ctx, type->options, node->self, given ? given : &none, defaults, node->label);
 }
 
 /* `conv: {…, activation: relu}` is a convolution and the layer c1.activation after it. */

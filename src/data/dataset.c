@@ -85,7 +85,8 @@ static nm_status check_labels(nm_context *ctx, const nm_dataset *data, const nm_
 {
     size_t places = nm_label_places(samples);
     for (size_t i = 0; samples->labels && i < (size_t)samples->count * places; i++)
-        if (samples->labels[i] < 0 || samples->labels[i] >= data->classes)
+        if ((samples->labels[i] < 0 || samples->labels[i] >= data->classes) &&
+            !(samples->pixel_labels && samples->labels[i] == NM_NO_LABEL))
             return nm_fail(ctx, NM_INVALID, "%s: %s sample %zu has label %d; expected 0 to %d", data->found, split,
                            i / places, samples->labels[i], data->classes - 1);
     return NM_OK;

@@ -11,6 +11,10 @@
 #include <stdint.h>
 
 /* One split. */
+/* In files with a label for each pixel, 255 marks what belongs to no class (as in Pascal VOC and Cityscapes); in memory it is
+ * what no loss and no accuracy counts. */
+enum { NM_VOID_LABEL = 255, NM_NO_LABEL = -100 };
+
 typedef struct nm_samples {
     int count;
     nm_shape shape;

@@ -1,5 +1,5 @@
-/* HDF5 files: /train/x uint8 (n, h, w, c) or (n, h, w), /train/y the labels (n) or, for each pixel, (n, h, w); /test/x and
- * /test/y likewise, or left out. /classes, where it is there, is text with a name a line. */
+/* HDF5 files: /train/x uint8 (n, h, w, c) or (n, h, w), /train/y the labels (n) or, for each pixel, (n, h, w), 255
+ * where a pixel belongs to no class; /test/x and /test/y likewise, or left out. /classes, where it is there, is text with a name a line. */
 #include "alloc.h"
 #include "h5.h"
 #include "sources.h"
@@ -22,10 +22,13 @@ static nm_status read_labels(nm_context *ctx, nm_h5 *h5, const char *file, const
                              const nm_h5_shape *y)
 {
     NM_TRY(nm_h5_read(h5, path, NM_H5_I32, y->rank, y->dims, samples->labels));
-    for (size_t i = 0; i < y->count; i++)
-        if (samples->labels[i] < 0 || samples->labels[i] > MOST_LABEL)
+    for (size_t i = 0; i < y->count; i++) {
+        if (samples->pixel_labels && samples->labels[i] == NM_VOID_LABEL)
+            samples->labels[i] = NM_NO_LABEL;
+        else if (samples->labels[i] < 0 || samples->labels[i] > MOST_LABEL)
             return nm_fail(ctx, NM_INVALID, "%s: %s: entry %zu is %d; expected a class from 0", file, path, i,
                            samples->labels[i]);
+    }
     return NM_OK;
 }
 

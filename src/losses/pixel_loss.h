@@ -15,7 +15,7 @@ typedef struct nm_pixel_loss {
 #define NM_PIXEL_LOSS_OPTIONS                                                                       \
     {"class_weights", NM_OPT_REALS, offsetof(nm_pixel_loss, class_weights), "", 0, 1e9,             \
      .help = "a factor for each class"},                                                            \
-        {"ignore", NM_OPT_INT, offsetof(nm_pixel_loss, ignore), "-100", .help = "label of pixels that do not count"}
+        {"ignore", NM_OPT_INT, offsetof(nm_pixel_loss, ignore), "-100", .help = "label of pixels that do not count, beside negative ones"}
 
 /* The loss of the scores x of one pixel with its label, or (values) soft targets; dx, where not NULL, becomes `scale`
  * times its gradient. */
@@ -40,6 +40,11 @@ static inline nm_status nm_pixel_loss_infer(nm_context *ctx, const char *who, nm
     return NM_OK;
 }
 
+static inline bool nm_pixel_counts(const nm_pixel_loss *self, int32_t label)
+{
+    return label >= 0 && label != self->ignore;
+}
+
 typedef struct nm_pixel_job {
     const nm_loss_pass *p;
     const nm_pixel_loss *self;
@@ -54,13 +59,13 @@ static inline void nm_pixel_loss_sample(const nm_pixel_job *j, int index)
     size_t first = (size_t)index * (size_t)pixels;
     const int32_t *labels = p->targets.labels ? p->targets.labels + first : NULL;
     for (int k = 0; k < pixels; k++)
-        counted += !labels || labels[k] != self->ignore;
+        counted += !labels || nm_pixel_counts(self, labels[k]);
     double loss = 0, share = counted ? 1.0 / counted : 0;
     for (int k = 0; k < pixels; k++) {
         size_t at = (first + (size_t)k) * (size_t)classes;
         const real *x = p->x + at, *values = labels ? NULL : p->targets.values + at;
         real *dx = p->dx ? p->dx + at : NULL;
-        if (labels && labels[k] == self->ignore) {
+        if (labels && !nm_pixel_counts(self, labels[k])) {
             for (int c = 0; dx && c < classes; c++)
                 dx[c] = 0;
             continue;

@@ -140,7 +140,8 @@ static void count_predictions(const nm_evaluator *e, const nm_loaded *loaded, nm
         for (int c = 1; c < out->classes; c++)
             if (y[c] > y[best])
                 best = c;
-        out->confusion[loaded->labels[i] * out->classes + best]++;
+        if (loaded->labels[i] >= 0)
+            out->confusion[loaded->labels[i] * out->classes + best]++;
     }
 }
 
@@ -159,10 +160,12 @@ static bool run_all(nm_evaluator *e, nm_loader *loader, const volatile int *stop
         out->samples += loaded->n;
     }
     out->loss = loss / out->samples;
-    double correct = 0, places = (double)out->samples * (double)nm_label_places(e->settings.samples);
+    double correct = 0, counted = 0;
     for (int c = 0; c < out->classes; c++)
         correct += out->confusion[c * out->classes + c];
-    out->accuracy = out->classes ? correct / places : (double)NAN;
+    for (int i = 0; i < out->classes * out->classes; i++)
+        counted += out->confusion[i];
+    out->accuracy = counted > 0 ? correct / counted : (double)NAN;
     return true;
 }
 

@@ -88,6 +88,15 @@ START_TEST(compares)
 }
 END_TEST
 
+/* gnuplot has nothing to complain of, with the panels of watched units either. */
+START_TEST(compares_watched_units)
+{
+    said s = expect(0, "norma compare tiny.yaml --vary batchnorm=on,off --set train.watch=[logits/0] --set "
+                       "train.watch_every=4 --epochs 2 --run w");
+    ck_assert_msg(!strstr(s.err, "arning") && !strstr(s.err, "gnuplot"), "%s", s.err);
+}
+END_TEST
+
 START_TEST(plots)
 {
     expect(0, "norma train tiny.yaml --run r && norma train tiny.yaml --set train.watch=[logits/0] --set "
@@ -96,7 +105,7 @@ START_TEST(plots)
         contains(expect(1, "norma plot r").err, "gnuplot");
         return;
     }
-    expect(0, "norma plot r q --output both && norma plot r");
+    ck_assert_ptr_eq(strstr(expect(0, "norma plot r q --output both && norma plot r").err, "warning"), NULL);
     ck_assert(is_picture("both.png", "\x89PNG", 20000) && is_picture("both.svg", "<?xml", 5000));
     ck_assert(is_picture("r/curves.png", "\x89PNG", 20000));
     contains(expect(0, "norma plot --terminal r q").out, "test accuracy");
@@ -191,5 +200,5 @@ START_TEST(helps)
 }
 END_TEST
 
-SUITE_WITH("norma's other commands", in_own_folder, predicts_images, compares, plots, summarises, checks_gradients,
+SUITE_WITH("norma's other commands", in_own_folder, predicts_images, compares, compares_watched_units, plots, summarises, checks_gradients,
            benches, lists_layers_and_data, helps)

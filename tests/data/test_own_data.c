@@ -83,7 +83,7 @@ static void put(nm_h5 *h5, const char *path, nm_h5_type type, int rank, const si
 START_TEST(hdf5_files)
 {
     static const uint8_t x[3 * 4 * 5 * 2] = {1, 2, 3};
-    static const int64_t y[3] = {0, 2, 1}, wrong[3] = {0, -2, 1}, pixels[3 * 4 * 5] = {0, 1, 2};
+    static const int64_t y[3] = {0, 2, 1}, wrong[3] = {0, -2, 1}, pixels[3 * 4 * 5] = {0, 1, 2, 255};
     nm_dataset *d;
     nm_h5 *h5;
     ck_assert_done(nm_h5_new(ctx, "a.h5", &h5));
@@ -106,8 +106,16 @@ START_TEST(hdf5_files)
     ck_assert_done(nm_h5_save(h5, "b.h5", false));
     nm_h5_free(h5);
     ck_assert_done(nm_dataset_open(ctx, "hdf5:b.h5", &d));
-    ck_assert(d->train.pixel_labels && d->train.labels[2] == 2 && d->test.count == 0 && d->classes == 3);
+    ck_assert(d->train.pixel_labels && d->train.labels[2] == 2 && d->train.labels[3] < 0 && d->test.count == 0 && d->classes == 3);
     nm_dataset_free(d);
+
+    ck_assert_done(nm_h5_new(ctx, "n.h5", &h5)); /* a class without a name */
+    put(h5, "/train/x", NM_H5_U8, 4, (size_t[]){3, 4, 5, 2}, x);
+    put(h5, "/train/y", NM_H5_I64, 1, (size_t[]){3}, y);
+    ck_assert_done(nm_h5_write_text(h5, "/classes", "red\ngreen"));
+    ck_assert_done(nm_h5_save(h5, "n.h5", false));
+    nm_h5_free(h5);
+    ck_assert_refused(nm_dataset_open(ctx, "hdf5:n.h5", &d), NM_INVALID, "training sample 1 has label 2; expected 0 to 1");
 
     ck_assert_done(nm_h5_new(ctx, "c.h5", &h5));
     put(h5, "/train/x", NM_H5_U8, 4, (size_t[]){3, 4, 5, 2}, x);

@@ -59,6 +59,7 @@ START_TEST(refused)
 {
     check_refused(&(layer_case){"unpool: {pool: nowhere}", {{4, 4, 2}}},
                   "expected the name of a maxpool; there is no layer 'nowhere'");
+    check_refused(&(layer_case){"relu: {}\n- unpool", {{4, 4, 2}}}, "6:3: unpool 'l.unpool': option 'pool'"); /* with its place, though bare */
     check_refused(&(layer_case){"relu: {}\n- {name: u, unpool: {pool: l}}", {{4, 4, 2}}},
                   "expected the name of a maxpool");
     check_refused(&(layer_case){"maxpool: {size: 2}\n- {name: q, maxpool: {size: 2}}\n- {name: u, unpool: {pool: l}}",

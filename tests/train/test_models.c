@@ -168,6 +168,28 @@ START_TEST(resnet20_by_hand)
 }
 END_TEST
 
+/* The memory of activations is within 10 % of what must be alive at one moment; trained whole, in parts, evaluated. */
+START_TEST(memory_is_planned_tightly)
+{
+    nm_network *net = build(names[_i]);
+    const nm_request requests[] = {{.mode = NM_TRAIN, .batch = 32}, {.mode = NM_EVAL, .batch = 32},
+                                   {.mode = NM_TRAIN, .batch = 32, .recompute = true},
+                                   {.mode = NM_TRAIN, .batch = 32, .micro = 8}};
+    for (int k = 0; k < 4; k++) {
+        nm_request request = requests[k];
+        nm_plan *plan;
+        request.threads = 2;
+        request.dry = true;
+        ck_assert_done(nm_plan_new(net, &request, &plan));
+        nm_plan_memory m = nm_plan_memory_use(plan);
+        ck_assert_msg((double)m.activations <= 1.1 * (double)m.lower_bound, "%s, plan %d: %zu bytes, at least %zu", names[_i],
+                      k, m.activations, m.lower_bound);
+        nm_plan_free(plan);
+    }
+    nm_network_free(net);
+}
+END_TEST
+
 /* In evaluation a sample's output has the same bits alone, among 7 and among 20. */
 START_TEST(same_bits_at_any_batch)
 {
@@ -209,6 +231,7 @@ static void set_up(TCase *tcase)
 {
     find_models();
     tcase_add_loop_test(tcase, trains, 0, count);
+    tcase_add_loop_test(tcase, memory_is_planned_tightly, 0, count);
 }
 
 SUITE_WITH("models", set_up, known_values, resnet20_by_hand, same_bits_at_any_batch)
