@@ -28,7 +28,7 @@ TOLERANCE = 1e-5
 
 
 def hwio(w):
-    return w.permute(3, 2, 0, 1)
+    return w.permute(3, 2, 0, 1).contiguous()
 
 
 def sides(x, pad):  # top, bottom, left, right
@@ -62,6 +62,20 @@ def winograd(r):  # large enough for the fast algorithms
             lambda x, p: F.conv2d(x[0], hwio(p["weight"]), p["bias"], 1, 1))
 
 
+def conv_same(r):  # TensorFlow's same: the odd zero below and to the right; weights standardised or not
+    kernel, stride, cin, filters = r.randint(1, 5), r.randint(1, 3), r.randint(1, 9), r.randint(1, 9)
+    h, w, standardise = r.randint(3, 14), r.randint(3, 14), kernel > 1 and r.random() < 0.5
+    whole = [max((-(-n // stride) - 1) * stride + kernel - n, 0) for n in (h, w)]
+    pad = [whole[0] // 2, whole[0] - whole[0] // 2, whole[1] // 2, whole[1] - whole[1] // 2]
+    def run(x, p):
+        weight = hwio(p["weight"])
+        if standardise:
+            var, mean = torch.var_mean(weight, (1, 2, 3), unbiased=False, keepdim=True)
+            weight = (weight - mean) / torch.sqrt(var + 1e-5)
+        return F.conv2d(sides(x[0], pad), weight, p["bias"], stride)
+    return text(filters=filters, kernel=kernel, stride=stride, pad="same", standardise=standardise), [(h, w, cin)], run
+
+
 def deconv(r):
     groups = r.choice([1, 1, 2])
     cin, filters = groups * r.randint(1, 8), groups * r.randint(1, 8)
@@ -69,7 +83,7 @@ def deconv(r):
     pad, more = r.randint(0, (kernel - 1) * dilation // 2), r.randint(0, max(stride, dilation) - 1)
     return (text(filters=filters, kernel=kernel, stride=stride, dilation=dilation, pad=pad, groups=groups, output_pad=more),
             [(r.randint(2, 9), r.randint(2, 9), cin)],
-            lambda x, p: F.conv_transpose2d(x[0], p["weight"].permute(2, 3, 0, 1), p["bias"], stride, pad, more, groups,
+            lambda x, p: F.conv_transpose2d(x[0], p["weight"].permute(2, 3, 0, 1).contiguous(), p["bias"], stride, pad, more, groups,
                                             dilation))
 
 
@@ -92,18 +106,18 @@ def pool(r, name, run):
 
 
 def batchnorm(r):
-    epsilon, rate = r.choice([1e-5, 1e-3]), r.choice([0.1, 0.3])
+    epsilon, rate, affine = r.choice([1e-5, 1e-3]), r.choice([0.1, 0.3]), r.random() < 0.7
     def run(x, p, train):
         mean, var = p["running_mean"].clone(), p["running_var"].clone()
-        y = F.batch_norm(x[0], mean, var, p["scale"], p["shift"], train, rate, epsilon)
+        y = F.batch_norm(x[0], mean, var, p.get("scale"), p.get("shift"), train, rate, epsilon)
         return y, {"running_mean": mean, "running_var": var}
-    return text(epsilon=epsilon, rate=rate), [(r.randint(1, 7), r.randint(2, 7), r.randint(1, 40))], run
+    return text(epsilon=epsilon, rate=rate, affine=affine), [(r.randint(1, 7), r.randint(2, 7), r.randint(1, 40))], run
 
 
 def groupnorm(r):
-    groups = r.randint(1, 4)
-    return (text(groups=groups), [(r.randint(2, 7), r.randint(1, 7), groups * r.randint(1, 9))],
-            lambda x, p: F.group_norm(x[0], groups, p["scale"], p["shift"]))
+    groups, affine, epsilon = r.randint(1, 4), r.random() < 0.7, r.choice([1e-5, 1e-2])
+    return (text(groups=groups, affine=affine, epsilon=epsilon), [(r.randint(2, 7), r.randint(1, 7), groups * r.randint(1, 9))],
+            lambda x, p: F.group_norm(x[0], groups, p.get("scale"), p.get("shift"), epsilon))
 
 
 def layernorm(r):
@@ -139,13 +153,41 @@ def adaptive(r):
             lambda x, p: F.adaptive_avg_pool2d(x[0], size))
 
 
+def number(name, low, high, f):  # an activation with an option
+    def draw(r):
+        v = round(r.uniform(low, high), 3)
+        return text(**{name: v}), [(r.randint(1, 9), r.randint(1, 9), r.randint(1, 40))], lambda x, p: f(x[0], v)
+    return draw
+
+
+def cut(r):  # channels first to first + count - 1
+    c = r.randint(2, 20)
+    first = r.randint(0, c - 1)
+    count = r.randint(1, c - first)
+    return text(first=first, count=count), [(r.randint(1, 5), r.randint(1, 5), c)], lambda x, p: x[0][:, first:first + count]
+
+
+def border(r, crop):
+    a = [r.randint(0, 2) for _ in range(4)]
+    h, w, c = r.randint(5, 8), r.randint(5, 8), r.randint(1, 9)
+    if crop:
+        return text(crop=a), [(h, w, c)], lambda x, p: x[0][:, :, a[0]:h - a[1], a[2]:w - a[3]]
+    return text(pad=a), [(h, w, c)], lambda x, p: sides(x[0], a)
+
+
+def shape_of(r):
+    h, w, c = r.randint(1, 6), r.randint(1, 6), r.randint(1, 6)
+    return (text(height=w, width=c, channels=h), [(h, w, c)],
+            lambda x, p: x[0].permute(0, 2, 3, 1).reshape(len(x[0]), w, c, h).permute(0, 3, 1, 2))
+
+
 def joined(r, f, small):
     s = (r.randint(1, 7), r.randint(1, 7), r.randint(1, 20))
     return "{}", [s, (1, 1, s[2]) if small else s], lambda x, p: f(*x)
 
 
 KINDS = {
-    "conv": conv, "conv.winograd": winograd, "deconv": deconv, "dense": dense, "batchnorm": batchnorm,
+    "conv": conv, "conv.winograd": winograd, "conv.same": conv_same, "deconv": deconv, "dense": dense, "batchnorm": batchnorm,
     "groupnorm": groupnorm, "layernorm": layernorm, "instancenorm": instancenorm, "lrn": lrn,
     "maxpool": lambda r: pool(r, "maxpool", lambda x, k, s, p, c, _: F.max_pool2d(x, k, s, p, 1, c)),
     "avgpool": lambda r: pool(r, "avgpool", lambda x, k, s, p, c, n: F.avg_pool2d(x, k, s, p, c, n)),
@@ -159,6 +201,11 @@ KINDS = {
     "sigmoid": unary(torch.sigmoid), "tanh": unary(torch.tanh), "softplus": unary(F.softplus),
     "hardsigmoid": unary(lambda x: F.relu6(x + 3) / 6), "softmax": unary(lambda x: F.softmax(x, 1)),
     "prelu": lambda r: ("{}", [(r.randint(1, 9), r.randint(1, 9), r.randint(1, 20))], lambda x, p: F.prelu(x[0], p["slope"])),
+    "elu.alpha": number("alpha", 0.1, 3, F.elu), "leaky.slope": number("slope", 0, 0.9, F.leaky_relu),
+    "softplus.beta": number("beta", 0.3, 4, F.softplus), "slice": cut, "reshape": shape_of,
+    "prelu.shared": lambda r: ("{shared: true}", [(r.randint(1, 9), r.randint(1, 9), r.randint(1, 20))],
+                               lambda x, p: torch.where(x[0] > 0, x[0], p["slope"] * x[0])),
+    "pad": lambda r: border(r, False), "crop": lambda r: border(r, True),
     "flatten": unary(lambda x: x.permute(0, 2, 3, 1).reshape(len(x), -1)[:, :, None, None]),
     "add": lambda r: joined(r, torch.add, False), "multiply": lambda r: joined(r, torch.mul, r.random() < 0.5),
     "concat": lambda r: joined(r, lambda a, b: torch.cat([a, b], 1), False),
@@ -245,7 +292,7 @@ def run_case(norma, folder, kind, seed):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--norma", default=os.environ.get("NORMA_PROGRAM", "build/apps/norma"))
-    parser.add_argument("--cases", type=int, default=240)
+    parser.add_argument("--cases", type=int, default=300)
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("types", nargs="*")
     args = parser.parse_args()
