@@ -182,7 +182,12 @@ static const char *const staged[] = {
     "input: {height: 6, width: 5, channels: 2}\nlayers:\n- {name: c1, conv: {filters: 4, kernel: 3, pad: same}}\n"
     "- {name: n1, batchnorm: {}}\n- {name: same, concat: {}, from: [n1, c1, input]}\n- {name: n2, batchnorm: {}}\n- relu\n"
     "- {name: c2, conv: {filters: 2, kernel: 3, pad: same}}\n- {name: g, gap: {}}\n- {name: d1, dense: {units: 3}}\n"
-    "loss: [{softmax_ce: {}, from: d1}, {mse: {}, from: c2, target: input, weight: 0.2}]\n"};
+    "loss: [{softmax_ce: {}, from: d1}, {mse: {}, from: c2, target: input, weight: 0.2}]\n",
+    /* a batch norm after other layers of its stage: it goes backward after them */
+    "input: {height: 6, width: 5, channels: 2}\ndefaults: {conv: {filters: 6, kernel: 3, pad: same}}\nlayers:\n"
+    "- {name: a, conv: {}}\n- {name: na, batchnorm: {}}\n- tanh\n- {name: a2, conv: {}}\n- tanh\n- {name: a3, conv: {}}\n"
+    "- {name: b, conv: {}, from: input}\n- {name: nb, batchnorm: {}}\n- tanh\n- {name: b2, conv: {}}\n"
+    "- {name: j, add: {}, from: [a3, b2]}\n- gap\n- {name: d1, dense: {units: 3}}\nloss: softmax_ce\n"};
 enum { STAGED = sizeof staged / sizeof *staged, MANY = 11 };
 
 typedef struct outcome {
