@@ -166,10 +166,10 @@ struct nm_layer_type {
     nm_status (*plan)(nm_booking *b, const void *self, void *plan);
     /* Whether this layer can do the work of `next`, the only reader of its output, in its own passes: forward then
      * writes next's output and backward starts from next's gradient. Called before plan, again for the layer after
-     * `next` when it said yes; notes it in `plan`. `memory`: this plan's flags of the layer, which it may change.
+     * `next` when it said yes; notes it in `plan`. `backward`: whether backward can follow. `memory`: this plan's flags of the layer, which it may change.
      * Absent: never. */
-    bool (*fuse)(const void *self, void *plan, nm_mode mode, const nm_layer_type *next, const void *next_self,
-                 unsigned *memory);
+    bool (*fuse)(const void *self, void *plan, nm_mode mode, bool backward, const nm_layer_type *next,
+                 const void *next_self, unsigned *memory);
     /* What has to be known of the whole batch before any part of it goes forward (statistics): runs once, ahead of
      * forward; backward of such a type runs once too, for the whole batch. Absent: nothing. */
     void (*gather)(const nm_pass *p, const void *self);

@@ -38,8 +38,8 @@ static nm_status fuse(nm_draft *d, int index)
     for (int next = only_reader(d, index); next != NM_NONE; next = only_reader(d, next)) {
         const nm_node *other = &d->net->node[next];
         if (d->needed[index] != d->needed[next] || d->stage[index] != d->stage[next] ||
-            !node->type->fuse(node->self, step->choice, d->plan->request.mode, other->type, other->self,
-                              &d->memory[index]))
+            !node->type->fuse(node->self, step->choice, d->plan->request.mode, d->needed[index], other->type,
+                              other->self, &d->memory[index]))
             break;
         d->head[next] = index;
         d->tail[index] = next;

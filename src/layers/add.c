@@ -22,11 +22,12 @@ static nm_status infer(nm_infer *e, void *self)
     return NM_OK;
 }
 
-static bool fuse(const void *self, void *chosen, nm_mode mode, const nm_layer_type *next, const void *next_self,
-                 unsigned *memory)
+static bool fuse(const void *self, void *chosen, nm_mode mode, bool backward, const nm_layer_type *next,
+                 const void *next_self, unsigned *memory)
 {
     (void)self;
     (void)mode;
+    (void)backward;
     (void)next_self;
     choice *made = chosen;
     if (made->relu || strcmp(next->name, "relu") != 0)

@@ -152,11 +152,12 @@ static nm_status plan(nm_booking *b, const void *private, void *chosen)
     return NM_OK;
 }
 
-static bool fuse(const void *self, void *chosen, nm_mode mode, const nm_layer_type *next, const void *next_self,
-                 unsigned *memory)
+static bool fuse(const void *self, void *chosen, nm_mode mode, bool backward, const nm_layer_type *next,
+                 const void *next_self, unsigned *memory)
 {
     (void)self;
     (void)mode;
+    (void)backward;
     (void)next_self;
     (void)memory;
     choice *made = chosen;

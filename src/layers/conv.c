@@ -7,6 +7,9 @@
  * the algorithms in conv/; each pass has its own choice. */
 #include "conv.h"
 
+#include "batchnorm.h"
+
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -51,6 +54,8 @@ typedef struct choice {
     nm_conv_geometry turn;
     size_t turned_offset;     /* bytes into scratch */
     size_t standard_offset;   /* bytes into scratch: standardised weights, and (backward) their gradient */
+    bool norm, relu;          /* in evaluation: done here too */
+    size_t folded_offset;     /* bytes into scratch: weights and bias with batch norm in them */
 } choice;
 
 /* ---- infer --------------------------------------------------------------------------------------- */
@@ -162,7 +167,29 @@ static nm_status plan(nm_booking *b, const void *private, void *chosen)
         c->standard_offset = (b->scratch + 63) / 64 * 64;
         b->scratch = c->standard_offset + 2 * nm_conv_weight_count(&self->g) * sizeof(real);
     }
+    if (c->norm) {
+        c->folded_offset = (b->scratch + 63) / 64 * 64;
+        b->scratch = c->folded_offset + (nm_conv_weight_count(&self->g) + (size_t)self->filters) * sizeof(real);
+    }
     return NM_OK;
+}
+
+/* In evaluation a batch norm is a factor and a shift per filter, which go into the weights and the bias; a relu is taken as
+ * outputs are written. */
+static bool fuse(const void *self, void *chosen, nm_mode mode, bool backward, const nm_layer_type *next,
+                 const void *next_self, unsigned *memory)
+{
+    (void)self;
+    (void)next_self;
+    (void)memory;
+    choice *c = chosen;
+    if (mode != NM_EVAL || backward || c->relu)
+        return false;
+    if (strcmp(next->name, "relu") == 0)
+        return c->relu = true;
+    if (strcmp(next->name, "batchnorm") == 0 && !c->norm)
+        return c->norm = true;
+    return false;
 }
 
 /* ---- run ---------------------------------------------------------------------------------------------- */
@@ -181,6 +208,44 @@ static nm_conv_call call_of(const nm_pass *p, const conv *self)
                           .thread_base = p->thread_scratch_base, .thread_size = p->thread_scratch_size};
 }
 
+typedef struct fold_job {
+    const nm_conv_call *call;
+    const real *factor;
+    real *w;
+} fold_job;
+
+static void fold_task(void *arg, int task, int thread)
+{
+    (void)thread;
+    const fold_job *j = arg;
+    int channels = j->call->g->out.c;
+    const real *restrict from = j->call->w + (size_t)task * (size_t)channels, *restrict factor = j->factor;
+    real *restrict to = j->w + (size_t)task * (size_t)channels;
+    for (int o = 0; o < channels; o++)
+        to[o] = from[o] * factor[o];
+}
+
+/* y = scale / sd * (w x + bias - mean) + shift, as weights and bias. */
+static void fold(const nm_pass *p, nm_conv_call *call)
+{
+    const nm_batchnorm *norm = p->with[0].self;
+    real *const *of = p->with[0].w;
+    int channels = call->g->out.c;
+    real *w = (real *)((char *)p->scratch + ((const choice *)p->plan)->folded_offset);
+    real *bias = w + nm_conv_weight_count(call->g), *factor = bias; /* first the factor stands there */
+    for (int o = 0; o < channels; o++)
+        factor[o] = (real)((norm->affine ? (double)of[norm->scale][o] : 1) /
+                           sqrt((double)of[norm->running_var][o] + norm->epsilon));
+    fold_job job = {call, factor, w};
+    nm_parallel(p->threads, (int)(nm_conv_weight_count(call->g) / (size_t)channels), fold_task, &job);
+    for (int o = 0; o < channels; o++)
+        bias[o] = (real)((double)factor[o] * ((call->bias ? (double)call->bias[o] : 0) -
+                                              (double)of[norm->running_mean][o]) +
+                         (norm->affine ? (double)of[norm->shift][o] : 0));
+    call->w = w;
+    call->bias = bias;
+}
+
 static void forward(const nm_pass *p, const void *private)
 {
     const conv *self = private;
@@ -189,6 +254,9 @@ static void forward(const nm_pass *p, const void *private)
     call.x = p->x[0];
     call.y = p->y;
     call.bias = self->bias ? p->w[1] : NULL;
+    if (c->norm)
+        fold(p, &call);
+    call.relu = c->relu;
     c->by[NM_CONV_FORWARD]->forward(&call);
 }
 
@@ -256,9 +324,10 @@ static void describe(const void *private, const void *chosen, char *text, size_t
 {
     (void)private;
     const choice *c = chosen;
-    snprintf(text, size, "forward %s%s%s%s%s", c->by[NM_CONV_FORWARD]->name,
+    snprintf(text, size, "forward %s%s%s%s%s%s%s", c->by[NM_CONV_FORWARD]->name,
              c->by[NM_CONV_WEIGHTS] ? ", weights " : "", c->by[NM_CONV_WEIGHTS] ? c->by[NM_CONV_WEIGHTS]->name : "",
-             c->by[NM_CONV_DATA] ? ", data " : "", c->by[NM_CONV_DATA] ? c->by[NM_CONV_DATA]->name : "");
+             c->by[NM_CONV_DATA] ? ", data " : "", c->by[NM_CONV_DATA] ? c->by[NM_CONV_DATA]->name : "",
+             c->norm ? ", with batchnorm" : "", c->relu ? ", with relu" : "");
 }
 
 extern const nm_layer_type NM_ISA(nm_layer_conv);
@@ -273,6 +342,7 @@ const nm_layer_type NM_ISA(nm_layer_conv) = {
     .memory = NM_BACK_X,
     .infer = infer,
     .plan = plan,
+    .fuse = fuse,
     .forward = forward,
     .backward = backward,
     .window = window,

@@ -28,6 +28,7 @@ typedef struct nm_conv_call {
     const nm_conv_geometry *g;
     int n, threads;
     const real *x, *w, *bias; /* bias NULL: none */
+    bool relu;                /* forward: negative outputs become 0 */
     real *y;                  /* forward: written; data: dx, written */
     const real *dy;           /* weights, data */
     real *dw, *db;            /* weights: added to; either may be NULL */
@@ -90,6 +91,16 @@ void NM_ISA(nm_conv_add_parts)(int threads, const real *parts, int used, size_t 
 
 /* Column sums of dy rows [rows][channels] added to `sum`. */
 void NM_ISA(nm_conv_column_sums)(const real *dy, int rows, int channels, real *sum);
+
+/* ---- the end of forward ----------------------------------------------------------------- */
+
+/* max(value, 0); NaN stays NaN. */
+static inline real nm_conv_positive(real value)
+{
+    return value > 0 ? value : value != value ? value : 0;
+}
+/* Adds the call's bias to rows of y [rows][channels] and takes its relu, while they are in cache. */
+void NM_ISA(nm_conv_finish)(const nm_conv_call *call, int rows, real *y);
 
 /* ---- turning round -------------------------------------------------------------------- */
 

@@ -41,7 +41,7 @@ typedef struct span {
 } span;
 
 static inline void sum_lanes(const nm_conv_geometry *g, span s, const real *restrict x, const real *restrict kernel,
-                             const real *restrict bias, int lanes, real *restrict y)
+                             const real *restrict bias, bool relu, int lanes, real *restrict y)
 {
     size_t c = (size_t)g->in.c;
     real sum[LANES];
@@ -56,7 +56,7 @@ static inline void sum_lanes(const nm_conv_geometry *g, span s, const real *rest
                 sum[i] += from[i] * tap[i];
         }
     for (int i = 0; i < lanes; i++)
-        y[i] = sum[i];
+        y[i] = relu ? nm_conv_positive(sum[i]) : sum[i];
 }
 
 static void forward_task(void *arg, int task, int thread)
@@ -74,9 +74,10 @@ static void forward_task(void *arg, int task, int thread)
         taps(s.w, g->dilation[1], g->kernel[1], g->in.w, &s.b0, &s.b1);
         int c = 0;
         for (; c + LANES <= channels; c += LANES)
-            sum_lanes(g, s, x + c, call->w + c, call->bias ? call->bias + c : NULL, LANES, y + c);
+            sum_lanes(g, s, x + c, call->w + c, call->bias ? call->bias + c : NULL, call->relu, LANES, y + c);
         if (c < channels)
-            sum_lanes(g, s, x + c, call->w + c, call->bias ? call->bias + c : NULL, channels - c, y + c);
+            sum_lanes(g, s, x + c, call->w + c, call->bias ? call->bias + c : NULL, call->relu, channels - c,
+                      y + c);
     }
 }
 

@@ -160,12 +160,6 @@ static const real *block_rows(const nm_conv_call *call, const blocking *b, const
     return buffer;
 }
 
-static void set_bias(const real *bias, int pixels, int channels, real *y)
-{
-    for (int i = 0; i < pixels; i++, y += channels)
-        memcpy(y, bias, (size_t)channels * sizeof *y);
-}
-
 static void forward_task(void *arg, int task, int thread)
 {
     const nm_conv_call *call = arg;
@@ -176,8 +170,6 @@ static void forward_task(void *arg, int task, int thread)
     bool short_group = k.samples < b.samples;
     real *y = short_group ? padded : call->y + k.out;
     int pixels = short_group ? b.pixels : k.pixels, out = nm_conv_group_out(g);
-    if (call->bias)
-        set_bias(call->bias, pixels, g->out.c, y);
     for (int group = 0; group < g->groups; group++) {
         const real *from = short_group ? rows : block_rows(call, &b, &k, group, rows);
         if (short_group) {
@@ -186,8 +178,9 @@ static void forward_task(void *arg, int task, int thread)
                    (size_t)(pixels - k.pixels) * (size_t)b.patch * sizeof *rows);
         }
         nm_gemm(false, false, pixels, out, b.patch, 1, from, b.patch, call->w + group * out, g->out.c,
-                call->bias ? 1 : 0, y + group * out, g->out.c);
+                0, y + group * out, g->out.c);
     }
+    NM_ISA(nm_conv_finish)(call, pixels, y);
     if (short_group)
         memcpy(call->y + k.out, y, (size_t)k.pixels * (size_t)g->out.c * sizeof *y);
 }

@@ -50,7 +50,7 @@ static void forward_task(void *arg, int task, int thread)
                     for (int i = 0; i < in; i++)
                         sum += (double)pixel[i] * (double)tap[(size_t)i * (size_t)g->out.c];
                 }
-            y[(size_t)col * (size_t)g->out.c + (size_t)o] = (real)sum;
+            y[(size_t)col * (size_t)g->out.c + (size_t)o] = call->relu ? nm_conv_positive((real)sum) : (real)sum;
         }
 }
 

@@ -330,6 +330,10 @@ static void block_outputs(const nm_conv_call *call, const blocking *b, int unit,
                 for (int p = 0; p < TILE * TILE; p++)
                     for (int v = 0; v < lanes; v++)
                         y[p / TILE][p % TILE][v] += call->bias[c + v];
+            if (call->relu)
+                for (int p = 0; p < TILE * TILE; p++)
+                    for (int v = 0; v < LANES; v++)
+                        y[p / TILE][p % TILE][v] = nm_conv_positive(y[p / TILE][p % TILE][v]);
             store_tile(call, t, c, lanes, y);
         }
     }

@@ -1,0 +1,134 @@
+/* Layers whose work the layer before them does: the same result as each by itself, and as many layers as expected. */
+#include "layer_check.h"
+#include "plan.h"
+#include "run_suite.h"
+
+#include <math.h>
+#include <string.h>
+
+static nm_context *ctx;
+
+enum { N = 5 };
+
+static nm_network *built(const char *layers, nm_shape in)
+{
+    const char *model = text("input: {height: %d, width: %d, channels: %d}\nlayers:\n%s", in.h, in.w, in.c, layers);
+    nm_yaml *document = NULL;
+    nm_network *net = NULL;
+    ck_assert_int_eq(nm_yaml_parse(ctx, "m", model, strlen(model), &document), NM_OK);
+    ck_assert_msg(nm_network_build(ctx, document, NULL, &net) == NM_OK, "%s", nm_error_message(ctx, 0));
+    nm_network_initialise(net, 1);
+    nm_rng r = nm_rng_stream(2, "test", "fusion"); /* biases, scales, shifts and statistics of any value */
+    for (int i = 0; i < net->params; i++)
+        for (size_t k = 0; net->param[i].kind != NM_WEIGHT && k < net->param[i].count; k++)
+            nm_param_values(net, &net->param[i])[k] =
+                (real)(strstr(net->param[i].name, "var") ? 0.2 + nm_rng_uniform(&r) : nm_rng_normal(&r));
+    return net;
+}
+
+/* How many nodes another one does the work of. */
+static int fused_nodes(const nm_plan *plan, int nodes)
+{
+    int count = 0;
+    for (int i = 0; i < nodes; i++)
+        count += plan->step[i].fused;
+    return count;
+}
+
+static void check_evaluation(const char *layers, nm_shape in, int expected)
+{
+    nm_network *net = built(layers, in);
+    size_t count = N * nm_shape_size(in), size = nm_shape_size(net->node[net->output].out);
+    static real x[N * 32 * 32 * 24], y[3][N * 32 * 32 * 40];
+    ck_assert(count <= sizeof x / sizeof *x && N * size <= sizeof y[0] / sizeof *y[0]);
+    nm_rng r = nm_rng_stream(3, "test", "fusion");
+    for (size_t i = 0; i < count; i++)
+        x[i] = (real)nm_rng_normal(&r);
+    for (int k = 0; k < 3; k++) { /* each by itself, fused, fused in another batch by other threads */
+        int batch = k == 2 ? 2 : N;
+        nm_request request = {.mode = NM_EVAL, .batch = batch, .threads = 1 + k, .no_fuse = k == 0};
+        nm_plan *plan;
+        ck_assert_int_eq(nm_plan_new(net, &request, &plan), NM_OK);
+        ck_assert_int_eq(fused_nodes(plan, net->nodes), k == 0 ? 0 : expected);
+        for (int i = 0; i < N; i += batch) {
+            const real *xs[] = {x + (size_t)i * nm_shape_size(in)};
+            int n = N - i < batch ? N - i : batch;
+            nm_plan_forward(plan, &(nm_batch){.n = n, .x = xs});
+            memcpy(y[k] + (size_t)i * size, nm_plan_output(plan, net->output), (size_t)n * size * sizeof(real));
+        }
+        nm_plan_free(plan);
+    }
+    double most = 0, off = 0, tolerance = sizeof(real) == 8 ? 1e-13 : 1e-5; /* Winograd's float error */
+    for (size_t i = 0; i < N * size; i++) {
+        most = fmax(most, fabs((double)y[0][i]));
+        off = fmax(off, fabs((double)y[1][i] - (double)y[0][i]));
+    }
+    ck_assert_msg(off <= tolerance * most && most > 0, "%s: off by %g of %g", layers, off, most);
+    ck_assert_msg(memcmp(y[1], y[2], N * size * sizeof(real)) == 0, "%s: other bits in another batch", layers);
+    nm_network_free(net);
+}
+
+START_TEST(evaluation_folds_batch_norm_into_convolution)
+{
+    static const struct {
+        const char *conv;
+        nm_shape in;
+    } convs[] = {{"filters: 7, kernel: 3, pad: 1, algorithm: reference", {6, 5, 3}},
+                 {"filters: 7, kernel: [2, 3], stride: 2, algorithm: im2col", {9, 8, 3}},
+                 {"filters: 36, kernel: 3, pad: 1, algorithm: im2col", {20, 20, 8}},
+                 {"filters: 6, kernel: 3, pad: 1, groups: 2, dilation: 2", {9, 8, 4}},
+                 {"filters: 20, kernel: 1", {9, 8, 24}},
+                 {"filters: 21, kernel: 3, pad: 1, algorithm: winograd_2d", {9, 10, 19}},
+                 {"filters: 21, kernel: 3, pad: 1, groups: 21", {9, 10, 21}},
+                 {"filters: 8, kernel: 3, pad: same, standardise: true", {9, 10, 4}}};
+    static const struct {
+        const char *after;
+        int fused;
+    } ends[] = {{"- batchnorm\n- relu\n", 2}, {"- batchnorm: {affine: false}\n", 1}, {"- relu\n", 1},
+                {"- relu\n- batchnorm\n", 1}, {"- batchnorm\n- batchnorm\n- relu\n", 2}, {"- tanh\n", 0}};
+    for (size_t c = 0; c < sizeof convs / sizeof *convs; c++)
+        for (size_t e = 0; e < sizeof ends / sizeof *ends; e++)
+            for (int bias = 0; bias < 2; bias++)
+                check_evaluation(text("- conv: {%s, bias: %s}\n%s", convs[c].conv, bias ? "true" : "false", ends[e].after),
+                                 convs[c].in, ends[e].fused);
+}
+END_TEST
+
+/* What others read, and what somebody looks at, is there. */
+START_TEST(outputs_that_are_read_are_not_fused_away)
+{
+    check_evaluation("- {name: c, conv: {filters: 4, kernel: 3, pad: 1}}\n- {name: n, batchnorm: {}}\n"
+                     "- {name: j, add: {}, from: [c, n]}\n- tanh\n", (nm_shape){6, 6, 3}, 0);
+    nm_network *net = built("- {name: c, conv: {filters: 4}}\n- {name: n, batchnorm: {}}\n- relu\n", (nm_shape){6, 6, 3});
+    const int keep[] = {nm_network_find(net, "c")};
+    nm_plan *plan;
+    nm_request request = {.mode = NM_EVAL, .batch = N, .threads = 1, .keep = keep, .keeps = 1};
+    ck_assert_int_eq(nm_plan_new(net, &request, &plan), NM_OK);
+    ck_assert_int_eq(plan->step[keep[0]].fused, 0);
+    ck_assert_ptr_nonnull(nm_plan_output(plan, keep[0]));
+    nm_plan_free(plan);
+    request = (nm_request){.mode = NM_EVAL, .batch = N, .threads = 1, .gradients = true}; /* backward reads it */
+    ck_assert_int_eq(nm_plan_new(net, &request, &plan), NM_OK);
+    ck_assert_int_eq(plan->step[keep[0]].fused, 0);
+    nm_plan_free(plan);
+    nm_network_free(net);
+}
+END_TEST
+
+static void open_context(void)
+{
+    ctx = nm_context_new();
+}
+
+static void close_context(void)
+{
+    nm_context_free(ctx);
+}
+
+static void set_up(TCase *tcase)
+{
+    tcase_add_checked_fixture(tcase, open_context, close_context);
+    tcase_set_timeout(tcase, 60);
+}
+
+SUITE_WITH("fusion", set_up, evaluation_folds_batch_norm_into_convolution, outputs_that_are_read_are_not_fused_away)
