@@ -369,6 +369,16 @@ void check_layer(const layer_case *c, layer_reference *reference)
     close_bench(&b);
 }
 
+void check_layer_forward(const layer_case *c, layer_reference *reference)
+{
+    bench b;
+    open_bench(&b, c);
+    nm_plan *plan = plan_of(&b, 2, false);
+    check_forward(&b, plan, reference);
+    nm_plan_free(plan);
+    close_bench(&b);
+}
+
 void check_refused(const layer_case *c, const char *message)
 {
     nm_context *ctx = nm_context_new();

@@ -39,6 +39,9 @@ typedef void layer_reference(const layer_run *r, double *y);
 
 void check_layer(const layer_case *c, layer_reference *reference);
 
+/* Forward alone, for shapes that are too large for numerical derivatives. */
+void check_layer_forward(const layer_case *c, layer_reference *reference);
+
 /* The layer's text must be refused with a message that contains `message`. Several inputs as in `c`. */
 void check_refused(const layer_case *c, const char *message);
 
