@@ -43,7 +43,7 @@ static const nm_option options[] = {
     {"standardise", NM_OPT_BOOL, offsetof(conv, standardise), "false",
      .help = "weight standardisation: each filter's weights with mean 0 and variance 1"},
     {"algorithm", NM_OPT_STRING, offsetof(conv, algorithm), "auto",
-     .help = "auto, or one of depthwise, winograd_1d, winograd_2d, im2col, reference for every pass that it can do"},
+     .help = "auto, or one of depthwise, direct, winograd_1d, winograd_2d, im2col, reference for every pass that it can do"},
     {0},
 };
 

@@ -80,6 +80,7 @@ START_TEST(evaluation_folds_batch_norm_into_convolution)
                  {"filters: 20, kernel: 1", {9, 8, 24}},
                  {"filters: 21, kernel: 3, pad: 1, algorithm: winograd_2d", {9, 10, 19}},
                  {"filters: 21, kernel: 3, pad: 1, groups: 21", {9, 10, 21}},
+                 {"filters: 48, kernel: 3, pad: 1, algorithm: direct", {9, 10, 3}},
                  {"filters: 8, kernel: 3, pad: same, standardise: true", {9, 10, 4}}};
     static const struct {
         const char *after;

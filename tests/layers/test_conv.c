@@ -148,6 +148,17 @@ START_TEST(depthwise_shapes)
 }
 END_TEST
 
+START_TEST(few_input_channels)
+{
+    for (int i = 0; i < 20; i++) {
+        now = (setting){16 * pick(1, 5), {pick(1, 4), pick(1, 4)}, {pick(1, 3), pick(1, 3)}, {1, 1}, 1, pick(0, 3), pick(0, 3),
+                        pick(0, 1)};
+        nm_shape in = {reach(0) + pick(0, 6), reach(1) + pick(0, 9), pick(1, 3)};
+        check_layer(&(layer_case){layer_text("direct"), {in}, .n = pick(1, 4), .linear = true}, reference);
+    }
+}
+END_TEST
+
 START_TEST(pointwise_shapes)
 {
     for (int i = 0; i < 10; i++) {
@@ -203,5 +214,5 @@ START_TEST(refused)
 }
 END_TEST
 
-SUITE("conv", random_shapes, winograd_shapes, winograd_1d_shapes, depthwise_shapes, weight_standardisation, pointwise_shapes, same_padding,
+SUITE("conv", random_shapes, winograd_shapes, winograd_1d_shapes, depthwise_shapes, few_input_channels, weight_standardisation, pointwise_shapes, same_padding,
       golden_values, error_of_each_algorithm, refused)

@@ -353,7 +353,9 @@ static double cost(const nm_conv_geometry *g, nm_conv_kind kind)
 {
     double tiles = (double)g->out.h * nm_pieces(g->out.w, TILE), depth = depth_of(g), width = g->out.c;
     double products = tiles * POINTS * depth * width, thin = (1 + 10 / width) * (1 + 10 / depth);
-    double transforms = tiles * (60.0 * (1 + g->kernel[0]) * g->in.c + 120.0 * width);
+    /* transforms work on whole vectors of channels */
+    double in = nm_pieces(g->in.c, LANES) * (double)LANES, out = nm_pieces(g->out.c, LANES) * (double)LANES;
+    double transforms = tiles * (60.0 * (1 + g->kernel[0]) * in + 120.0 * out);
     return thin * products * (kind == NM_CONV_WEIGHTS ? 1.15 : 1) + transforms;
 }
 
