@@ -8,6 +8,7 @@
 #include "conv.h"
 
 #include "batchnorm.h"
+#include "pool.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -54,8 +55,8 @@ typedef struct choice {
     nm_conv_geometry turn;
     size_t turned_offset;     /* bytes into scratch */
     size_t standard_offset;   /* bytes into scratch: standardised weights, and (backward) their gradient */
-    bool norm, relu;          /* in evaluation: done here too */
-    size_t folded_offset;     /* bytes into scratch: weights and bias with batch norm in them */
+    bool norm, relu, pool;    /* in evaluation: done here too */
+    size_t folded_offset;     /* bytes into scratch: batch norm's factor and bias for each filter */
 } choice;
 
 /* ---- infer --------------------------------------------------------------------------------------- */
@@ -169,21 +170,30 @@ static nm_status plan(nm_booking *b, const void *private, void *chosen)
     }
     if (c->norm) {
         c->folded_offset = (b->scratch + 63) / 64 * 64;
-        b->scratch = c->folded_offset + (nm_conv_weight_count(&self->g) + (size_t)self->filters) * sizeof(real);
+        b->scratch = c->folded_offset + 2 * (size_t)self->filters * sizeof(real);
     }
     return NM_OK;
 }
 
-/* In evaluation a batch norm is a factor and a shift per filter, which go into the weights and the bias; a relu is taken as
- * outputs are written. */
+static bool can_pool(const conv *self, const nm_pool *pool)
+{
+    bool plain = pool->size[0] == 2 && pool->size[1] == 2 && pool->stride[0] == 2 && pool->stride[1] == 2 && !pool->pad.top &&
+                 !pool->pad.left && pool->out.h == self->g.out.h / 2 && pool->out.w == self->g.out.w / 2;
+    return plain && NM_ISA(nm_conv_choose)(&self->g, NM_CONV_FORWARD, self->algorithm)->pools;
+}
+
+/* In evaluation a batch norm is a factor and a bias for each filter, applied with the relu and a max pool of 2x2 as outputs
+ * are written. (Multiplied into the weights, large ones would be read and written once more for each batch.) */
 static bool fuse(const void *self, void *chosen, nm_mode mode, bool backward, const nm_layer_type *next,
                  const void *next_self, unsigned *memory)
 {
-    (void)self;
-    (void)next_self;
     (void)memory;
     choice *c = chosen;
-    if (mode != NM_EVAL || backward || c->relu)
+    if (mode != NM_EVAL || backward || c->pool)
+        return false;
+    if (strcmp(next->name, "maxpool") == 0)
+        return c->pool = can_pool(self, next_self);
+    if (c->relu)
         return false;
     if (strcmp(next->name, "relu") == 0)
         return c->relu = true;
@@ -208,41 +218,21 @@ static nm_conv_call call_of(const nm_pass *p, const conv *self)
                           .thread_base = p->thread_scratch_base, .thread_size = p->thread_scratch_size};
 }
 
-typedef struct fold_job {
-    const nm_conv_call *call;
-    const real *factor;
-    real *w;
-} fold_job;
-
-static void fold_task(void *arg, int task, int thread)
-{
-    (void)thread;
-    const fold_job *j = arg;
-    int channels = j->call->g->out.c;
-    const real *restrict from = j->call->w + (size_t)task * (size_t)channels, *restrict factor = j->factor;
-    real *restrict to = j->w + (size_t)task * (size_t)channels;
-    for (int o = 0; o < channels; o++)
-        to[o] = from[o] * factor[o];
-}
-
-/* y = scale / sd * (w x + bias - mean) + shift, as weights and bias. */
+/* y = scale / sd * (w x + bias - mean) + shift, as a factor and a bias for each filter. */
 static void fold(const nm_pass *p, nm_conv_call *call)
 {
     const nm_batchnorm *norm = p->with[0].self;
     real *const *of = p->with[0].w;
     int channels = call->g->out.c;
-    real *w = (real *)((char *)p->scratch + ((const choice *)p->plan)->folded_offset);
-    real *bias = w + nm_conv_weight_count(call->g), *factor = bias; /* first the factor stands there */
-    for (int o = 0; o < channels; o++)
-        factor[o] = (real)((norm->affine ? (double)of[norm->scale][o] : 1) /
-                           sqrt((double)of[norm->running_var][o] + norm->epsilon));
-    fold_job job = {call, factor, w};
-    nm_parallel(p->threads, (int)(nm_conv_weight_count(call->g) / (size_t)channels), fold_task, &job);
-    for (int o = 0; o < channels; o++)
-        bias[o] = (real)((double)factor[o] * ((call->bias ? (double)call->bias[o] : 0) -
-                                              (double)of[norm->running_mean][o]) +
-                         (norm->affine ? (double)of[norm->shift][o] : 0));
-    call->w = w;
+    real *scale = (real *)((char *)p->scratch + ((const choice *)p->plan)->folded_offset), *bias = scale + channels;
+    for (int o = 0; o < channels; o++) {
+        double factor = (norm->affine ? (double)of[norm->scale][o] : 1) /
+                        sqrt((double)of[norm->running_var][o] + norm->epsilon);
+        double own = call->bias ? (double)call->bias[o] : 0, shift = norm->affine ? (double)of[norm->shift][o] : 0;
+        scale[o] = (real)factor;
+        bias[o] = (real)(factor * (own - (double)of[norm->running_mean][o]) + shift);
+    }
+    call->scale = scale;
     call->bias = bias;
 }
 
@@ -257,6 +247,7 @@ static void forward(const nm_pass *p, const void *private)
     if (c->norm)
         fold(p, &call);
     call.relu = c->relu;
+    call.pool = c->pool;
     c->by[NM_CONV_FORWARD]->forward(&call);
 }
 
@@ -324,10 +315,11 @@ static void describe(const void *private, const void *chosen, char *text, size_t
 {
     (void)private;
     const choice *c = chosen;
-    snprintf(text, size, "forward %s%s%s%s%s%s%s", c->by[NM_CONV_FORWARD]->name,
+    snprintf(text, size, "forward %s%s%s%s%s%s%s%s", c->by[NM_CONV_FORWARD]->name,
              c->by[NM_CONV_WEIGHTS] ? ", weights " : "", c->by[NM_CONV_WEIGHTS] ? c->by[NM_CONV_WEIGHTS]->name : "",
              c->by[NM_CONV_DATA] ? ", data " : "", c->by[NM_CONV_DATA] ? c->by[NM_CONV_DATA]->name : "",
-             c->norm ? ", with batchnorm" : "", c->relu ? ", with relu" : "");
+             c->norm ? ", with batchnorm" : "", c->relu ? ", with relu" : "",
+             c->pool ? ", with maxpool" : "");
 }
 
 extern const nm_layer_type NM_ISA(nm_layer_conv);

@@ -95,6 +95,23 @@ START_TEST(evaluation_folds_batch_norm_into_convolution)
 }
 END_TEST
 
+START_TEST(evaluation_pools_as_it_convolves)
+{
+    static const char *const convs[] = {"filters: 32, kernel: 3, pad: 1, algorithm: direct", "filters: 48, kernel: [2, 3], algorithm: direct",
+                                        "filters: 21, kernel: 3, pad: 1, algorithm: winograd_2d",
+                                        "filters: 40, kernel: 3, algorithm: winograd_2d"};
+    for (int k = 0; k < 4; k++)
+        for (int odd = 0; odd < 2; odd++) {
+            nm_shape in = {12 + odd, 14 - odd, k < 2 ? 2 : 18};
+            check_evaluation(text("- conv: {%s}\n- batchnorm\n- relu\n- maxpool: {size: 2}\n", convs[k]), in, 3);
+            check_evaluation(text("- conv: {%s}\n- maxpool: {size: 2}\n- relu\n", convs[k]), in, 1);
+            check_evaluation(text("- conv: {%s}\n- relu\n- maxpool: {size: 3, stride: 2}\n", convs[k]), in, 1);
+            check_evaluation(text("- conv: {%s}\n- relu\n- maxpool: {size: 2, pad: 1}\n", convs[k]), in, 1);
+        }
+    check_evaluation("- conv: {filters: 8, kernel: 3, algorithm: im2col}\n- relu\n- maxpool: {size: 2}\n", (nm_shape){9, 9, 3}, 1);
+}
+END_TEST
+
 /* What others read, and what somebody looks at, is there. */
 START_TEST(outputs_that_are_read_are_not_fused_away)
 {
@@ -132,4 +149,5 @@ static void set_up(TCase *tcase)
     tcase_set_timeout(tcase, 60);
 }
 
-SUITE_WITH("fusion", set_up, evaluation_folds_batch_norm_into_convolution, outputs_that_are_read_are_not_fused_away)
+SUITE_WITH("fusion", set_up, evaluation_folds_batch_norm_into_convolution, evaluation_pools_as_it_convolves,
+           outputs_that_are_read_are_not_fused_away)

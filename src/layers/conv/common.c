@@ -65,23 +65,6 @@ void NM_ISA(nm_conv_column_sums)(const real *restrict dy, int rows, int channels
     }
 }
 
-void NM_ISA(nm_conv_finish)(const nm_conv_call *call, int rows, real *y)
-{
-    const real *restrict bias = call->bias;
-    const int channels = call->g->out.c;
-    for (int i = 0; bias && i < rows; i++) {
-        real *restrict row = y + (size_t)i * (size_t)channels;
-        if (call->relu)
-            for (int c = 0; c < channels; c++)
-                row[c] = nm_conv_positive(row[c] + bias[c]);
-        else
-            for (int c = 0; c < channels; c++)
-                row[c] += bias[c];
-    }
-    for (size_t i = 0; !bias && call->relu && i < (size_t)rows * (size_t)channels; i++)
-        y[i] = nm_conv_positive(y[i]);
-}
-
 bool NM_ISA(nm_conv_turn)(const nm_conv_geometry *g, nm_conv_geometry *turned)
 {
     int top = g->dilation[0] * (g->kernel[0] - 1) - g->top, left = g->dilation[1] * (g->kernel[1] - 1) - g->left;

@@ -16,6 +16,8 @@
 
 #include "layer.h"
 
+#include <string.h>
+
 typedef struct nm_conv_geometry {
     nm_shape in, out;
     int kernel[2], stride[2], dilation[2], groups;
@@ -28,7 +30,9 @@ typedef struct nm_conv_call {
     const nm_conv_geometry *g;
     int n, threads;
     const real *x, *w, *bias; /* bias NULL: none */
+    const real *scale;        /* forward: a factor on each filter's sum, with a bias; NULL: none */
     bool relu;                /* forward: negative outputs become 0 */
+    bool pool;                /* forward: y has the largest of each 2x2 outputs; only where the algorithm `pools` */
     real *y;                  /* forward: written; data: dx, written */
     const real *dy;           /* weights, data */
     real *dw, *db;            /* weights: added to; either may be NULL */
@@ -48,6 +52,7 @@ typedef struct nm_conv_algorithm {
     void (*forward)(const nm_conv_call *call);
     void (*weights)(const nm_conv_call *call);
     void (*data)(const nm_conv_call *call); /* NULL: through forward, by the rotated kernel */
+    bool pools; /* forward can take the maximum of each 2x2 outputs while they are in registers */
 } nm_conv_algorithm;
 
 /* In order of preference at equal cost; NULL-terminated. */
@@ -99,8 +104,54 @@ static inline real nm_conv_positive(real value)
 {
     return value > 0 ? value : value != value ? value : 0;
 }
-/* Adds the call's bias to rows of y [rows][channels] and takes its relu, while they are in cache. */
-void NM_ISA(nm_conv_finish)(const nm_conv_call *call, int rows, real *y);
+/* 64 bytes of numbers, whatever the instruction set makes of them: the compiler makes poor code of loops over local arrays
+ * with selections in them. Selections are made by masks, since C has no other on vectors. */
+typedef real nm_vector __attribute__((vector_size(64)));
+#ifdef NM_DOUBLE
+typedef int64_t nm_mask __attribute__((vector_size(64)));
+#else
+typedef int32_t nm_mask __attribute__((vector_size(64)));
+#endif
+enum { NM_VECTOR = sizeof(nm_vector) / sizeof(real) };
+
+/* a becomes the larger of each; NaN wins. */
+static inline void nm_vector_larger(nm_vector *a, const real *from)
+{
+    nm_vector b;
+    memcpy(&b, from, sizeof b);
+    nm_mask wins = (b > *a) | (b != b);
+    *a = (nm_vector)(((nm_mask)b & wins) | ((nm_mask)*a & ~wins));
+}
+/* Applies the call's scale, bias and relu to `lanes` channels of an output, from `channel` on. */
+static inline void nm_conv_finish(const nm_conv_call *call, int channel, int lanes, real *y)
+{
+    int v = 0;
+    for (; v + NM_VECTOR <= lanes; v += NM_VECTOR) {
+        nm_vector value, other;
+        memcpy(&value, y + v, sizeof value);
+        if (call->scale) {
+            memcpy(&other, call->scale + channel + v, sizeof other);
+            value *= other;
+        }
+        if (call->bias) {
+            memcpy(&other, call->bias + channel + v, sizeof other);
+            value += other;
+        }
+        if (call->relu) /* NaN stays NaN */
+            value = (nm_vector)((nm_mask)value & ((value > 0) | (value != value)));
+        memcpy(y + v, &value, sizeof value);
+    }
+    for (; v < lanes; v++) {
+        real value = (call->scale ? y[v] * call->scale[channel + v] : y[v]) + (call->bias ? call->bias[channel + v] : 0);
+        y[v] = call->relu ? nm_conv_positive(value) : value;
+    }
+}
+/* What y holds. */
+static inline nm_shape nm_conv_y_shape(const nm_conv_call *call)
+{
+    nm_shape s = call->g->out;
+    return call->pool ? (nm_shape){s.h / 2, s.w / 2, s.c} : s;
+}
 
 /* ---- turning round -------------------------------------------------------------------- */
 

@@ -40,13 +40,15 @@ typedef struct span {
     int a0, a1, b0, b1, h, w; /* taps; the input position of tap (0, 0) */
 } span;
 
-static inline void sum_lanes(const nm_conv_geometry *g, span s, const real *restrict x, const real *restrict kernel,
-                             const real *restrict bias, bool relu, int lanes, real *restrict y)
+static inline void sum_lanes(const nm_conv_call *call, span s, const real *restrict x, int channel, int lanes,
+                             real *restrict y)
 {
+    const nm_conv_geometry *g = call->g;
+    const real *restrict kernel = call->w + channel;
     size_t c = (size_t)g->in.c;
     real sum[LANES];
     for (int i = 0; i < lanes; i++)
-        sum[i] = bias ? bias[i] : 0;
+        sum[i] = 0;
     for (int a = s.a0; a < s.a1; a++)
         for (int b = s.b0; b < s.b1; b++) {
             size_t row = (size_t)(s.h + a * g->dilation[0]) * (size_t)g->in.w;
@@ -55,8 +57,9 @@ static inline void sum_lanes(const nm_conv_geometry *g, span s, const real *rest
             for (int i = 0; i < lanes; i++)
                 sum[i] += from[i] * tap[i];
         }
+    nm_conv_finish(call, channel, lanes, sum);
     for (int i = 0; i < lanes; i++)
-        y[i] = relu ? nm_conv_positive(sum[i]) : sum[i];
+        y[i] = sum[i];
 }
 
 static void forward_task(void *arg, int task, int thread)
@@ -74,10 +77,9 @@ static void forward_task(void *arg, int task, int thread)
         taps(s.w, g->dilation[1], g->kernel[1], g->in.w, &s.b0, &s.b1);
         int c = 0;
         for (; c + LANES <= channels; c += LANES)
-            sum_lanes(g, s, x + c, call->w + c, call->bias ? call->bias + c : NULL, call->relu, LANES, y + c);
+            sum_lanes(call, s, x + c, c, LANES, y + c);
         if (c < channels)
-            sum_lanes(g, s, x + c, call->w + c, call->bias ? call->bias + c : NULL, call->relu, channels - c,
-                      y + c);
+            sum_lanes(call, s, x + c, c, channels - c, y + c);
     }
 }
 

@@ -5,10 +5,7 @@
 
 #include <string.h>
 
-/* A vector of 64 bytes, whatever the instruction set makes of it. */
-typedef real vector __attribute__((vector_size(64)));
-
-enum { LANES = 64 / sizeof(real), PIXELS = 4, MOST_TAPS = 48 };
+enum { LANES = NM_VECTOR, PIXELS = 4, MOST_TAPS = 48 };
 
 static int taps_of(const nm_conv_geometry *g)
 {
@@ -36,36 +33,47 @@ static int padded_width(const nm_conv_geometry *g)
 
 /* The sums of PIXELS outputs from `x` on (`step` numbers apart) of `count` * LANES channels. */
 static inline void sum_pixels(const nm_conv_geometry *g, const real *x, size_t line, size_t step, const real *restrict w,
-                              const real *restrict bias, const int count, vector (*sum)[2])
+                              const int count, nm_vector (*sum)[2])
 {
     const int run = g->kernel[1] * g->in.c;
     for (int p = 0; p < PIXELS; p++)
-        for (int k = 0; k < count; k++) {
-            sum[p][k] = (vector){0};
-            if (bias)
-                memcpy(&sum[p][k], bias + k * LANES, sizeof(vector));
-        }
+        for (int k = 0; k < count; k++)
+            sum[p][k] = (nm_vector){0};
     for (int a = 0; a < g->kernel[0]; a++)
         for (int t = 0; t < run; t++, w += g->out.c) {
             const real *from = x + (size_t)a * line + t;
-            vector weight[2];
+            nm_vector weight[2];
             for (int k = 0; k < count; k++)
-                memcpy(&weight[k], w + k * LANES, sizeof(vector));
+                memcpy(&weight[k], w + k * LANES, sizeof(nm_vector));
             for (int p = 0; p < PIXELS; p++)
                 for (int k = 0; k < count; k++)
                     sum[p][k] += from[(size_t)p * step] * weight[k];
         }
 }
 
-static inline void put_pixels(const nm_conv_call *call, vector (*sum)[2], const int count, int pixels, real *y)
+static inline void put_pixels(const nm_conv_call *call, nm_vector (*sum)[2], int channel, const int count, int pixels, real *y)
 {
     for (int p = 0; p < pixels; p++, y += call->g->out.c)
         for (int k = 0; k < count; k++) {
-            real lanes[LANES];
-            memcpy(lanes, &sum[p][k], sizeof lanes);
-            for (int v = 0; call->relu && v < LANES; v++)
-                lanes[v] = nm_conv_positive(lanes[v]);
-            memcpy(y + k * LANES, lanes, sizeof lanes);
+            nm_conv_finish(call, channel + k * LANES, LANES, (real *)&sum[p][k]);
+            memcpy(y + k * LANES, &sum[p][k], sizeof(nm_vector));
+        }
+}
+
+/* The largest of each 2x2 of two rows' sums. */
+static inline void put_pooled(const nm_conv_call *call, nm_vector (*upper)[2], nm_vector (*lower)[2], int channel,
+                              const int count, int pixels, real *y)
+{
+    for (int p = 0; p < PIXELS; p++)
+        for (int k = 0; k < count; k++) {
+            nm_conv_finish(call, channel + k * LANES, LANES, (real *)&upper[p][k]);
+            nm_conv_finish(call, channel + k * LANES, LANES, (real *)&lower[p][k]);
+            nm_vector_larger(&upper[p][k], (const real *)&lower[p][k]);
+        }
+    for (int p = 0; p < pixels; p++, y += call->g->out.c)
+        for (int k = 0; k < count; k++) {
+            nm_vector_larger(&upper[2 * p][k], (const real *)&upper[2 * p + 1][k]);
+            memcpy(y + k * LANES, &upper[2 * p][k], sizeof(nm_vector));
         }
 }
 
@@ -86,37 +94,49 @@ static void copy_rows(const nm_conv_geometry *g, const real *sample, int row, re
     }
 }
 
+/* PIXELS outputs of `count` * LANES channels; pooled, of two rows whose inputs lie at x and `apart` numbers further. */
+static inline void do_pixels(const nm_conv_call *call, const real *x, size_t apart, int channel, const int count, int pixels,
+                             real *y)
+{
+    const nm_conv_geometry *g = call->g;
+    size_t line = (size_t)padded_width(g) * (size_t)g->in.c, step = (size_t)g->stride[1] * (size_t)g->in.c;
+    const real *w = call->w + channel;
+    nm_vector sum[PIXELS][2], lower[PIXELS][2];
+    sum_pixels(g, x, line, step, w, count, sum);
+    if (!call->pool) {
+        put_pixels(call, sum, channel, count, pixels, y + channel);
+        return;
+    }
+    sum_pixels(g, x + apart, line, step, w, count, lower);
+    put_pooled(call, sum, lower, channel, count, pixels, y + channel);
+}
+
+/* A row of y: one of outputs, or two that are pooled. */
 static void forward_task(void *arg, int task, int thread)
 {
     const nm_conv_call *call = arg;
     const nm_conv_geometry *g = call->g;
-    size_t line = (size_t)padded_width(g) * (size_t)g->in.c, step = (size_t)g->stride[1] * (size_t)g->in.c;
-    real *rows = nm_conv_thread_scratch(call, thread);
-    real *y = call->y + (size_t)task * (size_t)g->out.w * (size_t)g->out.c;
-    copy_rows(g, call->x + (size_t)(task / g->out.h) * nm_shape_size(g->in), task % g->out.h, rows);
-    for (int col = 0; col < g->out.w; col += PIXELS) {
-        const real *x = rows + (size_t)col * step;
-        int pixels = g->out.w - col < PIXELS ? g->out.w - col : PIXELS;
-        for (int c = 0; c < g->out.c;) {
-            const real *bias = call->bias ? call->bias + c : NULL;
-            real *to = y + (size_t)col * (size_t)g->out.c + c;
-            vector sum[PIXELS][2];
-            if (c + 2 * LANES <= g->out.c) {
-                sum_pixels(g, x, line, step, call->w + c, bias, 2, sum);
-                put_pixels(call, sum, 2, pixels, to);
-                c += 2 * LANES;
-            } else {
-                sum_pixels(g, x, line, step, call->w + c, bias, 1, sum);
-                put_pixels(call, sum, 1, pixels, to);
-                c += LANES;
-            }
-        }
+    const nm_shape s = nm_conv_y_shape(call);
+    const int each = call->pool ? 2 : 1, group = PIXELS / each;
+    size_t step = (size_t)g->stride[1] * (size_t)g->in.c, apart = (size_t)g->kernel[0] * (size_t)(padded_width(g) * g->in.c);
+    real *rows = nm_conv_thread_scratch(call, thread), *y = call->y + (size_t)task * (size_t)s.w * (size_t)s.c;
+    const real *sample = call->x + (size_t)(task / s.h) * nm_shape_size(g->in);
+    for (int k = 0; k < each; k++)
+        copy_rows(g, sample, task % s.h * each + k, rows + (size_t)k * apart);
+    for (int col = 0; col < s.w; col += group) {
+        int pixels = s.w - col < group ? s.w - col : group, c = 0;
+        const real *x = rows + (size_t)(col * each) * step;
+        real *to = y + (size_t)col * (size_t)s.c;
+        for (; c + 2 * LANES <= s.c; c += 2 * LANES)
+            do_pixels(call, x, apart, c, 2, pixels, to);
+        if (c < s.c)
+            do_pixels(call, x, apart, c, 1, pixels, to);
     }
 }
 
 static void forward(const nm_conv_call *call)
 {
-    nm_parallel(call->threads, call->n * call->g->out.h, forward_task, (void *)call);
+    nm_parallel(call->threads, call->n * nm_conv_y_shape(call).h, forward_task, (void *)call);
 }
 
 static double cost(const nm_conv_geometry *g, nm_conv_kind kind)
@@ -130,10 +150,10 @@ static void book(const nm_conv_geometry *g, nm_conv_kind kind, int n, size_t *sh
     (void)kind;
     (void)n;
     *shared = 0;
-    *thread = (size_t)g->kernel[0] * (size_t)padded_width(g) * (size_t)g->in.c * sizeof(real);
+    *thread = 2 * (size_t)g->kernel[0] * (size_t)padded_width(g) * (size_t)g->in.c * sizeof(real);
 }
 
 extern const nm_conv_algorithm NM_ISA(nm_conv_direct);
 const nm_conv_algorithm NM_ISA(nm_conv_direct) = {
-    "direct", declines, cost, book, forward, NULL, NULL,
+    "direct", declines, cost, book, forward, NULL, NULL, true,
 };

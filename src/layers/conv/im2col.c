@@ -180,7 +180,8 @@ static void forward_task(void *arg, int task, int thread)
         nm_gemm(false, false, pixels, out, b.patch, 1, from, b.patch, call->w + group * out, g->out.c,
                 0, y + group * out, g->out.c);
     }
-    NM_ISA(nm_conv_finish)(call, pixels, y);
+    for (int i = 0; (call->scale || call->bias || call->relu) && i < pixels; i++)
+        nm_conv_finish(call, 0, g->out.c, y + (size_t)i * (size_t)g->out.c);
     if (short_group)
         memcpy(call->y + k.out, y, (size_t)k.pixels * (size_t)g->out.c * sizeof *y);
 }

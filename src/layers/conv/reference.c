@@ -39,7 +39,7 @@ static void forward_task(void *arg, int task, int thread)
     real *y = call->y + (size_t)task * (size_t)g->out.w * (size_t)g->out.c;
     for (int col = 0; col < g->out.w; col++)
         for (int o = 0; o < g->out.c; o++) {
-            double sum = call->bias ? (double)call->bias[o] : 0;
+            double sum = 0;
             for (int a = 0; a < g->kernel[0]; a++)
                 for (int b = 0; b < g->kernel[1]; b++) {
                     int h = source(g, 0, row, a), w = source(g, 1, col, b);
@@ -50,6 +50,7 @@ static void forward_task(void *arg, int task, int thread)
                     for (int i = 0; i < in; i++)
                         sum += (double)pixel[i] * (double)tap[(size_t)i * (size_t)g->out.c];
                 }
+            sum = sum * (call->scale ? (double)call->scale[o] : 1) + (call->bias ? (double)call->bias[o] : 0);
             y[(size_t)col * (size_t)g->out.c + (size_t)o] = call->relu ? nm_conv_positive((real)sum) : (real)sum;
         }
 }

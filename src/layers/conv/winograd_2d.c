@@ -312,6 +312,25 @@ static void store_tile(const nm_conv_call *call, tile t, int channel, int lanes,
         }
 }
 
+/* The largest of each 2x2 outputs of a tile. */
+static void store_pooled(const nm_conv_call *call, tile t, int channel, int lanes, real (*restrict y)[TILE][LANES])
+{
+    nm_shape s = nm_conv_y_shape(call);
+    for (int i = 0; i < TILE / 2 && t.row / 2 + i < s.h; i++)
+        for (int j = 0; j < TILE / 2 && t.col / 2 + j < s.w; j++) {
+            real most[LANES];
+            for (int v = 0; v < LANES; v += NM_VECTOR) {
+                nm_vector a;
+                memcpy(&a, &y[2 * i][2 * j][v], sizeof a);
+                for (int k = 1; k < 4; k++)
+                    nm_vector_larger(&a, &y[2 * i + k / 2][2 * j + k % 2][v]);
+                memcpy(most + v, &a, sizeof a);
+            }
+            size_t pixel = ((size_t)t.sample * (size_t)s.h + (size_t)(t.row / 2 + i)) * (size_t)s.w + (size_t)(t.col / 2 + j);
+            memcpy(call->y + pixel * (size_t)s.c + channel, most, (size_t)lanes * sizeof *most);
+        }
+}
+
 static void block_outputs(const nm_conv_call *call, const blocking *b, int unit, const real *restrict m)
 {
     const nm_conv_geometry *g = call->g;
@@ -326,15 +345,12 @@ static void block_outputs(const nm_conv_call *call, const blocking *b, int unit,
                 transform_output(from, stride, y, LANES);
             else
                 transform_output(from, stride, y, lanes);
-            if (call->bias)
-                for (int p = 0; p < TILE * TILE; p++)
-                    for (int v = 0; v < lanes; v++)
-                        y[p / TILE][p % TILE][v] += call->bias[c + v];
-            if (call->relu)
-                for (int p = 0; p < TILE * TILE; p++)
-                    for (int v = 0; v < LANES; v++)
-                        y[p / TILE][p % TILE][v] = nm_conv_positive(y[p / TILE][p % TILE][v]);
-            store_tile(call, t, c, lanes, y);
+            for (int p = 0; (call->scale || call->bias || call->relu) && p < TILE * TILE; p++)
+                nm_conv_finish(call, c, lanes == LANES ? LANES : lanes, y[p / TILE][p % TILE]);
+            if (call->pool)
+                store_pooled(call, t, c, lanes, y);
+            else
+                store_tile(call, t, c, lanes, y);
         }
     }
 }
@@ -464,5 +480,5 @@ static void book(const nm_conv_geometry *g, nm_conv_kind kind, int n, size_t *sh
 
 extern const nm_conv_algorithm NM_ISA(nm_conv_winograd_2d);
 const nm_conv_algorithm NM_ISA(nm_conv_winograd_2d) = {
-    "winograd_2d", declines, cost, book, forward, weights, NULL,
+    "winograd_2d", declines, cost, book, forward, weights, NULL, true,
 };
