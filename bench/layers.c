@@ -22,7 +22,7 @@ typedef struct settings {
 } settings;
 
 /* "auto" first: what planning chooses. */
-static const char *const algorithms[] = {"auto", "depthwise", "direct", "winograd_1d", "winograd_2d", "im2col"};
+static const char *const algorithms[] = {"auto", "depthwise", "direct", "winograd_1d", "winograd_2x2", "winograd_4x4", "im2col"};
 enum { ALGORITHMS = sizeof algorithms / sizeof *algorithms };
 
 static double seconds(void)

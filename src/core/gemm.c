@@ -5,6 +5,8 @@
 #include "threads.h"
 
 #include <cblas.h>
+#include <math.h>
+#include <string.h>
 #include <time.h>
 
 void nm_gemm(bool ta, bool tb, int m, int n, int k, real alpha, const real *a, int lda,
@@ -17,6 +19,45 @@ void nm_gemm(bool ta, bool tb, int m, int n, int k, real alpha, const real *a, i
     cblas_sgemm(CblasRowMajor, ta ? CblasTrans : CblasNoTrans, tb ? CblasTrans : CblasNoTrans, m, n, k, alpha, a,
                 lda, b, ldb, beta, c, ldc);
 #endif
+}
+
+/* ---- rows ------------------------------------------------------------------------------ */
+
+/* A product of equal rows: are those of the result equal? */
+static bool measure_rows(void)
+{
+    enum { SIZE = 64 };
+    real a[NM_GEMM_BLOCK * SIZE], b[SIZE * SIZE], c[NM_GEMM_BLOCK * SIZE];
+    for (int i = 0; i < NM_GEMM_BLOCK * SIZE; i++)
+        a[i] = (real)sin(1.7 * (i % SIZE) + 0.3);
+    for (int i = 0; i < SIZE * SIZE; i++)
+        b[i] = (real)cos(0.9 * i);
+    nm_gemm(false, false, NM_GEMM_BLOCK, SIZE, SIZE, 1, a, SIZE, b, SIZE, 0, c, SIZE);
+    for (int row = 1; row < NM_GEMM_BLOCK; row++)
+        if (memcmp(c, c + row * SIZE, SIZE * sizeof *c) != 0)
+            return false;
+    return true;
+}
+
+bool nm_gemm_rows_alike(void)
+{
+    static int alike = -1; /* the same value whoever writes it first */
+    if (alike < 0)
+        alike = measure_rows();
+    return alike;
+}
+
+nm_gemm_rows nm_gemm_rows_of(int parts, bool by_sample)
+{
+    bool split = by_sample && !nm_gemm_rows_alike();
+    return (nm_gemm_rows){parts, split, split ? (parts + 1) / 2 * 2 : parts};
+}
+
+int nm_gemm_whole_rows(int rows)
+{
+    enum { ALIKE = 16 };
+    int group = nm_gemm_rows_alike() ? ALIKE : NM_GEMM_BLOCK;
+    return (rows + group - 1) / group * group;
 }
 
 nm_status nm_gemm_check(nm_context *ctx)

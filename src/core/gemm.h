@@ -12,6 +12,47 @@
 void nm_gemm(bool ta, bool tb, int m, int n, int k, real alpha, const real *a, int lda,
              const real *b, int ldb, real beta, real *c, int ldc);
 
+/* ---- rows that have the same bits wherever they lie -----------------------------------------
+ *
+ * Some of OpenBLAS's kernels (Haswell's, which all CPUs with AVX2 alone get) take twelve rows at once and sum the second six in
+ * another order than the first, and what is left over of twelve in yet another. So that a sample's result does not
+ * depend on its neighbours, products have a multiple of NM_GEMM_BLOCK rows, and a sample's parts (pixels, tiles) of even
+ * number go into the first halves, those of odd number into the second ones. Where all rows are alike, they lie in order. */
+enum { NM_GEMM_BLOCK = 48, NM_GEMM_HALF = 6 };
+
+/* Whether this OpenBLAS treats all rows of a product alike; measured at the first call. */
+bool nm_gemm_rows_alike(void);
+
+typedef struct nm_gemm_rows {
+    int parts;  /* of a sample */
+    bool split; /* into even and odd ones */
+    int room;   /* rows that a sample takes */
+} nm_gemm_rows;
+
+/* by_sample: whether a sample's result must not depend on where it lies. */
+nm_gemm_rows nm_gemm_rows_of(int parts, bool by_sample);
+
+typedef struct nm_gemm_place {
+    int sample, number; /* number >= parts: the row has nobody */
+} nm_gemm_place;
+
+static inline nm_gemm_place nm_gemm_place_of(const nm_gemm_rows *r, int row)
+{
+    if (!r->split)
+        return (nm_gemm_place){row / r->parts, row % r->parts};
+    int half = row / NM_GEMM_HALF, per_half = r->room / 2, slot = half / 2 * NM_GEMM_HALF + row % NM_GEMM_HALF;
+    return (nm_gemm_place){slot / per_half, 2 * (slot % per_half) + half % 2};
+}
+
+/* At least so many rows, in whole groups that every kernel treats alike from product to product. */
+int nm_gemm_whole_rows(int rows);
+
+/* How many products of `block` rows (a multiple of NM_GEMM_BLOCK) hold n samples. */
+static inline int nm_gemm_blocks(const nm_gemm_rows *r, int n, int block)
+{
+    return (int)(((long)n * r->room + block - 1) / block);
+}
+
 /* Fails unless the OpenBLAS that was loaded is the OpenMP build: the pthread build would oversubscribe the cores. */
 nm_status nm_gemm_check(nm_context *ctx) NM_MUST_USE;
 

@@ -44,7 +44,7 @@ static const nm_option options[] = {
     {"standardise", NM_OPT_BOOL, offsetof(conv, standardise), "false",
      .help = "weight standardisation: each filter's weights with mean 0 and variance 1"},
     {"algorithm", NM_OPT_STRING, offsetof(conv, algorithm), "auto",
-     .help = "auto, or one of depthwise, direct, winograd_1d, winograd_2d, im2col, reference for every pass that it can do"},
+     .help = "auto, or one of depthwise, direct, winograd_1d, winograd_2x2, winograd_4x4, im2col, reference for every pass that it can do"},
     {0},
 };
 
@@ -55,6 +55,7 @@ typedef struct choice {
     nm_conv_geometry turn;
     size_t turned_offset;     /* bytes into scratch */
     size_t standard_offset;   /* bytes into scratch: standardised weights, and (backward) their gradient */
+    int most;                 /* samples */
     bool norm, relu, pool;    /* in evaluation: done here too */
     size_t folded_offset;     /* bytes into scratch: batch norm's factor and bias for each filter */
 } choice;
@@ -163,6 +164,7 @@ static nm_status plan(nm_booking *b, const void *private, void *chosen)
 {
     const conv *self = private;
     choice *c = chosen;
+    c->most = b->n;
     NM_TRY(plan_passes(b, self, c));
     if (self->standardise) {
         c->standard_offset = (b->scratch + 63) / 64 * 64;
@@ -214,7 +216,7 @@ static nm_conv_call call_of(const nm_pass *p, const conv *self)
     if (self->standardise)
         NM_ISA(nm_conv_standardise)(&self->g, p->w[0], standard_weights(p));
     return (nm_conv_call){.g = &self->g, .n = p->n, .threads = p->threads,
-                          .w = self->standardise ? standard_weights(p) : p->w[0], .shared = p->scratch,
+                          .most = ((const choice *)p->plan)->most, .by_sample = p->mode == NM_EVAL, .w = self->standardise ? standard_weights(p) : p->w[0], .shared = p->scratch,
                           .thread_base = p->thread_scratch_base, .thread_size = p->thread_scratch_size};
 }
 

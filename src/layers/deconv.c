@@ -45,6 +45,7 @@ static const nm_option options[] = {
 
 /* Per plan. */
 typedef struct choice {
+    int most;             /* samples */
     const nm_conv_algorithm *by[NM_CONV_KINDS]; /* of g */
     bool turned;           /* forward goes through the convolution that g's gradient by x is at stride 1 */
     nm_conv_geometry turn;
@@ -118,6 +119,7 @@ static nm_status plan(nm_booking *b, const void *private, void *chosen)
     const deconv *self = private;
     choice *c = chosen;
     size_t shared = 0;
+    c->most = b->n;
     c->turned = NM_ISA(nm_conv_turn)(&self->g, &c->turn);
     if (c->turned) {
         c->by[NM_CONV_DATA] = NM_ISA(nm_conv_choose)(&c->turn, NM_CONV_FORWARD, "auto");
@@ -157,7 +159,8 @@ static nm_conv_call call_of(const nm_pass *p, const deconv *self, real **kernel,
     *kernel = (real *)((char *)p->scratch + c->weights_offset);
     *second = *kernel + nm_conv_weight_count(&self->g);
     swap(self, p->w[0], *kernel, true, false);
-    return (nm_conv_call){.g = &self->g, .n = p->n, .threads = p->threads, .w = *kernel, .shared = p->scratch,
+    return (nm_conv_call){.g = &self->g, .n = p->n, .threads = p->threads, .most = c->most, .by_sample = p->mode == NM_EVAL,
+                          .w = *kernel, .shared = p->scratch,
                           .thread_base = p->thread_scratch_base, .thread_size = p->thread_scratch_size};
 }
 

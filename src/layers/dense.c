@@ -30,7 +30,7 @@ static const nm_option options[] = {
 };
 
 enum {
-    ROWS = 32,     /* samples in a block */
+    ROWS = 32,     /* at least, in a block */
     COLUMNS = 256, /* outputs (or inputs) in a task */
 };
 
@@ -61,7 +61,7 @@ static nm_status plan(nm_booking *b, const void *private, void *chosen)
 {
     (void)chosen;
     const dense *self = private;
-    b->thread_scratch = ROWS * (widest(self) + COLUMNS) * sizeof(real);
+    b->thread_scratch = (size_t)nm_gemm_whole_rows(ROWS) * (widest(self) + COLUMNS) * sizeof(real);
     return NM_OK;
 }
 
@@ -73,40 +73,66 @@ typedef struct job {
     int in, out;
     bool transposed;  /* weights are [out][in] */
     const real *bias;
+    nm_gemm_rows rows; /* where samples lie in a block, for the same bits at any batch */
+    int block;         /* rows */
+    int samples;       /* in a block */
 } job;
 
-/* to[rows][first..first+count of out] = from * weights (+ bias). */
+/* A block's samples at their rows, zeros where there is none. */
+static void lay_out(const job *j, int first, real *to)
+{
+    size_t in = (size_t)j->in;
+    for (int row = 0; row < j->block; row++, to += in) {
+        nm_gemm_place p = nm_gemm_place_of(&j->rows, row);
+        if (p.number > 0 || first + p.sample >= j->p->n)
+            memset(to, 0, in * sizeof *to);
+        else
+            memcpy(to, j->from + (size_t)(first + p.sample) * in, in * sizeof *to);
+    }
+}
+
+/* Columns column..column+count-1 of a block's outputs, from y, which may be their place already. */
+static void bring_back(const job *j, int first, int column, int count, const real *y, int stride)
+{
+    for (int row = 0; row < j->block; row++, y += stride) {
+        nm_gemm_place p = nm_gemm_place_of(&j->rows, row);
+        real *to = j->to + (size_t)(first + p.sample) * (size_t)j->out + column;
+        for (int c = 0; c < count && p.number == 0 && first + p.sample < j->p->n; c++)
+            to[c] = y[c] + (j->bias ? j->bias[column + c] : 0);
+    }
+}
+
+/* A block of samples, some columns: to = from * weights (+ bias). */
 static void product_task(void *arg, int task, int thread)
 {
     const job *j = arg;
-    int pieces = nm_pieces(j->out, COLUMNS), n = j->p->n;
-    int row = task / pieces * ROWS, column = task % pieces * COLUMNS;
-    int rows = n - row < ROWS ? n - row : ROWS, count = j->out - column < COLUMNS ? j->out - column : COLUMNS;
-    const real *from = j->from + (size_t)row * (size_t)j->in;
-    real *to = j->to + (size_t)row * (size_t)j->out + column;
-    real *padded = nm_thread_scratch(j->p, thread), *result = padded + ROWS * widest(j->self);
-    bool part = rows < ROWS;
-    if (part) {
-        memcpy(padded, from, (size_t)rows * (size_t)j->in * sizeof *from);
-        memset(padded + (size_t)rows * (size_t)j->in, 0, (size_t)(ROWS - rows) * (size_t)j->in * sizeof *from);
+    int pieces = nm_pieces(j->out, COLUMNS), first = task / pieces * j->samples, column = task % pieces * COLUMNS;
+    int count = j->out - column < COLUMNS ? j->out - column : COLUMNS;
+    bool whole = !j->rows.split && first + j->samples <= j->p->n;
+    const real *from = j->from + (size_t)first * (size_t)j->in;
+    real *padded = nm_thread_scratch(j->p, thread), *y = padded + (size_t)j->block * widest(j->self);
+    int stride = whole ? j->out : COLUMNS;
+    if (whole) {
+        y = j->to + (size_t)first * (size_t)j->out + column;
+    } else {
+        lay_out(j, first, padded);
         from = padded;
     }
-    real *y = part ? result : to;
-    int stride = part ? COLUMNS : j->out;
     if (j->transposed)
-        nm_gemm(false, true, ROWS, count, j->in, 1, from, j->in, j->p->w[0] + (size_t)column * (size_t)j->in, j->in, 0,
+        nm_gemm(false, true, j->block, count, j->in, 1, from, j->in, j->p->w[0] + (size_t)column * (size_t)j->in, j->in, 0,
                 y, stride);
     else
-        nm_gemm(false, false, ROWS, count, j->in, 1, from, j->in, j->p->w[0] + column, j->out, 0, y, stride);
-    for (int i = 0; i < rows; i++)
-        for (int c = 0; c < count && (part || j->bias); c++)
-            to[(size_t)i * (size_t)j->out + (size_t)c] =
-                y[(size_t)i * (size_t)stride + (size_t)c] + (j->bias ? j->bias[column + c] : 0);
+        nm_gemm(false, false, j->block, count, j->in, 1, from, j->in, j->p->w[0] + column, j->out, 0, y, stride);
+    if (!whole || j->bias)
+        bring_back(j, first, column, count, y, stride);
 }
 
-static void product(const job *j)
+static void product(job *j)
 {
-    nm_parallel(j->p->threads, nm_pieces(j->p->n, ROWS) * nm_pieces(j->out, COLUMNS), product_task, (void *)j);
+    j->rows = nm_gemm_rows_of(1, j->p->mode == NM_EVAL);
+    j->block = nm_gemm_whole_rows(ROWS);
+    j->samples = j->block / j->rows.room;
+    nm_parallel(j->p->threads, nm_pieces(j->p->n, j->samples) * nm_pieces(j->out, COLUMNS), product_task, (void *)j);
 }
 
 static void forward(const nm_pass *p, const void *private)

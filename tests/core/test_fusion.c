@@ -78,7 +78,7 @@ START_TEST(evaluation_folds_batch_norm_into_convolution)
                  {"filters: 36, kernel: 3, pad: 1, algorithm: im2col", {20, 20, 8}},
                  {"filters: 6, kernel: 3, pad: 1, groups: 2, dilation: 2", {9, 8, 4}},
                  {"filters: 20, kernel: 1", {9, 8, 24}},
-                 {"filters: 21, kernel: 3, pad: 1, algorithm: winograd_2d", {9, 10, 19}},
+                 {"filters: 21, kernel: 3, pad: 1, algorithm: winograd_4x4", {9, 10, 19}},
                  {"filters: 21, kernel: 3, pad: 1, groups: 21", {9, 10, 21}},
                  {"filters: 48, kernel: 3, pad: 1, algorithm: direct", {9, 10, 3}},
                  {"filters: 8, kernel: 3, pad: same, standardise: true", {9, 10, 4}}};
@@ -98,8 +98,8 @@ END_TEST
 START_TEST(evaluation_pools_as_it_convolves)
 {
     static const char *const convs[] = {"filters: 32, kernel: 3, pad: 1, algorithm: direct", "filters: 48, kernel: [2, 3], algorithm: direct",
-                                        "filters: 21, kernel: 3, pad: 1, algorithm: winograd_2d",
-                                        "filters: 40, kernel: 3, algorithm: winograd_2d"};
+                                        "filters: 21, kernel: 3, pad: 1, algorithm: winograd_4x4",
+                                        "filters: 40, kernel: 3, algorithm: winograd_4x4"};
     for (int k = 0; k < 4; k++)
         for (int odd = 0; odd < 2; odd++) {
             nm_shape in = {12 + odd, 14 - odd, k < 2 ? 2 : 18};

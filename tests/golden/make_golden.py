@@ -82,7 +82,7 @@ CASES = [
      {"weight": (3, 3, 1, 4), "bias": (4,)}, conv(groups=4, padding=1)),
     ("conv", "sides", "conv: {filters: 2, kernel: 3, pad: [0, 2, 1, 0]}", "eval", [(1, 5, 5, 2)],
      {"weight": (3, 3, 2, 2), "bias": (2,)}, padded(0, 2, 1, 0)),
-    ("conv", "winograd", "conv: {filters: 18, kernel: 3, pad: same, algorithm: winograd_2d}", "eval",
+    ("conv", "winograd", "conv: {filters: 18, kernel: 3, pad: same, algorithm: winograd_4x4}", "eval",
      [(1, 6, 7, 17)], {"weight": (3, 3, 17, 18), "bias": (18,)}, conv(padding=1)),
     ("dense", "vector", "dense: {units: 4}", "eval", [(3, 1, 1, 7)], {"weight": (7, 4), "bias": (4,)}, dense),
     ("dense", "image", "dense: {units: 5, bias: false}", "eval", [(2, 3, 2, 4)], {"weight": (24, 5)}, dense),

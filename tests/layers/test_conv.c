@@ -71,7 +71,7 @@ START_TEST(winograd_shapes)
     for (int i = 0; i < 30; i++) {
         now = (setting){pick(1, 35), {3, 3}, {1, 1}, {1, 1}, 1, pick(0, 2), pick(0, 3), pick(0, 1)};
         nm_shape in = {pick(5, 14), pick(5, 14), pick(1, 35)};
-        check_layer(&(layer_case){layer_text("winograd_2d"), {in}, .n = pick(1, 9), .linear = true,
+        check_layer(&(layer_case){layer_text("winograd_4x4"), {in}, .n = pick(1, 9), .linear = true,
                                   .float_tolerance = 3e-5}, reference);
     }
 }
@@ -190,7 +190,7 @@ START_TEST(error_of_each_algorithm)
     static const struct {
         const char *name;
         double error;
-    } algorithms[] = {{"im2col", 1e-6}, {"winograd_1d", 5e-6}, {"winograd_2d", 3e-5}};
+    } algorithms[] = {{"im2col", 1e-6}, {"winograd_1d", 5e-6}, {"winograd_4x4", 3e-5}};
     static const int channels[] = {16, 64, 256};
     for (int k = 0; k < 3; k++)
         for (int i = 0; i < 3; i++) {
@@ -208,7 +208,7 @@ START_TEST(refused)
     check_refused(&(layer_case){"conv: {filters: 3, kernel: 3, dilation: 3}", {s}}, "reaches over 7 pixels");
     check_refused(&(layer_case){"conv: {filters: 3, kernel: 1, groups: 3}", {s}}, "groups must divide the channels");
     check_refused(&(layer_case){"conv: {filters: 3, kernel: 1, pad: -1}", {s}}, "option 'pad' must be");
-    check_refused(&(layer_case){"conv: {filters: 3, kernel: 2, algorithm: winograd_2d}", {s}}, "needs a 3x3 kernel");
+    check_refused(&(layer_case){"conv: {filters: 3, kernel: 2, algorithm: winograd_4x4}", {s}}, "needs a 3x3 kernel");
     check_refused(&(layer_case){"conv: {filters: 4, algorithm: depthwise}", {s}}, "needs as many groups");
     check_refused(&(layer_case){"conv: {filters: 3, kernel: 2, algorithm: quick}", {s}}, "unknown algorithm 'quick'");
 }

@@ -84,24 +84,30 @@ typedef struct turn_job {
     real *turned;
 } turn_job;
 
+enum { SQUARE = 16 }; /* transposed at once: its lines stay in cache */
+
+/* Output channels first..first+SQUARE-1 of one tap. */
 static void turn_task(void *arg, int task, int thread)
 {
     (void)thread;
     const turn_job *j = arg;
     const nm_conv_geometry *g = j->g;
     int taps = g->kernel[0] * g->kernel[1], in = nm_conv_group_in(g), out = nm_conv_group_out(g);
-    size_t whole = (size_t)in * (size_t)g->out.c;
-    const real *from = j->w + (size_t)task * whole;
-    real *to = j->turned + (size_t)(taps - 1 - task) * whole;
-    for (int group = 0; group < g->groups; group++)
-        for (int o = 0; o < out; o++)
-            for (int i = 0; i < in; i++)
-                to[(size_t)o * (size_t)g->in.c + (size_t)(group * in + i)] =
-                    from[(size_t)i * (size_t)g->out.c + (size_t)(group * out + o)];
+    int strips = nm_pieces(out, SQUARE), tap = task / strips, first = task % strips * SQUARE;
+    int last = first + SQUARE < out ? first + SQUARE : out;
+    size_t whole = (size_t)in * (size_t)g->out.c, across = (size_t)g->out.c, to_across = (size_t)g->in.c;
+    for (int group = 0; group < g->groups; group++) {
+        const real *from = j->w + (size_t)tap * whole + (size_t)(group * out);
+        real *to = j->turned + (size_t)(taps - 1 - tap) * whole + (size_t)(group * in);
+        for (int i0 = 0; i0 < in; i0 += SQUARE)
+            for (int o = first; o < last; o++)
+                for (int i = i0; i < i0 + SQUARE && i < in; i++)
+                    to[(size_t)o * to_across + (size_t)i] = from[(size_t)i * across + (size_t)o];
+    }
 }
 
 void NM_ISA(nm_conv_turn_weights)(const nm_conv_geometry *g, int threads, const real *w, real *turned)
 {
     turn_job job = {g, w, turned};
-    nm_parallel(threads, g->kernel[0] * g->kernel[1], turn_task, &job);
+    nm_parallel(threads, g->kernel[0] * g->kernel[1] * nm_pieces(nm_conv_group_out(g), SQUARE), turn_task, &job);
 }

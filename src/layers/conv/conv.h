@@ -9,8 +9,9 @@
  * the gradient by x of a convolution of stride 1 is a convolution by the rotated kernel, so there every algorithm's
  * forward serves (the geometry is turned round by nm_conv_turn).
  *
- * The choice follows from the geometry, and the bits of a sample's output from that sample alone: blocks of rows or
- * tiles have a fixed size and a part-filled block is padded, so that neither the batch size nor the neighbours show. */
+ * The choice follows from the geometry and the planned batch. Where the call says `by_sample`, the bits of a sample's
+ * output follow from that sample alone: blocks of rows or tiles have a fixed size, a part-filled block is padded, and a row's
+ * place in it is one that has the same bits for every sample (gemm.h), so that neither the batch nor the neighbours show. */
 #ifndef NM_CONV_H
 #define NM_CONV_H
 
@@ -29,6 +30,8 @@ typedef enum nm_conv_kind { NM_CONV_FORWARD, NM_CONV_WEIGHTS, NM_CONV_DATA, NM_C
 typedef struct nm_conv_call {
     const nm_conv_geometry *g;
     int n, threads;
+    int most;                 /* samples that were planned for: n <= most */
+    bool by_sample;           /* forward: a sample's bits must not depend on the batch (in evaluation) */
     const real *x, *w, *bias; /* bias NULL: none */
     const real *scale;        /* forward: a factor on each filter's sum, with a bias; NULL: none */
     bool relu;                /* forward: negative outputs become 0 */

@@ -13,18 +13,19 @@
 
 enum {
     BLOCK_BYTES = 256 << 10, /* of patches: half of a small second-level cache */
-    FEWEST_PIXELS = 48,      /* a block below this many would leave the matrix product starved */
+    FEWEST_PIXELS = NM_GEMM_BLOCK, /* a block below this many would leave the matrix product starved */
 };
 
 typedef struct blocking {
     int samples; /* in a block */
     int rows;    /* output rows of a sample in a block */
     int blocks_per_sample, groups_of_samples;
-    int pixels;  /* in a full block */
+    int pixels;  /* rows of a full block's product */
+    nm_gemm_rows rows_of_samples; /* where blocks hold several: the place of their pixels */
     int patch;   /* numbers in a patch of one group */
 } blocking;
 
-static blocking blocking_of(const nm_conv_geometry *g, int n)
+static blocking blocking_of(const nm_conv_geometry *g, int n, bool by_sample)
 {
     blocking b = {.samples = 1, .patch = g->kernel[0] * g->kernel[1] * nm_conv_group_in(g)};
     int most = (int)(BLOCK_BYTES / ((size_t)b.patch * sizeof(real)));
@@ -36,10 +37,13 @@ static blocking blocking_of(const nm_conv_geometry *g, int n)
     b.rows = nm_pieces(g->out.h, b.blocks_per_sample); /* even blocks */
     b.blocks_per_sample = nm_pieces(g->out.h, b.rows);
     int area = g->out.h * g->out.w;
-    if (b.blocks_per_sample == 1 && 2 * area <= FEWEST_PIXELS)
-        b.samples = FEWEST_PIXELS / area;
+    b.pixels = b.rows * g->out.w;
+    if (b.blocks_per_sample == 1 && 2 * area <= FEWEST_PIXELS) {
+        b.rows_of_samples = nm_gemm_rows_of(area, by_sample);
+        b.samples = FEWEST_PIXELS / b.rows_of_samples.room;
+        b.pixels = b.rows_of_samples.split ? FEWEST_PIXELS : b.samples * area;
+    }
     b.groups_of_samples = nm_pieces(n, b.samples);
-    b.pixels = b.samples * b.rows * g->out.w;
     return b;
 }
 
@@ -70,8 +74,9 @@ static double cost(const nm_conv_geometry *g, nm_conv_kind kind)
 /* Thread scratch: [patches | outputs of a padded block | (weights) bias sums]. Shared: (weights) the parts. */
 static void book(const nm_conv_geometry *g, nm_conv_kind kind, int n, size_t *shared, size_t *thread)
 {
-    blocking b = blocking_of(g, n);
-    *thread = (size_t)b.pixels * (size_t)(b.patch + g->out.c) * sizeof(real);
+    blocking b = blocking_of(g, n, false);
+    int pixels = b.pixels > FEWEST_PIXELS ? b.pixels : FEWEST_PIXELS;
+    *thread = (size_t)pixels * (size_t)(b.patch + g->out.c) * sizeof(real);
     *shared = kind == NM_CONV_WEIGHTS ? NM_CONV_PARTS * (nm_conv_weight_count(g) + (size_t)g->out.c) * sizeof(real) : 0;
 }
 
@@ -110,18 +115,25 @@ static void kernel_row(const nm_conv_geometry *g, const real *row, int from, int
     }
 }
 
-/* The patches of output rows first..last-1 of one sample, channels of one group. */
-static void patches(const nm_conv_geometry *g, const real *x, int group, int first, int last, real *to)
+/* The patch of one output pixel of a sample, channels of one group. */
+static inline void one_patch(const nm_conv_geometry *g, const real *x, int group, int row, int col, real *to)
 {
     int channels = nm_conv_group_in(g), kernel = g->kernel[1] * channels;
     x += group * channels;
+    for (int a = 0; a < g->kernel[0]; a++, to += kernel) {
+        int h = row * g->stride[0] - g->top + a * g->dilation[0];
+        const real *line = h >= 0 && h < g->in.h ? x + (size_t)h * (size_t)(g->in.w * g->in.c) : NULL;
+        kernel_row(g, line, col * g->stride[1] - g->left, channels, to);
+    }
+}
+
+/* The patches of output rows first..last-1. */
+static void patches(const nm_conv_geometry *g, const real *x, int group, int first, int last, real *to)
+{
+    size_t patch = (size_t)(g->kernel[0] * g->kernel[1] * nm_conv_group_in(g));
     for (int row = first; row < last; row++)
-        for (int col = 0; col < g->out.w; col++)
-            for (int a = 0; a < g->kernel[0]; a++, to += kernel) {
-                int h = row * g->stride[0] - g->top + a * g->dilation[0];
-                const real *line = h >= 0 && h < g->in.h ? x + (size_t)h * (size_t)(g->in.w * g->in.c) : NULL;
-                kernel_row(g, line, col * g->stride[1] - g->left, channels, to);
-            }
+        for (int col = 0; col < g->out.w; col++, to += patch)
+            one_patch(g, x, group, row, col, to);
 }
 
 /* What block number `unit` covers. */
@@ -160,35 +172,68 @@ static const real *block_rows(const nm_conv_call *call, const blocking *b, const
     return buffer;
 }
 
+/* Patches of a block of several samples, each pixel in the row that is its; zeros in rows of nobody. */
+static void lay_out(const nm_conv_call *call, const blocking *b, const block *k, int group, real *to)
+{
+    const nm_conv_geometry *g = call->g;
+    size_t patch = (size_t)b->patch;
+    if (!b->rows_of_samples.split) {
+        block_patches(call, b, k, group, to);
+        memset(to + (size_t)k->pixels * patch, 0, (size_t)(b->pixels - k->pixels) * patch * sizeof *to);
+        return;
+    }
+    memset(to, 0, (size_t)b->pixels * patch * sizeof *to);
+    for (int row = 0; row < b->pixels; row++) {
+        nm_gemm_place p = nm_gemm_place_of(&b->rows_of_samples, row);
+        if (p.sample < k->samples && p.number < b->rows_of_samples.parts) {
+            int h = p.number / g->out.w, w = p.number % g->out.w;
+            one_patch(g, call->x + (size_t)(k->sample + p.sample) * nm_shape_size(g->in), group, h, w, to + (size_t)row * patch);
+        }
+    }
+}
+
+/* A block of several samples whose rows are laid out apart: those that are not whole, and all where rows are not alike. */
+static void apart_task(const nm_conv_call *call, const blocking *b, const block *k, real *rows, real *y)
+{
+    const nm_conv_geometry *g = call->g;
+    int out = nm_conv_group_out(g);
+    for (int group = 0; group < g->groups; group++) {
+        lay_out(call, b, k, group, rows);
+        nm_gemm(false, false, b->pixels, out, b->patch, 1, rows, b->patch, call->w + group * out, g->out.c, 0,
+                y + group * out, g->out.c);
+    }
+    for (int row = 0; row < b->pixels; row++, y += g->out.c) {
+        nm_gemm_place p = nm_gemm_place_of(&b->rows_of_samples, row);
+        if (p.sample >= k->samples || p.number >= b->rows_of_samples.parts)
+            continue;
+        nm_conv_finish(call, 0, g->out.c, y);
+        memcpy(call->y + ((size_t)(k->sample + p.sample) * (size_t)b->rows_of_samples.parts + (size_t)p.number) *
+                             (size_t)g->out.c, y, (size_t)g->out.c * sizeof *y);
+    }
+}
+
 static void forward_task(void *arg, int task, int thread)
 {
     const nm_conv_call *call = arg;
     const nm_conv_geometry *g = call->g;
-    blocking b = blocking_of(g, call->n);
+    blocking b = blocking_of(g, call->n, call->by_sample);
     block k = block_at(g, &b, call->n, task);
-    real *rows = nm_conv_thread_scratch(call, thread), *padded = rows + (size_t)b.pixels * (size_t)b.patch;
-    bool short_group = k.samples < b.samples;
-    real *y = short_group ? padded : call->y + k.out;
-    int pixels = short_group ? b.pixels : k.pixels, out = nm_conv_group_out(g);
-    for (int group = 0; group < g->groups; group++) {
-        const real *from = short_group ? rows : block_rows(call, &b, &k, group, rows);
-        if (short_group) {
-            block_patches(call, &b, &k, group, rows);
-            memset(rows + (size_t)k.pixels * (size_t)b.patch, 0,
-                   (size_t)(pixels - k.pixels) * (size_t)b.patch * sizeof *rows);
-        }
-        nm_gemm(false, false, pixels, out, b.patch, 1, from, b.patch, call->w + group * out, g->out.c,
-                0, y + group * out, g->out.c);
+    real *rows = nm_conv_thread_scratch(call, thread), *y = call->y + k.out;
+    int out = nm_conv_group_out(g);
+    if (k.samples < b.samples || b.rows_of_samples.split) {
+        apart_task(call, &b, &k, rows, rows + (size_t)b.pixels * (size_t)b.patch);
+        return;
     }
-    for (int i = 0; (call->scale || call->bias || call->relu) && i < pixels; i++)
+    for (int group = 0; group < g->groups; group++)
+        nm_gemm(false, false, k.pixels, out, b.patch, 1, block_rows(call, &b, &k, group, rows), b.patch, call->w + group * out,
+                g->out.c, 0, y + group * out, g->out.c);
+    for (int i = 0; (call->scale || call->bias || call->relu) && i < k.pixels; i++)
         nm_conv_finish(call, 0, g->out.c, y + (size_t)i * (size_t)g->out.c);
-    if (short_group)
-        memcpy(call->y + k.out, y, (size_t)k.pixels * (size_t)g->out.c * sizeof *y);
 }
 
 static void forward(const nm_conv_call *call)
 {
-    blocking b = blocking_of(call->g, call->n);
+    blocking b = blocking_of(call->g, call->n, call->by_sample);
     nm_parallel(call->threads, b.groups_of_samples * b.blocks_per_sample, forward_task, (void *)call);
 }
 
@@ -198,7 +243,7 @@ static void weights_task(void *arg, int task, int thread)
 {
     const nm_conv_call *call = arg;
     const nm_conv_geometry *g = call->g;
-    blocking b = blocking_of(g, call->n);
+    blocking b = blocking_of(g, call->n, false);
     size_t count = nm_conv_weight_count(g);
     real *parts = call->shared, *dw = parts + (size_t)task * count;
     real *db = parts + NM_CONV_PARTS * count + (size_t)task * (size_t)g->out.c;
@@ -251,7 +296,7 @@ static void data_task(void *arg, int task, int thread)
 {
     const nm_conv_call *call = arg;
     const nm_conv_geometry *g = call->g;
-    blocking b = blocking_of(g, 1);
+    blocking b = blocking_of(g, 1, false);
     b.samples = 1;
     int channels = nm_conv_group_in(g), out = nm_conv_group_out(g), kernel = g->kernel[1] * channels;
     real *rows = nm_conv_thread_scratch(call, thread), *dx = call->y + (size_t)task * nm_shape_size(g->in);

@@ -16,7 +16,7 @@
 
 enum { LANES = 16, POINTS = 6, TILE = 4, BLOCK_BYTES = 192 * 1024, FEWEST_TILES = 32 };
 
-/* From one point's matrix to the next, a cache line more than the matrix: see winograd_2d.c. */
+/* From one point's matrix to the next, a cache line more than the matrix: see winograd_2d.h. */
 static size_t apart(int rows, int columns)
 {
     return (size_t)rows * (size_t)columns + 16;

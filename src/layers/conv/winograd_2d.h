@@ -1,0 +1,359 @@
+/* Winograd convolution F(TILE x TILE, 3x3) (Winograd 1980; Lavin, Gray 2016): a tile of TILE x TILE outputs comes from SIZE x
+ * SIZE inputs (SIZE = TILE + 2) through SIZE^2 products instead of 9 TILE^2, each of them one matrix product over many tiles:
+ *
+ *     V = B' d B        [SIZE^2][tiles][C]     inputs
+ *     U = G w G'        [SIZE^2][C][K]         weights
+ *     M = V U           [SIZE^2][tiles][K]
+ *     y = A' M A
+ *
+ * and for the gradient by the weights, dU = V' (A dy A'), dw = G' dU G.
+ *
+ * A file includes this header after TILE, G and the transforms of one dimension (input_points, output_points,
+ * gradient_points); it ends in the algorithm's table. Work is done in one of two ways, which give the same bits going forward:
+ *
+ * blocked  a block of tiles goes through all three steps while it is in the core's cache. The gradient by the weights is
+ *          summed in NM_CONV_PARTS parts.
+ * staged   each step is done for all tiles before the next: where weights are so many that reading them once for each
+ *          block would take the time, or blocks so few that threads would stand idle. Products are then split by points. */
+#ifndef NM_WINOGRAD_2D_H
+#define NM_WINOGRAD_2D_H
+
+#include "conv.h"
+
+#include "gemm.h"
+
+enum {
+    SIZE = TILE + 2,
+    POINTS = SIZE * SIZE,
+    LANES = NM_VECTOR,       /* channels at once */
+    MANY_WEIGHTS = 65536,    /* C x K from which products take all tiles at once */
+    STAGED_BYTES = 48 << 20, /* most room for all tiles at once */
+    FEW_UNITS = 8,
+};
+
+/* From one point's matrix to the next. A cache line more than the matrix: with powers of two the streams of a transform
+ * would all fall into the same few cache sets. */
+static size_t apart(int rows, int columns)
+{
+    return (size_t)rows * (size_t)columns + 16;
+}
+
+static const char *declines_geometry(const nm_conv_geometry *g)
+{
+    if (!nm_conv_is_plain(g))
+        return "needs stride 1, dilation 1 and one group";
+    if (g->kernel[0] != 3 || g->kernel[1] != 3)
+        return "needs a 3x3 kernel";
+    return NULL;
+}
+
+/* ---- blocks of tiles ---------------------------------------------------------------------- */
+
+typedef struct blocking {
+    int across, tiles; /* tiles in a row, in a sample */
+    nm_gemm_rows rows; /* the place of a sample's tiles among the rows of products */
+    int block;         /* rows of a block */
+    int units;         /* blocks in all */
+    int last;          /* rows of the last block: fewer only where all tiles are one product's */
+    bool many;         /* weights */
+    bool staged;
+} blocking;
+
+static int units_of(const blocking *b, int n)
+{
+    return nm_gemm_blocks(&b->rows, n, b->block);
+}
+
+/* For n samples, where `most` were planned for. */
+static blocking blocking_of(const nm_conv_geometry *g, int n, int most, bool by_sample)
+{
+    blocking b = {.across = nm_pieces(g->out.w, TILE), .many = (double)g->in.c * g->out.c >= MANY_WEIGHTS};
+    b.tiles = b.across * nm_pieces(g->out.h, TILE);
+    b.rows = nm_gemm_rows_of(b.tiles, by_sample);
+    b.block = b.many ? 2 * NM_GEMM_BLOCK : NM_GEMM_BLOCK;
+    b.units = units_of(&b, n);
+    int units = units_of(&b, most);
+    double bytes = (double)units * b.block * POINTS * (g->in.c + g->out.c) * sizeof(real);
+    b.staged = (b.many || units < FEW_UNITS) && bytes <= STAGED_BYTES;
+    int left = n * b.rows.room - (b.units - 1) * b.block;
+    b.last = b.staged && b.many ? nm_gemm_whole_rows(left) : b.block;
+    return b;
+}
+
+static int rows_of(const blocking *b, int unit)
+{
+    return unit == b->units - 1 ? b->last : b->block;
+}
+
+static int rows_of_all(const blocking *b)
+{
+    return (b->units - 1) * b->block + b->last;
+}
+
+/* Where a tile lies: sample -1 where the row has none. */
+typedef struct tile {
+    int sample, row, col; /* of its first output */
+} tile;
+
+static tile tile_at(const blocking *b, int n, int row)
+{
+    nm_gemm_place p = nm_gemm_place_of(&b->rows, row);
+    if (p.sample >= n || p.number >= b->tiles)
+        return (tile){-1, 0, 0};
+    return (tile){p.sample, p.number / b->across * TILE, p.number % b->across * TILE};
+}
+
+/* ---- transforms ----------------------------------------------------------------------------- */
+
+/* A tile's pixels: pixel (i, j), lane v at at[i * row + j * col + v]. In the sample itself, or in a copy that has zeros
+ * for what lies outside. */
+typedef struct pixels {
+    const real *at;
+    size_t row, col;
+} pixels;
+
+static inline void store(real *to, const nm_vector *v, int lanes)
+{
+    if (lanes == LANES)
+        memcpy(to, v, sizeof *v);
+    else
+        memcpy(to, v, (size_t)lanes * sizeof *to);
+}
+
+/* B' d B of one tile; out[point * stride + lane]. */
+static inline void transform_input(pixels d, real *restrict out, size_t stride, int lanes)
+{
+    nm_vector t[SIZE][SIZE], in[SIZE], y[SIZE];
+    for (int j = 0; j < SIZE; j++) {
+        for (int i = 0; i < SIZE; i++)
+            memcpy(&in[i], d.at + (size_t)i * d.row + (size_t)j * d.col, sizeof in[i]);
+        input_points(in, y);
+        for (int i = 0; i < SIZE; i++)
+            t[i][j] = y[i];
+    }
+    for (int i = 0; i < SIZE; i++) {
+        input_points(t[i], y);
+        for (int k = 0; k < SIZE; k++)
+            store(out + (size_t)(i * SIZE + k) * stride, &y[k], lanes);
+    }
+}
+
+/* A' m A of one tile, from m[point * stride + lane]. */
+static inline void transform_output(const real *restrict m, size_t stride, int lanes, nm_vector (*y)[TILE])
+{
+    nm_vector t[TILE][SIZE], in[SIZE], out[TILE];
+    for (int j = 0; j < SIZE; j++) {
+        for (int i = 0; i < SIZE; i++)
+            if (lanes == LANES)
+                memcpy(&in[i], m + (size_t)(i * SIZE + j) * stride, sizeof in[i]);
+            else {
+                in[i] = (nm_vector){0};
+                memcpy(&in[i], m + (size_t)(i * SIZE + j) * stride, (size_t)lanes * sizeof *m);
+            }
+        output_points(in, out);
+        for (int i = 0; i < TILE; i++)
+            t[i][j] = out[i];
+    }
+    for (int i = 0; i < TILE; i++)
+        output_points(t[i], y[i]);
+}
+
+/* A d A' of one tile of gradients. */
+static inline void transform_gradient(pixels d, real *restrict out, size_t stride, int lanes)
+{
+    nm_vector t[SIZE][TILE], in[TILE], y[SIZE];
+    for (int j = 0; j < TILE; j++) {
+        for (int i = 0; i < TILE; i++)
+            memcpy(&in[i], d.at + (size_t)i * d.row + (size_t)j * d.col, sizeof in[i]);
+        gradient_points(in, y);
+        for (int i = 0; i < SIZE; i++)
+            t[i][j] = y[i];
+    }
+    for (int i = 0; i < SIZE; i++) {
+        gradient_points(t[i], y);
+        for (int k = 0; k < SIZE; k++)
+            store(out + (size_t)(i * SIZE + k) * stride, &y[k], lanes);
+    }
+}
+
+enum { RUN = 16 }; /* numbers at once in the transforms of weights */
+
+/* U = G w G' for `count` numbers that lie side by side: w[tap * w_stride + i] to u[point * u_stride + i]. */
+static void transform_weights(const real *restrict w, size_t w_stride, real *restrict u, size_t u_stride, int count)
+{
+    for (int first = 0; first < count; first += RUN) {
+        int lanes = count - first < RUN ? count - first : RUN;
+        real t[SIZE][3][RUN];
+        for (int b = 0; b < 3; b++)
+            for (int v = 0; v < lanes; v++) {
+                const real *at = w + (size_t)b * w_stride + (size_t)(first + v);
+                real w0 = at[0], w1 = at[3 * w_stride], w2 = at[6 * w_stride];
+                for (int i = 0; i < SIZE; i++)
+                    t[i][b][v] = (real)G[i][0] * w0 + (real)G[i][1] * w1 + (real)G[i][2] * w2;
+            }
+        for (int i = 0; i < SIZE; i++)
+            for (int j = 0; j < SIZE; j++)
+                for (int v = 0; v < lanes; v++)
+                    u[(size_t)(SIZE * i + j) * u_stride + (size_t)(first + v)] =
+                        (real)G[j][0] * t[i][0][v] + (real)G[j][1] * t[i][1][v] + (real)G[j][2] * t[i][2][v];
+    }
+}
+
+/* dw = G' dU G, likewise; added to what is there with `add`. */
+static void transform_weight_gradient(const real *restrict u, size_t u_stride, real *restrict dw, size_t w_stride,
+                                      int count, bool add)
+{
+    for (int first = 0; first < count; first += RUN) {
+        int lanes = count - first < RUN ? count - first : RUN;
+        real t[3][SIZE][RUN];
+        for (int j = 0; j < SIZE; j++)
+            for (int a = 0; a < 3; a++)
+                for (int v = 0; v < lanes; v++) {
+                    const real *at = u + (size_t)j * u_stride + (size_t)(first + v);
+                    real sum = 0;
+                    for (int i = 0; i < SIZE; i++)
+                        sum += (real)G[i][a] * at[(size_t)(SIZE * i) * u_stride];
+                    t[a][j][v] = sum;
+                }
+        for (int a = 0; a < 3; a++)
+            for (int b = 0; b < 3; b++)
+                for (int v = 0; v < lanes; v++) {
+                    real *to = dw + (size_t)(3 * a + b) * w_stride + (size_t)(first + v), sum = 0;
+                    for (int j = 0; j < SIZE; j++)
+                        sum += (real)G[j][b] * t[a][j][v];
+                    *to = add ? *to + sum : sum;
+                }
+    }
+}
+
+/* ---- tiles in and out ------------------------------------------------------------------------ */
+
+/* `size` x `size` pixels from (row, col) of a sample, LANES channels from `channel`: where they lie, or copied to
+ * `copy` with zeros for what is outside. */
+static inline pixels pixels_at(const real *sample, nm_shape s, int row, int col, int size, int channel, int lanes, real *copy)
+{
+    size_t across = (size_t)s.w * (size_t)s.c;
+    if (row >= 0 && col >= 0 && row + size <= s.h && col + size <= s.w && lanes == LANES)
+        return (pixels){sample + (size_t)row * across + (size_t)col * (size_t)s.c + channel, across, (size_t)s.c};
+    real *to = copy;
+    for (int h = row; h < row + size; h++)
+        for (int w = col; w < col + size; w++, to += LANES) {
+            if (h < 0 || h >= s.h || w < 0 || w >= s.w) {
+                memset(to, 0, LANES * sizeof *to);
+                continue;
+            }
+            const real *from = sample + (size_t)h * across + (size_t)w * (size_t)s.c + channel;
+            if (lanes == LANES) {
+                memcpy(to, from, LANES * sizeof *to);
+                continue;
+            }
+            for (int v = 0; v < LANES; v++)
+                to[v] = v < lanes ? from[v] : 0;
+        }
+    return (pixels){copy, (size_t)size * LANES, LANES};
+}
+
+/* Points of no tile: zeros. */
+static void no_points(real *out, size_t stride, int channels)
+{
+    for (int e = 0; e < POINTS; e++)
+        memset(out + (size_t)e * stride, 0, (size_t)channels * sizeof *out);
+}
+
+/* The input tiles of `unit` to `to`, one row each; from one point to the next, `stride` numbers. */
+static void unit_inputs(const nm_conv_call *call, const blocking *b, int unit, real *restrict to, size_t stride)
+{
+    const nm_conv_geometry *g = call->g;
+    for (int index = 0; index < rows_of(b, unit); index++, to += g->in.c) {
+        tile t = tile_at(b, call->n, unit * b->block + index);
+        if (t.sample < 0) {
+            no_points(to, stride, g->in.c);
+            continue;
+        }
+        const real *sample = call->x + (size_t)t.sample * nm_shape_size(g->in);
+        for (int c = 0; c < g->in.c; c += LANES) {
+            int lanes = g->in.c - c < LANES ? g->in.c - c : LANES;
+            real copy[SIZE * SIZE * LANES];
+            pixels d = pixels_at(sample, g->in, t.row - g->top, t.col - g->left, SIZE, c, lanes, copy);
+            if (lanes == LANES)
+                transform_input(d, to + c, stride, LANES);
+            else
+                transform_input(d, to + c, stride, lanes);
+        }
+    }
+}
+
+static void store_tile(const nm_conv_call *call, tile t, int channel, int lanes, nm_vector (*y)[TILE])
+{
+    const nm_conv_geometry *g = call->g;
+    real *to = call->y + (size_t)t.sample * nm_shape_size(g->out) + channel;
+    for (int i = 0; i < TILE && t.row + i < g->out.h; i++)
+        for (int j = 0; j < TILE && t.col + j < g->out.w; j++)
+            store(to + ((size_t)(t.row + i) * (size_t)g->out.w + (size_t)(t.col + j)) * (size_t)g->out.c, &y[i][j], lanes);
+}
+
+/* The largest of each 2x2 outputs of a tile. */
+static void store_pooled(const nm_conv_call *call, tile t, int channel, int lanes, nm_vector (*y)[TILE])
+{
+    nm_shape s = nm_conv_y_shape(call);
+    for (int i = 0; i < TILE / 2 && t.row / 2 + i < s.h; i++)
+        for (int j = 0; j < TILE / 2 && t.col / 2 + j < s.w; j++) {
+            nm_vector most = y[2 * i][2 * j];
+            for (int k = 1; k < 4; k++)
+                nm_vector_larger(&most, (const real *)&y[2 * i + k / 2][2 * j + k % 2]);
+            size_t pixel = ((size_t)t.sample * (size_t)s.h + (size_t)(t.row / 2 + i)) * (size_t)s.w + (size_t)(t.col / 2 + j);
+            store(call->y + pixel * (size_t)s.c + channel, &most, lanes);
+        }
+}
+
+static void unit_outputs(const nm_conv_call *call, const blocking *b, int unit, const real *restrict m, size_t stride)
+{
+    const nm_conv_geometry *g = call->g;
+    bool finish = call->scale || call->bias || call->relu;
+    for (int index = 0; index < rows_of(b, unit); index++, m += g->out.c) {
+        tile t = tile_at(b, call->n, unit * b->block + index);
+        for (int c = 0; t.sample >= 0 && c < g->out.c; c += LANES) {
+            int lanes = g->out.c - c < LANES ? g->out.c - c : LANES;
+            nm_vector y[TILE][TILE];
+            if (lanes == LANES)
+                transform_output(m + c, stride, LANES, y);
+            else
+                transform_output(m + c, stride, lanes, y);
+            for (int p = 0; finish && p < TILE * TILE; p++)
+                nm_conv_finish(call, c, lanes, (real *)&y[p / TILE][p % TILE]);
+            if (call->pool)
+                store_pooled(call, t, c, lanes, y);
+            else
+                store_tile(call, t, c, lanes, y);
+        }
+    }
+}
+
+/* The tiles of dy, and the sums of their pixels added to db, where that is not NULL. */
+static void unit_gradients(const nm_conv_call *call, const blocking *b, int unit, real *restrict to, size_t stride,
+                           real *restrict db)
+{
+    const nm_conv_geometry *g = call->g;
+    for (int index = 0; index < rows_of(b, unit); index++, to += g->out.c) {
+        tile t = tile_at(b, call->n, unit * b->block + index);
+        if (t.sample < 0) {
+            no_points(to, stride, g->out.c);
+            continue;
+        }
+        const real *sample = call->dy + (size_t)t.sample * nm_shape_size(g->out);
+        for (int c = 0; c < g->out.c; c += LANES) {
+            int lanes = g->out.c - c < LANES ? g->out.c - c : LANES;
+            real copy[TILE * TILE * LANES];
+            pixels d = pixels_at(sample, g->out, t.row, t.col, TILE, c, lanes, copy);
+            for (int p = 0; db && p < TILE * TILE; p++)
+                for (int v = 0; v < lanes; v++)
+                    db[c + v] += d.at[(size_t)(p / TILE) * d.row + (size_t)(p % TILE) * d.col + (size_t)v];
+            if (lanes == LANES)
+                transform_gradient(d, to + c, stride, LANES);
+            else
+                transform_gradient(d, to + c, stride, lanes);
+        }
+    }
+}
+
+#endif
