@@ -22,6 +22,7 @@ typedef struct blocking {
     int blocks_per_sample, groups_of_samples;
     int pixels;  /* rows of a full block's product */
     nm_gemm_rows rows_of_samples; /* where blocks hold several: the place of their pixels */
+    bool apart;  /* those places are not the pixels' own in y */
     int patch;   /* numbers in a patch of one group */
 } blocking;
 
@@ -41,7 +42,8 @@ static blocking blocking_of(const nm_conv_geometry *g, int n, bool by_sample)
     if (b.blocks_per_sample == 1 && 2 * area <= FEWEST_PIXELS) {
         b.rows_of_samples = nm_gemm_rows_of(area, by_sample);
         b.samples = FEWEST_PIXELS / b.rows_of_samples.room;
-        b.pixels = b.rows_of_samples.split ? FEWEST_PIXELS : b.samples * area;
+        b.pixels = FEWEST_PIXELS;
+        b.apart = b.rows_of_samples.split || b.samples * area < FEWEST_PIXELS;
     }
     b.groups_of_samples = nm_pieces(n, b.samples);
     return b;
@@ -220,7 +222,7 @@ static void forward_task(void *arg, int task, int thread)
     block k = block_at(g, &b, call->n, task);
     real *rows = nm_conv_thread_scratch(call, thread), *y = call->y + k.out;
     int out = nm_conv_group_out(g);
-    if (k.samples < b.samples || b.rows_of_samples.split) {
+    if (k.samples < b.samples || b.apart) {
         apart_task(call, &b, &k, rows, rows + (size_t)b.pixels * (size_t)b.patch);
         return;
     }
