@@ -9,12 +9,14 @@
  *
  *     dshift = sum dy,  dscale = sum dy * xhat,  dx = scale / sd * (dy - (dshift + xhat * dscale) / m)
  *
- * and in eval mode dx = scale / sd * dy. A relu that follows is done in the same passes: its mask is computed again
- * from x in backward.
+ * and in eval mode dx = scale / sd * dy. A relu that follows is done in the same passes, and a max pool of 2x2 after it:
+ * mask and winners are computed again from x in backward.
  *
  * With `ghost: k` a training batch is taken as batches of k samples, each with statistics of its own (Hoffer et al.
  * 2017); the last one takes what is left over too. The running statistics move once a step, by the ghosts' average. */
 #include "batchnorm.h"
+
+#include "pool.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -34,7 +36,7 @@ static const nm_option options[] = {
 
 /* Per plan. */
 typedef struct choice {
-    bool relu; /* the layer that follows is done here too */
+    bool relu, pool; /* the layers that follow are done here too */
 } choice;
 
 /* ---- passes ---------------------------------------------------------------------------- */
@@ -59,13 +61,14 @@ static nm_pass ghost_pass(const nm_pass *p, const nm_batchnorm *self, int ghosts
     first = first < from ? from : first;
     last = last > to ? to : last;
     size_t skipped = (size_t)(first - from) * nm_shape_size(p->ys);
+    size_t skipped_out = ((const choice *)p->plan)->pool ? skipped / 4 : skipped;
     part.n = last > first ? last - first : 0;
     v->x = p->x && p->x[0] ? p->x[0] + skipped : NULL;
     v->dx = p->dx && p->dx[0] ? p->dx[0] + skipped : NULL;
     part.x = &v->x;
     part.dx = &v->dx;
-    part.y = p->y ? p->y + skipped : NULL;
-    part.dy = p->dy ? p->dy + skipped : NULL;
+    part.y = p->y ? p->y + skipped_out : NULL;
+    part.dy = p->dy ? p->dy + skipped_out : NULL;
     part.saved = (real *)p->saved + (size_t)k * 3 * (size_t)p->ys.c;
     return part;
 }
@@ -107,12 +110,14 @@ static void each_ghost(const nm_pass *p, const nm_batchnorm *self,
 
 static void forward(const nm_pass *p, const void *self)
 {
-    each_ghost(p, self, NM_ISA(nm_batchnorm_normalise));
+    bool pool = ((const choice *)p->plan)->pool;
+    each_ghost(p, self, pool ? NM_ISA(nm_batchnorm_pool_forward) : NM_ISA(nm_batchnorm_normalise));
 }
 
 static void backward(const nm_pass *p, const void *self)
 {
-    each_ghost(p, self, NM_ISA(nm_batchnorm_backward));
+    bool pool = ((const choice *)p->plan)->pool;
+    each_ghost(p, self, pool ? NM_ISA(nm_batchnorm_pool_backward) : NM_ISA(nm_batchnorm_backward));
 }
 
 /* ---- planning -------------------------------------------------------------------------- */
@@ -138,7 +143,6 @@ static nm_status infer(nm_infer *e, void *private)
 static nm_status plan(nm_booking *b, const void *private, void *chosen)
 {
     const nm_batchnorm *self = private;
-    (void)chosen;
     if (b->mode == NM_TRAIN && (size_t)b->n * (size_t)b->ys.h * (size_t)b->ys.w < 2)
         return nm_fail(b->ctx, NM_INVALID,
                        "%s: training needs at least two values per channel, found 1 (a batch of one sample of 1x1); "
@@ -149,6 +153,8 @@ static nm_status plan(nm_booking *b, const void *private, void *chosen)
                        "%s: ghost batches of one sample of 1x1 have no variance; use a larger ghost", b->who);
     NM_ISA(nm_batchnorm_book)(b->n, b->ys, &b->saved, &b->scratch, &b->thread_scratch);
     b->saved *= (size_t)ghosts_of(self, b->n);
+    if (((const choice *)chosen)->pool)
+        NM_ISA(nm_batchnorm_pool_book)(b->n, b->ys, &b->scratch, &b->thread_scratch);
     return NM_OK;
 }
 
@@ -158,20 +164,25 @@ static bool fuse(const void *self, void *chosen, nm_mode mode, bool backward, co
     (void)self;
     (void)mode;
     (void)backward;
-    (void)next_self;
-    (void)memory;
     choice *made = chosen;
-    if (made->relu || strcmp(next->name, "relu") != 0)
+    if (made->pool)
         return false;
-    made->relu = true;
-    return true;
+    if (!made->relu && strcmp(next->name, "relu") == 0)
+        return made->relu = true;
+    if (strcmp(next->name, "maxpool") != 0)
+        return false;
+    const nm_pool *pool = next_self;
+    made->pool = nm_pool_is_plain(pool) && pool->in.h % 2 == 0 && pool->in.w % 2 == 0;
+    *memory &= made->pool ? ~(unsigned)NM_INPLACE : ~0u;
+    return made->pool;
 }
 
 static void describe(const void *self, const void *chosen, char *text, size_t size)
 {
     (void)self;
-    if (((const choice *)chosen)->relu)
-        snprintf(text, size, "with relu");
+    const choice *c = chosen;
+    snprintf(text, size, "%s%s%s%s", c->relu || c->pool ? "with " : "", c->relu ? "relu" : "",
+             c->relu && c->pool ? " and " : "", c->pool ? "maxpool" : "");
 }
 
 extern const nm_layer_type NM_ISA(nm_layer_batchnorm);

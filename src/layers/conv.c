@@ -179,9 +179,7 @@ static nm_status plan(nm_booking *b, const void *private, void *chosen)
 
 static bool can_pool(const conv *self, const nm_pool *pool)
 {
-    bool plain = pool->size[0] == 2 && pool->size[1] == 2 && pool->stride[0] == 2 && pool->stride[1] == 2 && !pool->pad.top &&
-                 !pool->pad.left && pool->out.h == self->g.out.h / 2 && pool->out.w == self->g.out.w / 2;
-    return plain && NM_ISA(nm_conv_choose)(&self->g, NM_CONV_FORWARD, self->algorithm)->pools;
+    return nm_pool_is_plain(pool) && NM_ISA(nm_conv_choose)(&self->g, NM_CONV_FORWARD, self->algorithm)->pools;
 }
 
 /* In evaluation a batch norm is a factor and a bias for each filter, applied with the relu and a max pool of 2x2 as outputs

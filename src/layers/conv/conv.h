@@ -16,6 +16,7 @@
 #define NM_CONV_H
 
 #include "layer.h"
+#include "vector.h"
 
 #include <string.h>
 
@@ -102,29 +103,6 @@ void NM_ISA(nm_conv_column_sums)(const real *dy, int rows, int channels, real *s
 
 /* ---- the end of forward ----------------------------------------------------------------- */
 
-/* max(value, 0); NaN stays NaN. */
-static inline real nm_conv_positive(real value)
-{
-    return value > 0 ? value : value != value ? value : 0;
-}
-/* 64 bytes of numbers, whatever the instruction set makes of them: the compiler makes poor code of loops over local arrays
- * with selections in them. Selections are made by masks, since C has no other on vectors. */
-typedef real nm_vector __attribute__((vector_size(64)));
-#ifdef NM_DOUBLE
-typedef int64_t nm_mask __attribute__((vector_size(64)));
-#else
-typedef int32_t nm_mask __attribute__((vector_size(64)));
-#endif
-enum { NM_VECTOR = sizeof(nm_vector) / sizeof(real) };
-
-/* a becomes the larger of each; NaN wins. */
-static inline void nm_vector_larger(nm_vector *a, const real *from)
-{
-    nm_vector b;
-    memcpy(&b, from, sizeof b);
-    nm_mask wins = (b > *a) | (b != b);
-    *a = (nm_vector)(((nm_mask)b & wins) | ((nm_mask)*a & ~wins));
-}
 /* Applies the call's scale, bias and relu to `lanes` channels of an output, from `channel` on. */
 static inline void nm_conv_finish(const nm_conv_call *call, int channel, int lanes, real *y)
 {
@@ -146,7 +124,7 @@ static inline void nm_conv_finish(const nm_conv_call *call, int channel, int lan
     }
     for (; v < lanes; v++) {
         real value = (call->scale ? y[v] * call->scale[channel + v] : y[v]) + (call->bias ? call->bias[channel + v] : 0);
-        y[v] = call->relu ? nm_conv_positive(value) : value;
+        y[v] = call->relu ? nm_positive(value) : value;
     }
 }
 /* What y holds. */

@@ -51,7 +51,7 @@ static void forward_task(void *arg, int task, int thread)
                         sum += (double)pixel[i] * (double)tap[(size_t)i * (size_t)g->out.c];
                 }
             sum = sum * (call->scale ? (double)call->scale[o] : 1) + (call->bias ? (double)call->bias[o] : 0);
-            y[(size_t)col * (size_t)g->out.c + (size_t)o] = call->relu ? nm_conv_positive((real)sum) : (real)sum;
+            y[(size_t)col * (size_t)g->out.c + (size_t)o] = call->relu ? nm_positive((real)sum) : (real)sum;
         }
 }
 

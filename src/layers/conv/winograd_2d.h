@@ -112,14 +112,6 @@ typedef struct pixels {
     size_t row, col;
 } pixels;
 
-static inline void store(real *to, const nm_vector *v, int lanes)
-{
-    if (lanes == LANES)
-        memcpy(to, v, sizeof *v);
-    else
-        memcpy(to, v, (size_t)lanes * sizeof *to);
-}
-
 /* B' d B of one tile; out[point * stride + lane]. */
 static inline void transform_input(pixels d, real *restrict out, size_t stride, int lanes)
 {
@@ -134,7 +126,7 @@ static inline void transform_input(pixels d, real *restrict out, size_t stride, 
     for (int i = 0; i < SIZE; i++) {
         input_points(t[i], y);
         for (int k = 0; k < SIZE; k++)
-            store(out + (size_t)(i * SIZE + k) * stride, &y[k], lanes);
+            nm_vector_store(out + (size_t)(i * SIZE + k) * stride, &y[k], lanes);
     }
 }
 
@@ -144,12 +136,7 @@ static inline void transform_output(const real *restrict m, size_t stride, int l
     nm_vector t[TILE][SIZE], in[SIZE], out[TILE];
     for (int j = 0; j < SIZE; j++) {
         for (int i = 0; i < SIZE; i++)
-            if (lanes == LANES)
-                memcpy(&in[i], m + (size_t)(i * SIZE + j) * stride, sizeof in[i]);
-            else {
-                in[i] = (nm_vector){0};
-                memcpy(&in[i], m + (size_t)(i * SIZE + j) * stride, (size_t)lanes * sizeof *m);
-            }
+            nm_vector_load(&in[i], m + (size_t)(i * SIZE + j) * stride, lanes);
         output_points(in, out);
         for (int i = 0; i < TILE; i++)
             t[i][j] = out[i];
@@ -172,7 +159,7 @@ static inline void transform_gradient(pixels d, real *restrict out, size_t strid
     for (int i = 0; i < SIZE; i++) {
         gradient_points(t[i], y);
         for (int k = 0; k < SIZE; k++)
-            store(out + (size_t)(i * SIZE + k) * stride, &y[k], lanes);
+            nm_vector_store(out + (size_t)(i * SIZE + k) * stride, &y[k], lanes);
     }
 }
 
@@ -289,7 +276,7 @@ static void store_tile(const nm_conv_call *call, tile t, int channel, int lanes,
     real *to = call->y + (size_t)t.sample * nm_shape_size(g->out) + channel;
     for (int i = 0; i < TILE && t.row + i < g->out.h; i++)
         for (int j = 0; j < TILE && t.col + j < g->out.w; j++)
-            store(to + ((size_t)(t.row + i) * (size_t)g->out.w + (size_t)(t.col + j)) * (size_t)g->out.c, &y[i][j], lanes);
+            nm_vector_store(to + ((size_t)(t.row + i) * (size_t)g->out.w + (size_t)(t.col + j)) * (size_t)g->out.c, &y[i][j], lanes);
 }
 
 /* The largest of each 2x2 outputs of a tile. */
@@ -302,7 +289,7 @@ static void store_pooled(const nm_conv_call *call, tile t, int channel, int lane
             for (int k = 1; k < 4; k++)
                 nm_vector_larger(&most, (const real *)&y[2 * i + k / 2][2 * j + k % 2]);
             size_t pixel = ((size_t)t.sample * (size_t)s.h + (size_t)(t.row / 2 + i)) * (size_t)s.w + (size_t)(t.col / 2 + j);
-            store(call->y + pixel * (size_t)s.c + channel, &most, lanes);
+            nm_vector_store(call->y + pixel * (size_t)s.c + channel, &most, lanes);
         }
 }
 

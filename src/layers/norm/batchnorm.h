@@ -21,4 +21,10 @@ void NM_ISA(nm_batchnorm_normalise)(const nm_pass *p, const nm_batchnorm *self, 
 void NM_ISA(nm_batchnorm_backward)(const nm_pass *p, const nm_batchnorm *self, bool relu);
 void NM_ISA(nm_batchnorm_book)(int n, nm_shape s, size_t *saved, size_t *scratch, size_t *thread_scratch);
 
+/* The same with a max pool of 2x2 behind (and the relu, where asked, before it): y and dy are the pool's. Heights and widths
+ * are even. Booked on top of the others. */
+void NM_ISA(nm_batchnorm_pool_forward)(const nm_pass *p, const nm_batchnorm *self, bool relu);
+void NM_ISA(nm_batchnorm_pool_backward)(const nm_pass *p, const nm_batchnorm *self, bool relu);
+void NM_ISA(nm_batchnorm_pool_book)(int n, nm_shape s, size_t *scratch, size_t *thread_scratch);
+
 #endif

@@ -3,57 +3,9 @@
  * Rows (pixels of all samples) are cut into chunks by shape alone. Each chunk leaves (mean, sum of squared
  * deviations), computed in two passes about the chunk's first row, and these are merged in the chunks' order: no
  * E[x^2] - E[x]^2 anywhere, and a constant channel has exactly its value as mean, so that y is exactly the shift. */
-#include "batchnorm.h"
+#include "batchnorm_chunks.h"
 
 #include <math.h>
-#include <string.h>
-
-enum {
-    CHUNK = 16384, /* elements a chunk: it stays in the core's own cache between the passes */
-    RUN = 32,      /* rows summed in `real` before they go into a double */
-    LANES = 64,    /* narrow rows are taken several at a time, so that this many sums run side by side */
-};
-
-/* ---- chunks --------------------------------------------------------------------------- */
-
-typedef struct layout {
-    int rows, channels;
-    int fold;       /* rows taken side by side */
-    int chunk_rows; /* a multiple of fold */
-    int chunks;
-} layout;
-
-static layout layout_of(int n, nm_shape s)
-{
-    layout l = {.rows = n * s.h * s.w, .channels = s.c, .fold = 1};
-    while (l.fold * l.channels < LANES)
-        l.fold *= 2;
-    l.chunk_rows = CHUNK / (l.fold * l.channels) * l.fold;
-    if (l.chunk_rows < l.fold)
-        l.chunk_rows = l.fold;
-    l.chunks = nm_pieces(l.rows, l.chunk_rows);
-    return l;
-}
-
-static int rows_of(const layout *l, int chunk)
-{
-    int left = l->rows - chunk * l->chunk_rows;
-    return left < l->chunk_rows ? left : l->chunk_rows;
-}
-
-/* A chunk's two results per channel, in double: [chunk][2][channels]. */
-static double *partial(const nm_pass *p, const layout *l, int chunk)
-{
-    return (double *)p->scratch + (size_t)chunk * 2 * (size_t)l->channels;
-}
-
-/* Adds the `fold` groups of `sum` [fold][channels] into the first. */
-static void unfold(const layout *l, double *sum)
-{
-    for (int f = 1; f < l->fold; f++)
-        for (int c = 0; c < l->channels; c++)
-            sum[c] += sum[f * l->channels + c];
-}
 
 /* ---- statistics ------------------------------------------------------------------------ */
 
@@ -95,13 +47,6 @@ static buffers buffers_of(const nm_pass *p, const layout *l, int thread)
     double *sum = nm_thread_scratch(p, thread);
     real *run = (real *)(sum + 2 * width);
     return (buffers){sum, run, run + width, run + 2 * width};
-}
-
-/* Repeats a row of channels `fold` times. */
-static void spread(const layout *l, const real *from, real *to)
-{
-    for (int f = 0; f < l->fold; f++)
-        memcpy(to + f * l->channels, from, (size_t)l->channels * sizeof *to);
 }
 
 /* One sum per channel over a chunk: whole groups of rows side by side, then the rows left over. */
@@ -166,18 +111,6 @@ static void merge(const nm_pass *p, const layout *l, double *mean, double *var)
 
 /* ---- forward --------------------------------------------------------------------------- */
 
-/* What is saved per channel: mean, 1 / sd, and the factor scale / sd. */
-typedef struct moments {
-    real *mean, *inverse, *factor;
-} moments;
-
-static moments moments_of(const nm_pass *p)
-{
-    real *saved = p->saved;
-    int channels = p->ys.c;
-    return (moments){saved, saved + channels, saved + 2 * channels};
-}
-
 static void set_moments(const nm_pass *p, const nm_batchnorm *self, const double *mean, const double *var)
 {
     moments m = moments_of(p);
@@ -199,15 +132,6 @@ static void update_running(const nm_pass *p, const nm_batchnorm *self, const lay
         running_var[c] = (real)((1 - rate) * (double)running_var[c] + rate * unbiased * var[c]);
     }
 }
-
-typedef struct job {
-    const nm_pass *p;
-    const nm_batchnorm *self;
-    layout l;
-    bool relu;
-    const real *mean, *factor, *shift; /* [width]: spread over the fold */
-    const real *dy_factor, *x_factor, *constant; /* backward: dx = dy * dy_factor + (x - mean) * x_factor + constant */
-} job;
 
 static void normalise(const real *x, real *y, int width, const real *restrict mean, const real *restrict factor,
                       const real *restrict shift, bool relu)
@@ -236,37 +160,10 @@ static void normalise_task(void *arg, int task, int thread)
         normalise(x, y, left < width ? left : width, j->mean, j->factor, j->shift, j->relu);
 }
 
-/* The per-channel tables of a pass, spread over the fold, behind the chunks' partial results in scratch. */
-static real *tables(const nm_pass *p, const layout *l, int index)
-{
-    real *base = (real *)((double *)p->scratch + ((size_t)l->chunks + 2) * 2 * (size_t)l->channels);
-    return base + (size_t)index * (size_t)(l->fold * l->channels);
-}
-
-static size_t scratch_size(const layout *l)
-{
-    return ((size_t)l->chunks + 2) * 2 * (size_t)l->channels * sizeof(double) +
-           (size_t)(8 * l->fold * l->channels) * sizeof(real);
-}
-
-/* mean, factor and shift spread into tables 0 to 2. */
-static job normalising_job(const nm_pass *p, const nm_batchnorm *self, layout l, bool relu)
-{
-    moments m = moments_of(p);
-    spread(&l, m.mean, tables(p, &l, 0));
-    spread(&l, m.factor, tables(p, &l, 1));
-    if (self->affine)
-        spread(&l, p->w[self->shift], tables(p, &l, 2));
-    else
-        memset(tables(p, &l, 2), 0, (size_t)(l.fold * l.channels) * sizeof(real));
-    return (job){.p = p, .self = self, .l = l, .relu = relu, .mean = tables(p, &l, 0), .factor = tables(p, &l, 1),
-                 .shift = tables(p, &l, 2)};
-}
-
 void NM_ISA(nm_batchnorm_statistics)(const nm_pass *p, const nm_batchnorm *self, double rate)
 {
     layout l = layout_of(p->n, p->xs[0]);
-    double *mean = (double *)p->scratch + (size_t)l.chunks * 2 * (size_t)l.channels, *var = mean + l.channels;
+    double *mean = partial(p, &l, l.chunks), *var = mean + l.channels;
     if (p->mode == NM_TRAIN) {
         nm_parallel(p->threads, l.chunks, statistics_task, (void *)p);
         merge(p, &l, mean, var);
@@ -363,47 +260,15 @@ static void input_gradient_task(void *arg, int task, int thread)
     }
 }
 
-/* dx = f * (dy - (sum + xhat * products / sd) / m) with f = scale / sd, as three factors per channel. */
-static void set_gradient_tables(job *j, const double *sum, const double *products)
-{
-    const nm_pass *p = j->p;
-    moments m = moments_of(p);
-    int channels = j->l.channels;
-    bool batch = p->mode == NM_TRAIN;
-    real *a = tables(p, &j->l, 3), *b = tables(p, &j->l, 4), *k = tables(p, &j->l, 5);
-    for (int c = 0; c < channels; c++) {
-        double factor = (double)m.factor[c], inverse = (double)m.inverse[c];
-        a[c] = m.factor[c];
-        b[c] = (real)(batch ? -factor * inverse * inverse * products[c] / j->l.rows : 0);
-        k[c] = (real)(batch ? -factor * sum[c] / j->l.rows : 0);
-    }
-    for (int f = 1; f < j->l.fold; f++)
-        for (int t = 3; t < 6; t++)
-            memcpy(tables(p, &j->l, t) + f * channels, tables(p, &j->l, t), (size_t)channels * sizeof(real));
-    j->dy_factor = a;
-    j->x_factor = b;
-    j->constant = k;
-}
-
 void NM_ISA(nm_batchnorm_backward)(const nm_pass *p, const nm_batchnorm *self, bool relu)
 {
     layout l = layout_of(p->n, p->xs[0]);
     job j = normalising_job(p, self, l, relu);
-    double *sum = (double *)p->scratch + (size_t)l.chunks * 2 * (size_t)l.channels, *products = sum + l.channels;
     nm_parallel(p->threads, l.chunks, gradient_sums_task, &j);
-    memset(sum, 0, 2 * (size_t)l.channels * sizeof *sum);
-    for (int k = 0; k < l.chunks; k++)
-        for (int c = 0; c < 2 * l.channels; c++)
-            sum[c] += partial(p, &l, k)[c];
-    for (int c = 0; self->affine && c < l.channels; c++) {
-        if (p->dw[self->scale])
-            p->dw[self->scale][c] += (real)(products[c] * (double)moments_of(p).inverse[c]);
-        if (p->dw[self->shift])
-            p->dw[self->shift][c] += (real)sum[c];
-    }
+    const double *sum = merge_gradients(&j, &l);
     if (!p->dx[0])
         return;
-    set_gradient_tables(&j, sum, products);
+    set_gradient_tables(&j, sum, sum + l.channels);
     nm_parallel(p->threads, l.chunks, input_gradient_task, &j);
 }
 
@@ -411,6 +276,6 @@ void NM_ISA(nm_batchnorm_book)(int n, nm_shape s, size_t *saved, size_t *scratch
 {
     layout l = layout_of(n, s);
     *saved = 3 * (size_t)s.c * sizeof(real);
-    *scratch = scratch_size(&l);
+    *scratch = scratch_size(&l, l.chunks);
     *thread_scratch = buffers_size(&l);
 }

@@ -1,0 +1,153 @@
+/* How batch norm cuts its rows (pixels of all samples) into chunks, and what lies where in scratch: shared by its passes. */
+#ifndef NM_BATCHNORM_CHUNKS_H
+#define NM_BATCHNORM_CHUNKS_H
+
+#include "batchnorm.h"
+
+#include <string.h>
+
+enum {
+    CHUNK = 16384, /* elements a chunk: it stays in the core's own cache between the passes */
+    RUN = 32,      /* rows summed in `real` before they go into a double */
+    LANES = 64,    /* narrow rows are taken several at a time, so that this many sums run side by side */
+};
+
+/* ---- chunks --------------------------------------------------------------------------- */
+
+typedef struct layout {
+    int rows, channels;
+    int fold;       /* rows taken side by side */
+    int chunk_rows; /* a multiple of fold */
+    int chunks;
+} layout;
+
+static inline layout layout_of(int n, nm_shape s)
+{
+    layout l = {.rows = n * s.h * s.w, .channels = s.c, .fold = 1};
+    while (l.fold * l.channels < LANES)
+        l.fold *= 2;
+    l.chunk_rows = CHUNK / (l.fold * l.channels) * l.fold;
+    if (l.chunk_rows < l.fold)
+        l.chunk_rows = l.fold;
+    l.chunks = nm_pieces(l.rows, l.chunk_rows);
+    return l;
+}
+
+static inline int rows_of(const layout *l, int chunk)
+{
+    int left = l->rows - chunk * l->chunk_rows;
+    return left < l->chunk_rows ? left : l->chunk_rows;
+}
+
+/* The per-channel tables of a pass, spread over the fold: they open scratch. */
+enum { TABLES = 8 };
+static inline real *tables(const nm_pass *p, const layout *l, int index)
+{
+    return (real *)p->scratch + (size_t)index * (size_t)(l->fold * l->channels);
+}
+
+/* A chunk's two results per channel, in double: [chunk][2][channels] behind the tables, and one more for the totals. */
+static inline double *partial(const nm_pass *p, const layout *l, int chunk)
+{
+    return (double *)(void *)tables(p, l, TABLES) + (size_t)chunk * 2 * (size_t)l->channels;
+}
+
+static inline size_t scratch_size(const layout *l, int chunks)
+{
+    return ((size_t)chunks + 1) * 2 * (size_t)l->channels * sizeof(double) +
+           (size_t)(TABLES * l->fold * l->channels) * sizeof(real);
+}
+
+/* Adds the `fold` groups of `sum` [fold][channels] into the first. */
+static inline void unfold(const layout *l, double *sum)
+{
+    for (int f = 1; f < l->fold; f++)
+        for (int c = 0; c < l->channels; c++)
+            sum[c] += sum[f * l->channels + c];
+}
+
+/* Repeats a row of channels `fold` times. */
+static inline void spread(const layout *l, const real *from, real *to)
+{
+    for (int f = 0; f < l->fold; f++)
+        memcpy(to + f * l->channels, from, (size_t)l->channels * sizeof *to);
+}
+
+/* ---- what passes share --------------------------------------------------------------- */
+
+/* What is saved per channel: mean, 1 / sd, and the factor scale / sd. */
+typedef struct moments {
+    real *mean, *inverse, *factor;
+} moments;
+
+static inline moments moments_of(const nm_pass *p)
+{
+    real *saved = p->saved;
+    int channels = p->ys.c;
+    return (moments){saved, saved + channels, saved + 2 * channels};
+}
+
+typedef struct job {
+    const nm_pass *p;
+    const nm_batchnorm *self;
+    layout l;
+    bool relu;
+    const real *mean, *factor, *shift; /* [width]: spread over the fold */
+    const real *dy_factor, *x_factor, *constant; /* backward: dx = dy * dy_factor + (x - mean) * x_factor + constant */
+} job;
+
+/* mean, factor and shift spread into tables 0 to 2. */
+static inline job normalising_job(const nm_pass *p, const nm_batchnorm *self, layout l, bool relu)
+{
+    moments m = moments_of(p);
+    spread(&l, m.mean, tables(p, &l, 0));
+    spread(&l, m.factor, tables(p, &l, 1));
+    if (self->affine)
+        spread(&l, p->w[self->shift], tables(p, &l, 2));
+    else
+        memset(tables(p, &l, 2), 0, (size_t)(l.fold * l.channels) * sizeof(real));
+    return (job){.p = p, .self = self, .l = l, .relu = relu, .mean = tables(p, &l, 0), .factor = tables(p, &l, 1),
+                 .shift = tables(p, &l, 2)};
+}
+
+/* Sums the chunks' results in their order, and adds the gradients of scale and shift: sums of dy, then of dy * (x - mean). */
+static inline const double *merge_gradients(const job *j, const layout *l)
+{
+    const nm_pass *p = j->p;
+    double *sum = partial(p, l, l->chunks), *products = sum + l->channels;
+    memset(sum, 0, 2 * (size_t)l->channels * sizeof *sum);
+    for (int k = 0; k < l->chunks; k++)
+        for (int c = 0; c < 2 * l->channels; c++)
+            sum[c] += partial(p, l, k)[c];
+    for (int c = 0; j->self->affine && c < l->channels; c++) {
+        if (p->dw[j->self->scale])
+            p->dw[j->self->scale][c] += (real)(products[c] * (double)moments_of(p).inverse[c]);
+        if (p->dw[j->self->shift])
+            p->dw[j->self->shift][c] += (real)sum[c];
+    }
+    return sum;
+}
+
+/* dx = f * (dy - (sum + xhat * products / sd) / m) with f = scale / sd, as three factors per channel. */
+static inline void set_gradient_tables(job *j, const double *sum, const double *products)
+{
+    const nm_pass *p = j->p;
+    moments m = moments_of(p);
+    int channels = j->l.channels;
+    bool batch = p->mode == NM_TRAIN;
+    real *a = tables(p, &j->l, 3), *b = tables(p, &j->l, 4), *k = tables(p, &j->l, 5);
+    for (int c = 0; c < channels; c++) {
+        double factor = (double)m.factor[c], inverse = (double)m.inverse[c];
+        a[c] = m.factor[c];
+        b[c] = (real)(batch ? -factor * inverse * inverse * products[c] / j->l.rows : 0);
+        k[c] = (real)(batch ? -factor * sum[c] / j->l.rows : 0);
+    }
+    for (int f = 1; f < j->l.fold; f++)
+        for (int t = 3; t < 6; t++)
+            memcpy(tables(p, &j->l, t) + f * channels, tables(p, &j->l, t), (size_t)channels * sizeof(real));
+    j->dy_factor = a;
+    j->x_factor = b;
+    j->constant = k;
+}
+
+#endif

@@ -1,0 +1,237 @@
+/* Batch norm's passes where a max pool of 2x2 behind it (and a relu between them, where asked) is done too: the normalised
+ * values are never written, only the largest of each window; backward finds it again from x. Heights and widths are even,
+ * so that windows tile the image. */
+#include "batchnorm_chunks.h"
+
+#include "vector.h"
+
+/* A chunk here: some rows of windows. */
+typedef struct windows {
+    int across, rows, channels; /* windows in a row; rows of windows of all samples */
+    int chunk_rows;
+    layout l;                   /* of the results: chunks are these */
+} windows;
+
+static windows windows_of(int n, nm_shape s)
+{
+    windows w = {.across = s.w / 2, .rows = n * s.h / 2, .channels = s.c, .l = layout_of(n, s)};
+    w.chunk_rows = CHUNK / (2 * s.w * s.c);
+    w.chunk_rows = w.chunk_rows < 1 ? 1 : w.chunk_rows;
+    w.l.chunks = nm_pieces(w.rows, w.chunk_rows);
+    return w;
+}
+
+static size_t windows_scratch(int n, nm_shape s)
+{
+    windows w = windows_of(n, s);
+    return scratch_size(&w.l, w.l.chunks);
+}
+
+typedef struct pool_job {
+    job j;
+    windows w;
+} pool_job;
+
+/* A row of windows: the upper of its two pixel rows, its row of y. */
+static size_t pixels_before(const windows *w, int row)
+{
+    return (size_t)row * 4 * (size_t)w->across * (size_t)w->channels;
+}
+static size_t windows_before(const windows *w, int row)
+{
+    return (size_t)row * (size_t)w->across * (size_t)w->channels;
+}
+
+/* ---- one window, some channels ----------------------------------------------------------- */
+
+enum { AT_ONCE = NM_VECTOR };
+
+/* The window's four pixels: their distances from the mean. */
+static inline void offsets(const real *x, size_t step, size_t below, const real *mean, int lanes, nm_vector off[4])
+{
+    nm_vector m;
+    nm_vector_load(&m, mean, lanes);
+    for (int k = 0; k < 4; k++) {
+        nm_vector_load(&off[k], x + (size_t)(k / 2) * below + (size_t)(k % 2) * step, lanes);
+        off[k] -= m;
+    }
+}
+
+/* Which pixel has the largest normalised value, the first of equals (NaN wins): `right` of the upper and of the lower two, then
+ * `lower`. And that value. */
+typedef struct winner {
+    nm_mask right[2], lower;
+    nm_vector most;
+} winner;
+
+static inline void find_winner(const nm_vector off[4], const nm_vector *factor, const nm_vector *shift, winner *w)
+{
+    nm_vector v[4], best[2];
+    for (int k = 0; k < 4; k++)
+        v[k] = off[k] * *factor + *shift;
+    for (int row = 0; row < 2; row++) {
+        const nm_vector *a = &v[2 * row], *b = &v[2 * row + 1];
+        w->right[row] = (*b > *a) | (*b != *b);
+        best[row] = NM_SELECT(w->right[row], *b, *a);
+    }
+    w->lower = (best[1] > best[0]) | (best[1] != best[1]);
+    w->most = NM_SELECT(w->lower, best[1], best[0]);
+}
+
+static inline void window_max(const job *j, const real *x, size_t step, size_t below, int c, int lanes, real *y)
+{
+    nm_vector off[4], factor, shift;
+    winner w;
+    offsets(x + c, step, below, j->mean + c, lanes, off);
+    nm_vector_load(&factor, j->factor + c, lanes);
+    nm_vector_load(&shift, j->shift + c, lanes);
+    find_winner(off, &factor, &shift, &w);
+    if (j->relu)
+        w.most = NM_SELECT((w.most > 0) | (w.most != w.most), w.most, (nm_vector){0});
+    nm_vector_store(y + c, &w.most, lanes);
+}
+
+/* What of dy passes: g; with relu, nothing where no value is above zero. */
+static inline void passing(const job *j, const real *dy, int lanes, const winner *w, nm_vector *g)
+{
+    nm_vector_load(g, dy, lanes);
+    if (j->relu)
+        *g = NM_SELECT(w->most > 0, *g, (nm_vector){0});
+}
+
+/* Adds g, and g times the winner's distance from the mean. */
+static inline void add_window(const job *j, const real *x, size_t step, size_t below, int c, int lanes, const real *dy,
+                              real *run, real *products)
+{
+    nm_vector off[4], factor, shift, g, sum, product;
+    winner w;
+    offsets(x + c, step, below, j->mean + c, lanes, off);
+    nm_vector_load(&factor, j->factor + c, lanes);
+    nm_vector_load(&shift, j->shift + c, lanes);
+    find_winner(off, &factor, &shift, &w);
+    passing(j, dy + c, lanes, &w, &g);
+    nm_vector upper = NM_SELECT(w.right[0], off[1], off[0]), lower = NM_SELECT(w.right[1], off[3], off[2]);
+    nm_vector won = NM_SELECT(w.lower, lower, upper);
+    nm_vector_load(&sum, run + c, lanes);
+    nm_vector_load(&product, products + c, lanes);
+    sum += g;
+    product += g * won;
+    nm_vector_store(run + c, &sum, lanes);
+    nm_vector_store(products + c, &product, lanes);
+}
+
+/* dx of the four pixels. */
+static inline void spread_window(const job *j, const real *x, size_t step, size_t below, int c, int lanes, const real *dy,
+                                 real *dx)
+{
+    nm_vector off[4], factor, shift, g, a, b, constant;
+    winner w;
+    offsets(x + c, step, below, j->mean + c, lanes, off);
+    nm_vector_load(&factor, j->factor + c, lanes);
+    nm_vector_load(&shift, j->shift + c, lanes);
+    find_winner(off, &factor, &shift, &w);
+    passing(j, dy + c, lanes, &w, &g);
+    nm_vector_load(&a, j->dy_factor + c, lanes);
+    nm_vector_load(&b, j->x_factor + c, lanes);
+    nm_vector_load(&constant, j->constant + c, lanes);
+    g *= a;
+    for (int k = 0; k < 4; k++) {
+        nm_mask here = (k % 2 ? w.right[k / 2] : ~w.right[k / 2]) & (k / 2 ? w.lower : ~w.lower);
+        off[k] = (nm_vector)((nm_mask)g & here) + (off[k] * b + constant);
+        nm_vector_store(dx + c + (size_t)(k / 2) * below + (size_t)(k % 2) * step, &off[k], lanes);
+    }
+}
+
+/* ---- passes ------------------------------------------------------------------------------ */
+
+static void forward_task(void *arg, int task, int thread)
+{
+    (void)thread;
+    const pool_job *p = arg;
+    const windows *w = &p->w;
+    size_t step = (size_t)w->channels, below = 2 * (size_t)w->across * step;
+    int last = (task + 1) * w->chunk_rows < w->rows ? (task + 1) * w->chunk_rows : w->rows;
+    for (int row = task * w->chunk_rows; row < last; row++) {
+        const real *x = p->j.p->x[0] + pixels_before(w, row);
+        real *y = p->j.p->y + windows_before(w, row);
+        for (int col = 0; col < w->across; col++, x += 2 * step, y += step) {
+            int c = 0;
+            for (; c + AT_ONCE <= w->channels; c += AT_ONCE)
+                window_max(&p->j, x, step, below, c, AT_ONCE, y);
+            if (c < w->channels)
+                window_max(&p->j, x, step, below, c, w->channels - c, y);
+        }
+    }
+}
+
+void NM_ISA(nm_batchnorm_pool_forward)(const nm_pass *p, const nm_batchnorm *self, bool relu)
+{
+    windows w = windows_of(p->n, p->xs[0]);
+    pool_job all = {normalising_job(p, self, w.l, relu), w};
+    nm_parallel(p->threads, w.l.chunks, forward_task, &all);
+}
+
+static void sums_task(void *arg, int task, int thread)
+{
+    const pool_job *p = arg;
+    const windows *w = &p->w;
+    size_t channels = (size_t)w->channels, below = 2 * (size_t)w->across * channels;
+    real *run = nm_thread_scratch(p->j.p, thread), *products = run + channels;
+    double *part = partial(p->j.p, &w->l, task);
+    memset(part, 0, 2 * channels * sizeof *part);
+    int last = (task + 1) * w->chunk_rows < w->rows ? (task + 1) * w->chunk_rows : w->rows;
+    for (int row = task * w->chunk_rows; row < last; row++) {
+        const real *x = p->j.p->x[0] + pixels_before(w, row), *dy = p->j.p->dy + windows_before(w, row);
+        for (int first = 0; first < w->across; first += RUN) {
+            memset(run, 0, 2 * channels * sizeof *run);
+            for (int col = first; col < w->across && col < first + RUN; col++, x += 2 * channels, dy += channels) {
+                int c = 0;
+                for (; c + AT_ONCE <= w->channels; c += AT_ONCE)
+                    add_window(&p->j, x, channels, below, c, AT_ONCE, dy, run, products);
+                if (c < w->channels)
+                    add_window(&p->j, x, channels, below, c, w->channels - c, dy, run, products);
+            }
+            for (size_t c = 0; c < 2 * channels; c++)
+                part[c] += (double)run[c];
+        }
+    }
+}
+
+static void input_gradient_task(void *arg, int task, int thread)
+{
+    (void)thread;
+    const pool_job *p = arg;
+    const windows *w = &p->w;
+    size_t step = (size_t)w->channels, below = 2 * (size_t)w->across * step;
+    int last = (task + 1) * w->chunk_rows < w->rows ? (task + 1) * w->chunk_rows : w->rows;
+    for (int row = task * w->chunk_rows; row < last; row++) {
+        const real *x = p->j.p->x[0] + pixels_before(w, row), *dy = p->j.p->dy + windows_before(w, row);
+        real *dx = p->j.p->dx[0] + pixels_before(w, row);
+        for (int col = 0; col < w->across; col++, x += 2 * step, dx += 2 * step, dy += step) {
+            int c = 0;
+            for (; c + AT_ONCE <= w->channels; c += AT_ONCE)
+                spread_window(&p->j, x, step, below, c, AT_ONCE, dy, dx);
+            if (c < w->channels)
+                spread_window(&p->j, x, step, below, c, w->channels - c, dy, dx);
+        }
+    }
+}
+
+void NM_ISA(nm_batchnorm_pool_backward)(const nm_pass *p, const nm_batchnorm *self, bool relu)
+{
+    windows w = windows_of(p->n, p->xs[0]);
+    pool_job all = {normalising_job(p, self, w.l, relu), w};
+    nm_parallel(p->threads, w.l.chunks, sums_task, &all);
+    const double *sum = merge_gradients(&all.j, &w.l);
+    if (!p->dx[0])
+        return;
+    set_gradient_tables(&all.j, sum, sum + w.channels);
+    nm_parallel(p->threads, w.l.chunks, input_gradient_task, &all);
+}
+
+void NM_ISA(nm_batchnorm_pool_book)(int n, nm_shape s, size_t *scratch, size_t *thread_scratch)
+{
+    size_t own = windows_scratch(n, s), run = 2 * (size_t)s.c * sizeof(real);
+    *scratch = own > *scratch ? own : *scratch;
+    *thread_scratch = run > *thread_scratch ? run : *thread_scratch;
+}
