@@ -103,28 +103,39 @@ void NM_ISA(nm_conv_column_sums)(const real *dy, int rows, int channels, real *s
 
 /* ---- the end of forward ----------------------------------------------------------------- */
 
-/* Applies the call's scale, bias and relu to `lanes` channels of an output, from `channel` on. */
+/* Applies the call's scale, bias and relu to some outputs of the same `lanes` (at most NM_VECTOR) channels, from `channel` on. */
+static inline void nm_conv_finish_vectors(const nm_conv_call *call, int channel, int lanes, nm_vector *y, const int count)
+{
+    nm_vector scale = {0}, bias = {0};
+    if (call->scale)
+        nm_vector_load(&scale, call->scale + channel, lanes);
+    else
+        scale += 1;
+    if (call->bias)
+        nm_vector_load(&bias, call->bias + channel, lanes);
+    if (call->relu)
+        for (int i = 0; i < count; i++) {
+            nm_vector value = y[i] * scale + bias;
+            y[i] = (nm_vector)((nm_mask)value & ((value > 0) | (value != value))); /* NaN stays NaN */
+        }
+    else
+        for (int i = 0; i < count; i++)
+            y[i] = y[i] * scale + bias;
+}
+/* The same for a row of `lanes` channels. */
 static inline void nm_conv_finish(const nm_conv_call *call, int channel, int lanes, real *y)
 {
+    nm_vector value;
     int v = 0;
     for (; v + NM_VECTOR <= lanes; v += NM_VECTOR) {
-        nm_vector value, other;
-        memcpy(&value, y + v, sizeof value);
-        if (call->scale) {
-            memcpy(&other, call->scale + channel + v, sizeof other);
-            value *= other;
-        }
-        if (call->bias) {
-            memcpy(&other, call->bias + channel + v, sizeof other);
-            value += other;
-        }
-        if (call->relu) /* NaN stays NaN */
-            value = (nm_vector)((nm_mask)value & ((value > 0) | (value != value)));
-        memcpy(y + v, &value, sizeof value);
+        nm_vector_load(&value, y + v, NM_VECTOR);
+        nm_conv_finish_vectors(call, channel + v, NM_VECTOR, &value, 1);
+        nm_vector_store(y + v, &value, NM_VECTOR);
     }
-    for (; v < lanes; v++) {
-        real value = (call->scale ? y[v] * call->scale[channel + v] : y[v]) + (call->bias ? call->bias[channel + v] : 0);
-        y[v] = call->relu ? nm_positive(value) : value;
+    if (v < lanes) {
+        nm_vector_load(&value, y + v, lanes - v);
+        nm_conv_finish_vectors(call, channel + v, lanes - v, &value, 1);
+        nm_vector_store(y + v, &value, lanes - v);
     }
 }
 /* What y holds. */

@@ -142,7 +142,7 @@ static void forward(const nm_conv_call *call)
 static double cost(const nm_conv_geometry *g, nm_conv_kind kind)
 {
     (void)kind;
-    return 1.5 * nm_conv_direct_cost(g) + 60.0 * g->out.h * g->out.w;
+    return 1.9 * nm_conv_direct_cost(g) + 60.0 * g->out.h * g->out.w;
 }
 
 static void book(const nm_conv_geometry *g, nm_conv_kind kind, int n, size_t *shared, size_t *thread)

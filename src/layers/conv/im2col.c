@@ -69,7 +69,7 @@ static double cost(const nm_conv_geometry *g, nm_conv_kind kind)
     /* Every patch element is written and read once beside the product; a thin product runs below full speed. */
     double patches = is_pointwise(g) ? 0 : (double)g->out.h * g->out.w * g->kernel[0] * g->kernel[1] * g->in.c;
     double width = nm_conv_group_out(g), depth = g->kernel[0] * g->kernel[1] * nm_conv_group_in(g);
-    double thin = (1 + 12 / width) * (1 + 12 / depth);
+    double thin = (1 + 8 / width) * (1 + 8 / depth);
     return thin * nm_conv_direct_cost(g) + 16 * patches;
 }
 

@@ -93,14 +93,30 @@ static int rows_of_all(const blocking *b)
 /* Where a tile lies: sample -1 where the row has none. */
 typedef struct tile {
     int sample, row, col; /* of its first output */
+    int next;             /* row of products */
 } tile;
 
-static tile tile_at(const blocking *b, int n, int row)
+static inline tile tile_at(const blocking *b, int n, int row)
 {
     nm_gemm_place p = nm_gemm_place_of(&b->rows, row);
     if (p.sample >= n || p.number >= b->tiles)
-        return (tile){-1, 0, 0};
-    return (tile){p.sample, p.number / b->across * TILE, p.number % b->across * TILE};
+        return (tile){.sample = -1, .next = row + 1};
+    return (tile){p.sample, p.number / b->across * TILE, p.number % b->across * TILE, row + 1};
+}
+
+/* To the tile of the next row: beside or below it, mostly. */
+static inline void next_tile(const blocking *b, const nm_conv_geometry *g, int n, tile *t)
+{
+    t->col += TILE;
+    if (b->rows.split || t->sample < 0 || (t->col >= g->out.w && t->row + TILE >= g->out.h)) {
+        *t = tile_at(b, n, t->next);
+        return;
+    }
+    t->next++;
+    if (t->col >= g->out.w) {
+        t->col = 0;
+        t->row += TILE;
+    }
 }
 
 /* ---- transforms ----------------------------------------------------------------------------- */
@@ -251,8 +267,8 @@ static void no_points(real *out, size_t stride, int channels)
 static void unit_inputs(const nm_conv_call *call, const blocking *b, int unit, real *restrict to, size_t stride)
 {
     const nm_conv_geometry *g = call->g;
-    for (int index = 0; index < rows_of(b, unit); index++, to += g->in.c) {
-        tile t = tile_at(b, call->n, unit * b->block + index);
+    tile t = tile_at(b, call->n, unit * b->block);
+    for (int left = rows_of(b, unit); left > 0; left--, to += g->in.c, next_tile(b, g, call->n, &t)) {
         if (t.sample < 0) {
             no_points(to, stride, g->in.c);
             continue;
@@ -297,8 +313,8 @@ static void unit_outputs(const nm_conv_call *call, const blocking *b, int unit, 
 {
     const nm_conv_geometry *g = call->g;
     bool finish = call->scale || call->bias || call->relu;
-    for (int index = 0; index < rows_of(b, unit); index++, m += g->out.c) {
-        tile t = tile_at(b, call->n, unit * b->block + index);
+    tile t = tile_at(b, call->n, unit * b->block);
+    for (int left = rows_of(b, unit); left > 0; left--, m += g->out.c, next_tile(b, g, call->n, &t))
         for (int c = 0; t.sample >= 0 && c < g->out.c; c += LANES) {
             int lanes = g->out.c - c < LANES ? g->out.c - c : LANES;
             nm_vector y[TILE][TILE];
@@ -306,14 +322,15 @@ static void unit_outputs(const nm_conv_call *call, const blocking *b, int unit, 
                 transform_output(m + c, stride, LANES, y);
             else
                 transform_output(m + c, stride, lanes, y);
-            for (int p = 0; finish && p < TILE * TILE; p++)
-                nm_conv_finish(call, c, lanes, (real *)&y[p / TILE][p % TILE]);
+            if (finish && lanes == LANES)
+                nm_conv_finish_vectors(call, c, LANES, y[0], TILE * TILE);
+            else if (finish)
+                nm_conv_finish_vectors(call, c, lanes, y[0], TILE * TILE);
             if (call->pool)
                 store_pooled(call, t, c, lanes, y);
             else
                 store_tile(call, t, c, lanes, y);
         }
-    }
 }
 
 /* The tiles of dy, and the sums of their pixels added to db, where that is not NULL. */
@@ -321,8 +338,8 @@ static void unit_gradients(const nm_conv_call *call, const blocking *b, int unit
                            real *restrict db)
 {
     const nm_conv_geometry *g = call->g;
-    for (int index = 0; index < rows_of(b, unit); index++, to += g->out.c) {
-        tile t = tile_at(b, call->n, unit * b->block + index);
+    tile t = tile_at(b, call->n, unit * b->block);
+    for (int left = rows_of(b, unit); left > 0; left--, to += g->out.c, next_tile(b, g, call->n, &t)) {
         if (t.sample < 0) {
             no_points(to, stride, g->out.c);
             continue;
