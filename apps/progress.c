@@ -71,15 +71,15 @@ static void print_row(screen *s, const nm_progress *p)
         fprintf(stderr, "\r\033[K");
     if (!s->headed)
         fprintf(stderr,
-                "%s%sepoch      step          lr  train loss  accuracy   test loss  accuracy   seconds  images/s\n",
+                "%s%sepoch      step          lr  train loss  accuracy   test loss  accuracy   seconds  images/s  waited\n",
                 s->label ? s->label : "", s->label ? ": " : "");
     s->headed = true;
-    char train[16], test[16];
-    fprintf(stderr, "%s%s%5u  %8llu  %10.4g  %10.4f  %8s  %10.4f  %s%8s%s  %8.1f  %8.0f\n", s->label ? s->label : "",
+    char train[16], test[16], waited[16];
+    fprintf(stderr, "%s%s%5u  %8llu  %10.4g  %10.4f  %8s  %10.4f  %s%8s%s  %8.1f  %8.0f  %s\n", s->label ? s->label : "",
             s->label ? ": " : "", r->epoch, (unsigned long long)r->step, r->lr, r->train_loss,
             percent(r->train_accuracy, train), r->test_loss, s->colour ? "\033[1m" : "",
             percent(r->test_accuracy, test), s->colour ? "\033[0m" : "", p->seconds,
-            p->images_per_second);
+            p->images_per_second, percent(p->waited, waited));
 }
 
 static void on_progress(void *arg, const nm_progress *p)

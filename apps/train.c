@@ -68,6 +68,8 @@ static void print_result(const nm_train_result *r, const char *run)
         printf("test accuracy %.2f %% (best %.2f %%), test loss %.4f after %llu steps in %.1f s\n",
                100 * r->history[r->rows - 1].test_accuracy, 100 * best, r->history[r->rows - 1].test_loss,
                (unsigned long long)r->step, r->seconds);
+    if (!isnan(r->waited))
+        printf("waited %.2f %% of the time for data\n", 100 * r->waited);
     if (r->diverged)
         printf("diverged: the loss was NaN or infinite at step %llu; a smaller --lr may help\n",
                (unsigned long long)r->step);

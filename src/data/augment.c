@@ -59,75 +59,168 @@ nm_status nm_augmentation_read(nm_context *ctx, const nm_strings *words, nm_augm
     return status;
 }
 
-/* Shift by (dy, dx) with zeros coming in, mirrored first where asked. */
-static void move(nm_shape s, bool mirror, int dy, int dx, const uint8_t *from, uint8_t *to)
+/* ---- shifts and mirrors ------------------------------------------------------------------------- */
+
+/* The `count` pixels that end at `end`, the last one first. Inlined for a `c` that the compiler knows: vector code for
+ * one channel, moves instead of calls for three. */
+static inline void mirror_row(const uint8_t *end, int count, size_t c, uint8_t *to)
 {
-    size_t c = (size_t)s.c;
-    for (int h = 0; h < s.h; h++, to += (size_t)s.w * c) {
-        int y = h + dy;
-        if (y < 0 || y >= s.h) {
-            memset(to, 0, (size_t)s.w * c);
-            continue;
-        }
-        const uint8_t *row = from + (size_t)y * (size_t)s.w * c;
-        if (!mirror) {
-            int first = dx < 0 ? -dx : 0, last = s.w - (dx > 0 ? dx : 0);
-            first = first < s.w ? first : s.w;
-            last = last > first ? last : first;
-            memset(to, 0, (size_t)first * c);
-            memcpy(to + (size_t)first * c, row + (size_t)(first + dx) * c, (size_t)(last - first) * c);
-            memset(to + (size_t)last * c, 0, (size_t)(s.w - last) * c);
-            continue;
-        }
-        for (int w = 0; w < s.w; w++) {
-            int x = w + dx;
-            if (x >= 0 && x < s.w)
-                memcpy(to + (size_t)w * c, row + (size_t)(s.w - 1 - x) * c, c);
-            else
-                memset(to + (size_t)w * c, 0, c);
-        }
+    for (int i = 0; i < count; i++)
+        memcpy(to + (size_t)i * c, end - (size_t)(i + 1) * c, c);
+}
+
+static void mirror_rows(const uint8_t *end, int rows, int count, nm_shape s, uint8_t *to)
+{
+    size_t c = (size_t)s.c, row = (size_t)s.w * c;
+    for (int h = 0; h < rows; h++, end += row, to += row) {
+        if (c == 1)
+            mirror_row(end, count, 1, to);
+        else if (c == 3)
+            mirror_row(end, count, 3, to);
+        else
+            mirror_row(end, count, c, to);
     }
 }
 
-/* A change of place: output pixel (h, w) about the centre reads from the input by this map, bilinear, in fixed point
- * with 16 bits of fraction. */
+/* What of `size` outputs reads from inside when output i reads from i + shift: first to last - 1; false: none. */
+static bool overlap(int size, int shift, int *first, int *last)
+{
+    *first = shift < 0 ? -shift : 0;
+    *last = shift > 0 ? size - shift : size;
+    return *first < *last;
+}
+
+/* Shift by (dy, dx) with zeros coming in, mirrored first where asked. What stays inside is copied in one piece across
+ * the ends of rows; between two rows of it lie the zeros of both. */
+static void move(nm_shape s, bool mirror, int dy, int dx, const uint8_t *from, uint8_t *to)
+{
+    size_t c = (size_t)s.c, row = (size_t)s.w * c, size = nm_shape_size(s);
+    int top, bottom, left, right;
+    if (!overlap(s.h, dy, &top, &bottom) || !overlap(s.w, dx, &left, &right)) {
+        memset(to, 0, size);
+        return;
+    }
+    size_t start = (size_t)top * row + (size_t)left * c, end = (size_t)(bottom - 1) * row + (size_t)right * c;
+    size_t gap = row - (size_t)(right - left) * c;
+    const uint8_t *first = from + (size_t)(top + dy) * row;
+    memset(to, 0, start);
+    if (mirror)
+        mirror_rows(first + (size_t)(s.w - left - dx) * c, bottom - top, right - left, s, to + start);
+    else
+        memcpy(to + start, first + (size_t)(left + dx) * c, end - start);
+    for (size_t at = (size_t)top * row + (size_t)right * c; gap && at < end; at += row)
+        memset(to + at, 0, gap);
+    memset(to + end, 0, size - end);
+}
+
+/* ---- changes of place ----------------------------------------------------------------------------- */
+
+/* Output pixel (h, w) about the centre reads from the input by this map, bilinear, in fixed point with 16 bits of
+ * fraction. */
 typedef struct map {
     double angle, scale, shift_y, shift_x;
     bool mirror;
 } map;
 
-static void warp(nm_shape s, const map *m, const uint8_t *from, uint8_t *to)
+enum { ONE = 1 << 16 };
+
+/* Values whose four neighbours are gathered one by one, for all to be blended at once, which vector code can do. */
+enum { RUN = 64 };
+
+typedef struct run {
+    uint8_t a[RUN], b[RUN], c[RUN], d[RUN]; /* a b above, c d below */
+    uint8_t fy[RUN], fx[RUN];               /* weights of c d and of b d, of 256 */
+    int held;
+    uint8_t *to;
+} run;
+
+static void blend(run *r)
 {
-    enum { ONE = 1 << 16 };
-    double co = cos(m->angle) / m->scale, si = sin(m->angle) / m->scale, cy = 0.5 * (s.h - 1), cx = 0.5 * (s.w - 1);
-    double side = m->mirror ? -1 : 1;
-    int64_t step_y = llround(-si * ONE), step_x = llround(side * co * ONE);
-    for (int h = 0; h < s.h; h++) {
-        double dy = h - cy - m->shift_y, dx = -cx - m->shift_x;
-        int64_t y = llround((co * dy - si * dx + cy) * ONE), x = llround((side * (si * dy + co * dx) + cx) * ONE);
-        for (int w = 0; w < s.w; w++, y += step_y, x += step_x, to += s.c) {
-            int y0 = (int)(y >> 16), x0 = (int)(x >> 16);
-            int fy = (int)(y & (ONE - 1)) >> 8, fx = (int)(x & (ONE - 1)) >> 8; /* 8 bits each */
-            for (int c = 0; c < s.c; c++) {
-                int corner[4];
-                for (int k = 0; k < 4; k++) {
-                    int yy = y0 + k / 2, xx = x0 + k % 2;
-                    bool inside = yy >= 0 && yy < s.h && xx >= 0 && xx < s.w;
-                    corner[k] = inside ? from[((size_t)yy * (size_t)s.w + (size_t)xx) * (size_t)s.c + (size_t)c] : 0;
-                }
-                int above = corner[0] * (256 - fx) + corner[1] * fx, below = corner[2] * (256 - fx) + corner[3] * fx;
-                to[c] = (uint8_t)((above * (256 - fy) + below * fy + (1 << 15)) >> 16);
-            }
+    uint8_t *restrict to = r->to;
+    for (int i = 0; i < r->held; i++) {
+        uint16_t fx = r->fx[i], fy = r->fy[i], rx = (uint16_t)(256 - fx), ry = (uint16_t)(256 - fy);
+        uint16_t above = (uint16_t)(r->a[i] * rx + r->b[i] * fx), below = (uint16_t)(r->c[i] * rx + r->d[i] * fx);
+        to[i] = (uint8_t)(((uint32_t)above * ry + (uint32_t)below * fy + (1u << 15)) >> 16);
+    }
+    r->to += r->held;
+    r->held = 0;
+}
+
+static inline void put(run *r, uint8_t a, uint8_t b, uint8_t c, uint8_t d, int fy, int fx)
+{
+    if (r->held == RUN)
+        blend(r);
+    int i = r->held++;
+    r->a[i] = a;
+    r->b[i] = b;
+    r->c[i] = c;
+    r->d[i] = d;
+    r->fy[i] = (uint8_t)fy;
+    r->fx[i] = (uint8_t)fx;
+}
+
+/* The pixel at (y, x), which is 0 outside. Reads the first one there, so that nothing has to be jumped over. */
+static inline uint8_t pixel_at(nm_shape s, const uint8_t *from, int y, int x, int c)
+{
+    bool inside = (unsigned)y < (unsigned)s.h && (unsigned)x < (unsigned)s.w;
+    size_t at = ((size_t)y * (size_t)s.w + (size_t)x) * (size_t)s.c + (size_t)c;
+    uint8_t value = from[inside ? at : 0];
+    return inside ? value : 0;
+}
+
+/* A row of outputs reads from (y, x) and on in steps. Only one at the border asks of each neighbour whether it lies
+ * inside. Inlined for numbers of channels that the compiler knows. */
+static inline void warp_row(nm_shape s, int channels, const int64_t at[2], const int64_t step[2], const uint8_t *from,
+                            run *r)
+{
+    size_t row = (size_t)s.w * (size_t)channels;
+    int64_t y_at = at[0], x_at = at[1];
+    for (int w = 0; w < s.w; w++, y_at += step[0], x_at += step[1]) {
+        int y = (int)(y_at >> 16), x = (int)(x_at >> 16);
+        int fy = (int)(y_at & (ONE - 1)) >> 8, fx = (int)(x_at & (ONE - 1)) >> 8;
+        if (y >= 0 && y < s.h - 1 && x >= 0 && x < s.w - 1) {
+            const uint8_t *p = from + (size_t)y * row + (size_t)x * (size_t)channels, *q = p + row;
+            for (int c = 0; c < channels; c++)
+                put(r, p[c], p[c + channels], q[c], q[c + channels], fy, fx);
+        } else {
+            for (int c = 0; c < channels; c++)
+                put(r, pixel_at(s, from, y, x, c), pixel_at(s, from, y, x + 1, c), pixel_at(s, from, y + 1, x, c),
+                    pixel_at(s, from, y + 1, x + 1, c), fy, fx);
         }
     }
 }
 
+static void warp(nm_shape s, const map *m, const uint8_t *from, uint8_t *to)
+{
+    double co = cos(m->angle) / m->scale, si = sin(m->angle) / m->scale, cy = 0.5 * (s.h - 1), cx = 0.5 * (s.w - 1);
+    double side = m->mirror ? -1 : 1;
+    const int64_t step[2] = {llround(-si * ONE), llround(side * co * ONE)};
+    run r = {.to = to};
+    for (int h = 0; h < s.h; h++) {
+        double dy = h - cy - m->shift_y, dx = -cx - m->shift_x;
+        int64_t at[2] = {llround((co * dy - si * dx + cy) * ONE), llround((side * (si * dy + co * dx) + cx) * ONE)};
+        if (s.c == 1)
+            warp_row(s, 1, at, step, from, &r);
+        else if (s.c == 3)
+            warp_row(s, 3, at, step, from, &r);
+        else
+            warp_row(s, s.c, at, step, from, &r);
+    }
+    blend(&r);
+}
+
+/* ---- all of them ---------------------------------------------------------------------------------- */
+
 static void cut(nm_shape s, int side, int row, int col, uint8_t *image)
 {
-    int top = row - side / 2, left = col - side / 2;
-    for (int h = top < 0 ? 0 : top; h < top + side && h < s.h; h++)
-        for (int w = left < 0 ? 0 : left; w < left + side && w < s.w; w++)
-            memset(image + ((size_t)h * (size_t)s.w + (size_t)w) * (size_t)s.c, 0, (size_t)s.c);
+    int top = row - side / 2, left = col - side / 2, bottom = top + side, right = left + side;
+    top = top < 0 ? 0 : top;
+    left = left < 0 ? 0 : left;
+    bottom = bottom < s.h ? bottom : s.h;
+    right = right < s.w ? right : s.w;
+    for (int h = top; h < bottom; h++)
+        memset(image + ((size_t)h * (size_t)s.w + (size_t)left) * (size_t)s.c, 0,
+               (size_t)(right - left) * (size_t)s.c);
 }
 
 /* Uniform on -range..range. */

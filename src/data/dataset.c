@@ -158,20 +158,56 @@ nm_status nm_samples_make(nm_context *ctx, nm_samples *samples, int count, nm_sh
     return samples->pixels && samples->labels ? NM_OK : NM_FAILED;
 }
 
+/* ---- mean and deviation ----------------------------------------------------------------------------- */
+
+enum { CHANNELS = 8, ABREAST = 16 };
+
+typedef struct sums {
+    uint64_t sum[CHANNELS], squares[CHANNELS];
+} sums;
+
+static void add_one_by_one(const uint8_t *p, size_t pixels, int stride, int channels, sums *to)
+{
+    for (size_t i = 0; i < pixels; i++, p += stride)
+        for (int c = 0; c < channels; c++) {
+            to->sum[c] += p[c];
+            to->squares[c] += (uint64_t)p[c] * p[c];
+        }
+}
+
+/* Sixteen pixels abreast, each value of them into sums of its own, so that vector code adds them whatever the number of
+ * channels. At most 65536 times sixteen: that many squares of 255 fit 32 bits. */
+static void add_abreast(const uint8_t *p, size_t times, int channels, sums *to)
+{
+    uint32_t sum[ABREAST * CHANNELS] = {0}, squares[ABREAST * CHANNELS] = {0};
+    int width = ABREAST * channels;
+    for (size_t i = 0; i < times; i++, p += width)
+        for (int k = 0; k < width; k++) {
+            sum[k] += p[k];
+            squares[k] += (uint32_t)p[k] * p[k];
+        }
+    for (int k = 0; k < width; k++) {
+        to->sum[k % channels] += sum[k];
+        to->squares[k % channels] += squares[k];
+    }
+}
+
 void nm_dataset_normalisation(const nm_samples *train, nm_normalisation *out)
 {
-    *out = (nm_normalisation){.channels = train->shape.c < 8 ? train->shape.c : 8};
-    uint64_t sum[8] = {0}, squares[8] = {0};
-    size_t pixels = (size_t)train->count * (size_t)train->shape.h * (size_t)train->shape.w;
-    const uint8_t *p = train->pixels;
-    for (size_t i = 0; i < pixels; i++, p += train->shape.c)
-        for (int c = 0; c < out->channels; c++) {
-            sum[c] += p[c];
-            squares[c] += (uint64_t)p[c] * p[c];
-        }
+    int stride = train->shape.c;
+    *out = (nm_normalisation){.channels = stride < CHANNELS ? stride : CHANNELS};
+    sums all = {0};
+    size_t pixels = (size_t)train->count * (size_t)train->shape.h * (size_t)train->shape.w, done = 0;
+    while (stride <= CHANNELS && pixels - done >= ABREAST) {
+        size_t left = (pixels - done) / ABREAST, times = left < 65536 ? left : 65536;
+        add_abreast(train->pixels + done * (size_t)stride, times, stride, &all);
+        done += times * ABREAST;
+    }
+    add_one_by_one(train->pixels + done * (size_t)stride, pixels - done, stride, out->channels, &all);
     for (int c = 0; c < out->channels; c++) {
-        double count = pixels ? (double)pixels : 1, mean = (double)sum[c] / count;
-        double variance = ((double)squares[c] - (double)sum[c] * mean) / count; /* of whole numbers: exact sums */
+        double count = pixels ? (double)pixels : 1, mean = (double)all.sum[c] / count;
+        /* of whole numbers: exact sums */
+        double variance = ((double)all.squares[c] - (double)all.sum[c] * mean) / count;
         out->mean[c] = mean / 255;
         out->deviation[c] = variance > 0 ? __builtin_sqrt(variance) / 255 : 1;
     }

@@ -58,6 +58,11 @@ nm_status nm_trainer_add_row(nm_trainer *t, const nm_history_row *row, double se
     return NM_OK;
 }
 
+static double waited_share(const nm_trainer *t)
+{
+    return t->stepping > 0 ? nm_loader_waited(t->loader) / t->stepping : (double)NAN;
+}
+
 static void report(const nm_trainer *t, const nm_history_row *row)
 {
     if (!t->request->progress)
@@ -74,6 +79,7 @@ static void report(const nm_trainer *t, const nm_history_row *row)
         .accuracy = s->seen && t->net->objective[0].type->classifies ? s->correct / (double)s->seen : (double)NAN,
         .images_per_second = rate,
         .seconds_left = rate > 0 ? left * t->loading.batch / rate : 0,
+        .waited = waited_share(t),
         .row = row != NULL,
         .seconds = seconds_so_far(t),
     };
@@ -284,6 +290,7 @@ nm_status nm_train(nm_context *ctx, const nm_train_request *request, nm_train_re
     if (status == NM_OK) {
         result->step = t.state.step;
         result->seconds = seconds_so_far(&t);
+        result->waited = waited_share(&t);
         result->rows = t.state.history_count;
         result->history = t.state.history;
         result->row_seconds = t.row_seconds;

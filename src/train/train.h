@@ -40,6 +40,8 @@ typedef struct nm_progress {
     int epoch, epochs;
     double loss, accuracy;           /* of the epoch so far */
     double images_per_second, seconds_left;
+    double waited;                   /* share of this process's time within steps that went by waiting for the loader;
+                                      * NaN before the first */
     bool row;                        /* a metrics row was just written: `history` is it */
     nm_history_row history;
     double seconds;
@@ -58,6 +60,7 @@ typedef struct nm_train_result {
     uint64_t step;
     bool diverged, stopped;
     double seconds;
+    double waited;           /* as in nm_progress */
     int rows;
     nm_history_row *history; /* nm_free */
     double *row_seconds;     /* [rows], nm_free */

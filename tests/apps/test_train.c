@@ -16,7 +16,9 @@ START_TEST(trains)
     said s = expect(0, "norma train tiny.yaml --epochs 4 --run r");
     contains(s.out, "test accuracy");
     contains(s.out, "run directory: r");
+    contains(s.out, "% of the time for data");
     contains(s.err, "epoch");
+    contains(s.err, "waited");
     char *csv = read_text("r/metrics.csv");
     ck_assert(strncmp(csv, "epoch,step,lr,train_loss,train_accuracy,test_loss,test_accuracy,seconds\n1,16,", 75) == 0);
     expect(0, "test -f r/model.yaml -a -f r/last.h5 -a -f r/best.h5");

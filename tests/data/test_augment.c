@@ -141,6 +141,109 @@ START_TEST(affine)
 }
 END_TEST
 
+/* ---- every byte against the definition, one pixel at a time ------------------------------------- */
+
+/* What is drawn for a sample, in this order. */
+typedef struct drawn {
+    bool mirror;
+    int dy, dx, row, col;
+    double angle, scale, shift_y, shift_x;
+} drawn;
+
+static double symmetric(nm_rng *r, double range)
+{
+    return range * (2 * nm_rng_uniform(r) - 1);
+}
+
+static drawn draw_all(const nm_augmentation *a, nm_rng r, nm_shape s)
+{
+    drawn d;
+    uint32_t reach = 2 * (uint32_t)a->pad_crop + 1;
+    d.mirror = (nm_rng_bits(&r) & 1) && a->flip;
+    d.dy = (int)nm_rng_below(&r, reach) - a->pad_crop;
+    d.dx = (int)nm_rng_below(&r, reach) - a->pad_crop;
+    d.angle = symmetric(&r, a->affine * 15 * 3.14159265358979323846 / 180);
+    d.scale = exp(symmetric(&r, a->affine * 0.1));
+    d.shift_y = symmetric(&r, a->affine * 0.1 * s.h) - d.dy;
+    d.shift_x = symmetric(&r, a->affine * 0.1 * s.w) - d.dx;
+    d.row = (int)nm_rng_below(&r, (uint32_t)s.h);
+    d.col = (int)nm_rng_below(&r, (uint32_t)s.w);
+    return d;
+}
+
+static int value_at(nm_shape s, const uint8_t *image, int64_t h, int64_t w, int c)
+{
+    return h < 0 || h >= s.h || w < 0 || w >= s.w ? 0 : image[(h * s.w + w) * s.c + c];
+}
+
+/* Bilinear, the place in steps of 2^-16 of a pixel and its weights in steps of 2^-8. */
+static uint8_t warped(nm_shape s, const drawn *d, const uint8_t *from, int h, int w, int c)
+{
+    double co = cos(d->angle) / d->scale, si = sin(d->angle) / d->scale, cy = 0.5 * (s.h - 1), cx = 0.5 * (s.w - 1);
+    double side = d->mirror ? -1 : 1, dy = h - cy - d->shift_y, dx = -cx - d->shift_x;
+    int64_t y = llround((co * dy - si * dx + cy) * 65536) + w * (int64_t)llround(-si * 65536);
+    int64_t x = llround((side * (si * dy + co * dx) + cx) * 65536) + w * (int64_t)llround(side * co * 65536);
+    int64_t y0 = (int64_t)floor((double)y / 65536), x0 = (int64_t)floor((double)x / 65536), sum = 0;
+    int fy = (int)((y - y0 * 65536) / 256), fx = (int)((x - x0 * 65536) / 256);
+    for (int k = 0; k < 4; k++)
+        sum += value_at(s, from, y0 + k / 2, x0 + k % 2, c) * (k / 2 ? fy : 256 - fy) * (k % 2 ? fx : 256 - fx);
+    return (uint8_t)((sum + 32768) / 65536);
+}
+
+static uint8_t expected(const nm_augmentation *a, nm_shape s, const drawn *d, const uint8_t *from, int h, int w, int c)
+{
+    int top = d->row - a->cutout / 2, left = d->col - a->cutout / 2, x = w + d->dx;
+    if (h >= top && h < top + a->cutout && w >= left && w < left + a->cutout)
+        return 0;
+    if (a->affine > 0)
+        return warped(s, d, from, h, w, c);
+    if (x < 0 || x >= s.w)
+        return 0;
+    return (uint8_t)value_at(s, from, h + d->dy, d->mirror ? s.w - 1 - x : x, c);
+}
+
+static nm_augmentation any_kind(nm_rng *r)
+{
+    nm_augmentation a = {.flip = nm_rng_below(r, 2)};
+    if (nm_rng_below(r, 2))
+        a.pad_crop = (int)nm_rng_below(r, 12);
+    if (nm_rng_below(r, 2))
+        a.affine = 4 * nm_rng_uniform(r);
+    if (nm_rng_below(r, 2))
+        a.cutout = (int)nm_rng_below(r, 12);
+    return a;
+}
+
+START_TEST(same_bytes_as_the_definition)
+{
+    nm_rng r = nm_rng_stream(11, "test", "augment");
+    for (uint32_t k = 0; k < 1000; k++) {
+        nm_augmentation a = any_kind(&r);
+        int side = k % 4 ? 34 : 5, channels[] = {1, 3, 1 + (int)nm_rng_below(&r, 5), k % 50 ? 2 : 70};
+        nm_shape s = {1 + (int)nm_rng_below(&r, (uint32_t)side), 1 + (int)nm_rng_below(&r, (uint32_t)side),
+                      channels[nm_rng_below(&r, 4)]};
+        size_t size = nm_shape_size(s);
+        uint8_t *from = malloc(size), *to = malloc(size + 1); /* their own, so that reading beyond is seen */
+        ck_assert(from && to);
+        for (size_t i = 0; i < size; i++)
+            from[i] = (uint8_t)nm_rng_bits(&r);
+        memset(to, 0xa5, size + 1);
+        nm_rng at = draw(k);
+        drawn d = draw_all(&a, at, s);
+        nm_augment(&a, &at, s, from, to);
+        for (int i = 0; i < (int)size; i++) {
+            int h = i / (s.w * s.c), w = i / s.c % s.w, wanted = expected(&a, s, &d, from, h, w, i % s.c);
+            ck_assert_msg(to[i] == wanted,
+                          "case %u, %dx%dx%d, flip %d pad-crop %d affine %g cutout %d: (%d, %d, %d) is %d, expected %d",
+                          k, s.h, s.w, s.c, a.flip, a.pad_crop, a.affine, a.cutout, h, w, i % s.c, to[i], wanted);
+        }
+        ck_assert_int_eq(to[size], 0xa5);
+        free(from);
+        free(to);
+    }
+}
+END_TEST
+
 START_TEST(reads_words)
 {
     nm_augmentation a;
@@ -158,4 +261,4 @@ START_TEST(reads_words)
 END_TEST
 
 SUITE_WITH("augmentation", in_own_folder, flip_and_pad_crop, none_changes_nothing, kinds_are_independent, cutout,
-           affine, reads_words)
+           affine, same_bytes_as_the_definition, reads_words)

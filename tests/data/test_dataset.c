@@ -111,4 +111,34 @@ START_TEST(mean_and_deviation)
 }
 END_TEST
 
-SUITE_WITH("data sets", in_own_folder, places, digits, digit_scenes, mean_and_deviation)
+/* The sums of many pixels are exact: as of one value at a time, for any number of channels and of pixels. */
+START_TEST(mean_and_deviation_of_many)
+{
+    static const nm_shape shapes[] = {{64, 64, 1}, {5, 3, 2}, {32, 32, 3}, {1, 1, 4}, {7, 1, 8}, {3, 3, 9}, {1, 1, 40}};
+    static const int counts[] = {300, 77, 40, 15, 33, 20, 5}; /* the first: more than one piece of 2^20 pixels */
+    nm_rng r = nm_rng_stream(1, "test", "pixels");
+    for (size_t k = 0; k < sizeof shapes / sizeof *shapes; k++) {
+        nm_samples samples = {.count = counts[k], .shape = shapes[k]};
+        size_t pixels = (size_t)counts[k] * (size_t)(shapes[k].h * shapes[k].w), size = pixels * (size_t)shapes[k].c;
+        samples.pixels = malloc(size); /* its own, so that reading beyond is seen */
+        for (size_t i = 0; i < size; i++)
+            samples.pixels[i] = k == 0 && i % 50 ? 255 : (uint8_t)nm_rng_bits(&r);
+        nm_normalisation n;
+        nm_dataset_normalisation(&samples, &n);
+        ck_assert_int_eq(n.channels, shapes[k].c < 8 ? shapes[k].c : 8);
+        for (int c = 0; c < n.channels; c++) {
+            uint64_t sum = 0, squares = 0;
+            for (size_t i = (size_t)c; i < size; i += (size_t)shapes[k].c) {
+                sum += samples.pixels[i];
+                squares += (uint64_t)samples.pixels[i] * samples.pixels[i];
+            }
+            double mean = (double)sum / (double)pixels, square = (double)squares - (double)sum * mean;
+            ck_assert(n.mean[c] == mean / 255);
+            ck_assert(n.deviation[c] == sqrt(square / (double)pixels) / 255);
+        }
+        free(samples.pixels);
+    }
+}
+END_TEST
+
+SUITE_WITH("data sets", in_own_folder, places, digits, digit_scenes, mean_and_deviation, mean_and_deviation_of_many)

@@ -14,6 +14,7 @@ START_TEST(a_run_and_its_files)
     ck_assert_done(train_with(SMALL_MODEL, run, false, NULL, NULL, &r));
     ck_assert_uint_eq(r.step, 30); /* ten an epoch: the single sample that is left is passed over */
     ck_assert(!r.diverged && !r.stopped);
+    ck_assert(r.waited >= 0 && r.waited < 1);
     ck_assert_int_eq(r.rows, 3);
     for (int i = 0; i < 3; i++) {
         ck_assert_uint_eq(r.history[i].step, (uint64_t)(10 * (i + 1)));
