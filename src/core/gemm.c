@@ -27,7 +27,7 @@ static void whole(bool ta, bool tb, int m, int n, int k, real alpha, const real 
  * first; it takes them up to 10^6 multiply-adds. On the products of convolutions they are faster than the packing kernels by 1.1
  * to 1.35 times, also when a larger product is cut into such pieces. The cuts follow from the sizes alone. */
 
-enum { PIECE_ROWS = NM_GEMM_BLOCK, PIECE_COLUMNS = 64, PIECE_DEPTH = 1280, PIECE_WORK = 1000000 };
+enum { PIECE_ROWS = NM_GEMM_BLOCK, PIECE_COLUMNS = 64, PIECE_DEPTH = 320, PIECE_WORK = 1000000 };
 
 static bool has_small_kernels(void)
 {

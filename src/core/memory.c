@@ -59,7 +59,7 @@ static double weight_of(const nm_region *r, int rule)
     double life = r->last - r->first + 1, size = (double)r->size;
     return rule == 0 ? size : rule == 1 ? size * life : rule == 2 ? life * 1e12 + size : -1e12 * r->first + size;
 }
-enum { RULES = 4 };
+enum { RULES = 4, ROUNDS = 32 };
 
 typedef struct sort_key {
     double weight;
@@ -106,26 +106,39 @@ static size_t most_alive(const nm_region *regions, int count)
     return most;
 }
 
+/* The region that reaches highest is placed first the next time. */
+static void promote_highest(const nm_region *regions, int *order, int count)
+{
+    int highest = 0;
+    for (int i = 1; i < count; i++)
+        if (regions[order[i]].offset + regions[order[i]].size > regions[order[highest]].offset + regions[order[highest]].size)
+            highest = i;
+    int kept = order[highest];
+    memmove(order + 1, order, (size_t)highest * sizeof *order);
+    order[0] = kept;
+}
+
 nm_status nm_memory_place(nm_context *ctx, nm_region *regions, int count, size_t *slab, size_t *lower_bound)
 {
     size_t room = (size_t)count + 1;
-    sort_key *keys = nm_alloc(ctx, room, sizeof *keys + 2 * sizeof(int));
+    sort_key *keys = nm_alloc(ctx, room, sizeof *keys + 3 * sizeof(int));
     if (!keys)
         return NM_FAILED;
-    int *order = (int *)(keys + room), *placed = order + room;
+    int *order = (int *)(keys + room), *placed = order + room, *best = placed + room;
     *lower_bound = most_alive(regions, count);
-    int best_rule = 0;
     *slab = SIZE_MAX;
-    for (int rule = 0; rule < RULES && *slab > *lower_bound; rule++) {
+    for (int rule = 0; rule < RULES; rule++) {
         order_by(regions, count, rule, keys, order);
-        size_t size = place_in_order(regions, order, placed, count);
-        if (size < *slab) {
-            *slab = size;
-            best_rule = rule;
+        for (int round = 0; round < ROUNDS && *slab > *lower_bound; round++) {
+            size_t size = place_in_order(regions, order, placed, count);
+            if (size < *slab) {
+                *slab = size;
+                memcpy(best, order, (size_t)count * sizeof *best);
+            }
+            promote_highest(regions, order, count);
         }
     }
-    order_by(regions, count, best_rule, keys, order);
-    *slab = place_in_order(regions, order, placed, count);
+    *slab = place_in_order(regions, best, placed, count);
     nm_free(keys);
     return NM_OK;
 }
