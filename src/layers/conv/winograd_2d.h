@@ -286,17 +286,25 @@ static void unit_inputs(const nm_conv_call *call, const blocking *b, int unit, r
     }
 }
 
-static void store_tile(const nm_conv_call *call, tile t, int channel, int lanes, nm_vector (*y)[TILE])
+static inline void store_tile(const nm_conv_call *call, tile t, int channel, const int lanes, nm_vector (*y)[TILE])
 {
     const nm_conv_geometry *g = call->g;
-    real *to = call->y + (size_t)t.sample * nm_shape_size(g->out) + channel;
-    for (int i = 0; i < TILE && t.row + i < g->out.h; i++)
-        for (int j = 0; j < TILE && t.col + j < g->out.w; j++)
-            nm_vector_store(to + ((size_t)(t.row + i) * (size_t)g->out.w + (size_t)(t.col + j)) * (size_t)g->out.c, &y[i][j], lanes);
+    size_t across = (size_t)g->out.c, down = (size_t)g->out.w * across;
+    real *to = call->y + (size_t)t.sample * nm_shape_size(g->out) + (size_t)t.row * down + (size_t)t.col * across + channel;
+    int rows = g->out.h - t.row, columns = g->out.w - t.col;
+    if (rows >= TILE && columns >= TILE) { /* apart, so that the tile can stay in registers */
+        for (int i = 0; i < TILE; i++)
+            for (int j = 0; j < TILE; j++)
+                nm_vector_store(to + (size_t)i * down + (size_t)j * across, &y[i][j], lanes);
+        return;
+    }
+    for (int i = 0; i < TILE && i < rows; i++)
+        for (int j = 0; j < TILE && j < columns; j++)
+            nm_vector_store(to + (size_t)i * down + (size_t)j * across, &y[i][j], lanes);
 }
 
 /* The largest of each 2x2 outputs of a tile. */
-static void store_pooled(const nm_conv_call *call, tile t, int channel, int lanes, nm_vector (*y)[TILE])
+static inline void store_pooled(const nm_conv_call *call, tile t, int channel, const int lanes, nm_vector (*y)[TILE])
 {
     nm_shape s = nm_conv_y_shape(call);
     for (int i = 0; i < TILE / 2 && t.row / 2 + i < s.h; i++)
@@ -309,28 +317,30 @@ static void store_pooled(const nm_conv_call *call, tile t, int channel, int lane
         }
 }
 
+static inline void output_tile(const nm_conv_call *call, tile t, int channel, const int lanes, const real *restrict m,
+                               size_t stride)
+{
+    nm_vector y[TILE][TILE];
+    transform_output(m, stride, lanes, y);
+    if (call->scale || call->bias || call->relu)
+        nm_conv_finish_vectors(call, channel, lanes, y[0], TILE * TILE);
+    if (call->pool)
+        store_pooled(call, t, channel, lanes, y);
+    else
+        store_tile(call, t, channel, lanes, y);
+}
+
 static void unit_outputs(const nm_conv_call *call, const blocking *b, int unit, const real *restrict m, size_t stride)
 {
     const nm_conv_geometry *g = call->g;
-    bool finish = call->scale || call->bias || call->relu;
     tile t = tile_at(b, call->n, unit * b->block);
-    for (int left = rows_of(b, unit); left > 0; left--, m += g->out.c, next_tile(b, g, call->n, &t))
-        for (int c = 0; t.sample >= 0 && c < g->out.c; c += LANES) {
-            int lanes = g->out.c - c < LANES ? g->out.c - c : LANES;
-            nm_vector y[TILE][TILE];
-            if (lanes == LANES)
-                transform_output(m + c, stride, LANES, y);
-            else
-                transform_output(m + c, stride, lanes, y);
-            if (finish && lanes == LANES)
-                nm_conv_finish_vectors(call, c, LANES, y[0], TILE * TILE);
-            else if (finish)
-                nm_conv_finish_vectors(call, c, lanes, y[0], TILE * TILE);
-            if (call->pool)
-                store_pooled(call, t, c, lanes, y);
-            else
-                store_tile(call, t, c, lanes, y);
-        }
+    for (int left = rows_of(b, unit); left > 0; left--, m += g->out.c, next_tile(b, g, call->n, &t)) {
+        int c = 0;
+        for (; t.sample >= 0 && c + LANES <= g->out.c; c += LANES)
+            output_tile(call, t, c, LANES, m + c, stride);
+        if (t.sample >= 0 && c < g->out.c)
+            output_tile(call, t, c, g->out.c - c, m + c, stride);
+    }
 }
 
 /* The tiles of dy, and the sums of their pixels added to db, where that is not NULL. */
