@@ -1,7 +1,7 @@
 /* norma bench [MODEL…]: images a second, and how that stands to the machine's matrix products. */
-#include "alloc.h"
 #include "command.h"
 #include "gemm.h"
+#include "noise.h"
 #include "optimization.h"
 
 #include <math.h>
@@ -68,8 +68,7 @@ typedef struct bench {
     nm_plan *plan;
     nm_optimization *optimizer; /* NULL: evaluation */
     nm_batch batch;
-    real *x, *values;
-    int32_t *labels;
+    nm_noise noise;
     double train, eval; /* images a second */
     double peak;        /* GFLOP/s of the matrix product */
     double cost;        /* multiply-adds of a sample */
@@ -113,29 +112,6 @@ static double measure(bench *b)
     } while ((seconds() < end || count < LEAST) && count < MOST);
     qsort(took, (size_t)count, sizeof *took, ascending);
     return b->batch.n / took[count / 2];
-}
-
-/* Noise, and targets of every kind. */
-static nm_status make_batch(bench *b)
-{
-    const nm_network *net = b->net;
-    nm_shape out = net->node[net->output].out;
-    int n = b->args->batch ? b->args->batch : b->settings.batch;
-    size_t count = (size_t)n * nm_shape_size(net->node[0].out), places = (size_t)n * (size_t)out.h * (size_t)out.w;
-    if (net->inputs != 1)
-        return nm_fail(b->ctx, NM_INVALID, "%s: has %d inputs; one is measured", net->document->file, net->inputs);
-    b->x = nm_alloc(b->ctx, count, sizeof *b->x);
-    b->labels = nm_alloc(b->ctx, places, sizeof *b->labels);
-    b->values = nm_alloc(b->ctx, places * (size_t)out.c, sizeof *b->values);
-    if (!b->x || !b->labels || !b->values)
-        return NM_FAILED;
-    nm_rng r = nm_rng_stream(1, "bench", "noise");
-    for (size_t i = 0; i < count; i++)
-        b->x[i] = (real)(2 * nm_rng_uniform(&r) - 1);
-    for (size_t i = 0; i < places; i++)
-        b->labels[i] = (int32_t)nm_rng_below(&r, (uint32_t)out.c);
-    b->batch = (nm_batch){.n = n, .x = (const real *const *)&b->x, .targets = {b->labels, b->values}, .seed = 1};
-    return NM_OK;
 }
 
 static void print_layers(const bench *b, const char *mode)
@@ -245,8 +221,10 @@ static nm_status run(nm_context *ctx, bench_args *args)
     for (int i = 0; status == NM_OK && i < b.net->nodes; i++)
         b.cost += nm_node_cost(&b.net->node[i]);
     if (status == NM_OK)
-        status = make_batch(&b);
+        status = nm_noise_new(ctx, b.net, args->batch ? args->batch : b.settings.batch, &b.noise);
     if (status == NM_OK) {
+        nm_settings_rule(&b.settings, b.net);
+        b.batch = nm_noise_batch(&b.noise);
         nm_network_initialise(b.net, 1);
         status = measure_mode(&b, NM_EVAL, &b.eval);
     }
@@ -256,9 +234,7 @@ static nm_status run(nm_context *ctx, bench_args *args)
         status = nm_gemm_peak(ctx, nm_context_threads(ctx), &b.peak);
     if (status == NM_OK)
         tell(&b);
-    nm_free(b.x);
-    nm_free(b.labels);
-    nm_free(b.values);
+    nm_noise_free(&b.noise);
     nm_options_free(nm_train_options, &b.settings);
     nm_network_free(b.net);
     return status;

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { KEY_SET = 0x1000, KEY_THREADS, KEY_FLAG = 0x2000, MOST_FLAGS = 64 };
+enum { KEY_SET = 0x1000, KEY_THREADS, KEY_EXACT, KEY_NO_FUSE, KEY_FLAG = 0x2000, MOST_FLAGS = 64 };
 
 static void add_change(struct argp_state *state, const char *path, size_t length, const char *value)
 {
@@ -17,6 +17,17 @@ static void add_change(struct argp_state *state, const char *path, size_t length
     memcpy(change->path, path, length);
     change->path[length] = '\0';
     change->value = value;
+}
+
+/* The value of a flag that is on or off: the word after it where that is one of these, else on. */
+static const char *truth(struct argp_state *state)
+{
+    static const char *const words[] = {"on", "off", "true", "false", "yes", "no"};
+    const char *next = state->next < state->argc ? state->argv[state->next] : "";
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strcmp(next, words[i]) == 0)
+            return state->argv[state->next++];
+    return "true";
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -37,10 +48,15 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         args->threads = (int)threads;
         return 0;
     }
+    if (key == KEY_EXACT || key == KEY_NO_FUSE) {
+        const char *path = key == KEY_EXACT ? "train.exact" : "train.no_fuse";
+        add_change(state, path, strlen(path), "true");
+        return 0;
+    }
     if (key >= KEY_FLAG && key < KEY_FLAG + MOST_FLAGS) {
         char path[128];
         int length = snprintf(path, sizeof path, "train.%s", nm_train_options[key - KEY_FLAG].name);
-        add_change(state, path, (size_t)length, arg);
+        add_change(state, path, (size_t)length, arg ? arg : truth(state));
         return 0;
     }
     return ARGP_ERR_UNKNOWN;
@@ -50,7 +66,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     {"set", KEY_SET, "PATH=VALUE", 0, "change a value of the model: LAYER.OPTION or train.KEY", 8},            \
         {"threads", KEY_THREADS, "N", 0, "threads (preset: the physical cores); never changes a result", 8}
 
-static const struct argp_option model_options[] = {MODEL_OPTIONS, {0}};
+static const struct argp_option model_options[] = {
+    MODEL_OPTIONS,
+    {"exact", KEY_EXACT, 0, 0, "take only algorithms whose error is that of direct summation (no Winograd)", 8},
+    {"no-fuse", KEY_NO_FUSE, 0, 0, "let every layer do its own work alone", 8},
+    {0},
+};
 const struct argp model_argp = {model_options, parse, NULL, NULL, NULL, NULL, NULL};
 
 static const char *value_name(const nm_option *o)
@@ -83,7 +104,8 @@ const struct argp *model_train_argp(void)
         for (char *c = names[i]; *c; c++)
             *c = *c == '_' ? '-' : *c;
         snprintf(helps[i], sizeof helps[i], "%s", o->help);
-        options[count++] = (struct argp_option){names[i], KEY_FLAG + i, value_name(o), 0, helps[i], 6};
+        int flags = o->type == NM_OPT_BOOL ? OPTION_ARG_OPTIONAL : 0; /* alone: on */
+        options[count++] = (struct argp_option){names[i], KEY_FLAG + i, value_name(o), flags, helps[i], 6};
     }
     const struct argp_option shared[] = {MODEL_OPTIONS, {0}};
     memcpy(&options[count], shared, sizeof shared);

@@ -155,6 +155,15 @@ static void print_path(const summary *s, int i, int k)
            f.whole ? "" : jump, f.whole ? "" : start);
 }
 
+/* Why its algorithms and no others. */
+static void print_reasons(const summary *s, int i)
+{
+    char text[2048];
+    nm_plan_explain(s->train ? s->train : s->eval, i, text, sizeof text);
+    for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n"))
+        printf("  not otherwise, %s\n", line);
+}
+
 static void print_layer(const summary *s, int i, bool verbose)
 {
     const nm_node *node = &s->net->node[i];
@@ -172,6 +181,8 @@ static void print_layer(const summary *s, int i, bool verbose)
     if (verbose && i >= s->net->inputs)
         nm_plan_describe(s->train ? s->train : s->eval, i, chosen, sizeof chosen);
     printf("%s%s%s\n", *chosen ? "  " : "", chosen, s->anchor && i == s->suited ? "  <- anchor" : "");
+    if (verbose && i >= s->net->inputs)
+        print_reasons(s, i);
     for (int k = 0; verbose && node->inputs > 1 && k < node->inputs; k++)
         print_path(s, i, k);
 }
@@ -329,8 +340,10 @@ static nm_status run(nm_context *ctx, const summary_args *args)
     s.settings = &settings;
     s.batch = args->batch ? args->batch : settings.batch;
     status = nm_network_build(ctx, document, &settings.without, &s.net);
-    if (status == NM_OK)
+    if (status == NM_OK) {
+        nm_settings_rule(&settings, s.net);
         status = tell(ctx, &s, args);
+    }
     nm_plan_free(s.train);
     nm_plan_free(s.eval);
     nm_free(s.field);

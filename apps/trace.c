@@ -83,6 +83,7 @@ static nm_status open_model(nm_context *ctx, const trace_args *args, trained *t)
         nm_options_free(nm_train_options, &t->settings);
         return status;
     }
+    nm_settings_rule(&t->settings, t->net);
     nm_network_initialise(t->net, (uint64_t)(args->seed >= 0 ? args->seed : t->settings.seed));
     return NM_OK;
 }

@@ -1,22 +1,24 @@
 /* norma train MODEL: one run. */
 #include "alloc.h"
 #include "command.h"
+#include "tune.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { KEY_RUN = 'r', KEY_RESUME = 'c' };
+enum { KEY_RUN = 'r', KEY_RESUME = 'c', KEY_TUNE = 't' };
 
 typedef struct train_args {
     model_args model;
     const char *run;
-    bool resume;
+    bool resume, tune;
 } train_args;
 
 static const struct argp_option options[] = {
     {"run", KEY_RUN, "DIR", 0, "the run directory (preset: runs/MODEL-1, -2, …)", 1},
+    {"tune", KEY_TUNE, 0, 0, "first measure which algorithm is fastest for each convolution; the run keeps the choice", 1},
     {"resume", KEY_RESUME, 0, 0, "go on where DIR stands", 1},
     {0},
 };
@@ -30,6 +32,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_RUN:
         args->run = arg;
+        return 0;
+    case KEY_TUNE:
+        args->tune = true;
         return 0;
     case KEY_RESUME:
         args->resume = true;
@@ -87,6 +92,18 @@ static const char *default_model(const train_args *args, char *path, size_t size
     return access(path, F_OK) == 0 ? path : "mnist-cnn";
 }
 
+static nm_status tune(nm_context *ctx, nm_yaml *document)
+{
+    nm_train_settings settings;
+    int measured, known;
+    NM_TRY(read_settings(ctx, document, &settings));
+    nm_status status = nm_tune(ctx, document, settings.batch, &measured, &known);
+    nm_options_free(nm_train_options, &settings);
+    if (status == NM_OK)
+        fprintf(stderr, "norma: tuned: %d layers measured, %d remembered\n", measured, known);
+    return status;
+}
+
 int command_train(int argc, char **argv)
 {
     train_args args = {0};
@@ -97,7 +114,7 @@ int command_train(int argc, char **argv)
         "[MODEL]",
         "Trains MODEL, a path or the name of a ready model (preset: mnist-cnn on Fashion-MNIST).\v"
         "The run directory gets model.yaml, metrics.csv, last.h5, best.h5. Ctrl-C saves and stops; "
-        "--resume goes on, to the same bits as if nothing had happened. Exit status: 0 done, 1 failed, "
+        "--resume goes on, to the same bits as if nothing had happened (with the choices that --tune made). Exit status: 0 done, 1 failed, "
         "2 wrong usage or file, 3 diverged, 130 or 143 after a signal.",
         children,
         NULL,
@@ -109,6 +126,8 @@ int command_train(int argc, char **argv)
     nm_yaml *document = NULL;
     char model[4096], run[4096];
     nm_status status = load_document(ctx, &args.model, default_model(&args, model, sizeof model), &document);
+    if (status == NM_OK && args.tune && !args.resume && (status = tune(ctx, document)) != NM_OK)
+        nm_yaml_free(document);
     if (status != NM_OK)
         return close_context(ctx, status);
     if (!args.run) {

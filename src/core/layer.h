@@ -75,11 +75,19 @@ nm_status nm_declare(nm_infer *e, const char *name, nm_param_kind kind, const ch
 
 typedef enum nm_mode { NM_EVAL, NM_TRAIN } nm_mode;
 
+/* What a plan asks of its layers. */
+typedef struct nm_rules {
+    nm_mode mode;
+    bool exact;         /* only algorithms whose error is that of direct summation */
+    const char *prefer; /* names of algorithms, as in conv's option, for layers that leave the choice to planning; NULL: none */
+} nm_rules;
+
 /* A layer books memory by setting the three sizes (bytes). */
 typedef struct nm_booking {
     nm_context *ctx;
     const char *who;
     nm_mode mode;
+    const nm_rules *rules;
     int n;               /* most samples in a batch */
     int inputs;
     const nm_shape *xs;  /* [inputs] */
@@ -168,7 +176,7 @@ struct nm_layer_type {
      * writes next's output and backward starts from next's gradient. Called before plan, again for the layer after
      * `next` when it said yes; notes it in `plan`. `backward`: whether backward can follow. `memory`: this plan's flags of the layer, which it may change.
      * Absent: never. */
-    bool (*fuse)(const void *self, void *plan, nm_mode mode, bool backward, const nm_layer_type *next,
+    bool (*fuse)(const void *self, void *plan, const nm_rules *rules, bool backward, const nm_layer_type *next,
                  const void *next_self, unsigned *memory);
     /* What has to be known of the whole batch before any part of it goes forward (statistics): runs once, ahead of
      * forward; backward of such a type runs once too, for the whole batch. Absent: nothing. */
@@ -181,9 +189,20 @@ struct nm_layer_type {
     double (*cost)(const void *self, const nm_shape *xs, nm_shape ys);
     /* What planning chose, a phrase for `norma summary --verbose`. Absent: nothing to tell. */
     void (*describe)(const void *self, const void *plan, char *text, size_t size);
+    /* Why it did not choose otherwise, a line for each pass. Absent: nothing to tell. */
+    void (*explain)(const void *self, const void *plan, char *text, size_t size);
+    const struct nm_tuning *tuning; /* NULL: there is nothing to measure */
     /* Frees what infer made in the private struct; the options are freed by their table. */
     void (*release)(void *self);
 };
+
+/* A choice that can be made by measuring: `norma train --tune`. */
+typedef struct nm_tuning {
+    const char *option;       /* a string option that holds the choice */
+    const char *const *names; /* of the algorithms, NULL-terminated */
+    bool (*key)(const void *self, char *text, size_t size);   /* what it is for; false: the model file has chosen */
+    void (*chosen)(const void *plan, char *text, size_t size); /* a plan's choice as the option's value: "forward/weights/data" */
+} nm_tuning;
 
 /* Every type of this build, NULL-terminated, for the instruction set in use (src/layers/list.c). */
 const nm_layer_type *const *nm_layer_types(void);

@@ -66,6 +66,7 @@ typedef struct nm_network {
     nm_param *param;
     size_t weight_count, state_count;
     real *weights, *states; /* the parameter slab and the state slab */
+    bool exact, no_fuse;    /* what every plan of it asks for: see nm_request */
 } nm_network;
 
 /* Reads a model from its document, which the network then owns (also on failure). `without` names layer
@@ -102,6 +103,8 @@ typedef struct nm_request {
     const int *keep;      /* nodes whose output stays readable until the next forward */
     int keeps;
     bool no_fuse;         /* every layer does its own work alone */
+    bool exact;           /* only algorithms whose error is that of direct summation */
+    const char *prefer;   /* names of algorithms for layers that leave the choice to planning (nm_rules); NULL: none */
     bool timing;          /* measure each node's passes: nm_plan_seconds */
     bool gradients;       /* backward can be run in eval mode too (in train mode it always can) */
     bool dry;             /* only to be described: no memory for activations, it cannot be run */
@@ -160,6 +163,10 @@ nm_plan_memory nm_plan_memory_use(const nm_plan *plan);
 /* Seconds that a node's forward and backward have taken in all, with `timing`; otherwise 0. */
 void nm_plan_seconds(const nm_plan *plan, int node, double *forward, double *backward);
 void nm_plan_describe(const nm_plan *plan, int node, char *text, size_t size);
+/* Why a node's layer chose nothing else, a line for each pass; "" where there was nothing to choose. */
+void nm_plan_explain(const nm_plan *plan, int node, char *text, size_t size);
+/* Its choice as the value of the option nm_tuning names; "" where it has none. */
+void nm_plan_chosen(const nm_plan *plan, int node, char *text, size_t size);
 
 /* ---- what a network is like --------------------------------------------------------- */
 

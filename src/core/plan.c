@@ -38,7 +38,7 @@ static nm_status fuse(nm_draft *d, int index)
     for (int next = only_reader(d, index); next != NM_NONE; next = only_reader(d, next)) {
         const nm_node *other = &d->net->node[next];
         if (d->needed[index] != d->needed[next] || d->stage[index] != d->stage[next] ||
-            !node->type->fuse(node->self, step->choice, d->plan->request.mode, d->needed[index], other->type,
+            !node->type->fuse(node->self, step->choice, &d->rules, d->needed[index], other->type,
                               other->self, &d->memory[index]))
             break;
         d->head[next] = index;
@@ -59,7 +59,8 @@ static nm_status book(nm_draft *d, int index)
     nm_step *step = &plan->step[index];
     if (!node->type->plan || d->head[index] != index)
         return NM_OK;
-    nm_booking b = {.ctx = d->ctx, .who = node->who, .mode = plan->request.mode, .n = nm_gathers(d, index) ? plan->request.batch : plan->request.micro,
+    nm_booking b = {.ctx = d->ctx, .who = node->who, .mode = plan->request.mode, .rules = &d->rules,
+                    .n = nm_gathers(d, index) ? plan->request.batch : plan->request.micro,
                     .inputs = node->inputs, .xs = node->in, .ys = node->out, .backward = d->needed[index],
                     .threads = plan->request.threads};
     for (int k = 0; k < node->inputs; k++)
@@ -221,7 +222,8 @@ static nm_status with_draft(nm_context *ctx, nm_plan *plan)
     for (int i = 0; i < net->nodes; i++)
         edges += (size_t)net->node[i].inputs;
     size_t numbers = 7 * nodes + edges + objectives;
-    nm_draft d = {.ctx = ctx, .net = net, .plan = plan, .room = (int)(2 * nodes + edges + objectives)};
+    nm_draft d = {.ctx = ctx, .net = net, .plan = plan,
+                  .rules = {plan->request.mode, plan->request.exact, plan->request.prefer}, .room = (int)(2 * nodes + edges + objectives)};
     int *numbers_block = nm_alloc(ctx, numbers + 1, sizeof(int));
     bool *flags = nm_alloc(ctx, 4 * nodes + 1, sizeof *flags);
     d.saved_size = nm_alloc(ctx, nodes, sizeof *d.saved_size);
@@ -272,6 +274,8 @@ nm_status nm_plan_new(nm_network *net, const nm_request *request, nm_plan **out)
         return NM_FAILED;
     plan->net = net;
     plan->request = *request;
+    plan->request.exact = request->exact || net->exact;
+    plan->request.no_fuse = request->no_fuse || net->no_fuse;
     plan->backward = request->mode == NM_TRAIN || request->gradients;
     bool parts = request->micro > 0 && request->micro < request->batch;
     plan->staged = (parts || request->recompute) && request->mode == NM_TRAIN && net->objectives && !request->keep_all;
@@ -279,7 +283,8 @@ nm_status nm_plan_new(nm_network *net, const nm_request *request, nm_plan **out)
     plan->step = nm_alloc(net->ctx, (size_t)net->nodes, sizeof *plan->step);
     plan->objective_stage = nm_alloc(net->ctx, (size_t)nm_objective_count(net), sizeof *plan->objective_stage);
     nm_status status = plan->step && plan->objective_stage ? with_draft(net->ctx, plan) : NM_FAILED;
-    plan->request.keep = NULL; /* belongs to the caller */
+    plan->request.keep = NULL; /* these belong to the caller */
+    plan->request.prefer = NULL;
     if (status != NM_OK) {
         nm_plan_free(plan);
         return status;
@@ -321,4 +326,20 @@ void nm_plan_describe(const nm_plan *plan, int node, char *text, size_t size)
     *text = '\0';
     if (n->type && n->type->describe)
         n->type->describe(n->self, plan->step[node].choice, text, size);
+}
+
+void nm_plan_explain(const nm_plan *plan, int node, char *text, size_t size)
+{
+    const nm_node *n = &plan->net->node[node];
+    *text = '\0';
+    if (n->type && n->type->explain)
+        n->type->explain(n->self, plan->step[node].choice, text, size);
+}
+
+void nm_plan_chosen(const nm_plan *plan, int node, char *text, size_t size)
+{
+    const nm_node *n = &plan->net->node[node];
+    *text = '\0';
+    if (n->type && n->type->tuning)
+        n->type->tuning->chosen(plan->step[node].choice, text, size);
 }

@@ -12,6 +12,7 @@ typedef struct nm_draft {
     nm_context *ctx;
     nm_network *net;
     nm_plan *plan;
+    nm_rules rules;
     int regions, room;
     nm_region *region;
     bool *keep;          /* [nodes]: output stays readable */

@@ -158,11 +158,11 @@ static nm_status plan(nm_booking *b, const void *private, void *chosen)
     return NM_OK;
 }
 
-static bool fuse(const void *self, void *chosen, nm_mode mode, bool backward, const nm_layer_type *next,
+static bool fuse(const void *self, void *chosen, const nm_rules *rules, bool backward, const nm_layer_type *next,
                  const void *next_self, unsigned *memory)
 {
     (void)self;
-    (void)mode;
+    (void)rules;
     (void)backward;
     choice *made = chosen;
     if (made->pool)

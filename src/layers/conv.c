@@ -44,7 +44,8 @@ static const nm_option options[] = {
     {"standardise", NM_OPT_BOOL, offsetof(conv, standardise), "false",
      .help = "weight standardisation: each filter's weights with mean 0 and variance 1"},
     {"algorithm", NM_OPT_STRING, offsetof(conv, algorithm), "auto",
-     .help = "auto, or one of depthwise, direct, winograd_1d, winograd_2x2, winograd_4x4, im2col, reference for every pass that it can do"},
+     .help = "auto; depthwise, direct, winograd_1d, winograd_2x2, winograd_4x4, im2col or reference for every pass that it can do; or "
+             "three of these with slashes between, for forward, weights and data"},
     {0},
 };
 
@@ -56,6 +57,7 @@ typedef struct choice {
     size_t turned_offset;     /* bytes into scratch */
     size_t standard_offset;   /* bytes into scratch: standardised weights, and (backward) their gradient */
     int most;                 /* samples */
+    nm_conv_wish wish;
     bool norm, relu, pool;    /* in evaluation: done here too */
     size_t folded_offset;     /* bytes into scratch: batch norm's factor and bias for each filter */
 } choice;
@@ -84,17 +86,28 @@ static nm_status infer_axis(nm_infer *e, const conv *self, int axis, int in, int
     return NM_OK;
 }
 
+static const char *const algorithm_names[] = {"auto", "depthwise", "direct", "winograd_1d", "winograd_2x2", "winograd_4x4",
+                                              "im2col", "reference", NULL};
+
 static nm_status check_algorithm(nm_infer *e, const conv *self)
 {
-    if (strcmp(self->algorithm, "auto") == 0)
-        return NM_OK;
-    for (const nm_conv_algorithm *const *a = NM_ISA(nm_conv_algorithms)(); *a; a++)
-        if (strcmp((*a)->name, self->algorithm) == 0) {
-            const char *why = (*a)->declines(&self->g, NM_CONV_FORWARD);
-            return why ? nm_fail(e->ctx, NM_INVALID, "%s: algorithm %s cannot do it: it %s", e->who, (*a)->name, why)
-                       : NM_OK;
-        }
-    return nm_fail(e->ctx, NM_INVALID, "%s: unknown algorithm '%s'", e->who, self->algorithm);
+    for (int kind = 0; kind < NM_CONV_KINDS; kind++) {
+        char word[64], hint[NM_HINT];
+        NM_ISA(nm_conv_wanted)(self->algorithm, (nm_conv_kind)kind, word, sizeof word);
+        if (strcmp(word, "auto") == 0)
+            continue;
+        const nm_conv_algorithm *const *a = NM_ISA(nm_conv_algorithms)();
+        while (*a && strcmp((*a)->name, word) != 0)
+            a++;
+        if (!*a)
+            return nm_fail(e->ctx, NM_INVALID, "%s: unknown algorithm '%s'%s", e->who, word,
+                           nm_did_you_mean(hint, word, algorithm_names,
+                                           (int)(sizeof algorithm_names / sizeof *algorithm_names) - 1));
+        const char *why = kind == NM_CONV_FORWARD ? (*a)->declines(&self->g, NM_CONV_FORWARD) : NULL;
+        if (why)
+            return nm_fail(e->ctx, NM_INVALID, "%s: algorithm %s cannot do it: it %s", e->who, word, why);
+    }
+    return NM_OK;
 }
 
 static nm_status infer(nm_infer *e, void *private)
@@ -134,25 +147,31 @@ static void book(nm_booking *b, const nm_conv_algorithm *by, const nm_conv_geome
     b->thread_scratch = thread > b->thread_scratch ? thread : b->thread_scratch;
 }
 
+static nm_conv_wish wish_of(const conv *self, const nm_rules *rules)
+{
+    bool free = strcmp(self->algorithm, "auto") == 0 && rules->prefer;
+    return (nm_conv_wish){free ? rules->prefer : self->algorithm, rules->exact};
+}
+
 static nm_status plan_passes(nm_booking *b, const conv *self, choice *c)
 {
-    c->by[NM_CONV_FORWARD] = NM_ISA(nm_conv_choose)(&self->g, NM_CONV_FORWARD, self->algorithm);
+    c->by[NM_CONV_FORWARD] = NM_ISA(nm_conv_choose)(&self->g, NM_CONV_FORWARD, NM_CONV_FORWARD, &c->wish);
     book(b, c->by[NM_CONV_FORWARD], &self->g, NM_CONV_FORWARD, 0);
     if (!b->backward)
         return NM_OK;
-    c->by[NM_CONV_WEIGHTS] = NM_ISA(nm_conv_choose)(&self->g, NM_CONV_WEIGHTS, self->algorithm);
+    c->by[NM_CONV_WEIGHTS] = NM_ISA(nm_conv_choose)(&self->g, NM_CONV_WEIGHTS, NM_CONV_WEIGHTS, &c->wish);
     book(b, c->by[NM_CONV_WEIGHTS], &self->g, NM_CONV_WEIGHTS, 0);
     if (!b->want_dx)
         return NM_OK;
     nm_conv_geometry turn;
-    c->turned = strcmp(self->algorithm, "reference") != 0 && NM_ISA(nm_conv_turn)(&self->g, &turn);
+    c->turned = strcmp(c->wish.wanted, "reference") != 0 && NM_ISA(nm_conv_turn)(&self->g, &turn);
     if (!c->turned) {
-        c->by[NM_CONV_DATA] = NM_ISA(nm_conv_choose)(&self->g, NM_CONV_DATA, self->algorithm);
+        c->by[NM_CONV_DATA] = NM_ISA(nm_conv_choose)(&self->g, NM_CONV_DATA, NM_CONV_DATA, &c->wish);
         book(b, c->by[NM_CONV_DATA], &self->g, NM_CONV_DATA, 0);
         return NM_OK;
     }
     c->turn = turn;
-    c->by[NM_CONV_DATA] = NM_ISA(nm_conv_choose)(&turn, NM_CONV_FORWARD, self->algorithm);
+    c->by[NM_CONV_DATA] = NM_ISA(nm_conv_choose)(&turn, NM_CONV_FORWARD, NM_CONV_DATA, &c->wish);
     size_t shared, thread;
     c->by[NM_CONV_DATA]->book(&turn, NM_CONV_FORWARD, b->n, &shared, &thread);
     c->turned_offset = (shared + 63) / 64 * 64;
@@ -165,6 +184,7 @@ static nm_status plan(nm_booking *b, const void *private, void *chosen)
     const conv *self = private;
     choice *c = chosen;
     c->most = b->n;
+    c->wish = wish_of(self, b->rules);
     NM_TRY(plan_passes(b, self, c));
     if (self->standardise) {
         c->standard_offset = (b->scratch + 63) / 64 * 64;
@@ -177,22 +197,23 @@ static nm_status plan(nm_booking *b, const void *private, void *chosen)
     return NM_OK;
 }
 
-static bool can_pool(const conv *self, const nm_pool *pool)
+static bool can_pool(const conv *self, const nm_rules *rules, const nm_pool *pool)
 {
-    return nm_pool_is_plain(pool) && NM_ISA(nm_conv_choose)(&self->g, NM_CONV_FORWARD, self->algorithm)->pools;
+    nm_conv_wish wish = wish_of(self, rules);
+    return nm_pool_is_plain(pool) && NM_ISA(nm_conv_choose)(&self->g, NM_CONV_FORWARD, NM_CONV_FORWARD, &wish)->pools;
 }
 
 /* In evaluation a batch norm is a factor and a bias for each filter, applied with the relu and a max pool of 2x2 as outputs
  * are written. (Multiplied into the weights, large ones would be read and written once more for each batch.) */
-static bool fuse(const void *self, void *chosen, nm_mode mode, bool backward, const nm_layer_type *next,
+static bool fuse(const void *self, void *chosen, const nm_rules *rules, bool backward, const nm_layer_type *next,
                  const void *next_self, unsigned *memory)
 {
     (void)memory;
     choice *c = chosen;
-    if (mode != NM_EVAL || backward || c->pool)
+    if (rules->mode != NM_EVAL || backward || c->pool)
         return false;
     if (strcmp(next->name, "maxpool") == 0)
-        return c->pool = can_pool(self, next_self);
+        return c->pool = can_pool(self, rules, next_self);
     if (c->relu)
         return false;
     if (strcmp(next->name, "relu") == 0)
@@ -322,6 +343,44 @@ static void describe(const void *private, const void *chosen, char *text, size_t
              c->pool ? ", with maxpool" : "");
 }
 
+/* "forward/weights/data" */
+static void chosen_names(const void *chosen, char *text, size_t size)
+{
+    const choice *c = chosen;
+    *text = '\0';
+    for (int kind = 0; kind < NM_CONV_KINDS; kind++)
+        snprintf(text + strlen(text), size - strlen(text), "%s%s", kind ? "/" : "", c->by[kind] ? c->by[kind]->name : "auto");
+}
+
+static void explain(const void *private, const void *chosen, char *text, size_t size)
+{
+    static const char *const passes[] = {"forward: ", "weights: ", "data: "};
+    const conv *self = private;
+    const choice *c = chosen;
+    *text = '\0';
+    for (int kind = 0; kind < NM_CONV_KINDS; kind++) {
+        if (!c->by[kind])
+            continue;
+        snprintf(text + strlen(text), size - strlen(text), "%s%s", *text ? "\n" : "", passes[kind]);
+        bool turned = kind == NM_CONV_DATA && c->turned;
+        NM_ISA(nm_conv_explain)(turned ? &c->turn : &self->g, turned ? NM_CONV_FORWARD : (nm_conv_kind)kind, c->by[kind],
+                                &c->wish, text, size);
+    }
+}
+
+/* What two layers must have in common to be timed once. */
+static bool tuning_key(const void *private, char *text, size_t size)
+{
+    const conv *self = private;
+    const nm_conv_geometry *g = &self->g;
+    snprintf(text, size, "conv " NM_SHAPE_FMT " to " NM_SHAPE_FMT ", %dx%d by %dx%d, dilation %dx%d, groups %d",
+             NM_SHAPE_ARGS(g->in), NM_SHAPE_ARGS(g->out), g->kernel[0], g->kernel[1], g->stride[0], g->stride[1],
+             g->dilation[0], g->dilation[1], g->groups);
+    return strcmp(self->algorithm, "auto") == 0;
+}
+
+static const nm_tuning tuning = {.option = "algorithm", .names = algorithm_names + 1, .key = tuning_key, .chosen = chosen_names};
+
 extern const nm_layer_type NM_ISA(nm_layer_conv);
 const nm_layer_type NM_ISA(nm_layer_conv) = {
     .name = "conv",
@@ -340,4 +399,6 @@ const nm_layer_type NM_ISA(nm_layer_conv) = {
     .window = window,
     .cost = cost,
     .describe = describe,
+    .explain = explain,
+    .tuning = &tuning,
 };

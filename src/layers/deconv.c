@@ -120,16 +120,17 @@ static nm_status plan(nm_booking *b, const void *private, void *chosen)
     choice *c = chosen;
     size_t shared = 0;
     c->most = b->n;
+    const nm_conv_wish wish = {b->rules->prefer ? b->rules->prefer : "auto", b->rules->exact};
     c->turned = NM_ISA(nm_conv_turn)(&self->g, &c->turn);
     if (c->turned) {
-        c->by[NM_CONV_DATA] = NM_ISA(nm_conv_choose)(&c->turn, NM_CONV_FORWARD, "auto");
+        c->by[NM_CONV_DATA] = NM_ISA(nm_conv_choose)(&c->turn, NM_CONV_FORWARD, NM_CONV_DATA, &wish);
         book(b, c->by[NM_CONV_DATA], &c->turn, NM_CONV_FORWARD, &shared);
     } else {
-        c->by[NM_CONV_DATA] = NM_ISA(nm_conv_choose)(&self->g, NM_CONV_DATA, "auto");
+        c->by[NM_CONV_DATA] = NM_ISA(nm_conv_choose)(&self->g, NM_CONV_DATA, NM_CONV_DATA, &wish);
         book(b, c->by[NM_CONV_DATA], &self->g, NM_CONV_DATA, &shared);
     }
     for (int kind = 0; b->backward && kind < NM_CONV_DATA; kind++) {
-        c->by[kind] = NM_ISA(nm_conv_choose)(&self->g, (nm_conv_kind)kind, "auto");
+        c->by[kind] = NM_ISA(nm_conv_choose)(&self->g, (nm_conv_kind)kind, (nm_conv_kind)kind, &wish);
         book(b, c->by[kind], &self->g, (nm_conv_kind)kind, &shared);
     }
     c->weights_offset = (shared + 63) / 64 * 64;

@@ -136,6 +136,8 @@ nm_status nm_checkpoint_network(nm_context *ctx, const nm_checkpoint *checkpoint
     else
         status = nm_network_build(ctx, document, &settings->without, net);
     if (status == NM_OK)
+        nm_settings_rule(settings, *net);
+    if (status == NM_OK)
         status = nm_checkpoint_load(ctx, checkpoint, *net, false, NULL);
     if (status != NM_OK) {
         nm_options_free(nm_train_options, settings);

@@ -58,6 +58,8 @@ static nm_status build_network(nm_trainer *t, bool *save_epochs)
         nm_network_build(ctx, document, settings == NM_OK ? &t->settings.without : &none, &t->net);
     if (built != NM_OK)
         t->document = NULL; /* the network owned it */
+    else
+        nm_settings_rule(&t->settings, t->net);
     return settings != NM_OK ? settings : built;
 }
 

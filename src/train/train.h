@@ -14,6 +14,7 @@ typedef struct nm_train_settings {
     int batch, eval_batch;
     int micro_batch;       /* samples at once; 0: the whole batch */
     bool recompute;
+    bool exact, no_fuse;   /* only algorithms of exact sums; every layer does its own work alone */
     nm_choice optimizer, schedule;
     double lr, momentum;   /* >= 0: instead of the optimizer's own; preset -1 */
     double l2;
@@ -73,6 +74,13 @@ nm_status nm_train(nm_context *ctx, const nm_train_request *request, nm_train_re
  * nm_options_free(nm_train_options, settings) before the network. */
 nm_status nm_checkpoint_network(nm_context *ctx, const nm_checkpoint *checkpoint, nm_network **net,
                                 nm_train_settings *settings) NM_MUST_USE;
+
+/* What the settings say about every plan of the network. */
+static inline void nm_settings_rule(const nm_train_settings *settings, nm_network *net)
+{
+    net->exact = settings->exact;
+    net->no_fuse = settings->no_fuse;
+}
 
 /* The file of a model: `name` itself where it is a path (has a slash, ends in .yaml or is a file), otherwise NAME.yaml
  * in $NORMA_MODELS, beside the program (../share/norma/models, ../../models), where norma is installed. nm_free. */

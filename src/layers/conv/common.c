@@ -1,23 +1,9 @@
-/* What the algorithms share: the choice among them, sums of parts, bias gradients, the convolution turned round. */
+/* What the algorithms share: sums of parts, bias gradients, the convolution turned round. */
 #include "conv.h"
 
 #include <string.h>
 
 enum { CHUNK = 8192 };
-
-const nm_conv_algorithm *NM_ISA(nm_conv_choose)(const nm_conv_geometry *g, nm_conv_kind kind, const char *wanted)
-{
-    const nm_conv_algorithm *best = NULL;
-    for (const nm_conv_algorithm *const *a = NM_ISA(nm_conv_algorithms)(); *a; a++) {
-        if ((*a)->declines(g, kind) || (kind == NM_CONV_DATA && !(*a)->data))
-            continue;
-        if (strcmp((*a)->name, wanted) == 0)
-            return *a;
-        if (!best || (*a)->cost(g, kind) < best->cost(g, kind))
-            best = *a;
-    }
-    return best;
-}
 
 typedef struct parts_job {
     const real *parts;

@@ -56,14 +56,29 @@ typedef struct nm_conv_algorithm {
     void (*forward)(const nm_conv_call *call);
     void (*weights)(const nm_conv_call *call);
     void (*data)(const nm_conv_call *call); /* NULL: through forward, by the rotated kernel */
+    bool exact; /* its error is that of direct summation */
     bool pools; /* forward can take the maximum of each 2x2 outputs while they are in registers */
 } nm_conv_algorithm;
 
 /* In order of preference at equal cost; NULL-terminated. */
 const nm_conv_algorithm *const *NM_ISA(nm_conv_algorithms)(void);
 
-/* The cheapest algorithm that can do `kind` on `g`; the one called `wanted`, where it can. Never NULL. */
-const nm_conv_algorithm *NM_ISA(nm_conv_choose)(const nm_conv_geometry *g, nm_conv_kind kind, const char *wanted);
+/* Which algorithms may be chosen. `wanted`: "auto", a name for every kind of work that it can do, or names for forward, weights and
+ * data between slashes ("winograd_4x4/im2col/auto"); where one cannot do it, the cheapest is taken. */
+typedef struct nm_conv_wish {
+    const char *wanted;
+    bool exact; /* only those of exact sums */
+} nm_conv_wish;
+
+/* The cheapest algorithm that can do `kind` on `g`, or the one wanted for the work `as` (which is DATA where forward of a turned
+ * geometry gives the gradient by x). Never NULL. */
+const nm_conv_algorithm *NM_ISA(nm_conv_choose)(const nm_conv_geometry *g, nm_conv_kind kind, nm_conv_kind as,
+                                                const nm_conv_wish *wish);
+/* The word of `wanted` for a kind of work, copied to `word`. */
+void NM_ISA(nm_conv_wanted)(const char *wanted, nm_conv_kind kind, char *word, size_t size);
+/* Why the others were not chosen, appended to `text`. */
+void NM_ISA(nm_conv_explain)(const nm_conv_geometry *g, nm_conv_kind kind, const nm_conv_algorithm *chosen,
+                             const nm_conv_wish *wish, char *text, size_t size);
 
 static inline void *nm_conv_thread_scratch(const nm_conv_call *call, int thread)
 {

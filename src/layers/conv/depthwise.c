@@ -208,5 +208,5 @@ static void data(const nm_conv_call *call)
 
 extern const nm_conv_algorithm NM_ISA(nm_conv_depthwise);
 const nm_conv_algorithm NM_ISA(nm_conv_depthwise) = {
-    "depthwise", declines, cost, book, forward, weights, data,
+    "depthwise", declines, cost, book, forward, weights, data, .exact = true,
 };

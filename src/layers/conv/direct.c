@@ -155,5 +155,5 @@ static void book(const nm_conv_geometry *g, nm_conv_kind kind, int n, size_t *sh
 
 extern const nm_conv_algorithm NM_ISA(nm_conv_direct);
 const nm_conv_algorithm NM_ISA(nm_conv_direct) = {
-    "direct", declines, cost, book, forward, NULL, NULL, true,
+    "direct", declines, cost, book, forward, NULL, NULL, .exact = true, .pools = true,
 };

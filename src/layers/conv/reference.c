@@ -136,5 +136,5 @@ static void data(const nm_conv_call *call)
 
 extern const nm_conv_algorithm NM_ISA(nm_conv_reference);
 const nm_conv_algorithm NM_ISA(nm_conv_reference) = {
-    "reference", declines, cost, book, forward, weights, data,
+    "reference", declines, cost, book, forward, weights, data, .exact = true,
 };
