@@ -112,6 +112,62 @@ START_TEST(evaluation_pools_as_it_convolves)
 }
 END_TEST
 
+/* One training step: gradients, running statistics and loss, each layer by itself and fused; and fused by other threads. */
+static void check_training(const char *layers, nm_shape in, int expected)
+{
+    const char *model = text("%s- {name: end, dense: {units: 3}}\nloss: softmax_ce\n", layers);
+    static real x[N * 32 * 32 * 24], gradients[3][1 << 16], states[3][1 << 10];
+    double loss[3];
+    size_t count = N * nm_shape_size(in), weights = 0, stats = 0;
+    static const int32_t labels[N] = {0, 2, 1, 1, 0};
+    nm_rng r = nm_rng_stream(4, "test", "fusion");
+    ck_assert(count <= sizeof x / sizeof *x);
+    for (size_t i = 0; i < count; i++)
+        x[i] = (real)nm_rng_normal(&r);
+    for (int k = 0; k < 3; k++) {
+        nm_network *net = built(model, in);
+        nm_request request = {.mode = NM_TRAIN, .batch = N, .threads = 1 + k, .no_fuse = k == 0};
+        nm_plan *plan;
+        const real *xs[] = {x};
+        ck_assert_int_eq(nm_plan_new(net, &request, &plan), NM_OK);
+        ck_assert_int_eq(fused_nodes(plan, net->nodes), k == 0 ? 0 : expected);
+        loss[k] = nm_plan_step(plan, &(nm_batch){.n = N, .x = xs, .targets = {.labels = labels}}).loss;
+        weights = net->weight_count;
+        stats = net->state_count;
+        ck_assert(weights <= sizeof gradients[0] / sizeof(real) && stats <= sizeof states[0] / sizeof(real));
+        memcpy(gradients[k], nm_plan_gradients(plan), weights * sizeof(real));
+        memcpy(states[k], net->states, stats * sizeof(real));
+        nm_plan_free(plan);
+        nm_network_free(net);
+    }
+    double most = 0, off = 0, tolerance = sizeof(real) == 8 ? 1e-12 : 2e-5;
+    for (size_t i = 0; i < weights; i++) {
+        most = fmax(most, fabs((double)gradients[0][i]));
+        off = fmax(off, fabs((double)gradients[1][i] - (double)gradients[0][i]));
+    }
+    ck_assert_msg(off <= tolerance * most && most > 0, "%s: a gradient is off by %g of %g", layers, off, most);
+    for (size_t i = 0; i < stats; i++)
+        ck_assert_double_le(fabs((double)states[1][i] - (double)states[0][i]), tolerance * (1 + fabs((double)states[0][i])));
+    ck_assert_double_le(fabs(loss[1] - loss[0]), tolerance * (1 + fabs(loss[0])));
+    ck_assert_msg(memcmp(gradients[1], gradients[2], weights * sizeof(real)) == 0 &&
+                      memcmp(states[1], states[2], stats * sizeof(real)) == 0, "%s: other bits by other threads", layers);
+}
+
+START_TEST(training_takes_a_pool_with_batch_norm)
+{
+    for (int channels = 3; channels <= 40; channels += 13)
+        for (int relu = 0; relu < 2; relu++) {
+            const char *after = relu ? "- relu\n- maxpool: {size: 2}\n" : "- maxpool: {size: 2}\n";
+            check_training(text("- conv: {filters: %d, kernel: 1}\n- batchnorm\n%s", channels, after), (nm_shape){8, 10, 6},
+                           1 + relu);
+            check_training(text("- conv: {filters: %d, kernel: 1}\n- batchnorm: {affine: false, ghost: 2}\n%s", channels, after),
+                           (nm_shape){8, 10, 6}, 1 + relu);
+            check_training(text("- conv: {filters: %d, kernel: 1}\n- batchnorm\n%s", channels, after), (nm_shape){7, 10, 6},
+                           relu); /* an odd height: windows do not tile it */
+        }
+}
+END_TEST
+
 /* What others read, and what somebody looks at, is there. */
 START_TEST(outputs_that_are_read_are_not_fused_away)
 {
@@ -150,4 +206,4 @@ static void set_up(TCase *tcase)
 }
 
 SUITE_WITH("fusion", set_up, evaluation_folds_batch_norm_into_convolution, evaluation_pools_as_it_convolves,
-           outputs_that_are_read_are_not_fused_away)
+           training_takes_a_pool_with_batch_norm, outputs_that_are_read_are_not_fused_away)
