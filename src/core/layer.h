@@ -79,6 +79,7 @@ typedef enum nm_mode { NM_EVAL, NM_TRAIN } nm_mode;
 typedef struct nm_rules {
     nm_mode mode;
     bool exact;         /* only algorithms whose error is that of direct summation */
+    bool want_dx;       /* in `fuse`: whether backward will be asked for any dx of the layer */
     const char *prefer; /* names of algorithms, as in conv's option, for layers that leave the choice to planning; NULL: none */
 } nm_rules;
 

@@ -35,6 +35,9 @@ static nm_status fuse(nm_draft *d, int index)
     nm_step *step = &d->plan->step[index];
     if (d->head[index] != index || !node->type->fuse || d->plan->request.no_fuse)
         return NM_OK;
+    d->rules.want_dx = false;
+    for (int k = 0; k < node->inputs; k++)
+        d->rules.want_dx = d->rules.want_dx || d->needed[node->from[k]];
     for (int next = only_reader(d, index); next != NM_NONE; next = only_reader(d, next)) {
         const nm_node *other = &d->net->node[next];
         if (d->needed[index] != d->needed[next] || d->stage[index] != d->stage[next] ||
@@ -223,7 +226,7 @@ static nm_status with_draft(nm_context *ctx, nm_plan *plan)
         edges += (size_t)net->node[i].inputs;
     size_t numbers = 7 * nodes + edges + objectives;
     nm_draft d = {.ctx = ctx, .net = net, .plan = plan,
-                  .rules = {plan->request.mode, plan->request.exact, plan->request.prefer}, .room = (int)(2 * nodes + edges + objectives)};
+                  .rules = {.mode = plan->request.mode, .exact = plan->request.exact, .prefer = plan->request.prefer}, .room = (int)(2 * nodes + edges + objectives)};
     int *numbers_block = nm_alloc(ctx, numbers + 1, sizeof(int));
     bool *flags = nm_alloc(ctx, 4 * nodes + 1, sizeof *flags);
     d.saved_size = nm_alloc(ctx, nodes, sizeof *d.saved_size);

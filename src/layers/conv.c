@@ -9,6 +9,7 @@
 
 #include "batchnorm.h"
 #include "pool.h"
+#include "stem.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -58,7 +59,8 @@ typedef struct choice {
     size_t standard_offset;   /* bytes into scratch: standardised weights, and (backward) their gradient */
     int most;                 /* samples */
     nm_conv_wish wish;
-    bool norm, relu, pool;    /* in evaluation: done here too */
+    bool norm, relu, pool;    /* done here too */
+    bool stem;                /* in training: see conv/stem.h */
     size_t folded_offset;     /* bytes into scratch: batch norm's factor and bias for each filter */
 } choice;
 
@@ -185,6 +187,11 @@ static nm_status plan(nm_booking *b, const void *private, void *chosen)
     choice *c = chosen;
     c->most = b->n;
     c->wish = wish_of(self, b->rules);
+    if (c->stem) {
+        c->by[NM_CONV_FORWARD] = c->by[NM_CONV_WEIGHTS] = &NM_ISA(nm_conv_direct);
+        NM_ISA(nm_conv_stem_book)(&self->g, b->n, &b->saved, &b->scratch, &b->thread_scratch);
+        return NM_OK;
+    }
     NM_TRY(plan_passes(b, self, c));
     if (self->standardise) {
         c->standard_offset = (b->scratch + 63) / 64 * 64;
@@ -197,10 +204,32 @@ static nm_status plan(nm_booking *b, const void *private, void *chosen)
     return NM_OK;
 }
 
-static bool can_pool(const conv *self, const nm_rules *rules, const nm_pool *pool)
+static const nm_conv_algorithm *forward_of(const conv *self, const nm_rules *rules)
 {
     nm_conv_wish wish = wish_of(self, rules);
-    return nm_pool_is_plain(pool) && NM_ISA(nm_conv_choose)(&self->g, NM_CONV_FORWARD, NM_CONV_FORWARD, &wish)->pools;
+    return NM_ISA(nm_conv_choose)(&self->g, NM_CONV_FORWARD, NM_CONV_FORWARD, &wish);
+}
+
+/* Whether forward may be done by that algorithm. */
+static bool may_take(const conv *self, const nm_rules *rules, const char *algorithm)
+{
+    char word[64];
+    NM_ISA(nm_conv_wanted)(wish_of(self, rules).wanted, NM_CONV_FORWARD, word, sizeof word);
+    return strcmp(word, "auto") == 0 || strcmp(word, algorithm) == 0;
+}
+
+/* In training: batch norm first, then a relu, then a pool. */
+static bool fuse_in_training(const conv *self, choice *c, const nm_rules *rules, const nm_layer_type *next, const void *next_self)
+{
+    const nm_pool *pool = next_self;
+    if (!c->stem)
+        return c->stem = strcmp(next->name, "batchnorm") == 0 && ((const nm_batchnorm *)next_self)->ghost == 0 &&
+                         !rules->want_dx && !self->standardise && NM_ISA(nm_conv_stem_takes)(&self->g) &&
+                         may_take(self, rules, "direct");
+    if (!c->relu && !c->pool && strcmp(next->name, "relu") == 0)
+        return c->relu = true;
+    return !c->pool && strcmp(next->name, "maxpool") == 0 &&
+           (c->pool = nm_pool_is_plain(pool) && pool->in.h % 2 == 0 && pool->in.w % 2 == 0);
 }
 
 /* In evaluation a batch norm is a factor and a bias for each filter, applied with the relu and a max pool of 2x2 as outputs
@@ -210,10 +239,12 @@ static bool fuse(const void *self, void *chosen, const nm_rules *rules, bool bac
 {
     (void)memory;
     choice *c = chosen;
+    if (rules->mode == NM_TRAIN && backward)
+        return fuse_in_training(self, c, rules, next, next_self);
     if (rules->mode != NM_EVAL || backward || c->pool)
         return false;
     if (strcmp(next->name, "maxpool") == 0)
-        return c->pool = can_pool(self, rules, next_self);
+        return c->pool = nm_pool_is_plain(next_self) && forward_of(self, rules)->pools;
     if (c->relu)
         return false;
     if (strcmp(next->name, "relu") == 0)
@@ -257,10 +288,30 @@ static void fold(const nm_pass *p, nm_conv_call *call)
     call->bias = bias;
 }
 
+static nm_conv_stem stem_of(const nm_pass *p, const conv *self)
+{
+    const choice *c = p->plan;
+    nm_conv_stem s = {.call = call_of(p, self), .pass = *p, .norm = p->with[0].self, .relu = c->relu, .pool = c->pool};
+    s.call.x = p->x[0];
+    s.call.bias = self->bias ? p->w[1] : NULL;
+    s.call.dw = p->dw[0];
+    s.call.db = self->bias ? p->dw[1] : NULL;
+    s.pass.xs = &self->g.out;
+    s.pass.ys = self->g.out;
+    s.pass.w = p->with[0].w;
+    s.pass.dw = p->with[0].dw;
+    return s;
+}
+
 static void forward(const nm_pass *p, const void *private)
 {
     const conv *self = private;
     const choice *c = p->plan;
+    if (c->stem) {
+        nm_conv_stem s = stem_of(p, self);
+        NM_ISA(nm_conv_stem_forward)(&s);
+        return;
+    }
     nm_conv_call call = call_of(p, self);
     call.x = p->x[0];
     call.y = p->y;
@@ -294,6 +345,11 @@ static void backward(const nm_pass *p, const void *private)
 {
     const conv *self = private;
     const choice *c = p->plan;
+    if (c->stem) {
+        nm_conv_stem s = stem_of(p, self);
+        NM_ISA(nm_conv_stem_backward)(&s);
+        return;
+    }
     nm_conv_call call = call_of(p, self);
     call.dy = p->dy;
     call.x = p->x[0];
@@ -339,7 +395,7 @@ static void describe(const void *private, const void *chosen, char *text, size_t
     snprintf(text, size, "forward %s%s%s%s%s%s%s%s", c->by[NM_CONV_FORWARD]->name,
              c->by[NM_CONV_WEIGHTS] ? ", weights " : "", c->by[NM_CONV_WEIGHTS] ? c->by[NM_CONV_WEIGHTS]->name : "",
              c->by[NM_CONV_DATA] ? ", data " : "", c->by[NM_CONV_DATA] ? c->by[NM_CONV_DATA]->name : "",
-             c->norm ? ", with batchnorm" : "", c->relu ? ", with relu" : "",
+             c->norm || c->stem ? ", with batchnorm" : "", c->relu ? ", with relu" : "",
              c->pool ? ", with maxpool" : "");
 }
 

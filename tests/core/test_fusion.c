@@ -4,6 +4,7 @@
 #include "run_suite.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 static nm_context *ctx;
@@ -168,6 +169,33 @@ START_TEST(training_takes_a_pool_with_batch_norm)
 }
 END_TEST
 
+/* A first convolution of few input channels computes its outputs again in every pass. */
+START_TEST(training_recomputes_the_first_convolution)
+{
+    static const struct {
+        const char *conv;
+        int channels;
+    } convs[] = {{"filters: 32, kernel: 3, pad: 1", 1}, {"filters: 16, kernel: 3, pad: same, bias: false", 1},
+                 {"filters: 48, kernel: [2, 3], stride: [1, 2], pad: 1", 2}, {"filters: 64, kernel: 4, stride: 2, pad: 1, bias: false", 1},
+                 {"filters: 32, kernel: [1, 5], pad: [0, 2]", 3}, {"filters: 16, kernel: 2, bias: false", 4}};
+    for (int k = 0; k < 6; k++) {
+        nm_shape in = {17 - k % 2, 20, convs[k].channels}; /* outputs of even and odd heights */
+        char conv[256];
+        snprintf(conv, sizeof conv, "- conv: {%s}\n", convs[k].conv);
+        check_training(text("%s- batchnorm\n- relu\n", conv), in, 2);
+        check_training(text("%s- batchnorm: {affine: false, rate: 0.3}\n", conv), in, 1);
+        check_training(text("%s- batchnorm\n- tanh\n", conv), in, 1);
+    }
+    nm_shape in = {24, 28, 1};
+    check_training("- conv: {filters: 32, kernel: 3, pad: same}\n- batchnorm\n- relu\n- maxpool: {size: 2}\n", in, 3);
+    check_training("- conv: {filters: 16, kernel: 3, pad: same}\n- batchnorm\n- maxpool: {size: 2}\n", in, 2);
+    check_training("- conv: {filters: 16, kernel: 3, algorithm: im2col}\n- batchnorm\n- relu\n", in, 1);
+    check_training("- conv: {filters: 16, kernel: 3, pad: same}\n- batchnorm: {ghost: 2}\n- relu\n", in, 1);
+    in.c = 3; /* too many taps */
+    check_training("- conv: {filters: 16, kernel: 3, pad: same}\n- batchnorm\n- relu\n", in, 1);
+}
+END_TEST
+
 /* What others read, and what somebody looks at, is there. */
 START_TEST(outputs_that_are_read_are_not_fused_away)
 {
@@ -206,4 +234,5 @@ static void set_up(TCase *tcase)
 }
 
 SUITE_WITH("fusion", set_up, evaluation_folds_batch_norm_into_convolution, evaluation_pools_as_it_convolves,
-           training_takes_a_pool_with_batch_norm, outputs_that_are_read_are_not_fused_away)
+           training_takes_a_pool_with_batch_norm, training_recomputes_the_first_convolution,
+           outputs_that_are_read_are_not_fused_away)

@@ -1,11 +1,11 @@
 /* Convolution summed directly, for few input channels (the first layer's 1 or 3): a product so thin would spend its time on
  * laying out patches. Forward alone. For each output row the input rows that it reads are copied with their zeros around
  * them; then a few pixels at a time keep their sums of some output channels in registers. */
-#include "conv.h"
+#include "stem.h"
 
 #include <string.h>
 
-enum { LANES = NM_VECTOR, PIXELS = 4, MOST_TAPS = 48 };
+enum { LANES = NM_VECTOR, PIXELS = 4, MOST_TAPS = 48, TAPS = 9 };
 
 static int taps_of(const nm_conv_geometry *g)
 {
@@ -111,18 +111,13 @@ static inline void do_pixels(const nm_conv_call *call, const real *x, size_t apa
     put_pooled(call, sum, lower, channel, count, pixels, y + channel);
 }
 
-/* A row of y: one of outputs, or two that are pooled. */
-static void forward_task(void *arg, int task, int thread)
+/* A row of y from the padded input rows at `rows`: one of outputs, or two that are pooled. */
+static void output_row(const nm_conv_call *call, const real *rows, real *y)
 {
-    const nm_conv_call *call = arg;
     const nm_conv_geometry *g = call->g;
     const nm_shape s = nm_conv_y_shape(call);
     const int each = call->pool ? 2 : 1, group = PIXELS / each;
     size_t step = (size_t)g->stride[1] * (size_t)g->in.c, apart = (size_t)g->kernel[0] * (size_t)(padded_width(g) * g->in.c);
-    real *rows = nm_conv_thread_scratch(call, thread), *y = call->y + (size_t)task * (size_t)s.w * (size_t)s.c;
-    const real *sample = call->x + (size_t)(task / s.h) * nm_shape_size(g->in);
-    for (int k = 0; k < each; k++)
-        copy_rows(g, sample, task % s.h * each + k, rows + (size_t)k * apart);
     for (int col = 0; col < s.w; col += group) {
         int pixels = s.w - col < group ? s.w - col : group, c = 0;
         const real *x = rows + (size_t)(col * each) * step;
@@ -132,6 +127,69 @@ static void forward_task(void *arg, int task, int thread)
         if (c < s.c)
             do_pixels(call, x, apart, c, 1, pixels, to);
     }
+}
+
+static void forward_task(void *arg, int task, int thread)
+{
+    const nm_conv_call *call = arg;
+    const nm_conv_geometry *g = call->g;
+    const nm_shape s = nm_conv_y_shape(call);
+    const int each = call->pool ? 2 : 1;
+    size_t apart = (size_t)g->kernel[0] * (size_t)(padded_width(g) * g->in.c);
+    real *rows = nm_conv_thread_scratch(call, thread);
+    const real *sample = call->x + (size_t)(task / s.h) * nm_shape_size(g->in);
+    for (int k = 0; k < each; k++)
+        copy_rows(g, sample, task % s.h * each + k, rows + (size_t)k * apart);
+    output_row(call, rows, call->y + (size_t)task * (size_t)s.w * (size_t)s.c);
+}
+
+/* ---- for conv/stem.c ------------------------------------------------------------------------ */
+
+size_t NM_ISA(nm_conv_direct_rows_size)(const nm_conv_geometry *g)
+{
+    return (size_t)g->kernel[0] * (size_t)(padded_width(g) * g->in.c) * sizeof(real);
+}
+
+void NM_ISA(nm_conv_direct_row)(const nm_conv_call *call, const real *sample, int row, real *rows, real *y)
+{
+    copy_rows(call->g, sample, row, rows);
+    output_row(call, rows, y);
+}
+
+/* x times dy of one row for `count` taps of a kernel row and LANES channels, in registers. */
+static inline void add_taps(const nm_conv_geometry *g, const real *x, const real *restrict dy, const int count,
+                            real *restrict dw)
+{
+    const size_t step = (size_t)g->stride[1] * (size_t)g->in.c, across = (size_t)g->out.c;
+    nm_vector sum[TAPS], d;
+    for (int t = 0; t < count; t++)
+        memcpy(&sum[t], dw + (size_t)t * across, sizeof sum[t]);
+    for (int col = 0; col < g->out.w; col++, x += step, dy += across) {
+        memcpy(&d, dy, sizeof d);
+        for (int t = 0; t < count; t++)
+            sum[t] += x[t] * d;
+    }
+    for (int t = 0; t < count; t++)
+        memcpy(dw + (size_t)t * across, &sum[t], sizeof sum[t]);
+}
+
+void NM_ISA(nm_conv_direct_add_row)(const nm_conv_geometry *g, const real *sample, int row, real *rows, const real *dy,
+                                    real *dw)
+{
+    const int taps = g->kernel[1] * g->in.c;
+    const size_t line = (size_t)(padded_width(g) * g->in.c), across = (size_t)g->out.c;
+    copy_rows(g, sample, row, rows);
+    for (int a = 0; a < g->kernel[0]; a++, rows += line)
+        for (int t = 0; t < taps; t += TAPS)
+            for (int c = 0; c < g->out.c; c += LANES) {
+                real *to = dw + (size_t)(a * taps + t) * across + c;
+                if (taps - t >= TAPS)
+                    add_taps(g, rows + t, dy + c, TAPS, to);
+                else if (taps - t == 3)
+                    add_taps(g, rows + t, dy + c, 3, to);
+                else
+                    add_taps(g, rows + t, dy + c, taps - t, to);
+            }
 }
 
 static void forward(const nm_conv_call *call)

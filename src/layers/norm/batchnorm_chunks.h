@@ -150,4 +150,24 @@ static inline void set_gradient_tables(job *j, const double *sum, const double *
     j->constant = k;
 }
 
+/* ---- a chunk's work, for whoever has its x ------------------------------------------------ */
+
+static inline size_t buffers_size(const layout *l)
+{
+    return (size_t)(l->fold * l->channels) * (2 * sizeof(double) + 4 * sizeof(real));
+}
+
+/* x [rows][channels]; scratch: buffers_size bytes, 8-byte aligned; part: the chunk's two results. */
+void NM_ISA(nm_batchnorm_chunk_statistics)(const layout *l, const real *x, int rows, void *scratch, double *part);
+/* From all chunks' results: running statistics moved by `rate`, moments saved. */
+void NM_ISA(nm_batchnorm_merge)(const nm_pass *p, const nm_batchnorm *self, const layout *l, double rate);
+void NM_ISA(nm_batchnorm_chunk_normalise)(const job *j, const real *x, real *y, int rows);
+void NM_ISA(nm_batchnorm_chunk_sums)(const job *j, const real *x, const real *dy, int rows, void *scratch, double *part);
+void NM_ISA(nm_batchnorm_chunk_gradient)(const job *j, const real *x, const real *dy, real *dx, int rows);
+/* With a pool of 2x2 behind: `rows` rows of windows, `across` windows in each; scratch has room for 2 * channels numbers. */
+void NM_ISA(nm_batchnorm_chunk_pool)(const job *j, const real *x, real *y, int across, int rows);
+void NM_ISA(nm_batchnorm_chunk_pool_sums)(const job *j, const real *x, const real *dy, int across, int rows, real *scratch,
+                                          double *part);
+void NM_ISA(nm_batchnorm_chunk_pool_gradient)(const job *j, const real *x, const real *dy, real *dx, int across, int rows);
+
 #endif

@@ -36,15 +36,10 @@ typedef struct buffers {
     real *more;         /* [2][width] */
 } buffers;
 
-static size_t buffers_size(const layout *l)
-{
-    return (size_t)(l->fold * l->channels) * (2 * sizeof(double) + 4 * sizeof(real));
-}
-
-static buffers buffers_of(const nm_pass *p, const layout *l, int thread)
+static buffers buffers_in(void *scratch, const layout *l)
 {
     size_t width = (size_t)(l->fold * l->channels);
-    double *sum = nm_thread_scratch(p, thread);
+    double *sum = scratch;
     real *run = (real *)(sum + 2 * width);
     return (buffers){sum, run, run + width, run + 2 * width};
 }
@@ -59,27 +54,32 @@ static void chunk_sum(const layout *l, const real *x, int rows, const buffers *b
     unfold(l, b->sum);
 }
 
-static void statistics_task(void *arg, int task, int thread)
+void NM_ISA(nm_batchnorm_chunk_statistics)(const layout *l, const real *x, int rows, void *scratch, double *part)
 {
-    const nm_pass *p = arg;
-    layout l = layout_of(p->n, p->xs[0]);
-    buffers b = buffers_of(p, &l, thread);
-    int rows = rows_of(&l, task), channels = l.channels;
-    const real *x = p->x[0] + (size_t)task * (size_t)l.chunk_rows * (size_t)channels;
-    double *mean = partial(p, &l, task), *squares = mean + channels;
-    spread(&l, x, b.pivot);
-    chunk_sum(&l, x, rows, &b, false);
+    buffers b = buffers_in(scratch, l);
+    int channels = l->channels;
+    double *mean = part, *squares = mean + channels;
+    spread(l, x, b.pivot);
+    chunk_sum(l, x, rows, &b, false);
     for (int c = 0; c < channels; c++) {
         mean[c] = (double)x[c] + b.sum[c] / rows;
         b.more[c] = (real)mean[c];
     }
-    spread(&l, b.more, b.pivot);
-    chunk_sum(&l, x, rows, &b, true);
+    spread(l, b.more, b.pivot);
+    chunk_sum(l, x, rows, &b, true);
     for (int c = 0; c < channels; c++) {
         double off = mean[c] - (double)b.more[c]; /* the pivot is the mean rounded to `real` */
         double sum = b.sum[c] - rows * off * off;
         squares[c] = sum > 0 ? sum : 0;
     }
+}
+
+static void statistics_task(void *arg, int task, int thread)
+{
+    const nm_pass *p = arg;
+    layout l = layout_of(p->n, p->xs[0]);
+    const real *x = p->x[0] + (size_t)task * (size_t)l.chunk_rows * (size_t)l.channels;
+    NM_ISA(nm_batchnorm_chunk_statistics)(&l, x, rows_of(&l, task), nm_thread_scratch(p, thread), partial(p, &l, task));
 }
 
 /* Merges the chunks: their means weighted by their rows, and (Chan et al. 1979)
@@ -148,31 +148,41 @@ static void normalise(const real *x, real *y, int width, const real *restrict me
             y[i] = (x[i] - mean[i]) * factor[i] + shift[i];
 }
 
+void NM_ISA(nm_batchnorm_chunk_normalise)(const job *j, const real *x, real *y, int rows)
+{
+    int width = j->l.fold * j->l.channels;
+    for (int left = rows * j->l.channels; left > 0; left -= width, x += width, y += width)
+        normalise(x, y, left < width ? left : width, j->mean, j->factor, j->shift, j->relu);
+}
+
 static void normalise_task(void *arg, int task, int thread)
 {
     (void)thread;
     const job *j = arg;
-    int rows = rows_of(&j->l, task), width = j->l.fold * j->l.channels;
     size_t start = (size_t)task * (size_t)j->l.chunk_rows * (size_t)j->l.channels;
-    const real *x = j->p->x[0] + start;
-    real *y = j->p->y + start;
-    for (int left = rows * j->l.channels; left > 0; left -= width, x += width, y += width)
-        normalise(x, y, left < width ? left : width, j->mean, j->factor, j->shift, j->relu);
+    NM_ISA(nm_batchnorm_chunk_normalise)(j, j->p->x[0] + start, j->p->y + start, rows_of(&j->l, task));
+}
+
+void NM_ISA(nm_batchnorm_merge)(const nm_pass *p, const nm_batchnorm *self, const layout *l, double rate)
+{
+    double *mean = partial(p, l, l->chunks), *var = mean + l->channels;
+    merge(p, l, mean, var);
+    update_running(p, self, l, rate, mean, var);
+    set_moments(p, self, mean, var);
 }
 
 void NM_ISA(nm_batchnorm_statistics)(const nm_pass *p, const nm_batchnorm *self, double rate)
 {
     layout l = layout_of(p->n, p->xs[0]);
-    double *mean = partial(p, &l, l.chunks), *var = mean + l.channels;
     if (p->mode == NM_TRAIN) {
         nm_parallel(p->threads, l.chunks, statistics_task, (void *)p);
-        merge(p, &l, mean, var);
-        update_running(p, self, &l, rate, mean, var);
-    } else {
-        for (int c = 0; c < l.channels; c++) {
-            mean[c] = (double)p->w[self->running_mean][c];
-            var[c] = (double)p->w[self->running_var][c];
-        }
+        NM_ISA(nm_batchnorm_merge)(p, self, &l, rate);
+        return;
+    }
+    double *mean = partial(p, &l, l.chunks), *var = mean + l.channels;
+    for (int c = 0; c < l.channels; c++) {
+        mean[c] = (double)p->w[self->running_mean][c];
+        var[c] = (double)p->w[self->running_var][c];
     }
     set_moments(p, self, mean, var);
 }
@@ -217,15 +227,13 @@ static void add_gradients(const job *j, const real *restrict x, const real *rest
     }
 }
 
-static void gradient_sums_task(void *arg, int task, int thread)
+void NM_ISA(nm_batchnorm_chunk_sums)(const job *j, const real *x, const real *dy, int rows, void *scratch, double *part)
 {
-    const job *j = arg;
     const layout *l = &j->l;
-    buffers b = buffers_of(j->p, l, thread);
-    int rows = rows_of(l, task), width = l->fold * l->channels, groups = rows / l->fold, rest = rows % l->fold;
-    size_t start = (size_t)task * (size_t)l->chunk_rows * (size_t)l->channels, done = (size_t)groups * (size_t)width;
-    const real *x = j->p->x[0] + start, *dy = j->p->dy + start;
-    double *products = b.sum + width, *part = partial(j->p, l, task);
+    buffers b = buffers_in(scratch, l);
+    int width = l->fold * l->channels, groups = rows / l->fold, rest = rows % l->fold;
+    size_t done = (size_t)groups * (size_t)width;
+    double *products = b.sum + width;
     memset(b.sum, 0, 2 * (size_t)width * sizeof *b.sum);
     add_gradients(j, x, dy, groups, width, b.more, b.sum, products);
     add_gradients(j, x + done, dy + done, rest, l->channels, b.more, b.sum, products);
@@ -235,14 +243,17 @@ static void gradient_sums_task(void *arg, int task, int thread)
     memcpy(part + l->channels, products, (size_t)l->channels * sizeof *part);
 }
 
-static void input_gradient_task(void *arg, int task, int thread)
+static void gradient_sums_task(void *arg, int task, int thread)
 {
-    (void)thread;
     const job *j = arg;
-    int width = j->l.fold * j->l.channels, total = rows_of(&j->l, task) * j->l.channels;
     size_t start = (size_t)task * (size_t)j->l.chunk_rows * (size_t)j->l.channels;
-    const real *x = j->p->x[0] + start, *dy = j->p->dy + start;
-    real *dx = j->p->dx[0] + start;
+    NM_ISA(nm_batchnorm_chunk_sums)(j, j->p->x[0] + start, j->p->dy + start, rows_of(&j->l, task),
+                                    nm_thread_scratch(j->p, thread), partial(j->p, &j->l, task));
+}
+
+void NM_ISA(nm_batchnorm_chunk_gradient)(const job *j, const real *x, const real *dy, real *dx, int rows)
+{
+    int width = j->l.fold * j->l.channels, total = rows * j->l.channels;
     const real *restrict mean = j->mean, *restrict factor = j->factor, *restrict shift = j->shift;
     const real *restrict a = j->dy_factor, *restrict b = j->x_factor, *restrict k = j->constant;
     for (int left = total; left > 0; left -= width, x += width, dy += width, dx += width) {
@@ -258,6 +269,14 @@ static void input_gradient_task(void *arg, int task, int thread)
             for (int i = 0; i < count; i++)
                 dx[i] = dy[i] * a[i] + ((x[i] - mean[i]) * b[i] + k[i]);
     }
+}
+
+static void input_gradient_task(void *arg, int task, int thread)
+{
+    (void)thread;
+    const job *j = arg;
+    size_t start = (size_t)task * (size_t)j->l.chunk_rows * (size_t)j->l.channels;
+    NM_ISA(nm_batchnorm_chunk_gradient)(j, j->p->x[0] + start, j->p->dy + start, j->p->dx[0] + start, rows_of(&j->l, task));
 }
 
 void NM_ISA(nm_batchnorm_backward)(const nm_pass *p, const nm_batchnorm *self, bool relu)

@@ -32,14 +32,20 @@ typedef struct pool_job {
     windows w;
 } pool_job;
 
-/* A row of windows: the upper of its two pixel rows, its row of y. */
-static size_t pixels_before(const windows *w, int row)
+/* A chunk's first row of windows, and how many it has. */
+static int rows_at(const windows *w, int task, int *first)
 {
-    return (size_t)row * 4 * (size_t)w->across * (size_t)w->channels;
+    *first = task * w->chunk_rows;
+    return w->rows - *first < w->chunk_rows ? w->rows - *first : w->chunk_rows;
 }
+/* Numbers of y, and of x, before a row of windows. */
 static size_t windows_before(const windows *w, int row)
 {
     return (size_t)row * (size_t)w->across * (size_t)w->channels;
+}
+static size_t pixels_before(const windows *w, int row)
+{
+    return 4 * windows_before(w, row);
 }
 
 /* ---- one window, some channels ----------------------------------------------------------- */
@@ -144,24 +150,27 @@ static inline void spread_window(const job *j, const real *x, size_t step, size_
 
 /* ---- passes ------------------------------------------------------------------------------ */
 
+void NM_ISA(nm_batchnorm_chunk_pool)(const job *j, const real *x, real *y, int across, int rows)
+{
+    int channels = j->l.channels;
+    size_t step = (size_t)channels, below = 2 * (size_t)across * step;
+    for (int row = 0; row < rows; row++, x += below)
+        for (int col = 0; col < across; col++, x += 2 * step, y += step) {
+            int c = 0;
+            for (; c + AT_ONCE <= channels; c += AT_ONCE)
+                window_max(j, x, step, below, c, AT_ONCE, y);
+            if (c < channels)
+                window_max(j, x, step, below, c, channels - c, y);
+        }
+}
+
 static void forward_task(void *arg, int task, int thread)
 {
     (void)thread;
     const pool_job *p = arg;
-    const windows *w = &p->w;
-    size_t step = (size_t)w->channels, below = 2 * (size_t)w->across * step;
-    int last = (task + 1) * w->chunk_rows < w->rows ? (task + 1) * w->chunk_rows : w->rows;
-    for (int row = task * w->chunk_rows; row < last; row++) {
-        const real *x = p->j.p->x[0] + pixels_before(w, row);
-        real *y = p->j.p->y + windows_before(w, row);
-        for (int col = 0; col < w->across; col++, x += 2 * step, y += step) {
-            int c = 0;
-            for (; c + AT_ONCE <= w->channels; c += AT_ONCE)
-                window_max(&p->j, x, step, below, c, AT_ONCE, y);
-            if (c < w->channels)
-                window_max(&p->j, x, step, below, c, w->channels - c, y);
-        }
-    }
+    int first, rows = rows_at(&p->w, task, &first);
+    NM_ISA(nm_batchnorm_chunk_pool)(&p->j, p->j.p->x[0] + pixels_before(&p->w, first),
+                                    p->j.p->y + windows_before(&p->w, first), p->w.across, rows);
 }
 
 void NM_ISA(nm_batchnorm_pool_forward)(const nm_pass *p, const nm_batchnorm *self, bool relu)
@@ -171,50 +180,58 @@ void NM_ISA(nm_batchnorm_pool_forward)(const nm_pass *p, const nm_batchnorm *sel
     nm_parallel(p->threads, w.l.chunks, forward_task, &all);
 }
 
-static void sums_task(void *arg, int task, int thread)
+void NM_ISA(nm_batchnorm_chunk_pool_sums)(const job *j, const real *x, const real *dy, int across, int rows, real *scratch,
+                                          double *part)
 {
-    const pool_job *p = arg;
-    const windows *w = &p->w;
-    size_t channels = (size_t)w->channels, below = 2 * (size_t)w->across * channels;
-    real *run = nm_thread_scratch(p->j.p, thread), *products = run + channels;
-    double *part = partial(p->j.p, &w->l, task);
+    size_t channels = (size_t)j->l.channels, below = 2 * (size_t)across * channels;
+    real *run = scratch, *products = run + channels;
     memset(part, 0, 2 * channels * sizeof *part);
-    int last = (task + 1) * w->chunk_rows < w->rows ? (task + 1) * w->chunk_rows : w->rows;
-    for (int row = task * w->chunk_rows; row < last; row++) {
-        const real *x = p->j.p->x[0] + pixels_before(w, row), *dy = p->j.p->dy + windows_before(w, row);
-        for (int first = 0; first < w->across; first += RUN) {
+    for (int row = 0; row < rows; row++, x += below)
+        for (int first = 0; first < across; first += RUN) {
             memset(run, 0, 2 * channels * sizeof *run);
-            for (int col = first; col < w->across && col < first + RUN; col++, x += 2 * channels, dy += channels) {
+            for (int col = first; col < across && col < first + RUN; col++, x += 2 * channels, dy += channels) {
                 int c = 0;
-                for (; c + AT_ONCE <= w->channels; c += AT_ONCE)
-                    add_window(&p->j, x, channels, below, c, AT_ONCE, dy, run, products);
-                if (c < w->channels)
-                    add_window(&p->j, x, channels, below, c, w->channels - c, dy, run, products);
+                for (; c + AT_ONCE <= j->l.channels; c += AT_ONCE)
+                    add_window(j, x, channels, below, c, AT_ONCE, dy, run, products);
+                if (c < j->l.channels)
+                    add_window(j, x, channels, below, c, j->l.channels - c, dy, run, products);
             }
             for (size_t c = 0; c < 2 * channels; c++)
                 part[c] += (double)run[c];
         }
-    }
+}
+
+static void sums_task(void *arg, int task, int thread)
+{
+    const pool_job *p = arg;
+    int first, rows = rows_at(&p->w, task, &first);
+    NM_ISA(nm_batchnorm_chunk_pool_sums)(&p->j, p->j.p->x[0] + pixels_before(&p->w, first),
+                                         p->j.p->dy + windows_before(&p->w, first), p->w.across, rows,
+                                         nm_thread_scratch(p->j.p, thread), partial(p->j.p, &p->w.l, task));
+}
+
+void NM_ISA(nm_batchnorm_chunk_pool_gradient)(const job *j, const real *x, const real *dy, real *dx, int across, int rows)
+{
+    int channels = j->l.channels;
+    size_t step = (size_t)channels, below = 2 * (size_t)across * step;
+    for (int row = 0; row < rows; row++, x += below, dx += below)
+        for (int col = 0; col < across; col++, x += 2 * step, dx += 2 * step, dy += step) {
+            int c = 0;
+            for (; c + AT_ONCE <= channels; c += AT_ONCE)
+                spread_window(j, x, step, below, c, AT_ONCE, dy, dx);
+            if (c < channels)
+                spread_window(j, x, step, below, c, channels - c, dy, dx);
+        }
 }
 
 static void input_gradient_task(void *arg, int task, int thread)
 {
     (void)thread;
     const pool_job *p = arg;
-    const windows *w = &p->w;
-    size_t step = (size_t)w->channels, below = 2 * (size_t)w->across * step;
-    int last = (task + 1) * w->chunk_rows < w->rows ? (task + 1) * w->chunk_rows : w->rows;
-    for (int row = task * w->chunk_rows; row < last; row++) {
-        const real *x = p->j.p->x[0] + pixels_before(w, row), *dy = p->j.p->dy + windows_before(w, row);
-        real *dx = p->j.p->dx[0] + pixels_before(w, row);
-        for (int col = 0; col < w->across; col++, x += 2 * step, dx += 2 * step, dy += step) {
-            int c = 0;
-            for (; c + AT_ONCE <= w->channels; c += AT_ONCE)
-                spread_window(&p->j, x, step, below, c, AT_ONCE, dy, dx);
-            if (c < w->channels)
-                spread_window(&p->j, x, step, below, c, w->channels - c, dy, dx);
-        }
-    }
+    int first, rows = rows_at(&p->w, task, &first);
+    NM_ISA(nm_batchnorm_chunk_pool_gradient)(&p->j, p->j.p->x[0] + pixels_before(&p->w, first),
+                                             p->j.p->dy + windows_before(&p->w, first),
+                                             p->j.p->dx[0] + pixels_before(&p->w, first), p->w.across, rows);
 }
 
 void NM_ISA(nm_batchnorm_pool_backward)(const nm_pass *p, const nm_batchnorm *self, bool relu)

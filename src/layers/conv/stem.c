@@ -1,0 +1,219 @@
+/* The first layer's convolution and batch norm in one: see stem.h. */
+#include "stem.h"
+
+#include "batchnorm_chunks.h"
+
+/* ---- chunks: whole rows of one sample, as many in each --------------------------------------- */
+
+/* Output rows of a chunk: the most that divide the height and stay in cache; even ones, so that windows are whole. */
+static int rows_of_chunk(const nm_conv_geometry *g)
+{
+    int best = g->out.h % 2 ? 1 : 2, step = best;
+    for (int rows = best; rows <= g->out.h; rows += step)
+        if (g->out.h % rows == 0 && rows * g->out.w * g->out.c <= CHUNK)
+            best = rows;
+    return best;
+}
+
+static layout chunks_of(const nm_conv_geometry *g, int n)
+{
+    layout l = layout_of(n, g->out);
+    l.chunk_rows = rows_of_chunk(g) * g->out.w;
+    l.chunks = n * (g->out.h / rows_of_chunk(g));
+    return l;
+}
+
+static size_t chunk_size(const nm_conv_geometry *g)
+{
+    return (size_t)(rows_of_chunk(g) * g->out.w) * (size_t)g->out.c;
+}
+
+bool NM_ISA(nm_conv_stem_takes)(const nm_conv_geometry *g)
+{
+    /* measured: 9 taps are computed again faster than their sum is read, 27 are not */
+    enum { MOST_TAPS = 16 };
+    return !NM_ISA(nm_conv_direct).declines(g, NM_CONV_FORWARD) && g->kernel[0] * g->kernel[1] * g->in.c <= MOST_TAPS &&
+           g->out.h * g->out.w > 1;
+}
+
+/* ---- memory ------------------------------------------------------------------------------------ */
+
+/* Thread scratch: a chunk of z, one of dz, input rows, the chunk's dw and db, batch norm's buffers. */
+typedef struct buffers {
+    real *z, *dz, *rows, *dw, *db;
+    void *sums;
+} buffers;
+
+static size_t rounded(size_t count)
+{
+    return (count + NM_VECTOR - 1) / NM_VECTOR * NM_VECTOR;
+}
+
+static buffers buffers_of(const nm_conv_stem *s, int thread)
+{
+    const nm_conv_geometry *g = s->call.g;
+    size_t chunk = rounded(chunk_size(g)), rows = rounded(NM_ISA(nm_conv_direct_rows_size)(g) / sizeof(real));
+    real *z = nm_conv_thread_scratch(&s->call, thread), *dw = z + 2 * chunk + rows;
+    real *db = dw + rounded(nm_conv_weight_count(g));
+    return (buffers){z, z + chunk, z + 2 * chunk, dw, db, db + rounded((size_t)g->out.c)};
+}
+
+void NM_ISA(nm_conv_stem_book)(const nm_conv_geometry *g, int n, size_t *saved, size_t *shared, size_t *thread)
+{
+    layout l = chunks_of(g, n);
+    size_t numbers = 2 * rounded(chunk_size(g)) + rounded(NM_ISA(nm_conv_direct_rows_size)(g) / sizeof(real)) +
+                     rounded(nm_conv_weight_count(g)) + rounded((size_t)g->out.c);
+    *saved = 3 * (size_t)g->out.c * sizeof(real);
+    *thread = numbers * sizeof(real) + buffers_size(&l);
+    *shared = rounded(scratch_size(&l, l.chunks) / sizeof(real)) * sizeof(real) +
+              NM_CONV_PARTS * (nm_conv_weight_count(g) + (size_t)g->out.c) * sizeof(real);
+}
+
+/* ---- a chunk of z -------------------------------------------------------------------------------- */
+
+typedef struct stem_job {
+    const nm_conv_stem *s;
+    job j;
+    layout l;
+    int rows, per_sample;
+    real *parts; /* of dw, then of db */
+} stem_job;
+
+static stem_job job_of(const nm_conv_stem *s)
+{
+    const nm_conv_geometry *g = s->call.g;
+    stem_job all = {.s = s, .l = chunks_of(g, s->call.n), .rows = rows_of_chunk(g)};
+    all.per_sample = g->out.h / all.rows;
+    layout most = chunks_of(g, s->call.most);
+    all.parts = (real *)s->pass.scratch + rounded(scratch_size(&most, most.chunks) / sizeof(real));
+    return all;
+}
+
+static const real *sample_of(const stem_job *a, int chunk)
+{
+    return a->s->call.x + (size_t)(chunk / a->per_sample) * nm_shape_size(a->s->call.g->in);
+}
+
+static void compute(const stem_job *a, int chunk, const buffers *b)
+{
+    const nm_conv_geometry *g = a->s->call.g;
+    int first = chunk % a->per_sample * a->rows;
+    for (int row = 0; row < a->rows; row++)
+        NM_ISA(nm_conv_direct_row)(&a->s->call, sample_of(a, chunk), first + row, b->rows,
+                                   b->z + (size_t)(row * g->out.w) * (size_t)g->out.c);
+}
+
+/* Where the chunk begins in y and dy. */
+static size_t begin(const stem_job *a, int chunk)
+{
+    size_t before = (size_t)chunk * chunk_size(a->s->call.g);
+    return a->s->pool ? before / 4 : before;
+}
+
+/* ---- forward --------------------------------------------------------------------------------------- */
+
+static void statistics_task(void *arg, int task, int thread)
+{
+    const stem_job *a = arg;
+    buffers b = buffers_of(a->s, thread);
+    compute(a, task, &b);
+    NM_ISA(nm_batchnorm_chunk_statistics)(&a->l, b.z, a->l.chunk_rows, b.sums, partial(&a->s->pass, &a->l, task));
+}
+
+static void normalise_task(void *arg, int task, int thread)
+{
+    const stem_job *a = arg;
+    buffers b = buffers_of(a->s, thread);
+    real *y = a->s->pass.y + begin(a, task);
+    compute(a, task, &b);
+    if (a->s->pool)
+        NM_ISA(nm_batchnorm_chunk_pool)(&a->j, b.z, y, a->s->call.g->out.w / 2, a->rows / 2);
+    else
+        NM_ISA(nm_batchnorm_chunk_normalise)(&a->j, b.z, y, a->l.chunk_rows);
+}
+
+void NM_ISA(nm_conv_stem_forward)(const nm_conv_stem *s)
+{
+    stem_job a = job_of(s);
+    const nm_pass *p = &s->pass;
+    nm_parallel(p->threads, a.l.chunks, statistics_task, &a);
+    NM_ISA(nm_batchnorm_merge)(p, s->norm, &a.l, p->statistics_rate > 0 ? p->statistics_rate : s->norm->rate);
+    a.j = normalising_job(p, s->norm, a.l, s->relu);
+    nm_parallel(p->threads, a.l.chunks, normalise_task, &a);
+}
+
+/* ---- backward -------------------------------------------------------------------------------------- */
+
+static void sums_task(void *arg, int task, int thread)
+{
+    const stem_job *a = arg;
+    buffers b = buffers_of(a->s, thread);
+    const real *dy = a->s->pass.dy + begin(a, task);
+    double *part = partial(&a->s->pass, &a->l, task);
+    compute(a, task, &b);
+    if (a->s->pool)
+        NM_ISA(nm_batchnorm_chunk_pool_sums)(&a->j, b.z, dy, a->s->call.g->out.w / 2, a->rows / 2, b.sums, part);
+    else
+        NM_ISA(nm_batchnorm_chunk_sums)(&a->j, b.z, dy, a->l.chunk_rows, b.sums, part);
+}
+
+/* A chunk's dz, and from it dw and db. */
+static void add_chunk(const stem_job *a, int chunk, const buffers *b)
+{
+    const nm_conv_geometry *g = a->s->call.g;
+    const real *dy = a->s->pass.dy + begin(a, chunk);
+    int first = chunk % a->per_sample * a->rows;
+    compute(a, chunk, b);
+    if (a->s->pool)
+        NM_ISA(nm_batchnorm_chunk_pool_gradient)(&a->j, b->z, dy, b->dz, g->out.w / 2, a->rows / 2);
+    else
+        NM_ISA(nm_batchnorm_chunk_gradient)(&a->j, b->z, dy, b->dz, a->l.chunk_rows);
+    for (int row = 0; row < a->rows; row++)
+        NM_ISA(nm_conv_direct_add_row)(g, sample_of(a, chunk), first + row, b->rows,
+                                       b->dz + (size_t)(row * g->out.w) * (size_t)g->out.c, b->dw);
+    if (a->s->call.db)
+        NM_ISA(nm_conv_column_sums)(b->dz, a->l.chunk_rows, g->out.c, b->db);
+}
+
+static void add_to(real *restrict total, const real *restrict part, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        total[i] += part[i];
+}
+
+/* One of the fixed parts of the chunks; each chunk is summed by itself first, so that sums stay short. */
+static void weights_task(void *arg, int task, int thread)
+{
+    const stem_job *a = arg;
+    buffers b = buffers_of(a->s, thread);
+    size_t count = nm_conv_weight_count(a->s->call.g), filters = (size_t)a->s->call.g->out.c;
+    real *dw = a->parts + (size_t)task * count, *db = a->parts + NM_CONV_PARTS * count + (size_t)task * filters;
+    int first = (int)((long)a->l.chunks * task / NM_CONV_PARTS), last = (int)((long)a->l.chunks * (task + 1) / NM_CONV_PARTS);
+    memset(dw, 0, count * sizeof *dw);
+    memset(db, 0, filters * sizeof *db);
+    for (int chunk = first; chunk < last; chunk++) {
+        memset(b.dw, 0, count * sizeof *b.dw);
+        memset(b.db, 0, filters * sizeof *b.db);
+        add_chunk(a, chunk, &b);
+        add_to(dw, b.dw, count);
+        add_to(db, b.db, filters);
+    }
+}
+
+void NM_ISA(nm_conv_stem_backward)(const nm_conv_stem *s)
+{
+    stem_job a = job_of(s);
+    const nm_conv_call *call = &s->call;
+    size_t count = nm_conv_weight_count(call->g), filters = (size_t)call->g->out.c;
+    a.j = normalising_job(&s->pass, s->norm, a.l, s->relu);
+    nm_parallel(call->threads, a.l.chunks, sums_task, &a);
+    const double *sum = merge_gradients(&a.j, &a.l);
+    set_gradient_tables(&a.j, sum, sum + filters);
+    if (!call->dw && !call->db)
+        return;
+    nm_parallel(call->threads, NM_CONV_PARTS, weights_task, &a);
+    if (call->dw)
+        NM_ISA(nm_conv_add_parts)(call->threads, a.parts, NM_CONV_PARTS, count, call->dw);
+    if (call->db)
+        NM_ISA(nm_conv_add_parts)(call->threads, a.parts + NM_CONV_PARTS * count, NM_CONV_PARTS, filters, call->db);
+}
