@@ -159,11 +159,11 @@ START_TEST(training_takes_a_pool_with_batch_norm)
     for (int channels = 3; channels <= 40; channels += 13)
         for (int relu = 0; relu < 2; relu++) {
             const char *after = relu ? "- relu\n- maxpool: {size: 2}\n" : "- maxpool: {size: 2}\n";
-            check_training(text("- conv: {filters: %d, kernel: 1}\n- batchnorm\n%s", channels, after), (nm_shape){8, 10, 6},
+            check_training(text("- conv: {filters: %d, kernel: 1}\n- batchnorm\n%s", channels, after), (nm_shape){8, 10, 20},
                            1 + relu);
             check_training(text("- conv: {filters: %d, kernel: 1}\n- batchnorm: {affine: false, ghost: 2}\n%s", channels, after),
-                           (nm_shape){8, 10, 6}, 1 + relu);
-            check_training(text("- conv: {filters: %d, kernel: 1}\n- batchnorm\n%s", channels, after), (nm_shape){7, 10, 6},
+                           (nm_shape){8, 10, 20}, 1 + relu);
+            check_training(text("- conv: {filters: %d, kernel: 1}\n- batchnorm\n%s", channels, after), (nm_shape){7, 10, 20},
                            relu); /* an odd height: windows do not tile it */
         }
 }
