@@ -148,6 +148,25 @@ START_TEST(depthwise_shapes)
 }
 END_TEST
 
+/* 3x3 has code of its own: tiles of 2x4 outputs inside and at edges, what is left of rows and columns, groups of
+ * channels and vectors that reach back, both remainders of the padding. */
+START_TEST(depthwise_3x3)
+{
+    for (int i = 0; i < 40; i++) {
+        int channels = i % 4 == 3 ? pick(120, 300) : pick(2, 70), stride = 1 + i / 4 % 2, pad = pick(0, 3);
+        now = (setting){channels, {3, 3}, {stride, stride}, {1, 1}, channels, pad, i % 5 == 4 ? pick(0, 3) : pad,
+                        pick(0, 1)};
+        nm_shape in = {pick(3, 11), pick(3, 19), channels};
+        check_layer(&(layer_case){layer_text("depthwise"), {in}, .n = pick(1, 11), .linear = true}, reference);
+    }
+    for (int i = 0; i < 8; i++) { /* inputs that are smaller than the kernel */
+        now = (setting){32, {3, 3}, {1 + i % 2, 1 + i % 2}, {1, 1}, 32, 1, 1, true};
+        nm_shape in = {pick(1, 2), pick(1, 2), 32};
+        check_layer(&(layer_case){layer_text("depthwise"), {in}, .n = 2, .linear = true}, reference);
+    }
+}
+END_TEST
+
 START_TEST(few_input_channels)
 {
     for (int i = 0; i < 20; i++) {
@@ -214,5 +233,5 @@ START_TEST(refused)
 }
 END_TEST
 
-SUITE("conv", random_shapes, winograd_shapes, winograd_1d_shapes, depthwise_shapes, few_input_channels, weight_standardisation, pointwise_shapes, same_padding,
-      golden_values, error_of_each_algorithm, refused)
+SUITE("conv", random_shapes, winograd_shapes, winograd_1d_shapes, depthwise_shapes, depthwise_3x3, few_input_channels,
+      weight_standardisation, pointwise_shapes, same_padding, golden_values, error_of_each_algorithm, refused)

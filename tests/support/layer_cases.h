@@ -47,6 +47,7 @@ static const sized_layer sized_layers[] = {
     {"depthwise 128 at 16", DEPTHWISE(128), {16, 16, 128}},
     {"depthwise/2 128 at 16", DEPTHWISE_BY_2(128), {16, 16, 128}},
     {"depthwise 512 at 4", DEPTHWISE(512), {4, 4, 512}},
+    {"depthwise 5x5 64 at 16", "conv: {filters: 64, kernel: 5, pad: 2, groups: 64, bias: false}", {16, 16, 64}},
     {"dense 3136-128", "dense: {units: 128}", {7, 7, 64}},
 };
 enum { SIZED_LAYERS = sizeof sized_layers / sizeof *sized_layers };
