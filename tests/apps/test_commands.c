@@ -133,7 +133,20 @@ START_TEST(summarises)
     ck_assert_str_eq(json_string_value(json_object_get(anchor, "layer")), "conv5_3.activation");
     ck_assert(json_number_value(json_array_get(json_object_get(anchor, "misalignment"), 0)) == 0);
     json_decref(s);
-    contains(expect(0, "norma summary resnet20 --anchor 32 --verbose").out, "<- anchor");
+    said table = expect(0, "norma summary resnet20 --anchor 32 --verbose");
+    contains(table.out, "<- anchor");
+    contains(table.out, "(smallest path: 3)"); /* along the shortcuts */
+    s = parse_json(expect(0, "norma summary inception-cifar --json --verbose").out);
+    json_t *layer;
+    size_t i;
+    json_array_foreach(json_object_get(s, "layers"), i, layer) if (json_object_get(layer, "paths"))
+    {
+        ck_assert_uint_eq(json_array_size(json_object_get(layer, "paths")), 4);
+        ck_assert(number_at(layer, "output_bytes") == 16 * 16 * 128 * 4);
+        break;
+    }
+    ck_assert_ptr_nonnull(layer);
+    json_decref(s);
     contains(expect(2, "norma summary mnist-cnm").err, "did you mean 'mnist-cnn'?");
 }
 END_TEST
