@@ -131,6 +131,9 @@ START_TEST(visualizes)
     ck_assert_str_eq(s.err, "");
     ck_assert(is_png("r/pictures/filters.png") && is_png("r/pictures/maps.png") &&
               is_png("r/pictures/distributions.png") && is_png("r/pictures/field.png"));
+    char *maps = read_text("r/pictures/maps.gp"); /* of one convolution and its pool */
+    contains(maps, "shallow: c1,");
+    contains(maps, "deep: p1,");
     contains(expect(2, "norma visualize r --unit nothing").err, "--unit nothing: there is no such layer");
     contains(expect(2, "norma visualize r --sample 100000").err, "--sample 100000");
 }
