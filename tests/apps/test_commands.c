@@ -183,6 +183,7 @@ START_TEST(lists_layers_and_data)
     said s = expect(0, "norma layers conv");
     contains(s.out, "must be given");
     contains(s.out, "preset 1");
+    contains(expect(0, "norma layers hard-sigmoid").out, "hardsigmoid: ");
     json_decref(parse_json(expect(0, "norma layers --json").out));
     contains(expect(2, "norma layers batchnrm").err, "did you mean 'batchnorm'?");
     contains(expect(0, "norma data").out, "fashion-mnist");
@@ -195,8 +196,9 @@ END_TEST
 
 START_TEST(helps)
 {
-    static const char *const commands[] = {"train",   "eval",      "predict", "compare", "plot",
-                                           "summary", "gradcheck", "layers",  "data"};
+    static const char *const commands[] = {"train",     "eval",   "predict", "compare", "plot",      "summary",    "gradcheck",
+                                           "layers",    "data",   "bench",   "trace",   "visualize", "bn-report",
+                                           "recalibrate"};
     contains(expect(0, "norma --help").out, "norma train");
     contains(expect(0, "norma --version").out, "norma 0.");
     contains(expect(2, "norma").out, "Usage: norma COMMAND");
