@@ -95,7 +95,7 @@ static inline void nm_pixel_loss_task(void *arg, int task, int thread)
         nm_pixel_loss_sample(j, i);
 }
 
-#define NM_PIXEL_LOSS_TYPE(word, sentence, class_loss, options_size, option_table)                        \
+#define NM_PIXEL_LOSS_TYPE(word, sentence, class_loss, options_size, option_table, takes_soft)            \
     static void run(const nm_loss_pass *p, const void *self)                                              \
     {                                                                                                     \
         nm_pixel_job j = {p, self, class_loss};                                                           \
@@ -104,6 +104,6 @@ static inline void nm_pixel_loss_task(void *arg, int task, int thread)
     extern const nm_loss_type NM_ISA(nm_loss_##word);                                                     \
     const nm_loss_type NM_ISA(nm_loss_##word) = {                                                         \
         .name = #word, .help = sentence, .size = options_size, .options = option_table,                   \
-        .classifies = true, .infer = nm_pixel_loss_infer, .run = run}
+        .classifies = true, .soft = takes_soft, .infer = nm_pixel_loss_infer, .run = run}
 
 #endif
