@@ -91,9 +91,8 @@ static void print_anchor(const summary *s)
     axes(f->jump, "%g", jump, sizeof jump);
     axes(f->start, "%g", start, sizeof start);
     axes(off, "%+g", wrong, sizeof wrong);
-    printf(
-        "anchor %d: '%s' suits it, with a field of %s. Its units' centres lie at %s + k * %s; off an even grid by %s pixels\n",
-        s->anchor, s->net->node[s->suited].name, size, start, jump, wrong);
+    printf("anchor %d: '%s' suits it, with a field of %s. Its units' centres lie at %s + k * %s; "
+           "off an even grid by %s pixels\n", s->anchor, s->net->node[s->suited].name, size, start, jump, wrong);
 }
 
 static void print_memory(const char *mode, const nm_plan *plan, int threads, bool verbose)

@@ -35,7 +35,7 @@ void put_filters(FILE *f, view *v)
 
 enum { MOST_LAYERS = 512 };
 
-/* Layers of more than a pixel that have weights, or (`windows`) that look at a pixel's surroundings at all, as pools do. */
+/* Layers of more than a pixel that have weights or, with `windows`, that look at a pixel's surroundings: pools too. */
 static int layers_with_maps(const nm_network *net, bool windows, int found[MOST_LAYERS])
 {
     int count = 0;
@@ -70,8 +70,8 @@ void put_maps(FILE *f, view *v)
         const nm_node *node = &net->node[at[k]];
         char title[160];
         int maps = node->out.c < MOST_MAPS ? node->out.c : MOST_MAPS;
-        snprintf(title, sizeof title, "%s: %s, %d of %d maps of %dx%d, each black to white", depths[count - 1][k], node->name, maps,
-                 node->out.c, node->out.h, node->out.w);
+        snprintf(title, sizeof title, "%s: %s, %d of %d maps of %dx%d, each black to white", depths[count - 1][k],
+                 node->name, maps, node->out.c, node->out.h, node->out.w);
         sheet_tiles(f, k + 1, title, &(tiles){nm_plan_output(v->eval, at[k]), maps, node->out.h, node->out.w, 1,
                                               (size_t)node->out.c, false});
     }
@@ -180,7 +180,8 @@ void put_field(FILE *f, view *v)
         sum += heat[i];
         square += heat[i] * (pow(i / in.w - cy, 2) + pow(i % in.w - cx, 2)) / 2;
     }
-    snprintf(title, sizeof title, "%s, middle unit: |gradient| by the input. Field %gx%g (frame); measured: 95 %% within about %.0f",
+    snprintf(title, sizeof title,
+             "%s, middle unit: |gradient| by the input. Field %gx%g (frame); measured: 95 %% within about %.0f",
              net->node[unit].name, r->size[0], r->size[1], 4 * sqrt(square / (sum > 0 ? sum : 1)));
     sheet_heat(f, 0, title, in.h, in.w, heat, (double[]){x, y, r->size[1], r->size[0]});
     nm_free(heat);

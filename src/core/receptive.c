@@ -10,7 +10,7 @@
  * (Araujo, Norris, Sim: Computing Receptive Fields of Convolutional Neural Networks, Distill 2019). */
 #include "network.h"
 
-/* Whether `taps` inputs, `apart` steps of `jump` pixels from each other, leave holes between the fields that they see. */
+/* Whether `taps` inputs, `apart` steps of `jump` pixels from each other, leave holes between what they see. */
 static bool leaves_gaps(const nm_receptive *r, int taps, int apart, int axis)
 {
     return taps > 1 && apart * r->jump[axis] > r->size[axis];

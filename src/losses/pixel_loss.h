@@ -23,8 +23,8 @@ static inline double nm_class_weight(const nm_pixel_loss *self, int class)
     return self->class_weights.count ? self->class_weights.values[class] : 1;
 }
 
-/* The loss of the scores x of one pixel with its label, or (values) soft targets, with the class weights in it; dx, where
- * not NULL, becomes `scale` times its gradient. */
+/* The loss of the scores x of one pixel with its label, or (values) soft targets, with the class weights in it; dx,
+ * where not NULL, becomes `scale` times its gradient. */
 typedef double nm_class_loss(const void *self, const real *x, int label, const real *values, double scale, real *dx);
 
 static inline int nm_argmax(const real *x, int count)

@@ -397,12 +397,13 @@ START_TEST(receptive_fields_of_deconvs)
         double size, jump;
         bool gaps;
     } cases[] = {{"kernel: 4, stride: 2, pad: 1", 2, 0.5, false}, {"kernel: 3, dilation: 5", 11, 1, true},
-                 {"kernel: 3, stride: 3, dilation: 2", 1, 1.0 / 3, false}, {"kernel: 3, stride: 2, dilation: 2", 3, 0.5, false},
+                 {"kernel: 3, stride: 3, dilation: 2", 1, 1.0 / 3, false},
+                 {"kernel: 3, stride: 2, dilation: 2", 3, 0.5, false},
                  {"kernel: 4, stride: 2, dilation: 3", 4, 0.5, true}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char model[256];
-        snprintf(model, sizeof model, "input: {height: 9, width: 9, channels: 1}\nlayers:\n- deconv: {filters: 1, %s}\n",
-                 cases[i].options);
+        snprintf(model, sizeof model,
+                 "input: {height: 9, width: 9, channels: 1}\nlayers:\n- deconv: {filters: 1, %s}\n", cases[i].options);
         nm_network *net = built(model);
         nm_receptive r[2];
         nm_network_receptive(net, r);
