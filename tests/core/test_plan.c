@@ -76,7 +76,7 @@ START_TEST(regions_do_not_collide)
         size_t slab, bound;
         ck_assert_int_eq(nm_memory_place(ctx, region, COUNT, &slab, &bound), NM_OK);
         ck_assert_uint_ge(slab, bound);
-        ck_assert_uint_le(slab, bound + bound / 4);
+        ck_assert_uint_le(slab, bound + bound / 10);
         for (int i = 0; i < COUNT; i++) {
             ck_assert_uint_le(region[i].offset + region[i].size, slab);
             for (int j = 0; j < i; j++) {

@@ -68,8 +68,8 @@ def conv_same(r):  # weights standardised or not
 
 
 def conv_valid(r):  # by each algorithm that is asked for by name
-    algorithm = r.choice(["im2col", "winograd_2d", "winograd_1d", "reference"])
-    kernel = [3, 3] if algorithm == "winograd_2d" else [r.choice([1, 2]), 3]
+    algorithm = r.choice(["im2col", "winograd_2x2", "winograd_4x4", "winograd_1d", "reference"])
+    kernel = [3, 3] if "x" in algorithm else [r.choice([1, 2]), 3]
     cin, filters, bias = r.randint(1, 20), r.randint(1, 20), r.random() < 0.5
     return (text(filters=filters, kernel=kernel, pad="valid", bias=bias, algorithm=algorithm),
             [(r.randint(6, 12), r.randint(6, 12), cin)],
@@ -90,7 +90,7 @@ def activated(r):  # `activation: relu` is a layer of its own, after it
         if layer == "conv":
             return f(F.conv2d(x[0], hwio(p["weight"]), p["bias"]))
         return f(transposed(x[0], p, 1))
-    model = f"- {{name: l, {layer}: {{filters: {r.randint(1, 9)}, kernel: 3, activation: {word}}}, from: x0}}\n"
+    model = f"- {{name: l, {layer}: {{filters: {r.randint(2, 9)}, kernel: 3, activation: {word}}}, from: x0}}\n"
     return {"model": model, "out": "l.activation"}, [(r.randint(3, 7), r.randint(3, 7), r.randint(1, 9))], run
 
 
