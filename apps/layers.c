@@ -117,10 +117,12 @@ static int print_one(const registry all[REGISTRIES], const layers_args *args)
     int count = 0;
     entry train = {"train", "the train: section of a model file, and the flags of norma train", nm_train_options};
     const entry *found = strcmp(args->type, "train") == 0 ? &train : NULL;
+    const nm_layer_type *layer = nm_layer_find(args->type); /* as model files may write it: hard-sigmoid */
+    const char *word = layer ? layer->name : args->type;
     for (int r = 0; r < REGISTRIES; r++)
         for (int i = 0; i < all[r].count; i++) {
             names[count++] = all[r].entries[i].name;
-            if (strcmp(all[r].entries[i].name, args->type) == 0)
+            if (strcmp(all[r].entries[i].name, word) == 0)
                 found = &all[r].entries[i];
         }
     if (!found) {

@@ -82,7 +82,7 @@ void sheet_tiles(FILE *f, int number, const char *title, const tiles *t)
     fprintf(f, ")\nset ytics scale 0 (");
     for (int r = 0; r < rows; r++)
         fprintf(f, "%s'%d' %g", r ? ", " : "", r * columns, r * (t->h + gap) + (t->h - 1) / 2.0);
-    fprintf(f, ")\nplot $tiles%d using 1:2:3:4:5 with rgbimage pixels\n", number);
+    fprintf(f, ")\nplot $tiles%d using 1:2:3:4:5 with rgbimage\n", number);
 }
 
 static void plain_axes(FILE *f, const char *title, int h, int w)
@@ -115,7 +115,7 @@ void sheet_image(FILE *f, int number, const char *title, nm_shape s, const real 
         }
     fprintf(f, "END\n");
     plain_axes(f, title, s.h, s.w);
-    fprintf(f, "plot $image%d using 1:2:3:4:5 with rgbimage pixels\n", number);
+    fprintf(f, "plot $image%d using 1:2:3:4:5 with rgbimage\n", number);
 }
 
 void sheet_heat(FILE *f, int number, const char *title, int h, int w, const double *values, const double box[4])
@@ -136,7 +136,7 @@ void sheet_heat(FILE *f, int number, const char *title, int h, int w, const doub
         "set cbrange [0:1]\nset palette defined (0 '#000004', 0.25 '#57106e', 0.5 '#bc3754', 0.75 '#f98e09', 1 '#fcffa4')\n"
         "set object 1 rectangle from %g,%g to %g,%g front fillstyle empty border rgb '#56B4E9' lw 2\n",
         box[0], box[1], box[0] + box[2], box[1] + box[3]);
-    fprintf(f, "plot $heat%d matrix with image pixels\nunset object 1\n", number);
+    fprintf(f, "plot $heat%d matrix with image\nunset object 1\n", number);
 }
 
 void sheet_spreads(FILE *f, int number, const char *title, const char *label, const spread *s, int count,

@@ -190,6 +190,20 @@ static nm_status read_params(nm_h5 *h5, const nm_network *net)
     return status;
 }
 
+/* Whether each loss finds what it takes. */
+static nm_status check_targets(nm_context *ctx, const char *file, const nm_network *net, bool labels, bool targets)
+{
+    for (int i = 0; i < net->objectives; i++) {
+        const nm_objective *o = &net->objective[i];
+        if (o->target < 0 && !labels && !targets)
+            return nm_fail(ctx, NM_INVALID, "%s: expected /labels (n), or /targets, for the loss", file);
+        if (o->target < 0 && !labels && o->type->classifies && !o->type->soft)
+            return nm_fail(ctx, NM_INVALID, "%s: %s takes classes: expected /labels (n), found /targets alone", file,
+                           o->type->name);
+    }
+    return NM_OK;
+}
+
 static nm_status read_given(nm_context *ctx, const char *file, const nm_network *net, given *g)
 {
     nm_h5 *h5;
@@ -206,11 +220,8 @@ static nm_status read_given(nm_context *ctx, const char *file, const nm_network 
         status = read_labels(ctx, h5, file, net, g);
     if (status == NM_OK)
         status = make_values(ctx, h5, file, net, g);
-    bool wanted = false;
-    for (int i = 0; i < net->objectives; i++)
-        wanted = wanted || net->objective[i].target < 0;
-    if (status == NM_OK && wanted && !g->labels && !nm_h5_has(h5, "/targets"))
-        status = nm_fail(ctx, NM_INVALID, "%s: expected /labels (n), or /targets, for the loss", file);
+    if (status == NM_OK)
+        status = check_targets(ctx, file, net, g->labels != NULL, nm_h5_has(h5, "/targets"));
     nm_h5_free(h5);
     return status;
 }

@@ -81,10 +81,13 @@ static nm_status link_pair(nm_network *net, int index)
         return NM_OK;
     const char *name = *(char *const *)((char *)node->self + node->type->partner_offset);
     node->pair = nm_network_find(net, name);
-    if (node->pair < 0 || !net->node[node->pair].type ||
-        strcmp(net->node[node->pair].type->name, node->type->undoes) != 0)
-        return nm_yaml_fail(net->ctx, node->at, "%s: expected the name of a %s; %s '%s'", node->label,
-                            node->type->undoes, node->pair < 0 ? "there is no layer" : "that is not what it is:", name);
+    if (node->pair < 0)
+        return nm_yaml_fail(net->ctx, node->at, "%s: expected the name of a %s; there is no layer '%s'", node->label,
+                            node->type->undoes, name);
+    const nm_layer_type *found = net->node[node->pair].type;
+    if (!found || strcmp(found->name, node->type->undoes) != 0)
+        return nm_yaml_fail(net->ctx, node->at, "%s: expected the name of a %s; found the %s '%s'", node->label,
+                            node->type->undoes, found ? found->name : "input", name);
     node->from[node->inputs++] = net->node[node->pair].from[0];
     return NM_OK;
 }

@@ -33,6 +33,7 @@ typedef struct nm_loss_type {
     size_t size;
     const nm_option *options;
     bool classifies;     /* takes labels 0..c-1 and fills `correct` */
+    bool soft;           /* such a loss takes values too: a share for each class */
     /* Checks the prediction's shape against the options. Absent: any shape. */
     nm_status (*infer)(nm_context *ctx, const char *who, nm_shape prediction, void *self);
     void (*run)(const nm_loss_pass *p, const void *self);

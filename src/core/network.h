@@ -175,9 +175,10 @@ typedef struct nm_receptive {
     bool whole;                        /* sees the whole input */
     bool gaps;                         /* dilation leaves pixels in the field that are never read */
 } nm_receptive;
-/* Of each node by its largest path; `out` has room for net->nodes. */
+/* Of each node by its largest path, or by its smallest; `out` has room for net->nodes. */
 void nm_network_receptive(const nm_network *net, nm_receptive *out);
-/* Of a node by one of its inputs alone; `fields` as nm_network_receptive filled it. */
+void nm_network_receptive_least(const nm_network *net, nm_receptive *out);
+/* Of a node by one of its inputs alone; `fields` as one of the two filled it. */
 nm_receptive nm_node_receptive(const nm_network *net, int node, int input, const nm_receptive *fields);
 double nm_node_cost(const nm_node *node); /* multiply-adds of one sample's forward */
 size_t nm_node_weights(const nm_network *net, int node); /* optimised parameters */

@@ -78,14 +78,29 @@ void nm_option_expected(const nm_option *o, char *text, size_t size)
     }
 }
 
+/* A value as it is written, for messages: 'x', [1, -1], or what it is where it is too long or nested. */
+static void found_text(const nm_yaml *value, char *text, size_t size)
+{
+    if (value->kind == NM_YAML_SCALAR) {
+        snprintf(text, size, "'%.60s'", value->text);
+        return;
+    }
+    size_t used = (size_t)snprintf(text, size, "[");
+    for (int i = 0; value->kind == NM_YAML_LIST && i < value->count && used < size; i++)
+        used += value->items[i]->kind == NM_YAML_SCALAR
+                    ? (size_t)snprintf(text + used, size - used, "%s%s", i ? ", " : "", value->items[i]->text)
+                    : size;
+    if (value->kind != NM_YAML_LIST || used + 2 > size)
+        snprintf(text, size, "a %s of %d", value->kind == NM_YAML_LIST ? "list" : "map", value->count);
+    else
+        snprintf(text + used, size - used, "]");
+}
+
 static nm_status wrong(const reading *r, const nm_yaml *value)
 {
     char expected[512], found[80];
     nm_option_expected(r->option, expected, sizeof expected);
-    if (value->kind == NM_YAML_SCALAR)
-        snprintf(found, sizeof found, "'%.60s'", value->text);
-    else
-        snprintf(found, sizeof found, "a %s of %d", value->kind == NM_YAML_LIST ? "list" : "map", value->count);
+    found_text(value, found, sizeof found);
     return nm_yaml_fail(r->ctx, value, "%s: option '%s' must be %s; found %s", r->who, r->option->name, expected,
                         found);
 }

@@ -29,9 +29,9 @@ static nm_status infer(nm_infer *e, void *private)
 {
     upsample *self = private;
     if (self->scale[0] && self->size[0])
-        return nm_fail(e->ctx, NM_INVALID, "%s: scale and size are both given", e->who);
+        return nm_fail(e->ctx, NM_INVALID, "%s: expected scale or size; found both", e->who);
     if (self->align_corners && self->mode != BILINEAR)
-        return nm_fail(e->ctx, NM_INVALID, "%s: align_corners is for mode bilinear", e->who);
+        return nm_fail(e->ctx, NM_INVALID, "%s: align_corners is for mode bilinear; found mode nearest", e->who);
     for (int axis = 0; axis < 2; axis++) {
         int in = axis ? e->in[0].w : e->in[0].h, factor = self->scale[axis] ? self->scale[axis] : 2;
         if (!self->size[axis])

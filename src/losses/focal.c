@@ -35,11 +35,12 @@ static double pixel(const void *private, const real *x, int label, const real *v
     double log_p = (double)x[label] - most - log(sum), p = exp(log_p),
            rest = others / sum; /* 1 - p, kept exact near 0 */
     double power = pow(rest, self->gamma);
+    double weight = nm_class_weight(&self->classes, label);
     double slope = (rest > 0 ? self->gamma * power / rest * p * log_p : 0) - power;
     for (int c = 0; dx && c < classes; c++)
-        dx[c] = (real)(scale * slope * ((c == label) - exp((double)x[c] - most) / sum));
-    return -power * log_p;
+        dx[c] = (real)(scale * weight * slope * ((c == label) - exp((double)x[c] - most) / sum));
+    return -weight * power * log_p;
 }
 
 NM_PIXEL_LOSS_TYPE(focal, "Cross-entropy in which what is already right counts for little, for classes", pixel,
-                   sizeof(focal), options);
+                   sizeof(focal), options, false);

@@ -24,7 +24,7 @@ static double pixel(const void *private, const real *x, int label, const real *v
     (void)values;
     const hinge *self = private;
     int classes = self->classes.classes;
-    double loss = 0, pull = 0, share = 1.0 / classes;
+    double loss = 0, pull = 0, share = nm_class_weight(&self->classes, label) / classes;
     for (int c = 0; c < classes; c++) {
         double short_of = self->margin - (double)x[label] + (double)x[c];
         bool counts = c != label && !(short_of <= 0); /* NaN counts */
@@ -40,4 +40,4 @@ static double pixel(const void *private, const real *x, int label, const real *v
 }
 
 NM_PIXEL_LOSS_TYPE(hinge, "Every other class must score less than the label by a margin, for classes", pixel,
-                   sizeof(hinge), options);
+                   sizeof(hinge), options, false);

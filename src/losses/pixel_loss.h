@@ -17,8 +17,14 @@ typedef struct nm_pixel_loss {
      .help = "a factor for each class"},                                                            \
         {"ignore", NM_OPT_INT, offsetof(nm_pixel_loss, ignore), "-100", .help = "label of pixels that do not count, beside negative ones"}
 
-/* The loss of the scores x of one pixel with its label, or (values) soft targets; dx, where not NULL, becomes `scale`
- * times its gradient. */
+/* The factor of a class. */
+static inline double nm_class_weight(const nm_pixel_loss *self, int class)
+{
+    return self->class_weights.count ? self->class_weights.values[class] : 1;
+}
+
+/* The loss of the scores x of one pixel with its label, or (values) soft targets, with the class weights in it; dx,
+ * where not NULL, becomes `scale` times its gradient. */
 typedef double nm_class_loss(const void *self, const real *x, int label, const real *values, double scale, real *dx);
 
 static inline int nm_argmax(const real *x, int count)
@@ -71,8 +77,7 @@ static inline void nm_pixel_loss_sample(const nm_pixel_job *j, int index)
             continue;
         }
         int label = labels ? labels[k] : nm_argmax(values, classes);
-        double weight = share * (self->class_weights.count ? self->class_weights.values[label] : 1);
-        loss += weight * j->pixel(self, x, label, values, p->scale * weight, dx);
+        loss += share * j->pixel(self, x, label, values, p->scale * share, dx);
         right += nm_argmax(x, classes) == label;
     }
     p->sample_loss[index] = loss;
@@ -90,7 +95,7 @@ static inline void nm_pixel_loss_task(void *arg, int task, int thread)
         nm_pixel_loss_sample(j, i);
 }
 
-#define NM_PIXEL_LOSS_TYPE(word, sentence, class_loss, options_size, option_table)                        \
+#define NM_PIXEL_LOSS_TYPE(word, sentence, class_loss, options_size, option_table, takes_soft)            \
     static void run(const nm_loss_pass *p, const void *self)                                              \
     {                                                                                                     \
         nm_pixel_job j = {p, self, class_loss};                                                           \
@@ -99,6 +104,6 @@ static inline void nm_pixel_loss_task(void *arg, int task, int thread)
     extern const nm_loss_type NM_ISA(nm_loss_##word);                                                     \
     const nm_loss_type NM_ISA(nm_loss_##word) = {                                                         \
         .name = #word, .help = sentence, .size = options_size, .options = option_table,                   \
-        .classifies = true, .infer = nm_pixel_loss_infer, .run = run}
+        .classifies = true, .soft = takes_soft, .infer = nm_pixel_loss_infer, .run = run}
 
 #endif

@@ -1,9 +1,10 @@
 /* Softmax with cross-entropy, together and stable: with z = x - max x and lse = log sum exp z,
  *
- *     loss = lse - sum_c t_c z_c,      dx_c = softmax_c - t_c,      t = (1 - s) * onehot + s / C   (label smoothing s),
+ *     loss = sum_c t_c (lse - z_c),      dx_c = (sum_k t_k) softmax_c - t_c,
+ *     t_c = w_c ((1 - s) onehot_c + s / C)     (label smoothing s, class weights w, as in PyTorch before its mean).
  *
- * times the label's class weight. The prediction is [n][h][w][c]: with h * w > 1 there is a label per pixel. Soft
- * targets (values) take the place of t. */
+ * The prediction is [n][h][w][c]: with h * w > 1 there is a label per pixel. Soft targets (values) take the place of
+ * what stands in brackets. */
 #include "pixel_loss.h"
 
 #include <math.h>
@@ -20,30 +21,32 @@ static const nm_option options[] = {
     {0},
 };
 
-/* The target of class c. */
+/* The target of class c, times the class's weight. */
 static double target(const softmax_ce *self, int label, const real *values, int c)
 {
-    if (values)
-        return (double)values[c];
-    return (1 - self->label_smoothing) * (c == label) + self->label_smoothing / self->classes.classes;
+    double plain = values ? (double)values[c]
+                          : (1 - self->label_smoothing) * (c == label) + self->label_smoothing / self->classes.classes;
+    return nm_class_weight(&self->classes, c) * plain;
 }
 
 static double pixel(const void *private, const real *x, int label, const real *values, double scale, real *dx)
 {
     const softmax_ce *self = private;
     int classes = self->classes.classes;
-    double most = (double)x[nm_argmax(x, classes)], sum = 0, loss = 0;
-    for (int c = 0; c < classes; c++)
+    double most = (double)x[nm_argmax(x, classes)], sum = 0, whole = 0, loss = 0;
+    for (int c = 0; c < classes; c++) {
         sum += exp((double)x[c] - most);
+        whole += target(self, label, values, c);
+    }
     double lse = log(sum);
     for (int c = 0; c < classes; c++) {
         double t = target(self, label, values, c);
         loss += t * (lse - ((double)x[c] - most));
         if (dx)
-            dx[c] = (real)(scale * (exp((double)x[c] - most - lse) - t));
+            dx[c] = (real)(scale * (whole * exp((double)x[c] - most - lse) - t));
     }
     return loss;
 }
 
 NM_PIXEL_LOSS_TYPE(softmax_ce, "Cross-entropy of the softmax of the prediction, for classes", pixel, sizeof(softmax_ce),
-                   options);
+                   options, true);

@@ -133,7 +133,20 @@ START_TEST(summarises)
     ck_assert_str_eq(json_string_value(json_object_get(anchor, "layer")), "conv5_3.activation");
     ck_assert(json_number_value(json_array_get(json_object_get(anchor, "misalignment"), 0)) == 0);
     json_decref(s);
-    contains(expect(0, "norma summary resnet20 --anchor 32 --verbose").out, "<- anchor");
+    said table = expect(0, "norma summary resnet20 --anchor 32 --verbose");
+    contains(table.out, "<- anchor");
+    contains(table.out, "(smallest path: 3)"); /* along the shortcuts */
+    s = parse_json(expect(0, "norma summary inception-cifar --json --verbose").out);
+    json_t *layer;
+    size_t i;
+    json_array_foreach(json_object_get(s, "layers"), i, layer) if (json_object_get(layer, "paths"))
+    {
+        ck_assert_uint_eq(json_array_size(json_object_get(layer, "paths")), 4);
+        ck_assert(number_at(layer, "output_bytes") == 16 * 16 * 128 * 4);
+        break;
+    }
+    ck_assert_ptr_nonnull(layer);
+    json_decref(s);
     contains(expect(2, "norma summary mnist-cnm").err, "did you mean 'mnist-cnn'?");
 }
 END_TEST
@@ -170,6 +183,7 @@ START_TEST(lists_layers_and_data)
     said s = expect(0, "norma layers conv");
     contains(s.out, "must be given");
     contains(s.out, "preset 1");
+    contains(expect(0, "norma layers hard-sigmoid").out, "hardsigmoid: ");
     json_decref(parse_json(expect(0, "norma layers --json").out));
     contains(expect(2, "norma layers batchnrm").err, "did you mean 'batchnorm'?");
     contains(expect(0, "norma data").out, "fashion-mnist");
@@ -182,8 +196,9 @@ END_TEST
 
 START_TEST(helps)
 {
-    static const char *const commands[] = {"train",   "eval",      "predict", "compare", "plot",
-                                           "summary", "gradcheck", "layers",  "data"};
+    static const char *const commands[] = {"train",     "eval",   "predict", "compare", "plot",      "summary",    "gradcheck",
+                                           "layers",    "data",   "bench",   "trace",   "visualize", "bn-report",
+                                           "recalibrate"};
     contains(expect(0, "norma --help").out, "norma train");
     contains(expect(0, "norma --version").out, "norma 0.");
     contains(expect(2, "norma").out, "Usage: norma COMMAND");

@@ -23,6 +23,20 @@ static void write_input(const char *path, size_t h)
     nm_h5_free(h5);
 }
 
+/* Four images with a share for each class instead of labels. */
+static void write_soft_targets(const char *path)
+{
+    float x[4 * 28 * 28] = {0}, targets[4 * 10];
+    nm_h5 *h5;
+    for (int i = 0; i < 40; i++)
+        targets[i] = 0.1F;
+    ck_assert_int_eq(nm_h5_new(ctx, path, &h5), NM_OK);
+    ck_assert_int_eq(nm_h5_write(h5, "/x", NM_H5_F32, 4, (size_t[]){4, 28, 28, 1}, x), NM_OK);
+    ck_assert_int_eq(nm_h5_write(h5, "/targets", NM_H5_F32, 4, (size_t[]){4, 1, 1, 10}, targets), NM_OK);
+    ck_assert_int_eq(nm_h5_save(h5, path, false), NM_OK);
+    nm_h5_free(h5);
+}
+
 static void read_numbers(const char *file, const char *path, size_t count, double *to)
 {
     nm_h5 *h5;
@@ -48,6 +62,7 @@ START_TEST(traces)
     double logits[40], again[40], gradient[40], loss, before[8], after[8];
     ctx = nm_context_new();
     write_input("in.h5", 28);
+    write_soft_targets("soft.h5");
     expect(0, "norma trace tiny.yaml --input in.h5 --output a.h5 --mode train --seed 5");
     expect(0, "norma trace tiny.yaml --input in.h5 --output b.h5 --mode train --seed 5 --threads 3");
     ck_assert(same_bytes("a.h5", "b.h5"));
@@ -79,6 +94,9 @@ START_TEST(traces)
     expect(0, "norma train tiny.yaml --run r --epochs 1");
     expect(0, "norma trace r/last.h5 --input in.h5 --output c.h5");
     ck_assert(has("c.h5", "/activations/p1"));
+    contains(expect(2, "norma trace tiny.yaml --set loss=focal --input soft.h5 --output d.h5").err,
+             "soft.h5: focal takes classes: expected /labels (n), found /targets alone");
+    expect(0, "norma trace tiny.yaml --input soft.h5 --output d.h5 && rm d.h5");
     write_input("wrong.h5", 40);
     contains(expect(2, "norma trace tiny.yaml --input wrong.h5 --output d.h5").err,
              "wrong.h5: /x: expected (n, 28, 28, 1); found (4, 40, 28, 1)");
@@ -131,6 +149,9 @@ START_TEST(visualizes)
     ck_assert_str_eq(s.err, "");
     ck_assert(is_png("r/pictures/filters.png") && is_png("r/pictures/maps.png") &&
               is_png("r/pictures/distributions.png") && is_png("r/pictures/field.png"));
+    char *maps = read_text("r/pictures/maps.gp"); /* of one convolution and its pool */
+    contains(maps, "shallow: c1,");
+    contains(maps, "deep: p1,");
     contains(expect(2, "norma visualize r --unit nothing").err, "--unit nothing: there is no such layer");
     contains(expect(2, "norma visualize r --sample 100000").err, "--sample 100000");
 }

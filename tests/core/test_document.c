@@ -92,7 +92,7 @@ static const struct {
     {"{size: 0}", "t.yaml:1:8: thing 't': option 'size' must be a whole number from 1 to 99, or [height, width]; "
                   "found '0'"},
     {"{size: 1.5}", "found '1.5'"},
-    {"{size: [1, 2, 3]}", "found a list of 3"},
+    {"{size: [1, 2, 3]}", "found [1, 2, 3]"},
     {"{size: 1, count: 10}", "option 'count' must be a whole number from 1 to 9; found '10'"},
     {"{size: 1, count: 99999999999999999999}", "found '99999999999999999999'"},
     {"{size: 1, rate: nan}", "option 'rate' must be a number from 0 to 1; found 'nan'"},

@@ -53,7 +53,7 @@ END_TEST
 
 START_TEST(refused)
 {
-    check_refused(&(layer_case){"upsample: {scale: 2, size: 4}", {{2, 2, 1}}}, "scale and size are both given");
+    check_refused(&(layer_case){"upsample: {scale: 2, size: 4}", {{2, 2, 1}}}, "expected scale or size; found both");
     check_refused(&(layer_case){"upsample: {align_corners: true}", {{2, 2, 1}}}, "align_corners is for mode bilinear");
 }
 END_TEST

@@ -15,6 +15,7 @@ typedef struct problem {
     const char *options;
     real *x, *dx;
     int32_t *labels;
+    const real *values; /* soft targets, instead of labels */
     double *loss;
     float *correct;
     char self[256];
@@ -36,7 +37,8 @@ static const nm_loss_type *type_of(problem *p, nm_status expected)
 
 static double run(problem *p, const nm_loss_type *type, int threads, bool gradient)
 {
-    nm_loss_pass pass = {.n = p->n, .xs = {1, p->pixels, p->classes}, .x = p->x, .targets = {.labels = p->labels},
+    nm_loss_pass pass = {.n = p->n, .xs = {1, p->pixels, p->classes}, .x = p->x,
+                         .targets = {.labels = p->values ? NULL : p->labels, .values = p->values},
                          .dx = gradient ? p->dx : NULL, .scale = 1.0 / p->n, .threads = threads,
                          .sample_loss = p->loss, .correct = p->correct};
     type->run(&pass, p->self);
@@ -173,22 +175,36 @@ START_TEST(ignored_pixels_and_weights)
 }
 END_TEST
 
-/* From torch.nn.functional.cross_entropy in float64, label_smoothing 0.2. */
-START_TEST(golden_values)
+/* Two samples of three classes. */
+static void check_values(const char *options, const real *values, double loss, const double *dx)
 {
     nm_rng r = nm_rng_stream(1, "test", "golden");
-    problem p = make(2, 1, 3, "{label_smoothing: 0.2}", &r, 1);
+    problem p = make(2, 1, 3, options, &r, 1);
     const nm_loss_type *type = type_of(&p, NM_OK);
+    p.values = values;
     const real logits[6] = {1, -2, (real)0.5, (real)0.25, 3, -1};
     memcpy(p.x, logits, sizeof logits);
     p.labels[0] = 2;
     p.labels[1] = 1;
-    ck_assert_double_lt(fabs(run(&p, type, 1, true) - 0.8334832185398582), 1e-6);
-    const double expected[6] = {0.2685411147409796,    -0.018303889548546323, -0.25023722519243324,
-                                -0.003798454537078215, 0.028669903420600107,  -0.024871448883521927};
+    ck_assert_double_lt(fabs(run(&p, type, 1, true) - loss), 1e-6);
     for (int i = 0; i < 6; i++)
-        ck_assert_double_lt(fabs((double)p.dx[i] - expected[i]), 1e-6);
+        ck_assert_double_lt(fabs((double)p.dx[i] - dx[i]), 1e-6);
     drop(&p);
+}
+
+/* From torch.nn.functional.cross_entropy in float64. */
+START_TEST(golden_values)
+{
+    check_values("{label_smoothing: 0.2}", NULL, 0.8334832185398582,
+                 (double[]){0.2685411147409796, -0.018303889548546323, -0.25023722519243324, -0.003798454537078215,
+                            0.028669903420600107, -0.024871448883521927});
+    check_values("{label_smoothing: 0.2, class_weights: [1, 3, 0.5]}", NULL, 0.8499744543820003,
+                 (double[]){0.1779787803186857, -0.0894793893506491, -0.0884993909680366, 0.0464108394165555,
+                            -0.05259126076437965, 0.006180421347824131});
+    const real soft[6] = {(real)0.5, (real)0.25, (real)0.25, 0, (real)0.75, (real)0.25};
+    check_values("{class_weights: [1, 3, 0.5]}", soft, 1.847015859527688,
+                 (double[]){0.16507736610218024, -0.3543345147959179, 0.18925714869373764, 0.0701453371411059,
+                            -0.027742312709408044, -0.04240302443169791});
 }
 END_TEST
 

@@ -14,14 +14,13 @@ import subprocess
 import sys
 import tempfile
 
-try:
-    import h5py
-    import numpy as np
-    import torch
-    import torch.nn.functional as F
-except ImportError as missing:
-    print(f"skipped: {missing}; the oracle needs torch, numpy and h5py")
-    sys.exit(77)
+from needs import need
+
+need("torch", "numpy", "h5py")
+import h5py
+import numpy as np
+import torch
+import torch.nn.functional as F
 
 torch.set_default_dtype(torch.float64)
 TOLERANCE = 1e-5
@@ -39,7 +38,6 @@ def per_sample(losses, counts):
 def softmax_ce(r, classes):
     smoothing, weights = r.choice([0, 0.1, 0.3]), r.random() < 0.5
     w = torch.tensor([round(r.uniform(0.2, 3), 2) for _ in range(classes)])
-    weights = weights and not smoothing  # PyTorch weighs the smoothed part by class, norma the sample by its label
     text = f"{{ignore: {IGNORE}, label_smoothing: {smoothing}"
     text += f", class_weights: {w.tolist()}}}" if weights else "}"
     return text, True, lambda x, t: per_sample(
@@ -47,7 +45,11 @@ def softmax_ce(r, classes):
 
 
 def soft_targets(r, classes):
-    return "{}", False, lambda x, t: per_sample(-(t * F.log_softmax(x, 1)).sum(1), torch.ones_like(x[:, 0]))
+    weights = r.random() < 0.5
+    w = torch.tensor([round(r.uniform(0.2, 3), 2) for _ in range(classes)])
+    def run(x, t):
+        return per_sample(F.cross_entropy(x, t, w if weights else None, reduction="none"), torch.ones_like(x[:, 0]))
+    return f"{{class_weights: {w.tolist()}}}" if weights else "{}", False, run
 
 
 def focal(r, classes):

@@ -3,14 +3,20 @@
 
     python3 tests/oracle/onnx_vectors.py [--norma PROGRAM] [--data FOLDER]
 
-Each row of CASES names a vector, the layer that stands for the operator, and the parameters that its further inputs are.
-Exit 77 where the vectors, numpy or h5py are not installed.
+Each row of CASES names a vector, the layer that stands for the operator, and the parameters that its further inputs
+are; JOINED has layers of several inputs, LOSSES losses. Exit 77 where the vectors, numpy or h5py are not installed.
 """
 import argparse
 import os
 import subprocess
 import sys
 import tempfile
+
+from needs import need
+
+need("numpy", "h5py")
+import h5py
+import numpy as np
 
 FOLDER = "/usr/share/libonnx-testdata/data/node"
 TOLERANCE = 1e-5
@@ -32,6 +38,8 @@ CONV, DECONV = [("weight", hwio)], [("weight", iohw)]
 BN = [(n, same) for n in ("scale", "shift", "running_mean", "running_var")]
 AFFINE = [("scale", same), ("shift", same)]
 CHW = [("scale", lambda w: w.transpose(1, 2, 0)), ("shift", lambda w: w.transpose(1, 2, 0))]
+AFFINE_C = [(n, lambda w: w.reshape(1, 1, -1)) for n in ("scale", "shift")]
+AFFINE_CL = [(n, lambda w: w.T[:, None, :]) for n in ("scale", "shift")]
 # vector, layer, options, parameters; filters and units follow from the weights
 CASES = [
     ("basic_conv_with_padding", "conv", "kernel: 3, pad: 1, bias: false", CONV),
@@ -44,6 +52,9 @@ CASES = [
     ("convtranspose_pad", "deconv", "kernel: 3, stride: [3, 2], output_pad: 1, bias: false", DECONV),
     ("convtranspose_pads", "deconv", "kernel: 3, stride: [3, 2], pad: [1, 2], bias: false", DECONV),
     ("convtranspose_dilations", "deconv", "kernel: 2, dilation: 2, bias: false", DECONV),
+    ("convtranspose_kernel_shape", "deconv", "kernel: 3, stride: [3, 2], output_pad: 1, bias: false", DECONV),
+    ("convtranspose_output_shape", "deconv", "kernel: 3, stride: [3, 2], output_pad: 1, bias: false", DECONV),
+    ("convtranspose_with_kernel", "deconv", "kernel: 3, stride: [3, 2], output_pad: 1, bias: false", DECONV),
     ("convtranspose_autopad_same", "deconv", "kernel: 3, stride: 2, pad: same, bias: false", DECONV),
     ("maxpool_2d_default", "maxpool", "size: 2, stride: 1", []),
     ("maxpool_2d_ceil", "maxpool", "size: 3, stride: 2, ceil: true", []),
@@ -71,15 +82,30 @@ CASES = [
     ("batchnorm_epsilon", "batchnorm", "epsilon: 0.01", BN),
     ("instancenorm_example", "instancenorm", "affine: true", AFFINE),
     ("instancenorm_epsilon", "instancenorm", "affine: true, epsilon: 0.01", AFFINE),
-    ("layer_normalization_4d_axis1", "layernorm", "", CHW),
+    ("layer_normalization_4d_axis1", "layernorm", "", CHW), ("layer_normalization_2d_axis1", "layernorm", "", AFFINE_C),
+    ("layer_normalization_3d_axis1_epsilon", "layernorm", "epsilon: 0.1", AFFINE_CL),
+    ("upsample_nearest", "upsample", "scale: [2, 3]", []),
+    ("resize_upsample_scales_nearest", "upsample", "scale: [2, 3]", []),
+    ("resize_upsample_scales_linear", "upsample", "scale: 2, mode: bilinear", []),
+    ("resize_upsample_scales_linear_align_corners", "upsample", "scale: 2, mode: bilinear, align_corners: true", []),
+    ("dropout_default", "dropout", "", []), ("dropout_default_ratio", "dropout", "rate: 0.1", []),
     ("lrn", "lrn", "size: 3, alpha: 0.0002, beta: 0.5, k: 2", []),
     ("lrn_default", "lrn", "size: 3", []),
     ("relu", "relu", "", []), ("elu", "elu", "alpha: 2", []), ("elu_default", "elu", "", []),
     ("selu_default", "selu", "", []), ("leakyrelu", "leaky", "slope: 0.1", []), ("leakyrelu_default", "leaky", "", []),
     ("sigmoid", "sigmoid", "", []), ("tanh", "tanh", "", []), ("softplus", "softplus", "", []),
-    ("softmax_axis_1", "softmax", "", []),
+    ("softmax_axis_1", "softmax", "", []), ("softmax_large_number", "softmax", "", []),
+    ("gemm_default_no_bias", "dense", "bias: false", [("weight", same)]),
+    ("matmul_2d", "dense", "bias: false", [("weight", same)]),
     ("gemm_default_vector_bias", "dense", "", [("weight", same), ("bias", lambda b: b.reshape(-1))]),
 ]
+# vector, layer, inputs
+JOINED = [("add", "add", 2), ("mul", "multiply", 2), ("mul_example", "multiply", 2), ("sum_example", "add", 3),
+          ("sum_two_inputs", "add", 2), ("concat_2d_axis_1", "concat", 2), ("concat_3d_axis_1", "concat", 2)]
+# vector, options of softmax_ce: the mean of the losses of the samples and pixels
+LOSSES = [("sce_mean", ""), ("sce_mean_3d", ""), ("sce_none", ""),
+          ("sce_none_weights", "class_weights: [0.9, 0.7, 0.8, 0.9, 0.9]")]
+UNPOOL = "maxunpool_export_without_output_shape"
 
 
 def varint(data, at):
@@ -123,7 +149,7 @@ def tensor(path):
             floats += list(np.frombuffer(value, "<f4"))
         elif field == 9:
             raw = value
-    values = np.frombuffer(raw, {1: "<f4", 11: "<f8"}[kind]) if raw else np.array(floats)
+    values = np.frombuffer(raw, {1: "<f4", 6: "<i4", 7: "<i8", 11: "<f8"}[kind]) if raw else np.array(floats)
     return values.astype(np.float32).reshape(dims)
 
 
@@ -132,34 +158,85 @@ def nhwc(a):
         return a.transpose(0, 2, 3, 1)
     if a.ndim == 3:  # pixel by pixel operators; over axis 1 it is the channels
         return a.transpose(0, 2, 1)[:, :, None, :]
-    return a.reshape(a.shape[0], 1, 1, -1)
+    return a.reshape(a.shape[0] if a.ndim > 1 else 1, 1, 1, -1)
+
+
+def folder_of(data, name):
+    return os.path.join(data, "test_" + name, "test_data_set_0")
+
+
+def trace(norma, folder, model, arrays, read):
+    """`norma trace` of a model on arrays {path: values}; (what `read` names in its output, or a message)."""
+    paths = [os.path.join(folder, f) for f in ("model.yaml", "in.h5", "out.h5")]
+    with open(paths[0], "w") as f:
+        f.write(model)
+    with h5py.File(paths[1], "w") as f:
+        for key, v in arrays.items():
+            f[key] = np.ascontiguousarray(v)
+    command = [norma, "trace", paths[0], "--input", paths[1], "--output", paths[2]]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        return None, done.stderr.strip()
+    with h5py.File(paths[2]) as f:
+        return np.asarray(f[read]), None
+
+
+def inputs_text(xs):
+    each = (f"x{i}: {{height: {x.shape[1]}, width: {x.shape[2]}, channels: {x.shape[3]}}}" for i, x in enumerate(xs))
+    return f"inputs: {{{', '.join(each)}}}\nlayers:\n"
+
+
+def compare(found, y):
+    if found.shape != y.shape:
+        return f"output {found.shape}, the vector has {y.shape}"
+    error = np.abs(found - y).max() / max(np.abs(y).max(), 1e-30)
+    return None if error <= TOLERANCE else f"relative error {error:.2e}"
 
 
 def run_case(norma, data, folder, case):
     name, layer, options, declared = case
-    at = os.path.join(data, "test_" + name, "test_data_set_0")
+    at = folder_of(data, name)
     inputs = [tensor(os.path.join(at, f"input_{i}.pb")) for i in range(1 + len(declared))]
     x, y = nhwc(inputs[0]), nhwc(tensor(os.path.join(at, "output_0.pb")))
     params = {key: turn(v) for (key, turn), v in zip(declared, inputs[1:])}
     if "weight" in params:
         options = f"{'units' if layer == 'dense' else 'filters'}: {params['weight'].shape[-1]}, {options}"
-    paths = [os.path.join(folder, f) for f in ("model.yaml", "in.h5", "out.h5")]
-    with open(paths[0], "w") as f:
-        f.write(f"input: {{height: {x.shape[1]}, width: {x.shape[2]}, channels: {x.shape[3]}}}\n"
-                f"layers:\n- {{name: l, {layer}: {{{options}}}}}\n")
-    with h5py.File(paths[1], "w") as f:
-        f["x"] = np.ascontiguousarray(x)
-        for key, v in params.items():
-            f["model/l/" + key] = np.ascontiguousarray(v)
-    done = subprocess.run([norma, "trace", paths[0], "--input", paths[1], "--output", paths[2]], capture_output=True, text=True)
-    if done.returncode:
-        return done.stderr.strip()
-    with h5py.File(paths[2]) as f:
-        found = f["activations/l"][()]
-    if found.shape != y.shape:
-        return f"output {found.shape}, the vector has {y.shape}"
-    error = np.abs(found - y).max() / max(np.abs(y).max(), 1e-30)
-    return None if error <= TOLERANCE else f"relative error {error:.2e}"
+    arrays = {"inputs/x0": x, **{"model/l/" + key: v for key, v in params.items()}}
+    model = inputs_text([x]) + f"- {{name: l, {layer}: {{{options}}}, from: x0}}\n"
+    found, wrong = trace(norma, folder, model, arrays, "activations/l")
+    return wrong or compare(found, y)
+
+
+def run_joined(norma, data, folder, case):
+    name, layer, count = case
+    at = folder_of(data, name)
+    xs = [nhwc(tensor(os.path.join(at, f"input_{i}.pb"))) for i in range(count)]
+    model = inputs_text(xs) + f"- {{name: l, {layer}: {{}}, from: [{', '.join(f'x{i}' for i in range(count))}]}}\n"
+    found, wrong = trace(norma, folder, model, {f"inputs/x{i}": x for i, x in enumerate(xs)}, "activations/l")
+    return wrong or compare(found, nhwc(tensor(os.path.join(at, "output_0.pb"))))
+
+
+def run_unpool(norma, data, folder, name):
+    """The vector has values and the numbers of their places; x0 is an image whose largest values stand there."""
+    at = folder_of(data, name)
+    values, places, y = (tensor(os.path.join(at, f)) for f in ("input_0.pb", "input_1.pb", "output_0.pb"))
+    image = np.zeros(y.size, np.float32)
+    image[places.astype(int).reshape(-1)] = 1
+    xs = [nhwc(image.reshape(y.shape)), nhwc(values)]
+    model = inputs_text(xs) + "- {name: p, maxpool: {size: 2}, from: x0}\n- {name: l, unpool: {pool: p}, from: x1}\n"
+    found, wrong = trace(norma, folder, model, {"inputs/x0": xs[0], "inputs/x1": xs[1]}, "activations/l")
+    return wrong or compare(found, nhwc(y))
+
+
+def run_loss(norma, data, folder, case):
+    name, options = case
+    at = folder_of(data, name)
+    x, labels, y = (tensor(os.path.join(at, f)) for f in ("input_0.pb", "input_1.pb", "output_0.pb"))
+    labels = labels.astype(np.int64)
+    model = inputs_text([nhwc(x)]) + f"- {{name: l, crop: {{}}, from: x0}}\nloss: {{softmax_ce: {{{options}}}}}\n"
+    labels = labels if labels.ndim == 1 else labels[:, :, None]
+    found, wrong = trace(norma, folder, model, {"inputs/x0": nhwc(x), "labels": labels}, "loss")
+    return wrong or compare(found.reshape(()), np.asarray(y.mean()))
 
 
 def main():
@@ -170,24 +247,20 @@ def main():
     if not os.path.isdir(args.data):
         print(f"skipped: {args.data} is not there (apt-get install libonnx-testdata)")
         sys.exit(77)
+    cases = ([(c[0], run_case, c) for c in CASES] + [(c[0], run_joined, c) for c in JOINED]
+             + [(c[0], run_loss, c) for c in LOSSES] + [(UNPOOL, run_unpool, UNPOOL)])
     failed = tried = 0
     with tempfile.TemporaryDirectory() as folder:
-        for case in CASES:
-            if not os.path.isdir(os.path.join(args.data, "test_" + case[0])):
+        for name, run, case in cases:
+            if not os.path.isdir(os.path.join(args.data, "test_" + name)):
                 continue
             tried += 1
-            wrong = run_case(args.norma, args.data, folder, case)
+            wrong = run(args.norma, args.data, folder, case)
             if wrong:
                 failed += 1
-                print(f"{case[0]} ({case[1]}): {wrong}")
+                print(f"{name}: {wrong}")
     print(f"{tried - failed} of {tried} vectors agree")
     sys.exit(1 if failed or not tried else 0)
 
 
-try:
-    import h5py
-    import numpy as np
-except ImportError as missing:
-    print(f"skipped: {missing}; needs numpy and h5py")
-    sys.exit(77)
 main()

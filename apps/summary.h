@@ -1,0 +1,33 @@
+/* What `norma summary` has found out about a network, for its table and its JSON. */
+#ifndef SUMMARY_H
+#define SUMMARY_H
+
+#include "network.h"
+#include "train.h"
+
+typedef struct summary {
+    nm_network *net;
+    nm_plan *train, *eval; /* train NULL: the network has no loss */
+    nm_receptive *field, *least; /* [nodes]: by the largest path, by the smallest */
+    int batch;
+    const nm_train_settings *settings;
+    size_t parameters;
+    double cost;
+    int anchor, suited; /* the object's size, 0: none; the layer that suits it, or -1 */
+} summary;
+
+/* Where an evenly laid grid of that jump has its first centre: half a jump into the image, in pixel centres. */
+static inline double even_start(double jump)
+{
+    return (jump - 1) / 2;
+}
+
+/* Bytes that the layer's output takes, of one sample. */
+static inline size_t output_bytes(const nm_node *node)
+{
+    return nm_shape_size(node->out) * sizeof(real);
+}
+
+void summary_print_table(const summary *s, bool verbose);
+
+#endif
