@@ -81,7 +81,8 @@ START_TEST(killed_and_resumed)
     for (int k = 0; k < 4; k++)
         shell("\"$NORMA_PROGRAM\" train tiny.yaml --epochs 40 --save-every 5s %s --run cut --resume & child=$!\n"
               "sleep 0.%d; kill -KILL $child; wait $child", without, 1 + 2 * k);
-    expect(0, "norma train --resume --run cut");
+    /* the model again: on a busy machine none of the four may have come so far as to write it down */
+    expect(0, "norma train tiny.yaml --epochs 40 --save-every 5s %s --run cut --resume", without);
     ck_assert(same_bytes("whole/last.h5", "cut/last.h5"));
     expect(0, "cut -d, -f1-7 whole/metrics.csv >a; cut -d, -f1-7 cut/metrics.csv | cmp a -");
 }
