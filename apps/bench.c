@@ -1,4 +1,5 @@
 /* norma bench [MODEL…]: images a second, and how that stands to the machine's matrix products. */
+#include "bench.h"
 #include "command.h"
 #include "gemm.h"
 #include "noise.h"
@@ -12,19 +13,22 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MOST_MODELS = 64, KEY_BATCH = 'b', KEY_SECONDS = 's', KEY_LAYERS = 'l', KEY_JSON = 'j' };
+enum { MOST_MODELS = 64, KEY_BATCH = 'b', KEY_SECONDS = 's', KEY_LAYERS = 'l', KEY_JSON = 'j', KEY_ROOFLINE = 'r' };
 
 typedef struct bench_args {
     model_args model; /* of one network; `names` has them all */
     const char *names[MOST_MODELS];
     int count, batch, seconds;
     bool layers, json;
+    const char *roofline; /* NULL: not asked for */
 } bench_args;
 
 static const struct argp_option options[] = {
     {"batch", KEY_BATCH, "N", 0, "samples at once (preset: train.batch)", 1},
     {"seconds", KEY_SECONDS, "N", 0, "how long each pass is measured (preset: 3)", 1},
-    {"layers", KEY_LAYERS, 0, 0, "time of each layer, forward and backward", 1},
+    {"layers", KEY_LAYERS, 0, 0, "time and GFLOP/s of each layer, forward and backward", 1},
+    {"roofline", KEY_ROOFLINE, "PREFIX", 0,
+     "draw each layer's GFLOP/s under the roofs of memory and matrix product: PREFIX.png, .svg, .csv, .gp", 1},
     {"json", KEY_JSON, 0, 0, "machine-readable result on stdout", 1},
     {0},
 };
@@ -44,6 +48,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_LAYERS:
         args->layers = true;
+        return 0;
+    case KEY_ROOFLINE:
+        args->roofline = arg;
         return 0;
     case KEY_JSON:
         args->json = true;
@@ -69,6 +76,7 @@ typedef struct bench {
     nm_optimization *optimizer; /* NULL: evaluation */
     nm_batch batch;
     nm_noise noise;
+    bench_layers layers; /* where asked for: of training, or of evaluation where nothing can be trained */
     double train, eval; /* images a second */
     double peak;        /* GFLOP/s of the matrix product */
     double cost;        /* multiply-adds of a sample */
@@ -97,8 +105,8 @@ static void step(bench *b)
     nm_optimization_step(b->optimizer, b->plan, b->batch.step++);
 }
 
-/* Images a second by the median step, after one that is not counted. */
-static double measure(bench *b)
+/* Images a second by the median step, after one that is not counted. *steps: how many there were, with that one. */
+static double measure(bench *b, int *steps)
 {
     enum { MOST = 10000, LEAST = 3 };
     static double took[MOST];
@@ -110,42 +118,33 @@ static double measure(bench *b)
         step(b);
         took[count++] = seconds() - start;
     } while ((seconds() < end || count < LEAST) && count < MOST);
+    *steps = count + 1;
     qsort(took, (size_t)count, sizeof *took, ascending);
     return b->batch.n / took[count / 2];
 }
 
-static void print_layers(const bench *b, const char *mode)
+static nm_status take_layers(bench *b, nm_mode mode, int steps)
 {
-    double whole = 0, forward, backward;
-    for (int i = b->net->inputs; i < b->net->nodes; i++) {
-        nm_plan_seconds(b->plan, i, &forward, &backward);
-        whole += forward + backward;
-    }
-    printf("\n%s: share of the time of each layer, in %%\n%-24s %-14s %9s %9s  %s\n", mode, "layer", "type", "forward",
-           "backward", "done by");
-    for (int i = b->net->inputs; i < b->net->nodes; i++) {
-        char chosen[256] = "";
-        nm_plan_seconds(b->plan, i, &forward, &backward);
-        nm_plan_describe(b->plan, i, chosen, sizeof chosen);
-        if (forward + backward > 0)
-            printf("%-24s %-14s %9.2f %9.2f  %s\n", b->net->node[i].name, b->net->node[i].type->name,
-                   100 * forward / whole, 100 * backward / whole, chosen);
-    }
+    bench_layers_free(&b->layers);
+    NM_TRY(bench_layers_take(b->net, b->plan, mode, b->batch.n, steps, &b->layers));
+    if (b->args->layers && !b->args->json)
+        bench_layers_print(&b->layers);
+    return NM_OK;
 }
 
 static nm_status measure_mode(bench *b, nm_mode mode, double *rate)
 {
-    nm_request request = {.mode = mode, .batch = b->batch.n, .threads = nm_context_threads(b->ctx),
-                          .timing = b->args->layers, .micro = b->settings.micro_batch,
-                          .recompute = b->settings.recompute};
+    bool timing = b->args->layers || b->args->roofline;
+    int steps;
+    nm_request request = {.mode = mode, .batch = b->batch.n, .threads = nm_context_threads(b->ctx), .timing = timing,
+                          .micro = b->settings.micro_batch, .recompute = b->settings.recompute};
     NM_TRY(nm_plan_new(b->net, &request, &b->plan));
     nm_status status = NM_OK;
     if (mode == NM_TRAIN)
         status = nm_optimization_new(b->ctx, &b->settings, b->net, 1000000, 1000000, &b->optimizer);
     if (status == NM_OK) {
-        *rate = measure(b);
-        if (b->args->layers && !b->args->json)
-            print_layers(b, mode == NM_TRAIN ? "training" : "evaluation");
+        *rate = measure(b, &steps);
+        status = timing ? take_layers(b, mode, steps) : NM_OK;
     }
     nm_optimization_free(b->optimizer);
     nm_plan_free(b->plan);
@@ -198,6 +197,8 @@ static void tell(const bench *b)
                           json_number(b->eval), "train_effective_gflops", json_number(train), "eval_effective_gflops",
                           json_number(eval), "gemm_peak_gflops", json_number(b->peak), "peak_memory_bytes",
                           (json_int_t)memory);
+    if (b->args->layers)
+        json_object_set_new(o, "layers", bench_layers_json(&b->layers));
     if (b->args->json) {
         print_json(json_pack("[o]", o));
         return;
@@ -205,6 +206,16 @@ static void tell(const bench *b)
     print_head();
     print_row(o);
     json_decref(o);
+}
+
+static nm_status draw(const bench *b)
+{
+    const char *prefix = b->args->roofline;
+    bool drawn;
+    NM_TRY(write_roofline(b->ctx, prefix, &b->layers, b->peak, nm_context_threads(b->ctx), &drawn));
+    if (!b->args->json)
+        printf(drawn ? "roofline: %s.png, %s.svg\n" : "roofline: %s.csv, %s.gp\n", prefix, prefix);
+    return NM_OK;
 }
 
 static nm_status run(nm_context *ctx, bench_args *args)
@@ -234,6 +245,9 @@ static nm_status run(nm_context *ctx, bench_args *args)
         status = nm_gemm_peak(ctx, nm_context_threads(ctx), &b.peak);
     if (status == NM_OK)
         tell(&b);
+    if (status == NM_OK && args->roofline)
+        status = draw(&b);
+    bench_layers_free(&b.layers);
     nm_noise_free(&b.noise);
     nm_options_free(nm_train_options, &b.settings);
     nm_network_free(b.net);
@@ -305,6 +319,10 @@ int command_bench(int argc, char **argv)
                               "in the same run; most memory of the process. Without MODEL: the usual networks.",
                               children, NULL, NULL};
     argp_parse(&argp, argc, argv, 0, NULL, &args);
+    if (args.count != 1 && args.roofline)
+        return usage_error("--roofline draws one network: which MODEL?");
+    if (args.count != 1 && args.layers && !args.json)
+        return usage_error("--layers prints one network: which MODEL? (with --json there can be several)");
     if (args.count != 1)
         return run_each(&args);
     args.model.model = args.names[0];

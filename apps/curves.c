@@ -1,7 +1,6 @@
 /* Curves through gnuplot: a script that holds the data, so that it can be drawn again anywhere. */
 #include "alloc.h"
 #include "command.h"
-#include "file.h"
 #include "gnuplot.h"
 #include "table.h"
 
@@ -59,18 +58,6 @@ static nm_status open_variants(nm_context *ctx, const curve *curves, int count, 
     }
     *out = v;
     return status;
-}
-
-/* A label within single quotes of gnuplot, or a field of CSV within double quotes: the quote is doubled. */
-static void put_quoted(FILE *f, char quote, const char *text)
-{
-    fputc(quote, f);
-    for (; *text; text++) {
-        if (*text == quote)
-            fputc(quote, f);
-        fputc(*text, f);
-    }
-    fputc(quote, f);
 }
 
 static void put_csv(FILE *f, const variant *v, int count)
@@ -262,18 +249,15 @@ typedef void put_function(FILE *f, const variant *v, int count);
 static nm_status write_text(nm_context *ctx, const char *prefix, const char *ending, put_function *put,
                             const variant *v, int count)
 {
-    char *path = nm_format(ctx, "%s.%s", prefix, ending), *text = NULL;
+    char *text = NULL;
     size_t size = 0;
     FILE *f = open_memstream(&text, &size);
-    nm_status status = path && f ? NM_OK : nm_fail_memory(ctx, 0);
-    if (f) {
-        put(f, v, count);
-        fclose(f);
-    }
-    if (status == NM_OK)
-        status = nm_file_replace(ctx, path, &(nm_piece){text, size}, 1);
+    if (!f)
+        return nm_fail_memory(ctx, 0);
+    put(f, v, count);
+    fclose(f);
+    nm_status status = plot_write(ctx, prefix, ending, text, size);
     free(text);
-    nm_free(path);
     return status;
 }
 
@@ -287,19 +271,7 @@ nm_status write_curves(nm_context *ctx, const char *prefix, const curve *curves,
         status = write_text(ctx, prefix, "gp", put_script, v, count);
     close_variants(v, count);
     NM_TRY(status);
-    char *script = nm_format(ctx, "%s.gp", prefix);
-    if (!script)
-        return NM_FAILED;
-    int result = gnuplot_run(script, NULL);
-    nm_free(script);
-    if (result == 127) {
-        nm_log(ctx, "gnuplot is not installed (apt-get install gnuplot-nox); 'gnuplot %s.gp' will draw the pictures",
-               prefix);
-        return NM_OK;
-    }
-    NM_TRY(gnuplot_status(ctx, result));
-    *drawn = true;
-    return NM_OK;
+    return plot_draw(ctx, prefix, drawn);
 }
 
 static void put_terminal(FILE *f, const variant *v, int count)

@@ -164,19 +164,6 @@ START_TEST(checks_gradients)
 }
 END_TEST
 
-START_TEST(benches)
-{
-    json_t *all = parse_json(expect(0, "norma bench tiny.yaml --seconds 1 --batch 16 --json").out);
-    json_t *o = json_array_get(all, 0);
-    ck_assert(number_at(o, "batch") == 16 && number_at(o, "train_images_per_second") > 0);
-    ck_assert(number_at(o, "eval_images_per_second") > 0 && number_at(o, "gemm_peak_gflops") > 0);
-    ck_assert(number_at(o, "train_effective_gflops") > 0 && number_at(o, "peak_memory_bytes") > 1e6);
-    json_decref(all);
-    contains(expect(0, "norma bench tiny.yaml tiny.yaml --seconds 1").out, "of peak");
-    contains(expect(0, "norma bench tiny.yaml --seconds 1 --layers").out, "c1.batchnorm");
-}
-END_TEST
-
 START_TEST(lists_layers_and_data)
 {
     contains(expect(0, "norma layers").out, "batchnorm");
@@ -216,4 +203,4 @@ START_TEST(helps)
 END_TEST
 
 SUITE_WITH("norma's other commands", in_own_folder, predicts_images, compares, compares_watched_units, plots, summarises, checks_gradients,
-           benches, lists_layers_and_data, helps)
+           lists_layers_and_data, helps)

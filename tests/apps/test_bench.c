@@ -1,0 +1,129 @@
+/* norma bench: its table, its JSON, the times of layers, the roofline. */
+#include "program.h"
+
+static json_t *first_of(json_t *all)
+{
+    ck_assert(json_is_array(all) && json_array_size(all) >= 1);
+    return json_array_get(all, 0);
+}
+
+START_TEST(tells_speed)
+{
+    static const char *const fields[] = {"batch",
+                                         "threads",
+                                         "train_images_per_second",
+                                         "eval_images_per_second",
+                                         "train_effective_gflops",
+                                         "eval_effective_gflops",
+                                         "gemm_peak_gflops",
+                                         "peak_memory_bytes"};
+    json_t *all = parse_json(expect(0, "norma bench tiny.yaml --seconds 1 --batch 16 --json").out), *o = first_of(all);
+    ck_assert_str_eq(json_string_value(json_object_get(o, "network")), "tiny");
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
+        ck_assert_msg(number_at(o, fields[i]) > 0, "%s", fields[i]);
+    ck_assert(number_at(o, "batch") == 16 && number_at(o, "peak_memory_bytes") > 1e6);
+    ck_assert_ptr_null(json_object_get(o, "layers"));
+    json_decref(all);
+    contains(expect(0, "norma bench tiny.yaml tiny.yaml --seconds 1").out, "of peak");
+}
+END_TEST
+
+START_TEST(tells_layers)
+{
+    said s = expect(0, "norma bench lenet5 --seconds 1 --batch 8 --layers");
+    contains(s.out, "evaluation, 8 samples a step");
+    contains(s.out, "training, 8 samples a step");
+    contains(s.out, "-- backward --");
+    contains(s.out, "c3.activation");
+    contains(s.out, "all layers");
+    json_t *all = parse_json(expect(0, "norma bench lenet5 --seconds 1 --batch 8 --layers --json").out), *layer;
+    json_t *summary = parse_json(expect(0, "norma summary lenet5 --json").out);
+    json_t *layers = json_object_get(first_of(all), "layers");
+    double macs = 0, took = 0, step = 8 / number_at(first_of(all), "train_images_per_second");
+    size_t i;
+    ck_assert_uint_ge(json_array_size(layers), 10);
+    json_array_foreach(layers, i, layer)
+    {
+        ck_assert(json_is_string(json_object_get(layer, "name")) && json_is_string(json_object_get(layer, "type")));
+        ck_assert(json_is_string(json_object_get(layer, "chosen")) && number_at(layer, "forward_seconds") >= 0);
+        macs += number_at(layer, "multiply_adds");
+        took += number_at(layer, "forward_seconds") + number_at(layer, "backward_seconds");
+    }
+    ck_assert(macs == number_at(summary, "multiply_adds"));
+    /* seconds of one step, not of all: the mean of what took the median step, however busy the machine is */
+    ck_assert_msg(took > 0.1 * step && took < 50 * step, "%g s in the layers, %g s a step", took, step);
+    layer = first_of(layers);
+    ck_assert_str_eq(json_string_value(json_object_get(layer, "name")), "c1");
+    ck_assert_str_eq(json_string_value(json_object_get(layer, "type")), "conv");
+    contains(json_string_value(json_object_get(layer, "chosen")), "forward ");
+    ck_assert(number_at(layer, "forward_seconds") > 0 && number_at(layer, "backward_seconds") > 0);
+    json_decref(summary);
+    json_decref(all);
+}
+END_TEST
+
+/* Field `column` of a line, as a number. */
+static double field(const char *line, int column)
+{
+    while (column-- > 0)
+        line += strcspn(line, ",") + 1;
+    return strtod(line, NULL);
+}
+
+static bool is_near(double x, double expected)
+{
+    return x > 0.999 * expected && x < 1.001 * expected;
+}
+
+START_TEST(draws_roofline)
+{
+    json_t *all = parse_json(expect(0, "norma bench tiny.yaml --seconds 1 --batch 8 --layers --json --roofline r").out);
+    size_t layers = json_array_size(json_object_get(first_of(all), "layers")), rows = 0;
+    json_decref(all);
+    char *csv = read_text("r.csv");
+    ck_assert(strncmp(csv, "layer,type,pass,seconds,flops,bytes,", 36) == 0);
+    for (const char *at = strchr(csv, '\n'); at && at[1]; at = strchr(at + 1, '\n'))
+        rows++;
+    ck_assert_uint_eq(rows, 2 * layers);
+    /* c1: 8 filters of 5x5 and stride 2 over 28x28; nobody asks for the gradient by the images */
+    double flops = 2.0 * 8 * 12 * 12 * 8 * 25, bytes = 4.0 * (8 * 28 * 28 + 8 * 12 * 12 * 8 + 200);
+    const char *forward = strstr(csv, "\nc1,conv,forward,"), *backward = strstr(csv, "\nc1,conv,backward,");
+    ck_assert(forward && backward);
+    ck_assert(is_near(field(forward, 4), flops) && is_near(field(forward, 5), bytes));
+    ck_assert(is_near(field(backward, 4), flops) && is_near(field(backward, 5), bytes));
+    ck_assert(is_near(field(forward, 6), flops / bytes));
+    ck_assert(is_near(field(forward, 7), 1e-9 * flops / field(forward, 3)));
+    ck_assert(field(forward, 8) > 0 && field(forward, 9) > 0);
+    /* logits: all three products */
+    flops = 2.0 * 8 * 6 * 6 * 8 * 10;
+    ck_assert(is_near(field(strstr(csv, "\nlogits,dense,forward,"), 4), flops));
+    ck_assert(is_near(field(strstr(csv, "\nlogits,dense,backward,"), 4), 2 * flops));
+    /* the batch norm does the relu's work */
+    ck_assert(field(strstr(csv, "\nc1.relu,relu,forward,"), 4) == 0);
+    contains(read_text("r.gp"), "set logscale xy");
+    if (shell("command -v gnuplot").status != 0)
+        return;
+    contains(expect(0, "head -c 4 r.png && head -c 5 r.svg").out, "PNG");
+    said s = expect(0, "norma bench lenet5 --seconds 1 --batch 8 --roofline lenet");
+    contains(s.out, "roofline: lenet.png, lenet.svg");
+    ck_assert_str_eq(s.err, "");
+    expect(0, "rm lenet.png && gnuplot lenet.gp && test -s lenet.png -a -s lenet.svg");
+}
+END_TEST
+
+START_TEST(refuses)
+{
+    contains(expect(2, "norma bench --roofline r").err, "--roofline draws one network: which MODEL?");
+    contains(expect(2, "norma bench tiny.yaml lenet5 --roofline r").err, "which MODEL?");
+    contains(expect(2, "norma bench tiny.yaml lenet5 --layers").err, "--layers prints one network");
+    contains(expect(2, "norma bench tiny.yaml --roofline").err, "requires an argument");
+    contains(expect(2, "norma bench tiny.yaml --seconds 0").err, "--seconds");
+    contains(expect(2, "norma bench tiny.yaml --batch many").err, "--batch");
+    contains(expect(2, "norma bench lenet6").err, "did you mean 'lenet5'?");
+    said s = shell("norma bench tiny.yaml --seconds 1 --batch 8 --roofline no/such/folder");
+    ck_assert_int_ne(s.status, 0);
+    contains(s.err, "no/such/folder.csv");
+}
+END_TEST
+
+SUITE_WITH("norma bench", in_own_folder, tells_speed, tells_layers, draws_roofline, refuses)
