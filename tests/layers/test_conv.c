@@ -1,10 +1,12 @@
 /* Convolution: every algorithm against straight loops, numerical derivatives, PyTorch's values and whole numbers. */
 #include "alloc.h"
 #include "conv.h"
+#include "layer_cases.h"
 #include "layer_check.h"
 #include "run_suite.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* The layer's private struct begins with its options; the test reads them back from the model text instead. */
@@ -14,26 +16,34 @@ typedef struct setting {
 } setting;
 static setting now;
 
-static void reference(const layer_run *r, double *y)
+/* Adds to one pixel's sums what pixel (h, w) of the input gives through tap (a, b). */
+static void add_tap(const layer_run *r, int n, int h, int w, int tap, double *sum)
 {
     int in = r->in[0].c / now.groups, out = now.filters / now.groups;
+    for (int group = 0; group < now.groups; group++)
+        for (int c = 0; c < in; c++) {
+            double x = r->x[0][at(r->in[0], n, h, w, group * in + c)];
+            const double *weights = r->param[0] + (size_t)(tap * in + c) * (size_t)now.filters + group * out;
+            for (int o = 0; o < out; o++)
+                sum[group * out + o] += x * weights[o];
+        }
+}
+
+static void reference(const layer_run *r, double *y)
+{
     for (int n = 0; n < r->n; n++)
         for (int i = 0; i < r->out.h; i++)
-            for (int j = 0; j < r->out.w; j++)
-                for (int o = 0; o < now.filters; o++) {
-                    double sum = now.bias ? r->param[1][o] : 0;
-                    for (int a = 0; a < now.kernel[0]; a++)
-                        for (int b = 0; b < now.kernel[1]; b++)
-                            for (int c = 0; c < in; c++) {
-                                int h = i * now.stride[0] - now.top + a * now.dilation[0];
-                                int w = j * now.stride[1] - now.left + b * now.dilation[1];
-                                if (h < 0 || w < 0 || h >= r->in[0].h || w >= r->in[0].w)
-                                    continue;
-                                sum += r->x[0][at(r->in[0], n, h, w, o / out * in + c)] *
-                                       r->param[0][((a * now.kernel[1] + b) * in + c) * now.filters + o];
-                            }
-                    y[at(r->out, n, i, j, o)] = sum;
+            for (int j = 0; j < r->out.w; j++) {
+                double *sum = y + at(r->out, n, i, j, 0);
+                for (int o = 0; o < now.filters; o++)
+                    sum[o] = now.bias ? r->param[1][o] : 0;
+                for (int tap = 0; tap < now.kernel[0] * now.kernel[1]; tap++) {
+                    int h = i * now.stride[0] - now.top + tap / now.kernel[1] * now.dilation[0];
+                    int w = j * now.stride[1] - now.left + tap % now.kernel[1] * now.dilation[1];
+                    if (h >= 0 && w >= 0 && h < r->in[0].h && w < r->in[0].w)
+                        add_tap(r, n, h, w, tap, sum);
                 }
+            }
 }
 
 static const char *layer_text(const char *algorithm)
@@ -220,6 +230,29 @@ START_TEST(error_of_each_algorithm)
 }
 END_TEST
 
+/* The number after a key of the layer's text, or `otherwise`. */
+static int number_of(const char *layer, const char *key, int otherwise)
+{
+    const char *at = strstr(layer, key);
+    return at ? atoi(at + strlen(key)) : otherwise;
+}
+
+/* Layers as networks have them, at their sizes: what bench/layers times. */
+START_TEST(sizes_of_networks)
+{
+    for (int i = 0; i < SIZED_LAYERS && sizeof(real) == sizeof(float); i++) {
+        const sized_layer *l = &sized_layers[i];
+        if (strncmp(l->layer, "conv", 4) != 0)
+            continue;
+        int kernel = number_of(l->layer, "kernel: ", 3), stride = number_of(l->layer, "stride: ", 1);
+        int pad = strstr(l->layer, "pad: same") ? (kernel - 1) / 2 : number_of(l->layer, "pad: ", 0);
+        now = (setting){number_of(l->layer, "filters: ", 0), {kernel, kernel}, {stride, stride}, {1, 1},
+                        number_of(l->layer, "groups: ", 1), pad, pad, false};
+        check_layer_forward(&(layer_case){l->layer, {l->in}, .n = 1, .float_tolerance = 3e-5}, reference);
+    }
+}
+END_TEST
+
 START_TEST(refused)
 {
     nm_shape s = {6, 6, 4};
@@ -234,4 +267,4 @@ START_TEST(refused)
 END_TEST
 
 SUITE("conv", random_shapes, winograd_shapes, winograd_1d_shapes, depthwise_shapes, depthwise_3x3, few_input_channels,
-      weight_standardisation, pointwise_shapes, same_padding, golden_values, error_of_each_algorithm, refused)
+      weight_standardisation, pointwise_shapes, same_padding, golden_values, error_of_each_algorithm, sizes_of_networks, refused)
