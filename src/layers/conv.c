@@ -5,27 +5,13 @@
  * Output extent: floor((in + pad - dilation * (kernel - 1) - 1) / stride) + 1; with `same`, ceil(in / stride), the odd
  * zero below and to the right. Weights are HWIO with I the channels of a group. Backward reads x. The work is done by
  * the algorithms in conv/; each pass has its own choice. */
-#include "conv.h"
+#include "conv_layer.h"
 
 #include "batchnorm.h"
-#include "pool.h"
 #include "stem.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
-
-typedef struct conv {
-    int filters, kernel[2], stride[2], dilation[2], groups;
-    nm_pad pad;
-    bool bias;
-    int init;
-    double init_value;
-    bool standardise;
-    nm_choice activation; /* the layer after this one, made by the parser */
-    char *algorithm;
-    nm_conv_geometry g; /* set by infer */
-} conv;
 
 static const nm_option options[] = {
     {"filters", NM_OPT_INT, offsetof(conv, filters), NULL, 1, 1 << 20, .help = "output channels"},
@@ -49,20 +35,6 @@ static const nm_option options[] = {
              "three of these with slashes between, for forward, weights and data"},
     {0},
 };
-
-/* Per plan: who does what, and where the kernel turned round lies in scratch. */
-typedef struct choice {
-    const nm_conv_algorithm *by[NM_CONV_KINDS];
-    bool turned;              /* the gradient by x goes through forward of the turned geometry */
-    nm_conv_geometry turn;
-    size_t turned_offset;     /* bytes into scratch */
-    size_t standard_offset;   /* bytes into scratch: standardised weights, and (backward) their gradient */
-    int most;                 /* samples */
-    nm_conv_wish wish;
-    bool norm, relu, pool;    /* done here too */
-    bool stem;                /* in training: see conv/stem.h */
-    size_t folded_offset;     /* bytes into scratch: batch norm's factor and bias for each filter */
-} choice;
 
 /* ---- infer --------------------------------------------------------------------------------------- */
 
@@ -88,9 +60,6 @@ static nm_status infer_axis(nm_infer *e, const conv *self, int axis, int in, int
     return NM_OK;
 }
 
-static const char *const algorithm_names[] = {"auto", "depthwise", "direct", "winograd_1d", "winograd_2x2", "winograd_4x4",
-                                              "im2col", "reference", NULL};
-
 static nm_status check_algorithm(nm_infer *e, const conv *self)
 {
     for (int kind = 0; kind < NM_CONV_KINDS; kind++) {
@@ -103,8 +72,7 @@ static nm_status check_algorithm(nm_infer *e, const conv *self)
             a++;
         if (!*a)
             return nm_fail(e->ctx, NM_INVALID, "%s: unknown algorithm '%s'%s", e->who, word,
-                           nm_did_you_mean(hint, word, algorithm_names,
-                                           (int)(sizeof algorithm_names / sizeof *algorithm_names) - 1));
+                           nm_did_you_mean(hint, word, NM_ISA(nm_conv_names), NM_CONV_NAMES));
         const char *why = kind == NM_CONV_FORWARD ? (*a)->declines(&self->g, NM_CONV_FORWARD) : NULL;
         if (why)
             return nm_fail(e->ctx, NM_INVALID, "%s: algorithm %s cannot do it: it %s", e->who, word, why);
@@ -136,122 +104,6 @@ static nm_status infer(nm_infer *e, void *private)
     if (self->bias)
         NM_TRY(nm_declare(e, "bias", NM_BIAS, "O", &dims[3], (nm_init){.kind = NM_INIT_CONSTANT}));
     return NM_OK;
-}
-
-/* ---- plan ------------------------------------------------------------------------------------------ */
-
-static void book(nm_booking *b, const nm_conv_algorithm *by, const nm_conv_geometry *g, nm_conv_kind kind, size_t more)
-{
-    size_t shared, thread;
-    by->book(g, kind, b->n, &shared, &thread);
-    shared = (shared + 63) / 64 * 64 + more;
-    b->scratch = shared > b->scratch ? shared : b->scratch;
-    b->thread_scratch = thread > b->thread_scratch ? thread : b->thread_scratch;
-}
-
-static nm_conv_wish wish_of(const conv *self, const nm_rules *rules)
-{
-    bool free = strcmp(self->algorithm, "auto") == 0 && rules->prefer;
-    return (nm_conv_wish){free ? rules->prefer : self->algorithm, rules->exact};
-}
-
-static nm_status plan_passes(nm_booking *b, const conv *self, choice *c)
-{
-    c->by[NM_CONV_FORWARD] = NM_ISA(nm_conv_choose)(&self->g, NM_CONV_FORWARD, NM_CONV_FORWARD, &c->wish);
-    book(b, c->by[NM_CONV_FORWARD], &self->g, NM_CONV_FORWARD, 0);
-    if (!b->backward)
-        return NM_OK;
-    c->by[NM_CONV_WEIGHTS] = NM_ISA(nm_conv_choose)(&self->g, NM_CONV_WEIGHTS, NM_CONV_WEIGHTS, &c->wish);
-    book(b, c->by[NM_CONV_WEIGHTS], &self->g, NM_CONV_WEIGHTS, 0);
-    if (!b->want_dx)
-        return NM_OK;
-    nm_conv_geometry turn;
-    c->turned = strcmp(c->wish.wanted, "reference") != 0 && NM_ISA(nm_conv_turn)(&self->g, &turn);
-    if (!c->turned) {
-        c->by[NM_CONV_DATA] = NM_ISA(nm_conv_choose)(&self->g, NM_CONV_DATA, NM_CONV_DATA, &c->wish);
-        book(b, c->by[NM_CONV_DATA], &self->g, NM_CONV_DATA, 0);
-        return NM_OK;
-    }
-    c->turn = turn;
-    c->by[NM_CONV_DATA] = NM_ISA(nm_conv_choose)(&turn, NM_CONV_FORWARD, NM_CONV_DATA, &c->wish);
-    size_t shared, thread;
-    c->by[NM_CONV_DATA]->book(&turn, NM_CONV_FORWARD, b->n, &shared, &thread);
-    c->turned_offset = (shared + 63) / 64 * 64;
-    book(b, c->by[NM_CONV_DATA], &turn, NM_CONV_FORWARD, nm_conv_weight_count(&self->g) * sizeof(real));
-    return NM_OK;
-}
-
-static nm_status plan(nm_booking *b, const void *private, void *chosen)
-{
-    const conv *self = private;
-    choice *c = chosen;
-    c->most = b->n;
-    c->wish = wish_of(self, b->rules);
-    if (c->stem) {
-        c->by[NM_CONV_FORWARD] = c->by[NM_CONV_WEIGHTS] = &NM_ISA(nm_conv_direct);
-        NM_ISA(nm_conv_stem_book)(&self->g, b->n, &b->saved, &b->scratch, &b->thread_scratch);
-        return NM_OK;
-    }
-    NM_TRY(plan_passes(b, self, c));
-    if (self->standardise) {
-        c->standard_offset = (b->scratch + 63) / 64 * 64;
-        b->scratch = c->standard_offset + 2 * nm_conv_weight_count(&self->g) * sizeof(real);
-    }
-    if (c->norm) {
-        c->folded_offset = (b->scratch + 63) / 64 * 64;
-        b->scratch = c->folded_offset + 2 * (size_t)self->filters * sizeof(real);
-    }
-    return NM_OK;
-}
-
-static const nm_conv_algorithm *forward_of(const conv *self, const nm_rules *rules)
-{
-    nm_conv_wish wish = wish_of(self, rules);
-    return NM_ISA(nm_conv_choose)(&self->g, NM_CONV_FORWARD, NM_CONV_FORWARD, &wish);
-}
-
-/* Whether forward may be done by that algorithm. */
-static bool may_take(const conv *self, const nm_rules *rules, const char *algorithm)
-{
-    char word[64];
-    NM_ISA(nm_conv_wanted)(wish_of(self, rules).wanted, NM_CONV_FORWARD, word, sizeof word);
-    return strcmp(word, "auto") == 0 || strcmp(word, algorithm) == 0;
-}
-
-/* In training: batch norm first, then a relu, then a pool. */
-static bool fuse_in_training(const conv *self, choice *c, const nm_rules *rules, const nm_layer_type *next, const void *next_self)
-{
-    const nm_pool *pool = next_self;
-    if (!c->stem)
-        return c->stem = strcmp(next->name, "batchnorm") == 0 && ((const nm_batchnorm *)next_self)->ghost == 0 &&
-                         !rules->want_dx && !self->standardise && NM_ISA(nm_conv_stem_takes)(&self->g) &&
-                         may_take(self, rules, "direct");
-    if (!c->relu && !c->pool && strcmp(next->name, "relu") == 0)
-        return c->relu = true;
-    return !c->pool && strcmp(next->name, "maxpool") == 0 &&
-           (c->pool = nm_pool_is_plain(pool) && pool->in.h % 2 == 0 && pool->in.w % 2 == 0);
-}
-
-/* In evaluation a batch norm is a factor and a bias for each filter, applied with the relu and a max pool of 2x2 as outputs
- * are written. (Multiplied into the weights, large ones would be read and written once more for each batch.) */
-static bool fuse(const void *self, void *chosen, const nm_rules *rules, bool backward, const nm_layer_type *next,
-                 const void *next_self, unsigned *memory)
-{
-    (void)memory;
-    choice *c = chosen;
-    if (rules->mode == NM_TRAIN && backward)
-        return fuse_in_training(self, c, rules, next, next_self);
-    if (rules->mode != NM_EVAL || backward || c->pool)
-        return false;
-    if (strcmp(next->name, "maxpool") == 0)
-        return c->pool = nm_pool_is_plain(next_self) && forward_of(self, rules)->pools;
-    if (c->relu)
-        return false;
-    if (strcmp(next->name, "relu") == 0)
-        return c->relu = true;
-    if (strcmp(next->name, "batchnorm") == 0 && !c->norm)
-        return c->norm = true;
-    return false;
 }
 
 /* ---- run ---------------------------------------------------------------------------------------------- */
@@ -388,55 +240,6 @@ static double cost(const void *private, const nm_shape *xs, nm_shape ys)
     return nm_conv_direct_cost(&((const conv *)private)->g);
 }
 
-static void describe(const void *private, const void *chosen, char *text, size_t size)
-{
-    (void)private;
-    const choice *c = chosen;
-    snprintf(text, size, "forward %s%s%s%s%s%s%s%s", c->by[NM_CONV_FORWARD]->name,
-             c->by[NM_CONV_WEIGHTS] ? ", weights " : "", c->by[NM_CONV_WEIGHTS] ? c->by[NM_CONV_WEIGHTS]->name : "",
-             c->by[NM_CONV_DATA] ? ", data " : "", c->by[NM_CONV_DATA] ? c->by[NM_CONV_DATA]->name : "",
-             c->norm || c->stem ? ", with batchnorm" : "", c->relu ? ", with relu" : "",
-             c->pool ? ", with maxpool" : "");
-}
-
-/* "forward/weights/data" */
-static void chosen_names(const void *chosen, char *text, size_t size)
-{
-    const choice *c = chosen;
-    *text = '\0';
-    for (int kind = 0; kind < NM_CONV_KINDS; kind++)
-        snprintf(text + strlen(text), size - strlen(text), "%s%s", kind ? "/" : "", c->by[kind] ? c->by[kind]->name : "auto");
-}
-
-static void explain(const void *private, const void *chosen, char *text, size_t size)
-{
-    static const char *const passes[] = {"forward: ", "weights: ", "data: "};
-    const conv *self = private;
-    const choice *c = chosen;
-    *text = '\0';
-    for (int kind = 0; kind < NM_CONV_KINDS; kind++) {
-        if (!c->by[kind])
-            continue;
-        snprintf(text + strlen(text), size - strlen(text), "%s%s", *text ? "\n" : "", passes[kind]);
-        bool turned = kind == NM_CONV_DATA && c->turned;
-        NM_ISA(nm_conv_explain)(turned ? &c->turn : &self->g, turned ? NM_CONV_FORWARD : (nm_conv_kind)kind, c->by[kind],
-                                &c->wish, text, size);
-    }
-}
-
-/* What two layers must have in common to be timed once. */
-static bool tuning_key(const void *private, char *text, size_t size)
-{
-    const conv *self = private;
-    const nm_conv_geometry *g = &self->g;
-    snprintf(text, size, "conv " NM_SHAPE_FMT " to " NM_SHAPE_FMT ", %dx%d by %dx%d, dilation %dx%d, groups %d",
-             NM_SHAPE_ARGS(g->in), NM_SHAPE_ARGS(g->out), g->kernel[0], g->kernel[1], g->stride[0], g->stride[1],
-             g->dilation[0], g->dilation[1], g->groups);
-    return strcmp(self->algorithm, "auto") == 0;
-}
-
-static const nm_tuning tuning = {.option = "algorithm", .names = algorithm_names + 1, .key = tuning_key, .chosen = chosen_names};
-
 extern const nm_layer_type NM_ISA(nm_layer_conv);
 const nm_layer_type NM_ISA(nm_layer_conv) = {
     .name = "conv",
@@ -448,13 +251,13 @@ const nm_layer_type NM_ISA(nm_layer_conv) = {
     .most_inputs = 1,
     .memory = NM_BACK_X,
     .infer = infer,
-    .plan = plan,
-    .fuse = fuse,
+    .plan = NM_ISA(nm_conv_plan),
+    .fuse = NM_ISA(nm_conv_fuse),
     .forward = forward,
     .backward = backward,
     .window = window,
     .cost = cost,
-    .describe = describe,
-    .explain = explain,
-    .tuning = &tuning,
+    .describe = NM_ISA(nm_conv_describe),
+    .explain = NM_ISA(nm_conv_explain_choice),
+    .tuning = &NM_ISA(nm_conv_tuning),
 };
