@@ -83,13 +83,13 @@ static void print_result(const nm_train_result *r, const char *run)
     printf("run directory: %s\n", run);
 }
 
-/* A resumed run takes the model that stands in the run directory, unless another is given. */
+/* A resumed run takes the model that stands in the run directory, unless another is given. NULL: there is none. */
 static const char *default_model(const train_args *args, char *path, size_t size)
 {
     if (!args->resume || !args->run)
         return "mnist-cnn";
     snprintf(path, size, "%s/model.yaml", args->run);
-    return access(path, F_OK) == 0 ? path : "mnist-cnn";
+    return access(path, F_OK) == 0 ? path : NULL;
 }
 
 static nm_status tune(nm_context *ctx, nm_yaml *document)
@@ -125,7 +125,12 @@ int command_train(int argc, char **argv)
     nm_context *ctx = open_context();
     nm_yaml *document = NULL;
     char model[4096], run[4096];
-    nm_status status = load_document(ctx, &args.model, default_model(&args, model, sizeof model), &document);
+    const char *otherwise = default_model(&args, model, sizeof model);
+    if (!otherwise && !args.model.model) {
+        (void)close_context(ctx, NM_OK);
+        return usage_error("%s: there is no run to go on with yet; name the MODEL to start it there", args.run);
+    }
+    nm_status status = load_document(ctx, &args.model, otherwise, &document);
     if (status == NM_OK && args.tune && !args.resume && (status = tune(ctx, document)) != NM_OK)
         nm_yaml_free(document);
     if (status != NM_OK)

@@ -71,7 +71,7 @@ static nm_status check_algorithm(nm_infer *e, const conv *self)
         while (*a && strcmp((*a)->name, word) != 0)
             a++;
         if (!*a)
-            return nm_fail(e->ctx, NM_INVALID, "%s: unknown algorithm '%s'%s", e->who, word,
+            return nm_fail(e->ctx, NM_INVALID, "%s: unknown algorithm '%s'%s; norma layers conv lists them", e->who, word,
                            nm_did_you_mean(hint, word, NM_ISA(nm_conv_names), NM_CONV_NAMES));
         const char *why = kind == NM_CONV_FORWARD ? (*a)->declines(&self->g, NM_CONV_FORWARD) : NULL;
         if (why)
@@ -94,6 +94,12 @@ static nm_status infer(nm_infer *e, void *private)
     memcpy(self->g.dilation, self->dilation, sizeof self->dilation);
     NM_TRY(infer_axis(e, self, 0, in.h, &self->g.top, &self->g.out.h));
     NM_TRY(infer_axis(e, self, 1, in.w, &self->g.left, &self->g.out.w));
+    for (int axis = 0; axis < 2; axis++) {
+        int size = axis ? in.w : in.h;
+        if (self->kernel[axis] > 1 && self->dilation[axis] > 1 && self->dilation[axis] >= size)
+            return nm_fail(e->ctx, NM_INVALID, "%s: dilation must be less than the input's %d pixels in %s; found %d", e->who,
+                           size, axis ? "width" : "height", self->dilation[axis]);
+    }
     NM_TRY(check_algorithm(e, self));
     e->out = self->g.out;
     double area = (double)self->kernel[0] * self->kernel[1];

@@ -258,6 +258,8 @@ START_TEST(refused)
     nm_shape s = {6, 6, 4};
     check_refused(&(layer_case){"conv: {filters: 3, kernel: 7}", {s}}, "the kernel reaches over 7 pixels in height");
     check_refused(&(layer_case){"conv: {filters: 3, kernel: 3, dilation: 3}", {s}}, "reaches over 7 pixels");
+    check_refused(&(layer_case){"conv: {filters: 3, kernel: 3, dilation: 6, pad: same}", {s}},
+                  "dilation must be less than the input's 6 pixels in height; found 6");
     check_refused(&(layer_case){"conv: {filters: 3, kernel: 1, groups: 3}", {s}}, "groups must divide the channels");
     check_refused(&(layer_case){"conv: {filters: 3, kernel: 1, pad: -1}", {s}}, "option 'pad' must be");
     check_refused(&(layer_case){"conv: {filters: 3, kernel: 2, algorithm: winograd_4x4}", {s}}, "needs a 3x3 kernel");

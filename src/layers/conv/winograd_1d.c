@@ -30,7 +30,7 @@ static const char *declines(const nm_conv_geometry *g, nm_conv_kind kind)
     if (g->kernel[1] != 3)
         return "needs a kernel of width 3";
     if (g->out.w < 3)
-        return "the output is narrower than a tile";
+        return "needs an output at least 3 pixels wide";
     return NULL;
 }
 

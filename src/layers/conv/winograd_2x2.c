@@ -37,7 +37,7 @@ static const char *declines(const nm_conv_geometry *g, nm_conv_kind kind)
 {
     (void)kind;
     const char *why = declines_geometry(g);
-    return why ? why : g->out.h < 2 || g->out.w < 2 ? "the output is smaller than a tile" : NULL;
+    return why ? why : g->out.h < 2 || g->out.w < 2 ? "needs an output of at least 2x2 pixels" : NULL;
 }
 
 static double cost(const nm_conv_geometry *g, nm_conv_kind kind)

@@ -50,7 +50,7 @@ static const char *declines(const nm_conv_geometry *g, nm_conv_kind kind)
 {
     (void)kind;
     const char *why = declines_geometry(g);
-    return why ? why : g->out.h < 3 || g->out.w < 3 ? "the output is smaller than a tile" : NULL;
+    return why ? why : g->out.h < 3 || g->out.w < 3 ? "needs an output of at least 3x3 pixels" : NULL;
 }
 
 static double cost(const nm_conv_geometry *g, nm_conv_kind kind)
