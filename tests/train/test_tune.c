@@ -81,12 +81,14 @@ START_TEST(damaged_memory)
 {
     char path[128];
     int measured, known;
-    ck_assert_int_eq(nm_tune(ctx, document(), 4, &measured, &known), NM_OK);
+    nm_yaml *d = document();
+    ck_assert_int_eq(nm_tune(ctx, d, 4, &measured, &known), NM_OK);
+    nm_yaml_free(d);
     snprintf(path, sizeof path, "%s/norma/tuned", folder);
     FILE *f = fopen(path, "w");
     fputs("\t\n\n\0no tab\n, batch 4: conv", f);
     fclose(f);
-    nm_yaml *d = document();
+    d = document();
     ck_assert_int_eq(nm_tune(ctx, d, 4, &measured, &known), NM_OK);
     ck_assert_int_eq(measured, 2);
     nm_yaml_free(d);

@@ -95,7 +95,7 @@ static inline void load(const real *row, nm_shape s, int col, int c, int count, 
 {
     int lanes = s.c - c < LANES ? s.c - c : LANES;
     for (int j = 0; j < count; j++) {
-        const real *from = row + (size_t)(col + j) * (size_t)s.c + c;
+        const real *from = row ? row + (ptrdiff_t)(col + j) * s.c + c : NULL;
         if (!row || col + j < 0 || col + j >= s.w) {
             memset(d[j], 0, sizeof d[j]);
         } else if (lanes == LANES) {
