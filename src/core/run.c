@@ -196,7 +196,7 @@ static void forward_stage(nm_plan *plan, const nm_batch *batch, int stage)
     slice_at(plan, batch, 0);
 }
 
-void nm_plan_forward(nm_plan *plan, const nm_batch *batch)
+static void run_forward(nm_plan *plan, const nm_batch *batch)
 {
     for (int stage = 0; stage < plan->stages && plan->staged; stage++)
         forward_stage(plan, batch, stage);
@@ -206,13 +206,10 @@ void nm_plan_forward(nm_plan *plan, const nm_batch *batch)
     }
 }
 
-nm_result nm_plan_loss(nm_plan *plan, const nm_batch *batch)
+static void run_loss(nm_plan *plan, const nm_batch *batch, nm_result *result)
 {
-    nm_result result = {0};
     for (int i = 0; i < plan->net->objectives; i++)
-        judge(plan, batch, i, (slice){0, batch->n}, &result);
-    result.loss = result.loss_sum / batch->n;
-    return result;
+        judge(plan, batch, i, (slice){0, batch->n}, result);
 }
 
 static void run_backward(nm_plan *plan, const nm_batch *batch)
@@ -223,11 +220,6 @@ static void run_backward(nm_plan *plan, const nm_batch *batch)
         sum_node(plan, i, all);
         backward_node(plan, batch, i, all);
     }
-}
-
-void nm_plan_backward(nm_plan *plan, const nm_batch *batch)
-{
-    run_backward(plan, batch);
 }
 
 /* A stage backward: what it needs is run again, then its losses and its gradients, a few samples at a time; then the
@@ -257,26 +249,24 @@ static void backward_stage(nm_plan *plan, const nm_batch *batch, int stage, nm_r
             backward_node(plan, batch, i, (slice){0, batch->n});
 }
 
-nm_result nm_plan_step(nm_plan *plan, const nm_batch *batch)
+static void run_step(nm_plan *plan, const nm_batch *batch, nm_result *result)
 {
     if (!plan->staged) {
-        nm_plan_forward(plan, batch);
-        nm_result result = nm_plan_loss(plan, batch);
-        nm_plan_backward(plan, batch);
-        return result;
+        run_forward(plan, batch);
+        run_loss(plan, batch, result);
+        run_backward(plan, batch);
+        return;
     }
-    nm_result result = {0};
     zero(plan, plan->gradients, plan->net->weight_count);
     for (int stage = 0; stage + 1 < plan->stages; stage++)
         forward_stage(plan, batch, stage);
     gather_stage(plan, batch, plan->stages - 1);
     for (int stage = plan->stages - 1; stage >= 0; stage--)
-        backward_stage(plan, batch, stage, &result);
-    result.loss = result.loss_sum / batch->n;
-    return result;
+        backward_stage(plan, batch, stage, result);
 }
 
-void nm_plan_backward_from(nm_plan *plan, const nm_batch *batch, const real *dy)
+/* Starts backward from `dy` at the output, in place of the losses. */
+static void run_backward_from(nm_plan *plan, const nm_batch *batch, const real *dy)
 {
     nm_network *net = plan->net;
     bool given = false;
@@ -293,6 +283,71 @@ void nm_plan_backward_from(nm_plan *plan, const nm_batch *batch, const real *dy)
         }
     }
     run_backward(plan, batch);
+}
+
+/* ---- with one team for all of a pass -------------------------------------------------- */
+
+typedef enum work { FORWARD, LOSS, BACKWARD, BACKWARD_FROM, STEP } work;
+typedef struct run {
+    work work;
+    nm_plan *plan;
+    const nm_batch *batch;
+    const real *dy;
+    nm_result result;
+} run;
+
+static void do_work(void *arg)
+{
+    run *r = arg;
+    switch (r->work) {
+    case FORWARD:
+        run_forward(r->plan, r->batch);
+        return;
+    case LOSS:
+        run_loss(r->plan, r->batch, &r->result);
+        return;
+    case BACKWARD:
+        run_backward(r->plan, r->batch);
+        return;
+    case BACKWARD_FROM:
+        run_backward_from(r->plan, r->batch, r->dy);
+        return;
+    case STEP:
+        run_step(r->plan, r->batch, &r->result);
+        return;
+    }
+}
+
+static nm_result with_team(run r)
+{
+    nm_with_team(r.plan->request.threads, do_work, &r);
+    r.result.loss = r.result.loss_sum / r.batch->n;
+    return r.result;
+}
+
+void nm_plan_forward(nm_plan *plan, const nm_batch *batch)
+{
+    with_team((run){FORWARD, plan, batch});
+}
+
+nm_result nm_plan_loss(nm_plan *plan, const nm_batch *batch)
+{
+    return with_team((run){LOSS, plan, batch});
+}
+
+void nm_plan_backward(nm_plan *plan, const nm_batch *batch)
+{
+    with_team((run){BACKWARD, plan, batch});
+}
+
+nm_result nm_plan_step(nm_plan *plan, const nm_batch *batch)
+{
+    return with_team((run){STEP, plan, batch});
+}
+
+void nm_plan_backward_from(nm_plan *plan, const nm_batch *batch, const real *dy)
+{
+    with_team((run){BACKWARD_FROM, plan, batch, .dy = dy});
 }
 
 void nm_plan_seconds(const nm_plan *plan, int node, double *forward, double *backward)

@@ -5,6 +5,7 @@
 #include "threads.h"
 
 #include <math.h>
+#include <pthread.h>
 #include <string.h>
 
 enum { TASKS = 1000, SIZE = 96 };
@@ -27,6 +28,61 @@ START_TEST(every_task_runs_once)
             ck_assert_int_eq(counts[task], 1);
     }
     nm_parallel(4, 0, count_task, NULL);
+}
+END_TEST
+
+enum { ROUNDS = 3000, MOST = 37 };
+
+typedef struct rounds {
+    int threads, wrong;
+} rounds;
+
+static void nothing_more(void *arg)
+{
+    ++*(int *)arg;
+}
+
+/* Rounds of 1 to MOST tasks, for teams smaller and larger than asked, with a team asked for inside a team. */
+static void many_rounds(void *arg)
+{
+    rounds *r = arg;
+    for (int round = 0; round < ROUNDS; round++) {
+        int counts[MOST] = {0}, tasks = 1 + round % MOST;
+        nm_parallel(1 + round % 4, tasks, count_task, counts);
+        for (int task = 0; task < MOST; task++)
+            r->wrong += counts[task] != (task < tasks);
+    }
+    int calls = 0;
+    nm_with_team(2, nothing_more, &calls);
+    r->wrong += calls != 1;
+}
+
+START_TEST(a_team_serves_many_rounds)
+{
+    static const int threads[] = {1, 2, 3, 8};
+    for (int i = 0; i < 4; i++) {
+        rounds r = {threads[i], 0};
+        nm_with_team(threads[i], many_rounds, &r);
+        ck_assert_int_eq(r.wrong, 0);
+    }
+}
+END_TEST
+
+static void *lead(void *arg)
+{
+    nm_with_team(2, many_rounds, arg);
+    return NULL;
+}
+
+/* A program may run networks in threads of its own. */
+START_TEST(teams_side_by_side)
+{
+    pthread_t other;
+    rounds a = {2, 0}, b = {2, 0};
+    ck_assert_int_eq(pthread_create(&other, NULL, lead, &a), 0);
+    lead(&b);
+    pthread_join(other, NULL);
+    ck_assert_int_eq(a.wrong + b.wrong, 0);
 }
 END_TEST
 
@@ -111,5 +167,5 @@ START_TEST(memory_is_zero_and_aligned)
 }
 END_TEST
 
-SUITE("threads", every_task_runs_once, products_have_the_same_bits_for_any_team, products_are_right,
+SUITE("threads", every_task_runs_once, a_team_serves_many_rounds, teams_side_by_side, products_have_the_same_bits_for_any_team, products_are_right,
       the_right_openblas, memory_is_zero_and_aligned)

@@ -29,6 +29,7 @@ enum {
     MANY_WEIGHTS = 65536,    /* C x K from which products take all tiles at once */
     STAGED_BYTES = 48 << 20, /* most room for all tiles at once */
     FEW_UNITS = 8,
+    OWN_BYTES = 3 << 18,     /* of transformed weights that each thread has for itself */
 };
 
 /* From one point's matrix to the next. A cache line more than the matrix: with powers of two the streams of a transform
@@ -59,9 +60,26 @@ typedef struct blocking {
     bool staged;
 } blocking;
 
+/* Whether each thread transforms the weights for itself: they fit its cache, and nobody waits for anybody. */
+static bool own_weights(const nm_conv_geometry *g)
+{
+    return POINTS * apart(g->in.c, g->out.c) * sizeof(real) <= OWN_BYTES;
+}
+
 static int units_of(const blocking *b, int n)
 {
     return nm_gemm_blocks(&b->rows, n, b->block);
+}
+
+/* Rows of a block where `rows` are all that there are: few are cut into several blocks, so that every core has some. */
+static int rows_of_block(int rows)
+{
+    enum { BLOCKS = 4, FEWEST = 16, MANY_BLOCKS = 16 };
+    int blocks = nm_pieces(rows, NM_GEMM_BLOCK);
+    if (blocks > MANY_BLOCKS)
+        return NM_GEMM_BLOCK;
+    int block = nm_pieces(rows, nm_pieces(blocks, BLOCKS) * BLOCKS);
+    return block < FEWEST ? FEWEST : block;
 }
 
 /* For n samples, where `most` were planned for. */
@@ -75,6 +93,11 @@ static blocking blocking_of(const nm_conv_geometry *g, int n, int most, bool by_
     int units = units_of(&b, most);
     double bytes = (double)units * b.block * POINTS * (g->in.c + g->out.c) * sizeof(real);
     b.staged = (b.many || units < FEW_UNITS) && bytes <= STAGED_BYTES;
+    if (!b.many && !by_sample && own_weights(g)) {
+        b.staged = false;
+        b.block = rows_of_block(most * b.tiles);
+        b.units = units_of(&b, n);
+    }
     int left = n * b.rows.room - (b.units - 1) * b.block;
     b.last = b.staged && b.many ? nm_gemm_whole_rows(left) : b.block;
     return b;

@@ -6,10 +6,12 @@
 
 /* ---- forward ---------------------------------------------------------------------------------- */
 
-/* Shared scratch: U [POINTS][C][K], and staged V [POINTS][rows][C], M [POINTS][rows][K] of all tiles. */
+/* Shared scratch: U [POINTS][C][K], and staged V [POINTS][rows][C], M [POINTS][rows][K] of all tiles. Thread scratch: V and M
+ * of a block, then U where each thread has its own. */
 typedef struct forward_job {
     const nm_conv_call *call;
     blocking b;
+    bool own;      /* U is the thread's */
     real *u, *v, *m;
     size_t u_apart, v_apart, m_apart;
     int chunk; /* rows of a staged product */
@@ -25,21 +27,51 @@ static forward_job forward_job_of(const nm_conv_call *call)
     j.v_apart = apart(rows, g->in.c);
     j.m = j.v + POINTS * j.v_apart;
     j.m_apart = apart(rows, g->out.c);
+    j.own = !j.b.staged && own_weights(g);
     j.chunk = j.b.many ? 8 * j.b.block : j.b.block;
     return j;
 }
 
-static void weights_in(const forward_job *j, int channel)
+static void weights_in(const forward_job *j, int channel, real *u)
 {
     const nm_conv_geometry *g = j->call->g;
     size_t at = (size_t)channel * (size_t)g->out.c;
-    transform_weights(j->call->w + at, (size_t)g->in.c * (size_t)g->out.c, j->u + at, j->u_apart, g->out.c);
+    transform_weights(j->call->w + at, (size_t)g->in.c * (size_t)g->out.c, u + at, j->u_apart, g->out.c);
 }
 
 static void weights_in_task(void *arg, int task, int thread)
 {
     (void)thread;
-    weights_in(arg, task);
+    const forward_job *j = arg;
+    weights_in(j, task, j->u);
+}
+
+/* The thread's own U, behind V and M, and whether it stands there: each thread fills it when it meets its first block. */
+static real *own_u(const forward_job *j, int thread, real **stands)
+{
+    real *u = (real *)nm_conv_thread_scratch(j->call, thread) + POINTS * (j->v_apart + j->m_apart);
+    *stands = u + POINTS * j->u_apart;
+    return u;
+}
+
+static void forget_u(const forward_job *j)
+{
+    real *stands;
+    for (int thread = 0; thread < j->call->threads; thread++) {
+        own_u(j, thread, &stands);
+        *stands = 0;
+    }
+}
+
+static const real *transformed_weights(const forward_job *j, int thread)
+{
+    real *stands, *u = own_u(j, thread, &stands);
+    if (!j->own)
+        return j->u;
+    for (int c = 0; *stands == 0 && c < j->call->g->in.c; c++)
+        weights_in(j, c, u);
+    *stands = 1;
+    return u;
 }
 
 static void blocked_task(void *arg, int task, int thread)
@@ -47,10 +79,11 @@ static void blocked_task(void *arg, int task, int thread)
     const forward_job *j = arg;
     const nm_conv_geometry *g = j->call->g;
     real *v = nm_conv_thread_scratch(j->call, thread), *m = v + POINTS * j->v_apart;
+    const real *u = transformed_weights(j, thread);
     unit_inputs(j->call, &j->b, task, v, j->v_apart);
     for (int e = 0; e < POINTS; e++)
         nm_gemm(false, false, j->b.block, g->out.c, g->in.c, 1, v + (size_t)e * j->v_apart, g->in.c,
-                j->u + (size_t)e * j->u_apart, g->out.c, 0, m + (size_t)e * j->m_apart, g->out.c);
+                u + (size_t)e * j->u_apart, g->out.c, 0, m + (size_t)e * j->m_apart, g->out.c);
     unit_outputs(j->call, &j->b, task, m, j->m_apart);
 }
 
@@ -61,7 +94,7 @@ static void staged_in_task(void *arg, int task, int thread)
     const forward_job *j = arg;
     int channels = j->call->g->in.c, unit = task - channels;
     if (task < channels)
-        weights_in(j, task);
+        weights_in(j, task, j->u);
     else
         unit_inputs(j->call, &j->b, unit, j->v + (size_t)(unit * j->b.block) * (size_t)channels, j->v_apart);
 }
@@ -98,10 +131,13 @@ static void forward(const nm_conv_call *call)
         nm_parallel(call->threads, channels + j.b.units, staged_in_task, &j);
         nm_parallel(call->threads, POINTS * chunks_of(&j), staged_product_task, &j);
         nm_parallel(call->threads, j.b.units, staged_out_task, &j);
-    } else {
-        nm_parallel(call->threads, channels, weights_in_task, &j);
-        nm_parallel(call->threads, j.b.units, blocked_task, &j);
+        return;
     }
+    if (j.own)
+        forget_u(&j);
+    else
+        nm_parallel(call->threads, channels, weights_in_task, &j);
+    nm_parallel(call->threads, j.b.units, blocked_task, &j);
 }
 
 /* ---- gradient by the weights -------------------------------------------------------------------- */
@@ -113,6 +149,7 @@ typedef struct weights_job {
     blocking b;
     real *v, *d, *du, *db;
     size_t v_apart, d_apart, u_apart;
+    int parts; /* blocked: at most NM_CONV_PARTS */
 } weights_job;
 
 static weights_job weights_job_of(const nm_conv_call *call)
@@ -126,6 +163,7 @@ static weights_job weights_job_of(const nm_conv_call *call)
     j.d = j.v + POINTS * j.v_apart;
     j.du = j.d + POINTS * j.d_apart;
     j.db = j.du + POINTS * j.u_apart;
+    j.parts = j.b.units < NM_CONV_PARTS ? j.b.units : NM_CONV_PARTS;
     return j;
 }
 
@@ -137,11 +175,9 @@ static void part_task(void *arg, int task, int thread)
     size_t pair = (size_t)g->in.c * (size_t)g->out.c, count = 9 * pair;
     real *v = nm_conv_thread_scratch(call, thread), *d = v + POINTS * j->v_apart, *du = d + POINTS * j->d_apart;
     real *dw = (real *)call->shared + (size_t)task * count;
-    real *db = (real *)call->shared + NM_CONV_PARTS * count + (size_t)task * (size_t)g->out.c;
-    int first = (int)((long)j->b.units * task / NM_CONV_PARTS), last = (int)((long)j->b.units * (task + 1) / NM_CONV_PARTS);
+    real *db = (real *)call->shared + (size_t)j->parts * count + (size_t)task * (size_t)g->out.c;
+    int first = (int)((long)j->b.units * task / j->parts), last = (int)((long)j->b.units * (task + 1) / j->parts);
     memset(db, 0, (size_t)g->out.c * sizeof *db);
-    if (first == last)
-        memset(dw, 0, count * sizeof *dw);
     for (int unit = first; unit < last; unit++) {
         unit_inputs(call, &j->b, unit, v, j->v_apart);
         unit_gradients(call, &j->b, unit, d, j->d_apart, call->db ? db : NULL);
@@ -149,7 +185,7 @@ static void part_task(void *arg, int task, int thread)
             nm_gemm(true, false, g->in.c, g->out.c, j->b.block, 1, v + (size_t)e * j->v_apart, g->in.c,
                     d + (size_t)e * j->d_apart, g->out.c, unit > first ? 1 : 0, du + (size_t)e * j->u_apart, g->out.c);
     }
-    for (int c = 0; first < last && c < g->in.c; c++)
+    for (int c = 0; c < g->in.c; c++)
         transform_weight_gradient(du + (size_t)c * (size_t)g->out.c, j->u_apart, dw + (size_t)c * (size_t)g->out.c, pair,
                                   g->out.c, false);
 }
@@ -201,11 +237,11 @@ static void weights(const nm_conv_call *call)
             NM_ISA(nm_conv_add_parts)(call->threads, j.db, j.b.units, filters, call->db);
         return;
     }
-    nm_parallel(call->threads, NM_CONV_PARTS, part_task, &j);
+    nm_parallel(call->threads, j.parts, part_task, &j);
     if (call->dw)
-        NM_ISA(nm_conv_add_parts)(call->threads, parts, NM_CONV_PARTS, count, call->dw);
+        NM_ISA(nm_conv_add_parts)(call->threads, parts, j.parts, count, call->dw);
     if (call->db)
-        NM_ISA(nm_conv_add_parts)(call->threads, parts + NM_CONV_PARTS * count, NM_CONV_PARTS, filters, call->db);
+        NM_ISA(nm_conv_add_parts)(call->threads, parts + (size_t)j.parts * count, j.parts, filters, call->db);
 }
 
 /* ---- planning ------------------------------------------------------------------------------------- */
@@ -218,6 +254,10 @@ static void book_places(const nm_conv_geometry *g, nm_conv_kind kind, int n, boo
     size_t tiles = POINTS * (apart(rows, g->in.c) + apart(rows, g->out.c));
     *thread = b.staged ? 0 : tiles * sizeof(real);
     *shared = (points + (b.staged ? tiles + (size_t)b.units * filters : 0)) * sizeof(real);
+    if (!b.staged && kind != NM_CONV_WEIGHTS && own_weights(g)) {
+        *thread += (points + 1) * sizeof(real);
+        *shared = 0;
+    }
     if (!b.staged && kind == NM_CONV_WEIGHTS) {
         *shared = NM_CONV_PARTS * (nm_conv_weight_count(g) + filters) * sizeof(real);
         *thread += points * sizeof(real);
