@@ -83,6 +83,15 @@ typedef struct nm_rules {
     const char *prefer; /* names of algorithms, as in conv's option, for layers that leave the choice to planning; NULL: none */
 } nm_rules;
 
+/* Work that a layer may take over: that of the only reader of its output. */
+typedef struct nm_offer {
+    const nm_rules *rules;
+    bool backward;             /* whether backward can follow */
+    const nm_layer_type *next;
+    const void *self;          /* of next */
+    int inputs;                /* of next; where there are several, the others are known before this layer runs */
+} nm_offer;
+
 /* A layer books memory by setting the three sizes (bytes). */
 typedef struct nm_booking {
     nm_context *ctx;
@@ -138,6 +147,8 @@ typedef struct nm_pass {
 typedef struct nm_fused {
     const void *self;
     real *const *w, *const *dw; /* its parameters */
+    const real *other;          /* a layer of two inputs: the one that does not come from here; else NULL */
+    real *other_dx;             /* its gradient, to be overwritten in backward; NULL where nobody needs it */
 } nm_fused;
 
 static inline void *nm_thread_scratch(const nm_pass *p, int thread)
@@ -173,12 +184,10 @@ struct nm_layer_type {
     nm_status (*infer)(nm_infer *e, void *self);
     /* Chooses algorithms, books memory. Absent: nothing to book. */
     nm_status (*plan)(nm_booking *b, const void *self, void *plan);
-    /* Whether this layer can do the work of `next`, the only reader of its output, in its own passes: forward then
-     * writes next's output and backward starts from next's gradient. Called before plan, again for the layer after
-     * `next` when it said yes; notes it in `plan`. `backward`: whether backward can follow. `memory`: this plan's flags of the layer, which it may change.
-     * Absent: never. */
-    bool (*fuse)(const void *self, void *plan, const nm_rules *rules, bool backward, const nm_layer_type *next,
-                 const void *next_self, unsigned *memory);
+    /* Whether this layer can do the work of the next one in its own passes: forward then writes next's output and
+     * backward starts from next's gradient. Called before plan, again for the layer after the next when it said yes; notes
+     * it in `plan`. `memory`: this plan's flags of the layer, which it may change. Absent: never. */
+    bool (*fuse)(const void *self, void *plan, const nm_offer *offer, unsigned *memory);
     /* What has to be known of the whole batch before any part of it goes forward (statistics): runs once, ahead of
      * forward; backward of such a type runs once too, for the whole batch. Absent: nothing. */
     void (*gather)(const nm_pass *p, const void *self);

@@ -7,15 +7,30 @@
 
 /* ---- fusion -------------------------------------------------------------------------- */
 
-/* The only reader of `node`'s output, where it reads nothing else and nobody looks at that output; else NM_NONE. */
-static int only_reader(const nm_draft *d, int node)
+/* The input of `user` that is not `node`; its own where it has one only. */
+static int other_input(const nm_node *user, int node)
+{
+    return user->inputs == 2 && user->from[0] == node ? user->from[1] : user->from[0];
+}
+
+/* Whether `head` can do the work of `user`, which reads `node`: what else that reads must be known before. */
+static bool within_reach(const nm_draft *d, int head, int node, int user)
+{
+    const nm_node *u = &d->net->node[user];
+    int other = other_input(u, node);
+    return u->inputs == 1 || (u->inputs == 2 && !d->plan->staged && other >= d->net->inputs && other < head);
+}
+
+/* The only reader of `node`'s output, where `head` could do its work and nobody looks at that output; else NM_NONE. */
+static int only_reader(const nm_draft *d, int head, int node)
 {
     const nm_network *net = d->net;
     if (net->node[node].users != 1 || d->keep[node])
         return NM_NONE;
     for (int user = node + 1; user < net->nodes; user++)
-        if (net->node[user].from[0] == node)
-            return net->node[user].inputs == 1 ? user : NM_NONE;
+        for (int k = 0; k < net->node[user].inputs; k++)
+            if (net->node[user].from[k] == node)
+                return within_reach(d, head, node, user) ? user : NM_NONE;
     return NM_NONE;
 }
 
@@ -38,11 +53,11 @@ static nm_status fuse(nm_draft *d, int index)
     d->rules.want_dx = false;
     for (int k = 0; k < node->inputs; k++)
         d->rules.want_dx = d->rules.want_dx || d->needed[node->from[k]];
-    for (int next = only_reader(d, index); next != NM_NONE; next = only_reader(d, next)) {
+    for (int next = only_reader(d, index, index); next != NM_NONE; next = only_reader(d, index, next)) {
         const nm_node *other = &d->net->node[next];
+        nm_offer offer = {&d->rules, d->needed[index], other->type, other->self, other->inputs};
         if (d->needed[index] != d->needed[next] || d->stage[index] != d->stage[next] ||
-            !node->type->fuse(node->self, step->choice, &d->rules, d->needed[index], other->type,
-                              other->self, &d->memory[index]))
+            !node->type->fuse(node->self, step->choice, &offer, &d->memory[index]))
             break;
         d->head[next] = index;
         d->tail[index] = next;
@@ -139,6 +154,17 @@ static void point_activations(nm_draft *d, int index)
     aim(d, &step->pass.dy, d->gradient[d->tail[index]], tail_size);
 }
 
+/* The input that a fused layer reads beside the chain's own. */
+static void point_other(nm_draft *d, int index, nm_fused *with)
+{
+    const nm_node *node = &d->net->node[index];
+    for (int k = 0; k < node->inputs; k++)
+        if (nm_reader(d, index, k) != NM_NONE) {
+            aim(d, &with->other, d->value[node->from[k]], nm_shape_size(node->in[k]));
+            aim(d, &with->other_dx, d->edge[d->first_edge[index] + k], nm_shape_size(node->in[k]));
+        }
+}
+
 static void point(nm_draft *d, int index)
 {
     nm_network *net = d->net;
@@ -167,6 +193,7 @@ static void point(nm_draft *d, int index)
             next++;
         while (d->head[next] != index);
         step->with[k] = (nm_fused){net->node[next].self, plan->step[next].w, plan->step[next].dw};
+        point_other(d, next, &step->with[k]);
     }
 }
 

@@ -41,6 +41,13 @@ static inline bool nm_gathers(const nm_draft *d, int node)
     return d->plan->staged && d->net->node[node].type && d->net->node[node].type->gather;
 }
 
+/* The node in whose passes input k of `user` is read; NM_NONE where it never leaves them. */
+static inline int nm_reader(const nm_draft *d, int user, int k)
+{
+    int head = d->head[user];
+    return head != user && d->head[d->net->node[user].from[k]] == head ? NM_NONE : head;
+}
+
 /* ---- moments: see plan.h -------------------------------------------------------------- */
 
 static inline int nm_window_size(const nm_network *net)

@@ -185,10 +185,11 @@ static int last_read(const nm_draft *d, int node, int except)
             last = nm_time_loss(d, i);
     for (int user = node + 1; user < net->nodes; user++)
         for (int k = 0; k < net->node[user].inputs; k++) {
-            if (net->node[user].from[k] != node || d->head[user] != user)
+            int reader = nm_reader(d, user, k);
+            if (net->node[user].from[k] != node || reader == NM_NONE)
                 continue;
-            int read = nm_time_forward(d, user == except && k == 0 ? node : user);
-            if (d->needed[user] && (d->memory[user] & NM_BACK_X))
+            int read = nm_time_forward(d, user == except && k == 0 ? node : reader);
+            if (d->needed[user] && reader == user && (d->memory[user] & NM_BACK_X))
                 read = nm_time_backward(d, user);
             if (read > last)
                 last = read;
@@ -286,9 +287,9 @@ static int find_parts(const nm_draft *d, int node, part *parts)
         if (nm_objective_node(net, i) == node)
             add_part(parts, &count, (part){d->objective[i], nm_time_loss(d, i)});
     for (int user = net->nodes - 1; user > node; user--)
-        for (int k = 0; d->needed[user] && d->head[user] == user && k < net->node[user].inputs; k++)
-            if (net->node[user].from[k] == node)
-                add_part(parts, &count, (part){d->edge[d->first_edge[user] + k], nm_time_backward(d, user)});
+        for (int k = 0; d->needed[user] && k < net->node[user].inputs; k++)
+            if (net->node[user].from[k] == node && nm_reader(d, user, k) != NM_NONE)
+                add_part(parts, &count, (part){d->edge[d->first_edge[user] + k], nm_time_backward(d, d->head[user])});
     return count;
 }
 
@@ -317,6 +318,18 @@ static void plan_edges(nm_draft *d, int index)
             d->regions = before;
             *edge = dy;
         }
+    }
+}
+
+/* The same for what the layers that `index` does the work of read beside its own output. */
+static void plan_other_edges(nm_draft *d, int index)
+{
+    for (int next = index + 1; next <= d->tail[index]; next++) {
+        const nm_node *node = &d->net->node[next];
+        for (int k = 0; d->head[next] == index && k < node->inputs; k++)
+            if (nm_reader(d, next, k) != NM_NONE && d->needed[node->from[k]])
+                d->edge[d->first_edge[next] + k] =
+                    add_gradient(d, node->from[k], d->stage[index], nm_time_backward(d, index), nm_gathers(d, index));
     }
 }
 
@@ -361,8 +374,10 @@ static nm_status plan_gradients(nm_draft *d)
     for (int i = net->nodes - 1; i >= 0 && status == NM_OK; i--) {
         if (d->needed[i] && d->tail[d->head[i]] == i)
             status = plan_gradient(d, i, parts);
-        if (d->needed[i] && d->head[i] == i && i >= net->inputs)
+        if (d->needed[i] && d->head[i] == i && i >= net->inputs) {
             plan_edges(d, i);
+            plan_other_edges(d, i);
+        }
     }
     nm_free(parts);
     return status;

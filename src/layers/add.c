@@ -22,15 +22,11 @@ static nm_status infer(nm_infer *e, void *self)
     return NM_OK;
 }
 
-static bool fuse(const void *self, void *chosen, const nm_rules *rules, bool backward, const nm_layer_type *next,
-                 const void *next_self, unsigned *memory)
+static bool fuse(const void *self, void *chosen, const nm_offer *offer, unsigned *memory)
 {
     (void)self;
-    (void)rules;
-    (void)backward;
-    (void)next_self;
     choice *made = chosen;
-    if (made->relu || strcmp(next->name, "relu") != 0)
+    if (made->relu || strcmp(offer->next->name, "relu") != 0)
         return false;
     made->relu = true;
     *memory |= NM_BACK_Y;

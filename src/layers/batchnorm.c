@@ -36,7 +36,7 @@ static const nm_option options[] = {
 
 /* Per plan. */
 typedef struct choice {
-    bool relu, pool; /* the layers that follow are done here too */
+    nm_batchnorm_after after; /* done here too */
 } choice;
 
 /* ---- passes ---------------------------------------------------------------------------- */
@@ -61,7 +61,7 @@ static nm_pass ghost_pass(const nm_pass *p, const nm_batchnorm *self, int ghosts
     first = first < from ? from : first;
     last = last > to ? to : last;
     size_t skipped = (size_t)(first - from) * nm_shape_size(p->ys);
-    size_t skipped_out = ((const choice *)p->plan)->pool ? skipped / 4 : skipped;
+    size_t skipped_out = ((const choice *)p->plan)->after.pool ? skipped / 4 : skipped;
     part.n = last > first ? last - first : 0;
     v->x = p->x && p->x[0] ? p->x[0] + skipped : NULL;
     v->dx = p->dx && p->dx[0] ? p->dx[0] + skipped : NULL;
@@ -92,32 +92,34 @@ static void gather(const nm_pass *p, const void *private)
 
 /* Runs `pass` on each ghost's part of the samples of `p`. */
 static void each_ghost(const nm_pass *p, const nm_batchnorm *self,
-                       void (*pass)(const nm_pass *p, const nm_batchnorm *self, bool relu))
+                       void (*pass)(const nm_pass *p, const nm_batchnorm *self, const nm_batchnorm_after *after))
 {
-    bool relu = ((const choice *)p->plan)->relu;
+    const nm_batchnorm_after *after = &((const choice *)p->plan)->after;
     int ghosts = p->mode == NM_TRAIN ? ghosts_of(self, p->batch) : 1;
     if (ghosts == 1) {
-        pass(p, self, relu);
+        pass(p, self, after);
         return;
     }
     for (int k = 0; k < ghosts; k++) {
         view v;
         nm_pass part = ghost_pass(p, self, ghosts, k, &v);
         if (part.n > 0)
-            pass(&part, self, relu);
+            pass(&part, self, after);
     }
 }
 
 static void forward(const nm_pass *p, const void *self)
 {
-    bool pool = ((const choice *)p->plan)->pool;
-    each_ghost(p, self, pool ? NM_ISA(nm_batchnorm_pool_forward) : NM_ISA(nm_batchnorm_normalise));
+    const nm_batchnorm_after *after = &((const choice *)p->plan)->after;
+    each_ghost(p, self, after->pool ? NM_ISA(nm_batchnorm_pool_forward)
+                        : after->add ? NM_ISA(nm_batchnorm_add_forward) : NM_ISA(nm_batchnorm_normalise));
 }
 
 static void backward(const nm_pass *p, const void *self)
 {
-    bool pool = ((const choice *)p->plan)->pool;
-    each_ghost(p, self, pool ? NM_ISA(nm_batchnorm_pool_backward) : NM_ISA(nm_batchnorm_backward));
+    const nm_batchnorm_after *after = &((const choice *)p->plan)->after;
+    each_ghost(p, self, after->pool ? NM_ISA(nm_batchnorm_pool_backward)
+                        : after->add ? NM_ISA(nm_batchnorm_add_backward) : NM_ISA(nm_batchnorm_backward));
 }
 
 /* ---- planning -------------------------------------------------------------------------- */
@@ -153,36 +155,47 @@ static nm_status plan(nm_booking *b, const void *private, void *chosen)
                        "%s: ghost batches of one sample of 1x1 have no variance; use a larger ghost", b->who);
     NM_ISA(nm_batchnorm_book)(b->n, b->ys, &b->saved, &b->scratch, &b->thread_scratch);
     b->saved *= (size_t)ghosts_of(self, b->n);
-    if (((const choice *)chosen)->pool)
+    const nm_batchnorm_after *after = &((const choice *)chosen)->after;
+    if (after->add)
+        NM_ISA(nm_batchnorm_add_book)(b->n, b->ys, &b->thread_scratch);
+    if (after->pool)
         NM_ISA(nm_batchnorm_pool_book)(b->n, b->ys, &b->scratch, &b->thread_scratch);
     return NM_OK;
 }
 
-static bool fuse(const void *self, void *chosen, const nm_rules *rules, bool backward, const nm_layer_type *next,
-                 const void *next_self, unsigned *memory)
+bool NM_ISA(nm_batchnorm_take)(const nm_batchnorm *self, nm_batchnorm_after *after, const nm_offer *offer, unsigned *memory)
 {
-    (void)self;
-    (void)rules;
-    (void)backward;
-    choice *made = chosen;
-    if (made->pool)
+    const char *next = offer->next->name;
+    if (after->pool)
         return false;
-    if (!made->relu && strcmp(next->name, "relu") == 0)
-        return made->relu = true;
-    if (strcmp(next->name, "maxpool") != 0)
+    if (!after->relu && strcmp(next, "relu") == 0) {
+        *memory |= after->add ? NM_BACK_Y : 0; /* x does not tell where the sum was above zero */
+        return after->relu = true;
+    }
+    if (!after->relu && !after->add && strcmp(next, "add") == 0)
+        return after->add = offer->inputs == 2 && self->ghost == 0;
+    if (after->add || strcmp(next, "maxpool") != 0)
         return false;
-    const nm_pool *pool = next_self;
-    made->pool = nm_pool_is_plain(pool) && pool->in.h % 2 == 0 && pool->in.w % 2 == 0;
-    *memory &= made->pool ? ~(unsigned)NM_INPLACE : ~0u;
-    return made->pool;
+    const nm_pool *pool = offer->self;
+    after->pool = nm_pool_is_plain(pool) && pool->in.h % 2 == 0 && pool->in.w % 2 == 0;
+    *memory &= after->pool ? ~(unsigned)NM_INPLACE : ~0u;
+    return after->pool;
+}
+
+static bool fuse(const void *self, void *chosen, const nm_offer *offer, unsigned *memory)
+{
+    return NM_ISA(nm_batchnorm_take)(self, &((choice *)chosen)->after, offer, memory);
 }
 
 static void describe(const void *self, const void *chosen, char *text, size_t size)
 {
     (void)self;
-    const choice *c = chosen;
-    snprintf(text, size, "%s%s%s%s", c->relu || c->pool ? "with " : "", c->relu ? "relu" : "",
-             c->relu && c->pool ? " and " : "", c->pool ? "maxpool" : "");
+    const nm_batchnorm_after *a = &((const choice *)chosen)->after;
+    const char *with[] = {a->add ? "add" : NULL, a->relu ? "relu" : NULL, a->pool ? "maxpool" : NULL};
+    *text = '\0';
+    for (int k = 0; k < 3; k++)
+        if (with[k])
+            snprintf(text + strlen(text), size - strlen(text), "%s%s", *text ? " and " : "with ", with[k]);
 }
 
 extern const nm_layer_type NM_ISA(nm_layer_batchnorm);

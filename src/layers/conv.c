@@ -176,6 +176,7 @@ static void forward(const nm_pass *p, const void *private)
     call.bias = self->bias ? p->w[1] : NULL;
     if (c->norm)
         fold(p, &call);
+    call.other = c->add ? p->with[c->norm].other : NULL;
     call.relu = c->relu;
     call.pool = c->pool;
     c->by[NM_CONV_FORWARD]->forward(&call);

@@ -196,11 +196,65 @@ START_TEST(training_recomputes_the_first_convolution)
 }
 END_TEST
 
+/* A residual block's layers: `a`, a 3x3 convolution `b` of it with batch norm `n`, then `end`. */
+static const char *residual(int channels, const char *norm, const char *end)
+{
+    return text("- {name: a, conv: {filters: %d, kernel: 1}}\n- {name: b, conv: {filters: %d, kernel: 3, pad: 1}}\n"
+                "- {name: n, batchnorm: {%s}}\n%s", channels, channels, norm, end);
+}
+
+START_TEST(training_takes_a_sum_with_batch_norm)
+{
+    nm_shape in = {9, 10, 20};
+    for (int channels = 3; channels <= 40; channels += 13) {
+        check_training(residual(channels, "", "- {name: s, add: {}, from: [n, a]}\n- relu\n"), in, 2);
+        check_training(residual(channels, "", "- {name: s, add: {}, from: [a, n]}\n- relu\n"), in, 2);
+        check_training(residual(channels, "", "- {name: s, add: {}, from: [a, n]}\n"), in, 1);
+        check_training(residual(channels, "affine: false", "- {name: s, add: {}, from: [a, n]}\n- tanh\n"), in, 1);
+        /* the other input's batch norm comes later: it takes the sum */
+        check_training(residual(channels, "", text("- {name: p, conv: {filters: %d, kernel: 1}, from: a}\n- {name: q, batchnorm: {}}\n"
+                                                   "- {name: s, add: {}, from: [n, q]}\n- relu\n", channels)), in, 2);
+        check_training(residual(channels, "", "- {name: s, add: {}, from: [n, a, b]}\n- relu\n"), in, 1);
+        check_training(residual(channels, "ghost: 2", "- {name: s, add: {}, from: [n, a]}\n- relu\n"), in, 1);
+        check_training(residual(channels, "", "- relu\n- {name: s, add: {}, from: [n.relu, a]}\n"), in, 1);
+    }
+    for (int relu = 0; relu < 2; relu++) /* nobody needs the other input's gradient */
+        check_training(text("- {name: a, avgpool: {size: 3, stride: 1, pad: 1}}\n- {name: b, conv: {filters: 20, kernel: 3, pad: 1}}\n"
+                            "- {name: n, batchnorm: {}}\n- {name: s, add: {}, from: [n, a]}\n%s", relu ? "- relu\n" : ""), in, 1 + relu);
+    check_training("- {name: b, conv: {filters: 20, kernel: 3, pad: 1}}\n- {name: n, batchnorm: {}}\n"
+                   "- {name: s, add: {}, from: [n, input]}\n- relu\n", in, 1);
+}
+END_TEST
+
+START_TEST(evaluation_adds_as_it_convolves)
+{
+    static const struct {
+        const char *conv;
+        bool adds;
+    } convs[] = {{"filters: 21, kernel: 3, pad: 1, algorithm: winograd_4x4", true}, {"filters: 21, kernel: 3, pad: 1, algorithm: winograd_2x2", true},
+                 {"filters: 21, kernel: 3, pad: 1, algorithm: im2col", true}, {"filters: 21, kernel: 1", true},
+                 {"filters: 21, kernel: 3, pad: 1, groups: 21", false}};
+    for (int k = 0; k < 5; k++)
+        for (int small = 0; small < 2; small++) {
+            nm_shape in = {small ? 3 : 13, small ? 4 : 14, 21};
+            const char *head = text("- {name: a, avgpool: {size: 3, stride: 1, pad: 1}}\n- {name: b, conv: {%s}}\n", convs[k].conv);
+            int all = convs[k].adds ? 3 : 2;
+            check_evaluation(text("%s- {name: n, batchnorm: {}}\n- {name: s, add: {}, from: [n, a]}\n- relu\n", head), in, all);
+            check_evaluation(text("%s- {name: n, batchnorm: {}}\n- {name: s, add: {}, from: [a, n]}\n- tanh\n", head), in, all - 1);
+            check_evaluation(text("%s- {name: s, add: {}, from: [b, a]}\n- relu\n", head), in, convs[k].adds ? 2 : 1);
+            check_evaluation(text("%s- {name: n, batchnorm: {}}\n- {name: s, add: {}, from: [n, a]}\n- batchnorm\n- relu\n", head), in,
+                             convs[k].adds ? 3 : 2);
+        }
+    check_evaluation("- {name: a, conv: {filters: 18, kernel: 1}}\n- {name: b, conv: {filters: 18, kernel: 3, pad: 1, algorithm: winograd_4x4}}\n"
+                     "- {name: s, add: {}, from: [b, a]}\n- relu\n- maxpool: {size: 2}\n", (nm_shape){13, 14, 18}, 3);
+}
+END_TEST
+
 /* What others read, and what somebody looks at, is there. */
 START_TEST(outputs_that_are_read_are_not_fused_away)
 {
     check_evaluation("- {name: c, conv: {filters: 4, kernel: 3, pad: 1}}\n- {name: n, batchnorm: {}}\n"
-                     "- {name: j, add: {}, from: [c, n]}\n- tanh\n", (nm_shape){6, 6, 3}, 0);
+                     "- {name: j, add: {}, from: [c, n]}\n- tanh\n", (nm_shape){6, 6, 3}, 1); /* n takes j, c takes nobody */
     nm_network *net = built("- {name: c, conv: {filters: 4}}\n- {name: n, batchnorm: {}}\n- relu\n", (nm_shape){6, 6, 3});
     const int keep[] = {nm_network_find(net, "c")};
     nm_plan *plan;
@@ -234,5 +288,6 @@ static void set_up(TCase *tcase)
 }
 
 SUITE_WITH("fusion", set_up, evaluation_folds_batch_norm_into_convolution, evaluation_pools_as_it_convolves,
-           training_takes_a_pool_with_batch_norm, training_recomputes_the_first_convolution,
+           training_takes_a_pool_with_batch_norm, training_recomputes_the_first_convolution, training_takes_a_sum_with_batch_norm,
+           evaluation_adds_as_it_convolves,
            outputs_that_are_read_are_not_fused_away)

@@ -35,7 +35,8 @@ typedef struct nm_conv_call {
     bool by_sample;           /* forward: a sample's bits must not depend on the batch (in evaluation) */
     const real *x, *w, *bias; /* bias NULL: none */
     const real *scale;        /* forward: a factor on each filter's sum, with a bias; NULL: none */
-    bool relu;                /* forward: negative outputs become 0 */
+    const real *other;        /* forward: added to the outputs, laid out as they are; NULL: none; only where the algorithm `adds` */
+    bool relu;                /* forward: negative outputs become 0, after the sum */
     bool pool;                /* forward: y has the largest of each 2x2 outputs; only where the algorithm `pools` */
     real *y;                  /* forward: written; data: dx, written */
     const real *dy;           /* weights, data */
@@ -57,6 +58,7 @@ typedef struct nm_conv_algorithm {
     void (*weights)(const nm_conv_call *call);
     void (*data)(const nm_conv_call *call); /* NULL: through forward, by the rotated kernel */
     bool exact; /* its error is that of direct summation */
+    bool adds;  /* forward can add another input while outputs are in registers */
     bool pools; /* forward can take the maximum of each 2x2 outputs while they are in registers */
 } nm_conv_algorithm;
 
@@ -118,7 +120,12 @@ void NM_ISA(nm_conv_column_sums)(const real *dy, int rows, int channels, real *s
 
 /* ---- the end of forward ----------------------------------------------------------------- */
 
-/* Applies the call's scale, bias and relu to some outputs of the same `lanes` (at most NM_VECTOR) channels, from `channel` on. */
+static inline void nm_conv_positive(nm_vector *value)
+{
+    *value = (nm_vector)((nm_mask)*value & ((*value > 0) | (*value != *value))); /* NaN stays NaN */
+}
+
+/* Applies the call's scale, bias and (unless something is added first) relu to some outputs of the same `lanes` (at most NM_VECTOR) channels, from `channel` on. */
 static inline void nm_conv_finish_vectors(const nm_conv_call *call, int channel, int lanes, nm_vector *y, const int count)
 {
     nm_vector scale = {0}, bias = {0};
@@ -128,30 +135,41 @@ static inline void nm_conv_finish_vectors(const nm_conv_call *call, int channel,
         scale += 1;
     if (call->bias)
         nm_vector_load(&bias, call->bias + channel, lanes);
-    if (call->relu)
+    if (call->relu && !call->other)
         for (int i = 0; i < count; i++) {
-            nm_vector value = y[i] * scale + bias;
-            y[i] = (nm_vector)((nm_mask)value & ((value > 0) | (value != value))); /* NaN stays NaN */
+            y[i] = y[i] * scale + bias;
+            nm_conv_positive(&y[i]);
         }
     else
         for (int i = 0; i < count; i++)
             y[i] = y[i] * scale + bias;
 }
-/* The same for a row of `lanes` channels. */
-static inline void nm_conv_finish(const nm_conv_call *call, int channel, int lanes, real *y)
+/* Adds the other input's values, from `other` on, then the relu. */
+static inline void nm_conv_add_other(const nm_conv_call *call, const real *other, int lanes, nm_vector *y)
+{
+    nm_vector more;
+    nm_vector_load(&more, other, lanes);
+    *y += more;
+    if (call->relu)
+        nm_conv_positive(y);
+}
+static inline void nm_conv_finish_some(const nm_conv_call *call, int channel, int lanes, const real *other, real *y)
 {
     nm_vector value;
+    nm_vector_load(&value, y, lanes);
+    nm_conv_finish_vectors(call, channel, lanes, &value, 1);
+    if (other)
+        nm_conv_add_other(call, other, lanes, &value);
+    nm_vector_store(y, &value, lanes);
+}
+/* All that for a row of `lanes` channels; other: the row of the other input, or NULL. */
+static inline void nm_conv_finish(const nm_conv_call *call, int channel, int lanes, const real *other, real *y)
+{
     int v = 0;
-    for (; v + NM_VECTOR <= lanes; v += NM_VECTOR) {
-        nm_vector_load(&value, y + v, NM_VECTOR);
-        nm_conv_finish_vectors(call, channel + v, NM_VECTOR, &value, 1);
-        nm_vector_store(y + v, &value, NM_VECTOR);
-    }
-    if (v < lanes) {
-        nm_vector_load(&value, y + v, lanes - v);
-        nm_conv_finish_vectors(call, channel + v, lanes - v, &value, 1);
-        nm_vector_store(y + v, &value, lanes - v);
-    }
+    for (; v + NM_VECTOR <= lanes; v += NM_VECTOR)
+        nm_conv_finish_some(call, channel + v, NM_VECTOR, other ? other + v : NULL, y + v);
+    if (v < lanes)
+        nm_conv_finish_some(call, channel + v, lanes - v, other ? other + v : NULL, y + v);
 }
 /* What y holds. */
 static inline nm_shape nm_conv_y_shape(const nm_conv_call *call)

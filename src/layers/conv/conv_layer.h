@@ -26,7 +26,7 @@ typedef struct choice {
     size_t standard_offset;   /* bytes into scratch: standardised weights, and (backward) their gradient */
     int most;                 /* samples */
     nm_conv_wish wish;
-    bool norm, relu, pool;    /* done here too */
+    bool norm, add, relu, pool; /* done here too */
     bool stem;                /* in training: see conv/stem.h */
     size_t folded_offset;     /* bytes into scratch: batch norm's factor and bias for each filter */
 } choice;
@@ -36,8 +36,7 @@ extern const char *const NM_ISA(nm_conv_names)[];
 enum { NM_CONV_NAMES = 8 };
 
 nm_status NM_ISA(nm_conv_plan)(nm_booking *b, const void *self, void *chosen);
-bool NM_ISA(nm_conv_fuse)(const void *self, void *chosen, const nm_rules *rules, bool backward, const nm_layer_type *next,
-                          const void *next_self, unsigned *memory);
+bool NM_ISA(nm_conv_fuse)(const void *self, void *chosen, const nm_offer *offer, unsigned *memory);
 void NM_ISA(nm_conv_describe)(const void *self, const void *chosen, char *text, size_t size);
 void NM_ISA(nm_conv_explain_choice)(const void *self, const void *chosen, char *text, size_t size);
 extern const nm_tuning NM_ISA(nm_conv_tuning);

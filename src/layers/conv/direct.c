@@ -55,7 +55,7 @@ static inline void put_pixels(const nm_conv_call *call, nm_vector (*sum)[2], int
 {
     for (int p = 0; p < pixels; p++, y += call->g->out.c)
         for (int k = 0; k < count; k++) {
-            nm_conv_finish(call, channel + k * LANES, LANES, (real *)&sum[p][k]);
+            nm_conv_finish(call, channel + k * LANES, LANES, NULL, (real *)&sum[p][k]);
             memcpy(y + k * LANES, &sum[p][k], sizeof(nm_vector));
         }
 }
@@ -66,8 +66,8 @@ static inline void put_pooled(const nm_conv_call *call, nm_vector (*upper)[2], n
 {
     for (int p = 0; p < PIXELS; p++)
         for (int k = 0; k < count; k++) {
-            nm_conv_finish(call, channel + k * LANES, LANES, (real *)&upper[p][k]);
-            nm_conv_finish(call, channel + k * LANES, LANES, (real *)&lower[p][k]);
+            nm_conv_finish(call, channel + k * LANES, LANES, NULL, (real *)&upper[p][k]);
+            nm_conv_finish(call, channel + k * LANES, LANES, NULL, (real *)&lower[p][k]);
             nm_vector_larger(&upper[p][k], (const real *)&lower[p][k]);
         }
     for (int p = 0; p < pixels; p++, y += call->g->out.c)

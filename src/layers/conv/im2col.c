@@ -208,9 +208,9 @@ static void apart_task(const nm_conv_call *call, const blocking *b, const block 
         nm_gemm_place p = nm_gemm_place_of(&b->rows_of_samples, row);
         if (p.sample >= k->samples || p.number >= b->rows_of_samples.parts)
             continue;
-        nm_conv_finish(call, 0, g->out.c, y);
-        memcpy(call->y + ((size_t)(k->sample + p.sample) * (size_t)b->rows_of_samples.parts + (size_t)p.number) *
-                             (size_t)g->out.c, y, (size_t)g->out.c * sizeof *y);
+        size_t at = ((size_t)(k->sample + p.sample) * (size_t)b->rows_of_samples.parts + (size_t)p.number) * (size_t)g->out.c;
+        nm_conv_finish(call, 0, g->out.c, call->other ? call->other + at : NULL, y);
+        memcpy(call->y + at, y, (size_t)g->out.c * sizeof *y);
     }
 }
 
@@ -229,8 +229,10 @@ static void forward_task(void *arg, int task, int thread)
     for (int group = 0; group < g->groups; group++)
         nm_gemm(false, false, k.pixels, out, b.patch, 1, block_rows(call, &b, &k, group, rows), b.patch, call->w + group * out,
                 g->out.c, 0, y + group * out, g->out.c);
-    for (int i = 0; (call->scale || call->bias || call->relu) && i < k.pixels; i++)
-        nm_conv_finish(call, 0, g->out.c, y + (size_t)i * (size_t)g->out.c);
+    const real *other = call->other ? call->other + k.out : NULL;
+    for (size_t i = 0; (call->scale || call->bias || other || call->relu) && i < (size_t)k.pixels * (size_t)g->out.c;
+         i += (size_t)g->out.c)
+        nm_conv_finish(call, 0, g->out.c, other ? other + i : NULL, y + i);
 }
 
 static void forward(const nm_conv_call *call)
@@ -329,5 +331,5 @@ static void data(const nm_conv_call *call)
 
 extern const nm_conv_algorithm NM_ISA(nm_conv_im2col);
 const nm_conv_algorithm NM_ISA(nm_conv_im2col) = {
-    "im2col", declines, cost, book, forward, weights, data, .exact = true,
+    "im2col", declines, cost, book, forward, weights, data, .exact = true, .adds = true,
 };

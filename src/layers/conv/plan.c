@@ -91,39 +91,46 @@ static bool may_take(const conv *self, const nm_rules *rules, const char *algori
 }
 
 /* In training: batch norm first, then a relu, then a pool. */
-static bool fuse_in_training(const conv *self, choice *c, const nm_rules *rules, const nm_layer_type *next, const void *next_self)
+static bool fuse_in_training(const conv *self, choice *c, const nm_offer *offer)
 {
-    const nm_pool *pool = next_self;
+    const nm_pool *pool = offer->self;
+    const char *next = offer->next->name;
     if (!c->stem)
-        return c->stem = strcmp(next->name, "batchnorm") == 0 && ((const nm_batchnorm *)next_self)->ghost == 0 &&
-                         !rules->want_dx && !self->standardise && NM_ISA(nm_conv_stem_takes)(&self->g) &&
-                         may_take(self, rules, "direct");
-    if (!c->relu && !c->pool && strcmp(next->name, "relu") == 0)
+        return c->stem = strcmp(next, "batchnorm") == 0 && ((const nm_batchnorm *)offer->self)->ghost == 0 &&
+                         !offer->rules->want_dx && !self->standardise && NM_ISA(nm_conv_stem_takes)(&self->g) &&
+                         may_take(self, offer->rules, "direct");
+    if (!c->relu && !c->pool && strcmp(next, "relu") == 0)
         return c->relu = true;
-    return !c->pool && strcmp(next->name, "maxpool") == 0 &&
+    return !c->pool && strcmp(next, "maxpool") == 0 &&
            (c->pool = nm_pool_is_plain(pool) && pool->in.h % 2 == 0 && pool->in.w % 2 == 0);
 }
 
-/* In evaluation a batch norm is a factor and a bias for each filter, applied with the relu and a max pool of 2x2 as outputs
- * are written. (Multiplied into the weights, large ones would be read and written once more for each batch.) */
-bool NM_ISA(nm_conv_fuse)(const void *self, void *chosen, const nm_rules *rules, bool backward, const nm_layer_type *next,
-                          const void *next_self, unsigned *memory)
+/* In evaluation a batch norm is a factor and a bias for each filter, applied with the sum, the relu and a max pool of 2x2 as
+ * outputs are written. (Multiplied into the weights, large ones would be read and written once more for each batch.) */
+static bool fuse_in_evaluation(const conv *self, choice *c, const nm_offer *offer)
 {
-    (void)memory;
-    choice *c = chosen;
-    if (rules->mode == NM_TRAIN && backward)
-        return fuse_in_training(self, c, rules, next, next_self);
-    if (rules->mode != NM_EVAL || backward || c->pool)
+    const char *next = offer->next->name;
+    if (c->pool)
         return false;
-    if (strcmp(next->name, "maxpool") == 0)
-        return c->pool = nm_pool_is_plain(next_self) && forward_of(self, rules)->pools;
+    if (strcmp(next, "maxpool") == 0)
+        return c->pool = nm_pool_is_plain(offer->self) && forward_of(self, offer->rules)->pools;
     if (c->relu)
         return false;
-    if (strcmp(next->name, "relu") == 0)
+    if (strcmp(next, "relu") == 0)
         return c->relu = true;
-    if (strcmp(next->name, "batchnorm") == 0 && !c->norm)
-        return c->norm = true;
-    return false;
+    if (c->add)
+        return false;
+    if (strcmp(next, "add") == 0)
+        return c->add = offer->inputs == 2 && forward_of(self, offer->rules)->adds;
+    return !c->norm && strcmp(next, "batchnorm") == 0 && (c->norm = true);
+}
+
+bool NM_ISA(nm_conv_fuse)(const void *self, void *chosen, const nm_offer *offer, unsigned *memory)
+{
+    (void)memory;
+    if (offer->rules->mode == NM_TRAIN)
+        return offer->backward && fuse_in_training(self, chosen, offer);
+    return !offer->backward && fuse_in_evaluation(self, chosen, offer);
 }
 
 /* ---- what is told ------------------------------------------------------------------------------------- */
@@ -132,10 +139,10 @@ void NM_ISA(nm_conv_describe)(const void *private, const void *chosen, char *tex
 {
     (void)private;
     const choice *c = chosen;
-    snprintf(text, size, "forward %s%s%s%s%s%s%s%s", c->by[NM_CONV_FORWARD]->name,
+    snprintf(text, size, "forward %s%s%s%s%s%s%s%s%s", c->by[NM_CONV_FORWARD]->name,
              c->by[NM_CONV_WEIGHTS] ? ", weights " : "", c->by[NM_CONV_WEIGHTS] ? c->by[NM_CONV_WEIGHTS]->name : "",
              c->by[NM_CONV_DATA] ? ", data " : "", c->by[NM_CONV_DATA] ? c->by[NM_CONV_DATA]->name : "",
-             c->norm || c->stem ? ", with batchnorm" : "", c->relu ? ", with relu" : "",
+             c->norm || c->stem ? ", with batchnorm" : "", c->add ? ", with add" : "", c->relu ? ", with relu" : "",
              c->pool ? ", with maxpool" : "");
 }
 

@@ -202,7 +202,7 @@ static void output_tile(const nm_conv_call *call, const real *m, size_t stride, 
         else
             transform_output(m + c, stride, lanes, y);
         for (int j = 0; j < columns; j++) {
-            nm_conv_finish(call, c, lanes, y[j]);
+            nm_conv_finish(call, c, lanes, NULL, y[j]);
             real *to = pixel + (size_t)j * (size_t)g->out.c + c;
             if (lanes == LANES)
                 memcpy(to, y[j], sizeof y[j]);

@@ -340,6 +340,17 @@ static inline void store_pooled(const nm_conv_call *call, tile t, int channel, c
         }
 }
 
+/* The other input's values are added to a tile. */
+static inline void add_to_tile(const nm_conv_call *call, tile t, int channel, const int lanes, nm_vector (*y)[TILE])
+{
+    nm_shape s = call->g->out;
+    size_t across = (size_t)s.c, down = (size_t)s.w * across;
+    const real *from = call->other + (size_t)t.sample * nm_shape_size(s) + (size_t)t.row * down + (size_t)t.col * across + channel;
+    for (int i = 0; i < TILE && t.row + i < s.h; i++)
+        for (int j = 0; j < TILE && t.col + j < s.w; j++)
+            nm_conv_add_other(call, from + (size_t)i * down + (size_t)j * across, lanes, &y[i][j]);
+}
+
 static inline void output_tile(const nm_conv_call *call, tile t, int channel, const int lanes, const real *restrict m,
                                size_t stride)
 {
@@ -347,6 +358,8 @@ static inline void output_tile(const nm_conv_call *call, tile t, int channel, co
     transform_output(m, stride, lanes, y);
     if (call->scale || call->bias || call->relu)
         nm_conv_finish_vectors(call, channel, lanes, y[0], TILE * TILE);
+    if (call->other)
+        add_to_tile(call, t, channel, lanes, y);
     if (call->pool)
         store_pooled(call, t, channel, lanes, y);
     else

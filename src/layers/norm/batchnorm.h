@@ -14,17 +14,30 @@ typedef struct nm_batchnorm {
     int scale, shift, running_mean, running_var; /* numbers of its parameters; the first two with affine only */
 } nm_batchnorm;
 
+/* The layers behind a batch norm whose work is done in its passes, in this order. */
+typedef struct nm_batchnorm_after {
+    bool add;  /* the sum with another input, the first of nm_pass.with */
+    bool relu;
+    bool pool; /* max pool of 2x2 over even heights and widths, which tile the image; not with add */
+} nm_batchnorm_after;
+
+/* A layer type's `fuse`, for what comes behind. */
+bool NM_ISA(nm_batchnorm_take)(const nm_batchnorm *self, nm_batchnorm_after *after, const nm_offer *offer, unsigned *memory);
+
 /* The passes over one batch of samples. Statistics leaves mean, deviation and factor in `saved` and moves the running
- * ones by `rate`; the others read them there, with a relu behind where asked. */
+ * ones by `rate`; the others read them there. */
 void NM_ISA(nm_batchnorm_statistics)(const nm_pass *p, const nm_batchnorm *self, double rate);
-void NM_ISA(nm_batchnorm_normalise)(const nm_pass *p, const nm_batchnorm *self, bool relu);
-void NM_ISA(nm_batchnorm_backward)(const nm_pass *p, const nm_batchnorm *self, bool relu);
+void NM_ISA(nm_batchnorm_normalise)(const nm_pass *p, const nm_batchnorm *self, const nm_batchnorm_after *after);
+void NM_ISA(nm_batchnorm_backward)(const nm_pass *p, const nm_batchnorm *self, const nm_batchnorm_after *after);
 void NM_ISA(nm_batchnorm_book)(int n, nm_shape s, size_t *saved, size_t *scratch, size_t *thread_scratch);
 
-/* The same with a max pool of 2x2 behind (and the relu, where asked, before it): y and dy are the pool's. Heights and widths
- * are even. Booked on top of the others. */
-void NM_ISA(nm_batchnorm_pool_forward)(const nm_pass *p, const nm_batchnorm *self, bool relu);
-void NM_ISA(nm_batchnorm_pool_backward)(const nm_pass *p, const nm_batchnorm *self, bool relu);
+/* The same with the pool behind: y and dy are the pool's. Booked on top of the others. */
+void NM_ISA(nm_batchnorm_pool_forward)(const nm_pass *p, const nm_batchnorm *self, const nm_batchnorm_after *after);
+void NM_ISA(nm_batchnorm_pool_backward)(const nm_pass *p, const nm_batchnorm *self, const nm_batchnorm_after *after);
+/* The same with the sum behind, and perhaps a relu behind that: y and dy are the last layer's. */
+void NM_ISA(nm_batchnorm_add_forward)(const nm_pass *p, const nm_batchnorm *self, const nm_batchnorm_after *after);
+void NM_ISA(nm_batchnorm_add_backward)(const nm_pass *p, const nm_batchnorm *self, const nm_batchnorm_after *after);
+void NM_ISA(nm_batchnorm_add_book)(int n, nm_shape s, size_t *thread_scratch);
 void NM_ISA(nm_batchnorm_pool_book)(int n, nm_shape s, size_t *scratch, size_t *thread_scratch);
 
 #endif

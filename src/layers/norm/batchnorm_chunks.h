@@ -91,7 +91,7 @@ typedef struct job {
     const nm_pass *p;
     const nm_batchnorm *self;
     layout l;
-    bool relu;
+    bool relu;       /* passes where the normalised value is above zero */
     const real *mean, *factor, *shift; /* [width]: spread over the fold */
     const real *dy_factor, *x_factor, *constant; /* backward: dx = dy * dy_factor + (x - mean) * x_factor + constant */
 } job;
@@ -155,6 +155,12 @@ static inline void set_gradient_tables(job *j, const double *sum, const double *
 static inline size_t buffers_size(const layout *l)
 {
     return (size_t)(l->fold * l->channels) * (2 * sizeof(double) + 4 * sizeof(real));
+}
+
+/* Numbers of a full chunk. */
+static inline size_t chunk_count(const layout *l)
+{
+    return (size_t)l->chunk_rows * (size_t)l->channels;
 }
 
 /* x [rows][channels]; scratch: buffers_size bytes, 8-byte aligned; part: the chunk's two results. */

@@ -187,10 +187,10 @@ void NM_ISA(nm_batchnorm_statistics)(const nm_pass *p, const nm_batchnorm *self,
     set_moments(p, self, mean, var);
 }
 
-void NM_ISA(nm_batchnorm_normalise)(const nm_pass *p, const nm_batchnorm *self, bool relu)
+void NM_ISA(nm_batchnorm_normalise)(const nm_pass *p, const nm_batchnorm *self, const nm_batchnorm_after *after)
 {
     layout l = layout_of(p->n, p->xs[0]);
-    job j = normalising_job(p, self, l, relu);
+    job j = normalising_job(p, self, l, after->relu);
     nm_parallel(p->threads, l.chunks, normalise_task, &j);
 }
 
@@ -279,10 +279,10 @@ static void input_gradient_task(void *arg, int task, int thread)
     NM_ISA(nm_batchnorm_chunk_gradient)(j, j->p->x[0] + start, j->p->dy + start, j->p->dx[0] + start, rows_of(&j->l, task));
 }
 
-void NM_ISA(nm_batchnorm_backward)(const nm_pass *p, const nm_batchnorm *self, bool relu)
+void NM_ISA(nm_batchnorm_backward)(const nm_pass *p, const nm_batchnorm *self, const nm_batchnorm_after *after)
 {
     layout l = layout_of(p->n, p->xs[0]);
-    job j = normalising_job(p, self, l, relu);
+    job j = normalising_job(p, self, l, after->relu);
     nm_parallel(p->threads, l.chunks, gradient_sums_task, &j);
     const double *sum = merge_gradients(&j, &l);
     if (!p->dx[0])

@@ -173,10 +173,10 @@ static void forward_task(void *arg, int task, int thread)
                                     p->j.p->y + windows_before(&p->w, first), p->w.across, rows);
 }
 
-void NM_ISA(nm_batchnorm_pool_forward)(const nm_pass *p, const nm_batchnorm *self, bool relu)
+void NM_ISA(nm_batchnorm_pool_forward)(const nm_pass *p, const nm_batchnorm *self, const nm_batchnorm_after *after)
 {
     windows w = windows_of(p->n, p->xs[0]);
-    pool_job all = {normalising_job(p, self, w.l, relu), w};
+    pool_job all = {normalising_job(p, self, w.l, after->relu), w};
     nm_parallel(p->threads, w.l.chunks, forward_task, &all);
 }
 
@@ -234,10 +234,10 @@ static void input_gradient_task(void *arg, int task, int thread)
                                              p->j.p->dx[0] + pixels_before(&p->w, first), p->w.across, rows);
 }
 
-void NM_ISA(nm_batchnorm_pool_backward)(const nm_pass *p, const nm_batchnorm *self, bool relu)
+void NM_ISA(nm_batchnorm_pool_backward)(const nm_pass *p, const nm_batchnorm *self, const nm_batchnorm_after *after)
 {
     windows w = windows_of(p->n, p->xs[0]);
-    pool_job all = {normalising_job(p, self, w.l, relu), w};
+    pool_job all = {normalising_job(p, self, w.l, after->relu), w};
     nm_parallel(p->threads, w.l.chunks, sums_task, &all);
     const double *sum = merge_gradients(&all.j, &w.l);
     if (!p->dx[0])
