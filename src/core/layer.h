@@ -125,6 +125,7 @@ typedef struct nm_pass {
     const real *const *x;  /* [inputs]; in backward only with NM_BACK_X */
     real *y;               /* forward writes it; in backward only with NM_BACK_Y */
     const real *dy;        /* backward: gradient of the loss by y */
+    real *spare_dy;        /* dy's memory, where backward may overwrite it: a layer that does others' work needs room between; else NULL */
     real *const *dx;       /* backward: to be overwritten; an entry is NULL where nobody needs it */
     real *const *w;        /* parameters, in the order of declaration; only state may be written */
     real *const *dw;       /* gradients: to be ADDED to; NULL for state and for frozen parameters */

@@ -116,7 +116,7 @@ static nm_status make_tables(nm_draft *d)
     size_t objectives = (size_t)nm_objective_count(net), pointers = objectives + 1, slides = objectives + 1;
     for (int i = 0; i < net->nodes; i++) {
         pointers += 2 * (size_t)net->node[i].inputs + 2 * (size_t)net->node[i].params;
-        slides += 4 + 2 * (size_t)net->node[i].inputs + (size_t)d->plan->step[i].sum.parts;
+        slides += 5 + 2 * (size_t)net->node[i].inputs + (size_t)d->plan->step[i].sum.parts;
     }
     d->plan->tables = nm_alloc(d->ctx, pointers, sizeof(void *));
     d->plan->slide = nm_alloc(d->ctx, slides, sizeof *d->plan->slide);
@@ -152,6 +152,8 @@ static void point_activations(nm_draft *d, int index)
     }
     aim(d, &step->pass.y, d->value[d->tail[index]], tail_size);
     aim(d, &step->pass.dy, d->gradient[d->tail[index]], tail_size);
+    if (step->fused) /* then nobody looks at it */
+        aim(d, &step->pass.spare_dy, d->gradient[d->tail[index]], tail_size);
 }
 
 /* The input that a fused layer reads beside the chain's own. */

@@ -90,9 +90,21 @@ static void gather(const nm_pass *p, const void *private)
     }
 }
 
+nm_batchnorm_pass *NM_ISA(nm_batchnorm_forward_pass)(const nm_batchnorm_after *after)
+{
+    return after->pool ? NM_ISA(nm_batchnorm_pool_forward) : after->add ? NM_ISA(nm_batchnorm_add_forward)
+                                                                       : NM_ISA(nm_batchnorm_normalise);
+}
+
+nm_batchnorm_pass *NM_ISA(nm_batchnorm_backward_pass)(const nm_batchnorm_after *after)
+{
+    return after->pool ? NM_ISA(nm_batchnorm_pool_backward) : after->add ? NM_ISA(nm_batchnorm_add_backward)
+                                                                        : NM_ISA(nm_batchnorm_backward);
+}
+
 /* Runs `pass` on each ghost's part of the samples of `p`. */
 static void each_ghost(const nm_pass *p, const nm_batchnorm *self,
-                       void (*pass)(const nm_pass *p, const nm_batchnorm *self, const nm_batchnorm_after *after))
+                       nm_batchnorm_pass *pass)
 {
     const nm_batchnorm_after *after = &((const choice *)p->plan)->after;
     int ghosts = p->mode == NM_TRAIN ? ghosts_of(self, p->batch) : 1;
@@ -110,16 +122,12 @@ static void each_ghost(const nm_pass *p, const nm_batchnorm *self,
 
 static void forward(const nm_pass *p, const void *self)
 {
-    const nm_batchnorm_after *after = &((const choice *)p->plan)->after;
-    each_ghost(p, self, after->pool ? NM_ISA(nm_batchnorm_pool_forward)
-                        : after->add ? NM_ISA(nm_batchnorm_add_forward) : NM_ISA(nm_batchnorm_normalise));
+    each_ghost(p, self, NM_ISA(nm_batchnorm_forward_pass)(&((const choice *)p->plan)->after));
 }
 
 static void backward(const nm_pass *p, const void *self)
 {
-    const nm_batchnorm_after *after = &((const choice *)p->plan)->after;
-    each_ghost(p, self, after->pool ? NM_ISA(nm_batchnorm_pool_backward)
-                        : after->add ? NM_ISA(nm_batchnorm_add_backward) : NM_ISA(nm_batchnorm_backward));
+    each_ghost(p, self, NM_ISA(nm_batchnorm_backward_pass)(&((const choice *)p->plan)->after));
 }
 
 /* ---- planning -------------------------------------------------------------------------- */
@@ -142,6 +150,16 @@ static nm_status infer(nm_infer *e, void *private)
     return nm_declare(e, "running_var", NM_STATE, "C", dims, one);
 }
 
+void NM_ISA(nm_batchnorm_book_all)(const nm_batchnorm_after *after, int n, nm_shape s, size_t *saved, size_t *scratch,
+                                   size_t *thread_scratch)
+{
+    NM_ISA(nm_batchnorm_book)(n, s, saved, scratch, thread_scratch);
+    if (after->add)
+        NM_ISA(nm_batchnorm_add_book)(n, s, thread_scratch);
+    if (after->pool)
+        NM_ISA(nm_batchnorm_pool_book)(n, s, scratch, thread_scratch);
+}
+
 static nm_status plan(nm_booking *b, const void *private, void *chosen)
 {
     const nm_batchnorm *self = private;
@@ -153,13 +171,8 @@ static nm_status plan(nm_booking *b, const void *private, void *chosen)
     if (self->ghost == 1 && b->mode == NM_TRAIN && b->ys.h * b->ys.w < 2)
         return nm_fail(b->ctx, NM_INVALID,
                        "%s: ghost batches of one sample of 1x1 have no variance; use a larger ghost", b->who);
-    NM_ISA(nm_batchnorm_book)(b->n, b->ys, &b->saved, &b->scratch, &b->thread_scratch);
+    NM_ISA(nm_batchnorm_book_all)(&((const choice *)chosen)->after, b->n, b->ys, &b->saved, &b->scratch, &b->thread_scratch);
     b->saved *= (size_t)ghosts_of(self, b->n);
-    const nm_batchnorm_after *after = &((const choice *)chosen)->after;
-    if (after->add)
-        NM_ISA(nm_batchnorm_add_book)(b->n, b->ys, &b->thread_scratch);
-    if (after->pool)
-        NM_ISA(nm_batchnorm_pool_book)(b->n, b->ys, &b->scratch, &b->thread_scratch);
     return NM_OK;
 }
 

@@ -146,10 +146,12 @@ static void fold(const nm_pass *p, nm_conv_call *call)
     call->bias = bias;
 }
 
-static nm_conv_stem stem_of(const nm_pass *p, const conv *self)
+/* For training with batch norm. */
+static nm_conv_normed normed_of(const nm_pass *p, const conv *self)
 {
     const choice *c = p->plan;
-    nm_conv_stem s = {.call = call_of(p, self), .pass = *p, .norm = p->with[0].self, .relu = c->relu, .pool = c->pool};
+    nm_conv_normed s = {.call = call_of(p, self), .pass = *p, .norm = p->with[0].self, .after = c->after,
+                        .moments_offset = c->moments_offset};
     s.call.x = p->x[0];
     s.call.bias = self->bias ? p->w[1] : NULL;
     s.call.dw = p->dw[0];
@@ -158,16 +160,26 @@ static nm_conv_stem stem_of(const nm_pass *p, const conv *self)
     s.pass.ys = self->g.out;
     s.pass.w = p->with[0].w;
     s.pass.dw = p->with[0].dw;
+    s.pass.with = p->with + 1;
+    s.pass.fused = p->fused - 1;
     return s;
+}
+
+static bool is_normed(const nm_pass *p)
+{
+    return ((const choice *)p->plan)->norm && p->mode == NM_TRAIN;
 }
 
 static void forward(const nm_pass *p, const void *private)
 {
     const conv *self = private;
     const choice *c = p->plan;
-    if (c->stem) {
-        nm_conv_stem s = stem_of(p, self);
-        NM_ISA(nm_conv_stem_forward)(&s);
+    if (is_normed(p)) {
+        nm_conv_normed s = normed_of(p, self);
+        if (c->stem)
+            NM_ISA(nm_conv_stem_forward)(&s);
+        else
+            NM_ISA(nm_conv_normed_forward)(&s, c->by[NM_CONV_FORWARD]);
         return;
     }
     nm_conv_call call = call_of(p, self);
@@ -176,9 +188,9 @@ static void forward(const nm_pass *p, const void *private)
     call.bias = self->bias ? p->w[1] : NULL;
     if (c->norm)
         fold(p, &call);
-    call.other = c->add ? p->with[c->norm].other : NULL;
-    call.relu = c->relu;
-    call.pool = c->pool;
+    call.other = c->after.add ? p->with[c->norm].other : NULL;
+    call.relu = c->after.relu;
+    call.pool = c->after.pool;
     c->by[NM_CONV_FORWARD]->forward(&call);
 }
 
@@ -204,13 +216,17 @@ static void backward(const nm_pass *p, const void *private)
 {
     const conv *self = private;
     const choice *c = p->plan;
-    if (c->stem) {
-        nm_conv_stem s = stem_of(p, self);
-        NM_ISA(nm_conv_stem_backward)(&s);
-        return;
+    const real *dy = p->dy;
+    if (is_normed(p)) {
+        nm_conv_normed s = normed_of(p, self);
+        if (c->stem) {
+            NM_ISA(nm_conv_stem_backward)(&s);
+            return;
+        }
+        dy = NM_ISA(nm_conv_normed_backward)(&s);
     }
     nm_conv_call call = call_of(p, self);
-    call.dy = p->dy;
+    call.dy = dy;
     call.x = p->x[0];
     weights_pass(p, self, call);
     if (!p->dx[0])
@@ -220,7 +236,7 @@ static void backward(const nm_pass *p, const void *private)
         real *turned = (real *)((char *)p->scratch + c->turned_offset);
         NM_ISA(nm_conv_turn_weights)(&self->g, p->threads, call.w, turned);
         call.g = &c->turn;
-        call.x = p->dy;
+        call.x = dy;
         call.w = turned;
         c->by[NM_CONV_DATA]->forward(&call);
     } else {

@@ -28,6 +28,13 @@ typedef struct nm_conv_geometry {
 
 typedef enum nm_conv_kind { NM_CONV_FORWARD, NM_CONV_WEIGHTS, NM_CONV_DATA, NM_CONV_KINDS } nm_conv_kind;
 
+/* What forward can leave of its outputs for a batch norm behind, while they are in cache: for each piece of them the number of
+ * pixels, and per channel their mean and the sum of squared deviations from it. */
+typedef struct nm_conv_moments {
+    double *pixels; /* [pieces] */
+    double *of;     /* [pieces][2][C] */
+} nm_conv_moments;
+
 typedef struct nm_conv_call {
     const nm_conv_geometry *g;
     int n, threads;
@@ -38,6 +45,7 @@ typedef struct nm_conv_call {
     const real *other;        /* forward: added to the outputs, laid out as they are; NULL: none; only where the algorithm `adds` */
     bool relu;                /* forward: negative outputs become 0, after the sum */
     bool pool;                /* forward: y has the largest of each 2x2 outputs; only where the algorithm `pools` */
+    const nm_conv_moments *moments; /* forward: to be left; NULL: not wanted. Only by an algorithm that has `pieces` */
     real *y;                  /* forward: written; data: dx, written */
     const real *dy;           /* weights, data */
     real *dw, *db;            /* weights: added to; either may be NULL */
@@ -57,6 +65,7 @@ typedef struct nm_conv_algorithm {
     void (*forward)(const nm_conv_call *call);
     void (*weights)(const nm_conv_call *call);
     void (*data)(const nm_conv_call *call); /* NULL: through forward, by the rotated kernel */
+    int (*pieces)(const nm_conv_geometry *g, int n, int most); /* of the moments; 0, or NULL: it leaves none */
     bool exact; /* its error is that of direct summation */
     bool adds;  /* forward can add another input while outputs are in registers */
     bool pools; /* forward can take the maximum of each 2x2 outputs while they are in registers */

@@ -3,6 +3,7 @@
 #ifndef NM_CONV_LAYER_H
 #define NM_CONV_LAYER_H
 
+#include "batchnorm.h"
 #include "conv.h"
 
 typedef struct conv {
@@ -26,9 +27,11 @@ typedef struct choice {
     size_t standard_offset;   /* bytes into scratch: standardised weights, and (backward) their gradient */
     int most;                 /* samples */
     nm_conv_wish wish;
-    bool norm, add, relu, pool; /* done here too */
-    bool stem;                /* in training: see conv/stem.h */
+    bool norm;                /* batch norm is done here too: in evaluation folded in, */
+    bool stem;                /* in training by computing outputs again: see conv/stem.h; otherwise conv/normed.h */
+    nm_batchnorm_after after; /* done here too, after batch norm or without */
     size_t folded_offset;     /* bytes into scratch: batch norm's factor and bias for each filter */
+    size_t moments_offset;    /* bytes into scratch: see conv/normed.h */
 } choice;
 
 /* For "did you mean": "auto" and every algorithm; NULL-terminated. */

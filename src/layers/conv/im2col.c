@@ -7,6 +7,7 @@
  * padded with zeros to the full block, so that a sample's output does not depend on the batch. */
 #include "conv.h"
 
+#include "batchnorm_chunks.h"
 #include "gemm.h"
 
 #include <string.h>
@@ -78,7 +79,9 @@ static void book(const nm_conv_geometry *g, nm_conv_kind kind, int n, size_t *sh
 {
     blocking b = blocking_of(g, n, false);
     int pixels = b.pixels > FEWEST_PIXELS ? b.pixels : FEWEST_PIXELS;
-    *thread = (size_t)pixels * (size_t)(b.patch + g->out.c) * sizeof(real);
+    layout l = layout_of(n, g->out);
+    size_t blocks = (size_t)pixels * (size_t)(b.patch + g->out.c) * sizeof(real), sums = buffers_size(&l);
+    *thread = blocks > sums ? blocks : sums;
     *shared = kind == NM_CONV_WEIGHTS ? NM_CONV_PARTS * (nm_conv_weight_count(g) + (size_t)g->out.c) * sizeof(real) : 0;
 }
 
@@ -233,6 +236,19 @@ static void forward_task(void *arg, int task, int thread)
     for (size_t i = 0; (call->scale || call->bias || other || call->relu) && i < (size_t)k.pixels * (size_t)g->out.c;
          i += (size_t)g->out.c)
         nm_conv_finish(call, 0, g->out.c, other ? other + i : NULL, y + i);
+    if (call->moments) {
+        layout l = layout_of(call->n, g->out);
+        call->moments->pixels[task] = k.pixels;
+        NM_ISA(nm_batchnorm_chunk_statistics)(&l, y, k.pixels, rows, call->moments->of + (size_t)task * 2 * (size_t)g->out.c);
+    }
+}
+
+/* Blocks of one sample lie together in y. */
+static int pieces(const nm_conv_geometry *g, int n, int most)
+{
+    (void)most;
+    blocking b = blocking_of(g, n, false);
+    return b.samples == 1 ? b.groups_of_samples * b.blocks_per_sample : 0;
 }
 
 static void forward(const nm_conv_call *call)
@@ -331,5 +347,6 @@ static void data(const nm_conv_call *call)
 
 extern const nm_conv_algorithm NM_ISA(nm_conv_im2col);
 const nm_conv_algorithm NM_ISA(nm_conv_im2col) = {
-    "im2col", declines, cost, book, forward, weights, data, .exact = true, .adds = true,
+    "im2col", declines, cost, book, forward, weights, data, .pieces = pieces, .exact = true,
+    .adds = true,
 };

@@ -1,7 +1,6 @@
 /* Planning the layer type conv: which algorithm does which pass, which layers after it are done here too, memory. */
 #include "conv_layer.h"
 
-#include "batchnorm.h"
 #include "pool.h"
 #include "stem.h"
 
@@ -69,7 +68,10 @@ nm_status NM_ISA(nm_conv_plan)(nm_booking *b, const void *private, void *chosen)
         c->standard_offset = (b->scratch + 63) / 64 * 64;
         b->scratch = c->standard_offset + 2 * nm_conv_weight_count(&self->g) * sizeof(real);
     }
-    if (c->norm) {
+    if (c->norm && b->mode == NM_TRAIN)
+        NM_ISA(nm_conv_normed_book)(&self->g, c->by[NM_CONV_FORWARD], &c->after, b->n, &b->saved, &b->scratch,
+                                    &b->thread_scratch, &c->moments_offset);
+    else if (c->norm) {
         c->folded_offset = (b->scratch + 63) / 64 * 64;
         b->scratch = c->folded_offset + 2 * (size_t)self->filters * sizeof(real);
     }
@@ -90,19 +92,17 @@ static bool may_take(const conv *self, const nm_rules *rules, const char *algori
     return strcmp(word, "auto") == 0 || strcmp(word, algorithm) == 0;
 }
 
-/* In training: batch norm first, then a relu, then a pool. */
-static bool fuse_in_training(const conv *self, choice *c, const nm_offer *offer)
+/* In training: batch norm first, then what that takes. */
+static bool fuse_in_training(const conv *self, choice *c, const nm_offer *offer, unsigned *memory)
 {
-    const nm_pool *pool = offer->self;
-    const char *next = offer->next->name;
-    if (!c->stem)
-        return c->stem = strcmp(next, "batchnorm") == 0 && ((const nm_batchnorm *)offer->self)->ghost == 0 &&
-                         !offer->rules->want_dx && !self->standardise && NM_ISA(nm_conv_stem_takes)(&self->g) &&
-                         may_take(self, offer->rules, "direct");
-    if (!c->relu && !c->pool && strcmp(next, "relu") == 0)
-        return c->relu = true;
-    return !c->pool && strcmp(next, "maxpool") == 0 &&
-           (c->pool = nm_pool_is_plain(pool) && pool->in.h % 2 == 0 && pool->in.w % 2 == 0);
+    const nm_batchnorm plain = {.ghost = 0}, *norm = offer->self;
+    if (c->norm)
+        return !(c->stem && strcmp(offer->next->name, "add") == 0) &&
+               NM_ISA(nm_batchnorm_take)(&plain, &c->after, offer, memory);
+    c->norm = strcmp(offer->next->name, "batchnorm") == 0 && norm->ghost == 0;
+    c->stem = c->norm && !offer->rules->want_dx && !self->standardise && NM_ISA(nm_conv_stem_takes)(&self->g) &&
+              may_take(self, offer->rules, "direct");
+    return c->norm;
 }
 
 /* In evaluation a batch norm is a factor and a bias for each filter, applied with the sum, the relu and a max pool of 2x2 as
@@ -110,26 +110,26 @@ static bool fuse_in_training(const conv *self, choice *c, const nm_offer *offer)
 static bool fuse_in_evaluation(const conv *self, choice *c, const nm_offer *offer)
 {
     const char *next = offer->next->name;
-    if (c->pool)
+    nm_batchnorm_after *after = &c->after;
+    if (after->pool)
         return false;
     if (strcmp(next, "maxpool") == 0)
-        return c->pool = nm_pool_is_plain(offer->self) && forward_of(self, offer->rules)->pools;
-    if (c->relu)
+        return after->pool = nm_pool_is_plain(offer->self) && forward_of(self, offer->rules)->pools;
+    if (after->relu)
         return false;
     if (strcmp(next, "relu") == 0)
-        return c->relu = true;
-    if (c->add)
+        return after->relu = true;
+    if (after->add)
         return false;
     if (strcmp(next, "add") == 0)
-        return c->add = offer->inputs == 2 && forward_of(self, offer->rules)->adds;
+        return after->add = offer->inputs == 2 && forward_of(self, offer->rules)->adds;
     return !c->norm && strcmp(next, "batchnorm") == 0 && (c->norm = true);
 }
 
 bool NM_ISA(nm_conv_fuse)(const void *self, void *chosen, const nm_offer *offer, unsigned *memory)
 {
-    (void)memory;
     if (offer->rules->mode == NM_TRAIN)
-        return offer->backward && fuse_in_training(self, chosen, offer);
+        return offer->backward && fuse_in_training(self, chosen, offer, memory);
     return !offer->backward && fuse_in_evaluation(self, chosen, offer);
 }
 
@@ -142,8 +142,8 @@ void NM_ISA(nm_conv_describe)(const void *private, const void *chosen, char *tex
     snprintf(text, size, "forward %s%s%s%s%s%s%s%s%s", c->by[NM_CONV_FORWARD]->name,
              c->by[NM_CONV_WEIGHTS] ? ", weights " : "", c->by[NM_CONV_WEIGHTS] ? c->by[NM_CONV_WEIGHTS]->name : "",
              c->by[NM_CONV_DATA] ? ", data " : "", c->by[NM_CONV_DATA] ? c->by[NM_CONV_DATA]->name : "",
-             c->norm || c->stem ? ", with batchnorm" : "", c->add ? ", with add" : "", c->relu ? ", with relu" : "",
-             c->pool ? ", with maxpool" : "");
+             c->norm ? ", with batchnorm" : "", c->after.add ? ", with add" : "", c->after.relu ? ", with relu" : "",
+             c->after.pool ? ", with maxpool" : "");
 }
 
 /* "forward/weights/data" */

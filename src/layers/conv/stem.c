@@ -49,7 +49,7 @@ static size_t rounded(size_t count)
     return (count + NM_VECTOR - 1) / NM_VECTOR * NM_VECTOR;
 }
 
-static buffers buffers_of(const nm_conv_stem *s, int thread)
+static buffers buffers_of(const nm_conv_normed *s, int thread)
 {
     const nm_conv_geometry *g = s->call.g;
     size_t chunk = rounded(chunk_size(g)), rows = rounded(NM_ISA(nm_conv_direct_rows_size)(g) / sizeof(real));
@@ -72,14 +72,14 @@ void NM_ISA(nm_conv_stem_book)(const nm_conv_geometry *g, int n, size_t *saved, 
 /* ---- a chunk of z -------------------------------------------------------------------------------- */
 
 typedef struct stem_job {
-    const nm_conv_stem *s;
+    const nm_conv_normed *s;
     job j;
     layout l;
     int rows, per_sample;
     real *parts; /* of dw, then of db */
 } stem_job;
 
-static stem_job job_of(const nm_conv_stem *s)
+static stem_job job_of(const nm_conv_normed *s)
 {
     const nm_conv_geometry *g = s->call.g;
     stem_job all = {.s = s, .l = chunks_of(g, s->call.n), .rows = rows_of_chunk(g)};
@@ -107,7 +107,7 @@ static void compute(const stem_job *a, int chunk, const buffers *b)
 static size_t begin(const stem_job *a, int chunk)
 {
     size_t before = (size_t)chunk * chunk_size(a->s->call.g);
-    return a->s->pool ? before / 4 : before;
+    return a->s->after.pool ? before / 4 : before;
 }
 
 /* ---- forward --------------------------------------------------------------------------------------- */
@@ -126,19 +126,19 @@ static void normalise_task(void *arg, int task, int thread)
     buffers b = buffers_of(a->s, thread);
     real *y = a->s->pass.y + begin(a, task);
     compute(a, task, &b);
-    if (a->s->pool)
+    if (a->s->after.pool)
         NM_ISA(nm_batchnorm_chunk_pool)(&a->j, b.z, y, a->s->call.g->out.w / 2, a->rows / 2);
     else
         NM_ISA(nm_batchnorm_chunk_normalise)(&a->j, b.z, y, a->l.chunk_rows);
 }
 
-void NM_ISA(nm_conv_stem_forward)(const nm_conv_stem *s)
+void NM_ISA(nm_conv_stem_forward)(const nm_conv_normed *s)
 {
     stem_job a = job_of(s);
     const nm_pass *p = &s->pass;
     nm_parallel(p->threads, a.l.chunks, statistics_task, &a);
     NM_ISA(nm_batchnorm_merge)(p, s->norm, &a.l, p->statistics_rate > 0 ? p->statistics_rate : s->norm->rate);
-    a.j = normalising_job(p, s->norm, a.l, s->relu);
+    a.j = normalising_job(p, s->norm, a.l, s->after.relu);
     nm_parallel(p->threads, a.l.chunks, normalise_task, &a);
 }
 
@@ -151,7 +151,7 @@ static void sums_task(void *arg, int task, int thread)
     const real *dy = a->s->pass.dy + begin(a, task);
     double *part = partial(&a->s->pass, &a->l, task);
     compute(a, task, &b);
-    if (a->s->pool)
+    if (a->s->after.pool)
         NM_ISA(nm_batchnorm_chunk_pool_sums)(&a->j, b.z, dy, a->s->call.g->out.w / 2, a->rows / 2, b.sums, part);
     else
         NM_ISA(nm_batchnorm_chunk_sums)(&a->j, b.z, dy, a->l.chunk_rows, b.sums, part);
@@ -164,7 +164,7 @@ static void add_chunk(const stem_job *a, int chunk, const buffers *b)
     const real *dy = a->s->pass.dy + begin(a, chunk);
     int first = chunk % a->per_sample * a->rows;
     compute(a, chunk, b);
-    if (a->s->pool)
+    if (a->s->after.pool)
         NM_ISA(nm_batchnorm_chunk_pool_gradient)(&a->j, b->z, dy, b->dz, g->out.w / 2, a->rows / 2);
     else
         NM_ISA(nm_batchnorm_chunk_gradient)(&a->j, b->z, dy, b->dz, a->l.chunk_rows);
@@ -200,12 +200,12 @@ static void weights_task(void *arg, int task, int thread)
     }
 }
 
-void NM_ISA(nm_conv_stem_backward)(const nm_conv_stem *s)
+void NM_ISA(nm_conv_stem_backward)(const nm_conv_normed *s)
 {
     stem_job a = job_of(s);
     const nm_conv_call *call = &s->call;
     size_t count = nm_conv_weight_count(call->g), filters = (size_t)call->g->out.c;
-    a.j = normalising_job(&s->pass, s->norm, a.l, s->relu);
+    a.j = normalising_job(&s->pass, s->norm, a.l, s->after.relu);
     nm_parallel(call->threads, a.l.chunks, sums_task, &a);
     const double *sum = merge_gradients(&a.j, &a.l);
     set_gradient_tables(&a.j, sum, sum + filters);

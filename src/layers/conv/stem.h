@@ -8,21 +8,13 @@
 #ifndef NM_STEM_H
 #define NM_STEM_H
 
-#include "batchnorm.h"
-#include "conv.h"
-
-typedef struct nm_conv_stem {
-    nm_conv_call call;         /* x, w, bias, dw, db; y and dy are the last layer's */
-    nm_pass pass;              /* batch norm's: its parameters, saved, scratch behind the convolution's */
-    const nm_batchnorm *norm;
-    bool relu, pool;
-} nm_conv_stem;
+#include "normed.h"
 
 /* Whether the geometry is such a one (the order of layers is the caller's to check). */
 bool NM_ISA(nm_conv_stem_takes)(const nm_conv_geometry *g);
 void NM_ISA(nm_conv_stem_book)(const nm_conv_geometry *g, int n, size_t *saved, size_t *shared, size_t *thread);
-void NM_ISA(nm_conv_stem_forward)(const nm_conv_stem *s);
-void NM_ISA(nm_conv_stem_backward)(const nm_conv_stem *s);
+void NM_ISA(nm_conv_stem_forward)(const nm_conv_normed *s);
+void NM_ISA(nm_conv_stem_backward)(const nm_conv_normed *s);
 
 /* ---- of conv/direct.c ---------------------------------------------------------------------- */
 

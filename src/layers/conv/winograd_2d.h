@@ -21,6 +21,7 @@
 #include "conv.h"
 
 #include "gemm.h"
+#include "winograd_moments.h"
 
 enum {
     SIZE = TILE + 2,
@@ -352,12 +353,14 @@ static inline void add_to_tile(const nm_conv_call *call, tile t, int channel, co
 }
 
 static inline void output_tile(const nm_conv_call *call, tile t, int channel, const int lanes, const real *restrict m,
-                               size_t stride)
+                               size_t stride, const tile_sums *sums)
 {
     nm_vector y[TILE][TILE];
     transform_output(m, stride, lanes, y);
     if (call->scale || call->bias || call->relu)
         nm_conv_finish_vectors(call, channel, lanes, y[0], TILE * TILE);
+    if (sums->of)
+        add_tile(sums, channel, lanes, call->g->out.h - t.row, call->g->out.w - t.col, y);
     if (call->other)
         add_to_tile(call, t, channel, lanes, y);
     if (call->pool)
@@ -366,17 +369,25 @@ static inline void output_tile(const nm_conv_call *call, tile t, int channel, co
         store_tile(call, t, channel, lanes, y);
 }
 
-static void unit_outputs(const nm_conv_call *call, const blocking *b, int unit, const real *restrict m, size_t stride)
+/* A unit's tiles to y; `sums`: the thread's room for moments. */
+static void unit_outputs(const nm_conv_call *call, const blocking *b, int unit, const real *restrict m, size_t stride,
+                         real *sums)
 {
     const nm_conv_geometry *g = call->g;
     tile t = tile_at(b, call->n, unit * b->block);
+    tile_sums s = {.of = call->moments ? sums : NULL, .channels = g->out.c};
     for (int left = rows_of(b, unit); left > 0; left--, m += g->out.c, next_tile(b, g, call->n, &t)) {
-        int c = 0;
-        for (; t.sample >= 0 && c + LANES <= g->out.c; c += LANES)
-            output_tile(call, t, c, LANES, m + c, stride);
-        if (t.sample >= 0 && c < g->out.c)
-            output_tile(call, t, c, g->out.c - c, m + c, stride);
+        if (t.sample < 0)
+            continue;
+        int c = 0, rows = g->out.h - t.row, columns = g->out.w - t.col;
+        for (; c + LANES <= g->out.c; c += LANES)
+            output_tile(call, t, c, LANES, m + c, stride, &s);
+        if (c < g->out.c)
+            output_tile(call, t, c, g->out.c - c, m + c, stride, &s);
+        s.pixels += (rows < TILE ? rows : TILE) * (columns < TILE ? columns : TILE);
     }
+    if (s.of)
+        finish_sums(&s, call->moments, unit);
 }
 
 /* The tiles of dy, and the sums of their pixels added to db, where that is not NULL. */

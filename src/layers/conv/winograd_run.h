@@ -6,8 +6,8 @@
 
 /* ---- forward ---------------------------------------------------------------------------------- */
 
-/* Shared scratch: U [POINTS][C][K], and staged V [POINTS][rows][C], M [POINTS][rows][K] of all tiles. Thread scratch: V and M
- * of a block, then U where each thread has its own. */
+/* Shared scratch: U [POINTS][C][K], and staged V [POINTS][rows][C], M [POINTS][rows][K] of all tiles. Thread scratch: room for
+ * moments, V and M of a block, then U where each thread has its own. */
 typedef struct forward_job {
     const nm_conv_call *call;
     blocking b;
@@ -46,10 +46,20 @@ static void weights_in_task(void *arg, int task, int thread)
     weights_in(j, task, j->u);
 }
 
+/* The thread's room: moments' sums, then V and M of a block. */
+static real *sums_room(const forward_job *j, int thread)
+{
+    return nm_conv_thread_scratch(j->call, thread);
+}
+static real *block_room(const forward_job *j, int thread)
+{
+    return sums_room(j, thread) + tile_sums_size(j->call->g->out.c);
+}
+
 /* The thread's own U, behind V and M, and whether it stands there: each thread fills it when it meets its first block. */
 static real *own_u(const forward_job *j, int thread, real **stands)
 {
-    real *u = (real *)nm_conv_thread_scratch(j->call, thread) + POINTS * (j->v_apart + j->m_apart);
+    real *u = block_room(j, thread) + POINTS * (j->v_apart + j->m_apart);
     *stands = u + POINTS * j->u_apart;
     return u;
 }
@@ -78,13 +88,13 @@ static void blocked_task(void *arg, int task, int thread)
 {
     const forward_job *j = arg;
     const nm_conv_geometry *g = j->call->g;
-    real *v = nm_conv_thread_scratch(j->call, thread), *m = v + POINTS * j->v_apart;
+    real *v = block_room(j, thread), *m = v + POINTS * j->v_apart;
     const real *u = transformed_weights(j, thread);
     unit_inputs(j->call, &j->b, task, v, j->v_apart);
     for (int e = 0; e < POINTS; e++)
         nm_gemm(false, false, j->b.block, g->out.c, g->in.c, 1, v + (size_t)e * j->v_apart, g->in.c,
                 u + (size_t)e * j->u_apart, g->out.c, 0, m + (size_t)e * j->m_apart, g->out.c);
-    unit_outputs(j->call, &j->b, task, m, j->m_apart);
+    unit_outputs(j->call, &j->b, task, m, j->m_apart, sums_room(j, thread));
 }
 
 /* Weights and inputs do not wait for each other. */
@@ -118,9 +128,9 @@ static void staged_product_task(void *arg, int task, int thread)
 
 static void staged_out_task(void *arg, int task, int thread)
 {
-    (void)thread;
     const forward_job *j = arg;
-    unit_outputs(j->call, &j->b, task, j->m + (size_t)(task * j->b.block) * (size_t)j->call->g->out.c, j->m_apart);
+    unit_outputs(j->call, &j->b, task, j->m + (size_t)(task * j->b.block) * (size_t)j->call->g->out.c, j->m_apart,
+                 sums_room(j, thread));
 }
 
 static void forward(const nm_conv_call *call)
@@ -253,6 +263,8 @@ static void book_places(const nm_conv_geometry *g, nm_conv_kind kind, int n, boo
     int rows = b.staged ? rows_of_all(&b) : b.block;
     size_t tiles = POINTS * (apart(rows, g->in.c) + apart(rows, g->out.c));
     *thread = b.staged ? 0 : tiles * sizeof(real);
+    if (kind != NM_CONV_WEIGHTS)
+        *thread += tile_sums_size(g->out.c) * sizeof(real);
     *shared = (points + (b.staged ? tiles + (size_t)b.units * filters : 0)) * sizeof(real);
     if (!b.staged && kind != NM_CONV_WEIGHTS && own_weights(g)) {
         *thread += (points + 1) * sizeof(real);
@@ -262,6 +274,11 @@ static void book_places(const nm_conv_geometry *g, nm_conv_kind kind, int n, boo
         *shared = NM_CONV_PARTS * (nm_conv_weight_count(g) + filters) * sizeof(real);
         *thread += points * sizeof(real);
     }
+}
+
+static int pieces(const nm_conv_geometry *g, int n, int most)
+{
+    return blocking_of(g, n, most, false).units;
 }
 
 /* Both ways to place tiles: training and evaluation may take different ones. */

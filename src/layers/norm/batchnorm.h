@@ -21,12 +21,24 @@ typedef struct nm_batchnorm_after {
     bool pool; /* max pool of 2x2 over even heights and widths, which tile the image; not with add */
 } nm_batchnorm_after;
 
+/* The passes that do what comes behind too. */
+typedef void nm_batchnorm_pass(const nm_pass *p, const nm_batchnorm *self, const nm_batchnorm_after *after);
+nm_batchnorm_pass *NM_ISA(nm_batchnorm_forward_pass)(const nm_batchnorm_after *after);
+nm_batchnorm_pass *NM_ISA(nm_batchnorm_backward_pass)(const nm_batchnorm_after *after);
+/* All that they book, in train mode. */
+void NM_ISA(nm_batchnorm_book_all)(const nm_batchnorm_after *after, int n, nm_shape s, size_t *saved, size_t *scratch,
+                                   size_t *thread_scratch);
+
 /* A layer type's `fuse`, for what comes behind. */
 bool NM_ISA(nm_batchnorm_take)(const nm_batchnorm *self, nm_batchnorm_after *after, const nm_offer *offer, unsigned *memory);
 
 /* The passes over one batch of samples. Statistics leaves mean, deviation and factor in `saved` and moves the running
  * ones by `rate`; the others read them there. */
 void NM_ISA(nm_batchnorm_statistics)(const nm_pass *p, const nm_batchnorm *self, double rate);
+/* The same from moments that somebody else has taken: `count` pieces of rows[k] pixels each, and per channel their mean and sum
+ * of squared deviations, of [count][2][C]. */
+void NM_ISA(nm_batchnorm_merge_pieces)(const nm_pass *p, const nm_batchnorm *self, int count, const double *of,
+                                       const double *rows, double rate);
 void NM_ISA(nm_batchnorm_normalise)(const nm_pass *p, const nm_batchnorm *self, const nm_batchnorm_after *after);
 void NM_ISA(nm_batchnorm_backward)(const nm_pass *p, const nm_batchnorm *self, const nm_batchnorm_after *after);
 void NM_ISA(nm_batchnorm_book)(int n, nm_shape s, size_t *saved, size_t *scratch, size_t *thread_scratch);

@@ -70,10 +70,10 @@ static const real *sum_gradient(const add_job *a, size_t start, int rows, int th
         NM_INDEPENDENT
         for (size_t i = 0; i < count; i++)
             g[i] = y[i] > 0 ? dy[i] : 0;
-    else if (g != room)
-        memcpy(g, dy, count * sizeof *g);
-    else
+    else if (g == room)
         return dy;
+    else
+        memcpy(g, dy, count * sizeof *g);
     return g;
 }
 

@@ -82,31 +82,45 @@ static void statistics_task(void *arg, int task, int thread)
     NM_ISA(nm_batchnorm_chunk_statistics)(&l, x, rows_of(&l, task), nm_thread_scratch(p, thread), partial(p, &l, task));
 }
 
-/* Merges the chunks: their means weighted by their rows, and (Chan et al. 1979)
- * M2 = sum of M2_k + sum of rows_k * (mean_k - mean)^2. */
-static void merge(const nm_pass *p, const layout *l, double *mean, double *var)
+/* Results of pieces of a batch: of rows[k] pixels, mean and sum of squared deviations at of[k * 2 * channels]. */
+typedef struct pieces {
+    int count, channels;
+    const double *of, *rows;
+    const layout *l; /* rows NULL: pieces are its chunks */
+} pieces;
+
+static double rows_at(const pieces *s, int k)
 {
-    int channels = l->channels;
-    const double *first = partial(p, l, 0);
+    return s->rows ? s->rows[k] : rows_of(s->l, k);
+}
+
+/* Merges the pieces: their means weighted by their rows, and (Chan et al. 1979)
+ * M2 = sum of M2_k + sum of rows_k * (mean_k - mean)^2. */
+static void merge(const pieces *s, double *mean, double *var)
+{
+    int channels = s->channels;
+    double all = 0;
     memset(mean, 0, (size_t)channels * sizeof *mean);
-    for (int k = 0; k < l->chunks; k++) {
-        const double *part = partial(p, l, k);
-        double share = (double)rows_of(l, k) / l->rows;
+    for (int k = 0; k < s->count; k++)
+        all += rows_at(s, k);
+    for (int k = 0; k < s->count; k++) {
+        const double *part = s->of + (size_t)k * 2 * (size_t)channels;
+        double share = rows_at(s, k) / all;
         for (int c = 0; c < channels; c++)
-            mean[c] += share * (part[c] - first[c]);
+            mean[c] += share * (part[c] - s->of[c]);
     }
     for (int c = 0; c < channels; c++) {
-        mean[c] += first[c];
+        mean[c] += s->of[c];
         var[c] = 0;
     }
-    for (int k = 0; k < l->chunks; k++) {
-        const double *part = partial(p, l, k);
-        double rows = rows_of(l, k);
+    for (int k = 0; k < s->count; k++) {
+        const double *part = s->of + (size_t)k * 2 * (size_t)channels;
+        double rows = rows_at(s, k);
         for (int c = 0; c < channels; c++)
             var[c] += part[channels + c] + rows * (part[c] - mean[c]) * (part[c] - mean[c]);
     }
     for (int c = 0; c < channels; c++)
-        var[c] /= l->rows;
+        var[c] /= all;
 }
 
 /* ---- forward --------------------------------------------------------------------------- */
@@ -163,12 +177,24 @@ static void normalise_task(void *arg, int task, int thread)
     NM_ISA(nm_batchnorm_chunk_normalise)(j, j->p->x[0] + start, j->p->y + start, rows_of(&j->l, task));
 }
 
-void NM_ISA(nm_batchnorm_merge)(const nm_pass *p, const nm_batchnorm *self, const layout *l, double rate)
+static void take_pieces(const nm_pass *p, const nm_batchnorm *self, const layout *l, const pieces *s, double rate)
 {
     double *mean = partial(p, l, l->chunks), *var = mean + l->channels;
-    merge(p, l, mean, var);
+    merge(s, mean, var);
     update_running(p, self, l, rate, mean, var);
     set_moments(p, self, mean, var);
+}
+
+void NM_ISA(nm_batchnorm_merge)(const nm_pass *p, const nm_batchnorm *self, const layout *l, double rate)
+{
+    take_pieces(p, self, l, &(pieces){.count = l->chunks, .channels = l->channels, .of = partial(p, l, 0), .l = l}, rate);
+}
+
+void NM_ISA(nm_batchnorm_merge_pieces)(const nm_pass *p, const nm_batchnorm *self, int count, const double *of,
+                                       const double *rows, double rate)
+{
+    layout l = layout_of(p->n, p->xs[0]);
+    take_pieces(p, self, &l, &(pieces){.count = count, .channels = l.channels, .of = of, .rows = rows}, rate);
 }
 
 void NM_ISA(nm_batchnorm_statistics)(const nm_pass *p, const nm_batchnorm *self, double rate)

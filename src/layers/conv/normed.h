@@ -1,0 +1,26 @@
+/* A convolution with the batch norm behind it, in training, and what batch norm does besides (batchnorm.h: a sum, a relu, a
+ * max pool). The convolution leaves the moments of its outputs as it writes them, where its algorithm can; batch norm then
+ * reads them once instead of twice. They are kept for backward. */
+#ifndef NM_CONV_NORMED_H
+#define NM_CONV_NORMED_H
+
+#include "batchnorm.h"
+#include "conv.h"
+
+typedef struct nm_conv_normed {
+    nm_conv_call call;         /* x, w, bias, dw, db; y and dy are the last layer's */
+    nm_pass pass;              /* batch norm's: its parameters; saved and scratch are the convolution's */
+    const nm_batchnorm *norm;
+    nm_batchnorm_after after;
+    size_t moments_offset;     /* bytes into scratch, as booked */
+} nm_conv_normed;
+
+/* scratch: in, what the convolution's passes take; out, with batch norm's. moments_offset: out. */
+void NM_ISA(nm_conv_normed_book)(const nm_conv_geometry *g, const nm_conv_algorithm *by, const nm_batchnorm_after *after, int n,
+                                 size_t *saved, size_t *scratch, size_t *thread, size_t *moments_offset);
+void NM_ISA(nm_conv_normed_forward)(const nm_conv_normed *s, const nm_conv_algorithm *by);
+/* Batch norm's backward: returns the gradient by the convolution's outputs. It lies over dy, which is in cache and need not be
+ * written back; with a pool, which makes dy smaller, over the outputs. */
+const real *NM_ISA(nm_conv_normed_backward)(const nm_conv_normed *s);
+
+#endif
