@@ -1,4 +1,4 @@
-/* A plan being drawn up. Private to src/core: plan.c fuses, books and points, plan_regions.c says which memory lives
+/* A plan being drawn up. Private to src/core: plan_fuse.c fuses, plan.c books and points, plan_regions.c says which memory lives
  * when. */
 #ifndef NM_PLAN_DRAFT_H
 #define NM_PLAN_DRAFT_H
@@ -106,6 +106,8 @@ static inline int nm_objective_node(const nm_network *net, int i)
 void nm_draft_needed(nm_draft *draft);
 /* Which stage each node and each loss belongs to; one stage where the plan is not staged. */
 void nm_draft_stages(nm_draft *draft);
+/* Which layers do the work of those behind them; what each needs must be known. */
+nm_status nm_draft_fuse(nm_draft *draft) NM_MUST_USE;
 /* The regions of outputs and of what layers save, then those of gradients. Heads and bookings must stand. */
 nm_status nm_draft_regions(nm_draft *draft) NM_MUST_USE;
 

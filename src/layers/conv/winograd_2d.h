@@ -22,11 +22,9 @@
 
 #include "gemm.h"
 #include "winograd_moments.h"
+#include "winograd_transforms.h"
 
 enum {
-    SIZE = TILE + 2,
-    POINTS = SIZE * SIZE,
-    LANES = NM_VECTOR,       /* channels at once */
     MANY_WEIGHTS = 65536,    /* C x K from which products take all tiles at once */
     STAGED_BYTES = 48 << 20, /* most room for all tiles at once */
     FEW_UNITS = 8,
@@ -140,116 +138,6 @@ static inline void next_tile(const blocking *b, const nm_conv_geometry *g, int n
     if (t->col >= g->out.w) {
         t->col = 0;
         t->row += TILE;
-    }
-}
-
-/* ---- transforms ----------------------------------------------------------------------------- */
-
-/* A tile's pixels: pixel (i, j), lane v at at[i * row + j * col + v]. In the sample itself, or in a copy that has zeros
- * for what lies outside. */
-typedef struct pixels {
-    const real *at;
-    size_t row, col;
-} pixels;
-
-/* B' d B of one tile; out[point * stride + lane]. */
-static inline void transform_input(pixels d, real *restrict out, size_t stride, int lanes)
-{
-    nm_vector t[SIZE][SIZE], in[SIZE], y[SIZE];
-    for (int j = 0; j < SIZE; j++) {
-        for (int i = 0; i < SIZE; i++)
-            memcpy(&in[i], d.at + (size_t)i * d.row + (size_t)j * d.col, sizeof in[i]);
-        input_points(in, y);
-        for (int i = 0; i < SIZE; i++)
-            t[i][j] = y[i];
-    }
-    for (int i = 0; i < SIZE; i++) {
-        input_points(t[i], y);
-        for (int k = 0; k < SIZE; k++)
-            nm_vector_store(out + (size_t)(i * SIZE + k) * stride, &y[k], lanes);
-    }
-}
-
-/* A' m A of one tile, from m[point * stride + lane]. */
-static inline void transform_output(const real *restrict m, size_t stride, int lanes, nm_vector (*y)[TILE])
-{
-    nm_vector t[TILE][SIZE], in[SIZE], out[TILE];
-    for (int j = 0; j < SIZE; j++) {
-        for (int i = 0; i < SIZE; i++)
-            nm_vector_load(&in[i], m + (size_t)(i * SIZE + j) * stride, lanes);
-        output_points(in, out);
-        for (int i = 0; i < TILE; i++)
-            t[i][j] = out[i];
-    }
-    for (int i = 0; i < TILE; i++)
-        output_points(t[i], y[i]);
-}
-
-/* A d A' of one tile of gradients. */
-static inline void transform_gradient(pixels d, real *restrict out, size_t stride, int lanes)
-{
-    nm_vector t[SIZE][TILE], in[TILE], y[SIZE];
-    for (int j = 0; j < TILE; j++) {
-        for (int i = 0; i < TILE; i++)
-            memcpy(&in[i], d.at + (size_t)i * d.row + (size_t)j * d.col, sizeof in[i]);
-        gradient_points(in, y);
-        for (int i = 0; i < SIZE; i++)
-            t[i][j] = y[i];
-    }
-    for (int i = 0; i < SIZE; i++) {
-        gradient_points(t[i], y);
-        for (int k = 0; k < SIZE; k++)
-            nm_vector_store(out + (size_t)(i * SIZE + k) * stride, &y[k], lanes);
-    }
-}
-
-enum { RUN = 16 }; /* numbers at once in the transforms of weights */
-
-/* U = G w G' for `count` numbers that lie side by side: w[tap * w_stride + i] to u[point * u_stride + i]. */
-static void transform_weights(const real *restrict w, size_t w_stride, real *restrict u, size_t u_stride, int count)
-{
-    for (int first = 0; first < count; first += RUN) {
-        int lanes = count - first < RUN ? count - first : RUN;
-        real t[SIZE][3][RUN];
-        for (int b = 0; b < 3; b++)
-            for (int v = 0; v < lanes; v++) {
-                const real *at = w + (size_t)b * w_stride + (size_t)(first + v);
-                real w0 = at[0], w1 = at[3 * w_stride], w2 = at[6 * w_stride];
-                for (int i = 0; i < SIZE; i++)
-                    t[i][b][v] = (real)G[i][0] * w0 + (real)G[i][1] * w1 + (real)G[i][2] * w2;
-            }
-        for (int i = 0; i < SIZE; i++)
-            for (int j = 0; j < SIZE; j++)
-                for (int v = 0; v < lanes; v++)
-                    u[(size_t)(SIZE * i + j) * u_stride + (size_t)(first + v)] =
-                        (real)G[j][0] * t[i][0][v] + (real)G[j][1] * t[i][1][v] + (real)G[j][2] * t[i][2][v];
-    }
-}
-
-/* dw = G' dU G, likewise; added to what is there with `add`. */
-static void transform_weight_gradient(const real *restrict u, size_t u_stride, real *restrict dw, size_t w_stride,
-                                      int count, bool add)
-{
-    for (int first = 0; first < count; first += RUN) {
-        int lanes = count - first < RUN ? count - first : RUN;
-        real t[3][SIZE][RUN];
-        for (int j = 0; j < SIZE; j++)
-            for (int a = 0; a < 3; a++)
-                for (int v = 0; v < lanes; v++) {
-                    const real *at = u + (size_t)j * u_stride + (size_t)(first + v);
-                    real sum = 0;
-                    for (int i = 0; i < SIZE; i++)
-                        sum += (real)G[i][a] * at[(size_t)(SIZE * i) * u_stride];
-                    t[a][j][v] = sum;
-                }
-        for (int a = 0; a < 3; a++)
-            for (int b = 0; b < 3; b++)
-                for (int v = 0; v < lanes; v++) {
-                    real *to = dw + (size_t)(3 * a + b) * w_stride + (size_t)(first + v), sum = 0;
-                    for (int j = 0; j < SIZE; j++)
-                        sum += (real)G[j][b] * t[a][j][v];
-                    *to = add ? *to + sum : sum;
-                }
     }
 }
 

@@ -157,6 +157,21 @@ static inline size_t buffers_size(const layout *l)
     return (size_t)(l->fold * l->channels) * (2 * sizeof(double) + 4 * sizeof(real));
 }
 
+/* What lies in them. */
+typedef struct chunk_buffers {
+    double *sum;        /* [2][width] */
+    real *run, *pivot;  /* [width]; pivot also serves as a second run */
+    real *more;         /* [2][width] */
+} chunk_buffers;
+
+static inline chunk_buffers chunk_buffers_in(void *scratch, const layout *l)
+{
+    size_t width = (size_t)(l->fold * l->channels);
+    double *sum = scratch;
+    real *run = (real *)(sum + 2 * width);
+    return (chunk_buffers){sum, run, run + width, run + 2 * width};
+}
+
 /* Numbers of a full chunk. */
 static inline size_t chunk_count(const layout *l)
 {
