@@ -25,7 +25,7 @@ static const struct argp_option options[] = {
      1},
     {"json", KEY_JSON, 0, 0, "machine-readable result on stdout", 1},
     {"verbose", KEY_VERBOSE, 0, 0,
-     "each layer's algorithm, the field by each path of a join, and how well memory is planned", 1},
+     "each layer's algorithm, the fields of all paths to a join, and how well memory is planned", 1},
     {0},
 };
 
@@ -114,14 +114,21 @@ static json_t *field_json(const nm_receptive *f)
                      "whole", f->whole, "gaps", f->gaps);
 }
 
-/* A join's field by each of its inputs. */
+/* The fields of all paths that reach a join, by each of its inputs. */
 static json_t *paths_json(const summary *s, int i)
 {
     json_t *paths = json_array();
     for (int k = 0; k < s->net->node[i].inputs; k++) {
-        nm_receptive f = nm_node_receptive(s->net, i, k, s->field), least = nm_node_receptive(s->net, i, k, s->least);
-        json_array_append_new(paths, json_pack("{s:s, s:o, s:o}", "from", s->net->node[s->net->node[i].from[k]].name,
-                                               "largest", field_json(&f), "smallest", field_json(&least)));
+        const nm_paths *by = &s->paths[i].by[k];
+        json_t *fields = json_array();
+        for (int f = 0; f < by->count; f++) {
+            double count = by->field[f].paths;
+            json_t *field = field_json(&by->field[f].field);
+            json_object_set_new(field, "paths", count < 1e15 ? json_integer((json_int_t)count) : json_real(count));
+            json_array_append_new(fields, field);
+        }
+        json_array_append_new(paths, json_pack("{s:s, s:o}", "from", s->net->node[s->net->node[i].from[k]].name,
+                                               "fields", fields));
     }
     return paths;
 }
@@ -190,12 +197,12 @@ static nm_status make_plans(summary *s)
 static nm_status tell(nm_context *ctx, summary *s, const summary_args *args)
 {
     s->field = nm_alloc(ctx, (size_t)s->net->nodes, sizeof *s->field);
-    s->least = nm_alloc(ctx, (size_t)s->net->nodes, sizeof *s->least);
-    if (!s->field || !s->least)
+    if (!s->field)
         return NM_FAILED;
     NM_TRY(make_plans(s));
-    nm_network_receptive(s->net, s->field);
-    nm_network_receptive_least(s->net, s->least);
+    NM_TRY(nm_network_paths(s->net, &s->paths));
+    for (int i = 0; i < s->net->nodes; i++)
+        s->field[i] = s->paths[i].all.field[0].field;
     total(s);
     s->anchor = args->anchor;
     s->suited = s->anchor ? find_suited(s) : -1;
@@ -229,7 +236,8 @@ static nm_status run(nm_context *ctx, const summary_args *args)
     nm_plan_free(s.train);
     nm_plan_free(s.eval);
     nm_free(s.field);
-    nm_free(s.least);
+    if (s.paths)
+        nm_paths_free(s.net, s.paths);
     nm_options_free(nm_train_options, &settings);
     nm_network_free(s.net);
     return status;

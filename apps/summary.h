@@ -8,7 +8,8 @@
 typedef struct summary {
     nm_network *net;
     nm_plan *train, *eval; /* train NULL: the network has no loss */
-    nm_receptive *field, *least; /* [nodes]: by the largest path, by the smallest */
+    nm_receptive *field;   /* [nodes]: by the largest path */
+    nm_node_paths *paths;  /* [nodes] */
     int batch;
     const nm_train_settings *settings;
     size_t parameters;

@@ -48,18 +48,88 @@ static void print_field(const nm_receptive *f)
     printf(" %9s%s %6s %6s", size, f->gaps ? "*" : " ", f->whole ? "" : jump, f->whole ? "" : start);
 }
 
-/* The field of a join by one of its inputs: the largest path, and the smallest where there are several. */
-static void print_path(const summary *s, int i, int k)
+/* "4", or what has too many digits to be read as "1.8e+16". */
+static const char *number_of_paths(double count, char *text)
 {
-    nm_receptive f = nm_node_receptive(s->net, i, k, s->field), least = nm_node_receptive(s->net, i, k, s->least);
-    char size[48];
-    printf("  by %-82s", s->net->node[s->net->node[i].from[k]].name);
-    print_field(&f);
-    if (!least.whole && (f.whole || least.size[0] != f.size[0] || least.size[1] != f.size[1])) {
-        axes(least.size, "%.0f", size, sizeof size);
-        printf("  (smallest path: %s)", size);
+    if (count < 1e9)
+        return grouped(count, text);
+    sprintf(text, "%.1e", count);
+    return text;
+}
+
+/* Whether they differ in nothing but their sizes, so that one line has both. */
+static bool share_a_line(const nm_receptive *a, const nm_receptive *b)
+{
+    if (a->whole || b->whole || a->gaps != b->gaps)
+        return a->whole && b->whole && a->gaps == b->gaps;
+    for (int axis = 0; axis < 2; axis++)
+        if (a->jump[axis] != b->jump[axis] || a->start[axis] != b->start[axis])
+            return false;
+    return true;
+}
+
+/* The sizes of the fields that share the line of `first`, the largest first: "11, 9 x2, 7"; of very many the middle is
+ * left out. `below`: in lines of their own, as wide as the table. */
+static void print_sizes(const nm_paths *by, int first, int sizes, bool below)
+{
+    enum { MOST = 40, BEGIN = 12, END = 6, INDENT = 5, WIDTH = 112 };
+    char size[96], count[48], item[192];
+    int column = WIDTH;
+    for (int i = first, at = 0; at < sizes; i++) {
+        const nm_path_field *f = &by->field[i];
+        if (!share_a_line(&by->field[first].field, &f->field))
+            continue;
+        at++;
+        axes(f->field.size, "%.0f", size, sizeof size);
+        if (sizes > MOST && at == BEGIN + 1)
+            snprintf(item, sizeof item, "%d more sizes", sizes - BEGIN - END);
+        else if (sizes > MOST && at > BEGIN && at <= sizes - END)
+            continue;
+        else if (f->paths > 1)
+            snprintf(item, sizeof item, "%s x%s", size, number_of_paths(f->paths, count));
+        else
+            snprintf(item, sizeof item, "%s", size);
+        bool wrap = below && column + (int)strlen(item) + 2 > WIDTH;
+        const char *comma = at == 1 ? "" : wrap ? "," : ", ";
+        int printed = printf("%s%s%*s%s", comma, wrap ? "\n" : "", wrap ? INDENT : 0, "", item);
+        column = wrap ? INDENT + (int)strlen(item) : column + printed;
     }
-    putchar('\n');
+}
+
+/* Field f of a join's input and those that differ from it in nothing but their size. */
+static void print_alike(const nm_paths *by, int f)
+{
+    enum { BESIDE = 8 }; /* more sizes stand below the line */
+    char count[48];
+    double paths = 0;
+    int sizes = 0;
+    for (int i = f; i < by->count; i++)
+        if (share_a_line(&by->field[f].field, &by->field[i].field)) {
+            paths += by->field[i].paths;
+            sizes++;
+        }
+    print_field(&by->field[f].field);
+    if (by->count > 1 || paths > 1)
+        printf("  (%s path%s%s", number_of_paths(paths, count), paths > 1 ? "s" : "",
+               sizes > 1 && sizes <= BESIDE ? ": " : ")");
+    if (sizes > 1)
+        print_sizes(by, f, sizes, sizes > BESIDE);
+    puts(sizes > 1 && sizes <= BESIDE ? ")" : "");
+}
+
+/* The fields of a join by one of its inputs: a line for each jump and start, with the largest field on it. */
+static void print_paths(const summary *s, int i, int k)
+{
+    const nm_paths *by = &s->paths[i].by[k];
+    for (int f = 0; f < by->count; f++) {
+        int first = 0;
+        while (!share_a_line(&by->field[first].field, &by->field[f].field))
+            first++;
+        if (first < f)
+            continue;
+        printf("  %s %-82s", f ? "  " : "by", f ? "" : s->net->node[s->net->node[i].from[k]].name);
+        print_alike(by, f);
+    }
 }
 
 /* Why its algorithms and no others. */
@@ -86,7 +156,7 @@ static void print_layer(const summary *s, int i, bool verbose)
     if (verbose && i >= s->net->inputs)
         print_reasons(s, i);
     for (int k = 0; verbose && node->inputs > 1 && k < node->inputs; k++)
-        print_path(s, i, k);
+        print_paths(s, i, k);
 }
 
 static void print_anchor(const summary *s)
@@ -117,19 +187,26 @@ static void print_memory(const char *mode, const nm_plan *plan, int threads, boo
                m.lower_bound ? (double)m.activations / (double)m.lower_bound : 1);
 }
 
+/* Whether any field that was printed has a star. */
+static bool printed_gaps(const summary *s, bool verbose)
+{
+    for (int i = 0; i < s->net->nodes; i++)
+        for (int f = 0; f < (verbose ? s->paths[i].all.count : 1); f++)
+            if (s->paths[i].all.field[f].field.gaps && (f == 0 || s->net->node[i].inputs > 1))
+                return true;
+    return false;
+}
+
 void summary_print_table(const summary *s, bool verbose)
 {
     char weights[48], cost[48], mode[64];
-    bool gaps = false;
     printf("%-20s %-12s %-14s %9s %12s %16s %10s %6s %6s%s\n", "layer", "type", "output", "memory", "parameters",
            "multiply-adds", "field ", "jump", "start", verbose ? "  algorithm" : "");
-    for (int i = 0; i < s->net->nodes; i++) {
+    for (int i = 0; i < s->net->nodes; i++)
         print_layer(s, i, verbose);
-        gaps = gaps || s->field[i].gaps;
-    }
     if (s->anchor)
         print_anchor(s);
-    if (gaps)
+    if (printed_gaps(s, verbose))
         printf("* the field has gaps: pixels in it that are never read\n");
     printf("\n%s: %s parameters, %s multiply-adds a sample\n", s->net->name, grouped((double)s->parameters, weights),
            grouped(s->cost, cost));

@@ -172,7 +172,7 @@ static nm_status work(view *v)
     v->field = nm_alloc(v->ctx, (size_t)net->nodes, sizeof *v->field);
     if (!v->field)
         return NM_FAILED;
-    nm_network_receptive(net, v->field);
+    NM_TRY(nm_network_receptive(net, v->field));
     if (v->args->unit && nm_network_find(net, v->args->unit) < net->inputs)
         return nm_fail(v->ctx, NM_INVALID, "--unit %s: there is no such layer", v->args->unit);
     NM_TRY(run_batches(v));

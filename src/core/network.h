@@ -175,11 +175,30 @@ typedef struct nm_receptive {
     bool whole;                        /* sees the whole input */
     bool gaps;                         /* dilation leaves pixels in the field that are never read */
 } nm_receptive;
-/* Of each node by its largest path, or by its smallest; `out` has room for net->nodes. */
-void nm_network_receptive(const nm_network *net, nm_receptive *out);
-void nm_network_receptive_least(const nm_network *net, nm_receptive *out);
-/* Of a node by one of its inputs alone; `fields` as one of the two filled it. */
-nm_receptive nm_node_receptive(const nm_network *net, int node, int input, const nm_receptive *fields);
+
+/* A field that paths from the inputs to a node have, and how many have it (they multiply from join to join). Two that see
+ * the whole input are the same field unless only one has gaps. */
+typedef struct nm_path_field {
+    nm_receptive field;
+    double paths;
+} nm_path_field;
+
+typedef struct nm_paths {
+    int count;
+    nm_path_field *field; /* [count]: different ones, the largest first */
+} nm_paths;
+
+typedef struct nm_node_paths {
+    nm_paths all; /* by any input */
+    nm_paths *by; /* [inputs] of a join; NULL: the node has one input, or none */
+} nm_node_paths;
+
+/* The fields of every path, for each node; free *out with nm_paths_free. */
+nm_status nm_network_paths(const nm_network *net, nm_node_paths **out) NM_MUST_USE;
+void nm_paths_free(const nm_network *net, nm_node_paths *paths);
+
+/* The field of each node by its largest path; `out` has room for net->nodes. */
+nm_status nm_network_receptive(const nm_network *net, nm_receptive *out) NM_MUST_USE;
 double nm_node_cost(const nm_node *node); /* multiply-adds of one sample's forward */
 size_t nm_node_weights(const nm_network *net, int node); /* optimised parameters */
 

@@ -8,7 +8,12 @@
  *     r += floor((k - 1) * g / stride) * d / g * j      s += (pad - (k - 1) * d / 2) / stride * j      j /= stride
  *
  * (Araujo, Norris, Sim: Computing Receptive Fields of Convolutional Neural Networks, Distill 2019). */
+#include "alloc.h"
 #include "network.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
 
 /* Whether `taps` inputs, `apart` steps of `jump` pixels from each other, leave holes between what they see. */
 static bool leaves_gaps(const nm_receptive *r, int taps, int apart, int axis)
@@ -62,30 +67,131 @@ static nm_receptive through(const nm_node *node, nm_receptive r)
     return r;
 }
 
-nm_receptive nm_node_receptive(const nm_network *net, int index, int input, const nm_receptive *fields)
+/* ---- paths ------------------------------------------------------------------------------ */
+
+/* In millionths of a pixel: what is summed in another order can differ in its last bits (a jump of 1/3). */
+static int falling(double a, double b)
 {
-    return through(&net->node[index], fields[net->node[index].from[input]]);
+    a = rint(a * 1e6);
+    b = rint(b * 1e6);
+    return (a < b) - (a > b);
 }
 
-/* `sign` 1: at a join the path with the largest field; -1: the one with the smallest. */
-static void follow_paths(const nm_network *net, int sign, nm_receptive *out)
+/* Larger fields first, and the whole input before all; among the rest any order will do that puts equals together. */
+static int by_size(const void *one, const void *other)
 {
-    for (int i = 0; i < net->nodes; i++) {
-        out[i] = (nm_receptive){{1, 1}, {1, 1}, {0, 0}, false, false};
-        for (int k = 0; k < net->node[i].inputs; k++) {
-            nm_receptive r = through(&net->node[i], out[net->node[i].from[k]]);
-            if (k == 0 || sign * (r.size[0] * r.size[1] - out[i].size[0] * out[i].size[1]) > 0)
-                out[i] = r;
-        }
+    const nm_receptive *a = &((const nm_path_field *)one)->field, *b = &((const nm_path_field *)other)->field;
+    int order = b->whole - a->whole;
+    if (order == 0 && a->whole)
+        order = a->gaps - b->gaps;
+    if (order == 0)
+        order = falling(a->size[0] * a->size[1], b->size[0] * b->size[1]);
+    for (int axis = 0; axis < 2 && order == 0; axis++) {
+        order = falling(a->size[axis], b->size[axis]);
+        order = order ? order : falling(a->jump[axis], b->jump[axis]);
+        order = order ? order : falling(a->start[axis], b->start[axis]);
     }
+    return order ? order : a->gaps - b->gaps;
 }
 
-void nm_network_receptive(const nm_network *net, nm_receptive *out)
+/* Of what sees the whole input the size and the grid tell nothing more. Kept apart, they would grow exponentially with
+ * the gates of squeeze and excitation. */
+static bool is_same(const nm_path_field *a, const nm_path_field *b)
 {
-    follow_paths(net, 1, out);
+    return (a->field.whole && b->field.whole && a->field.gaps == b->field.gaps) || by_size(a, b) == 0;
 }
 
-void nm_network_receptive_least(const nm_network *net, nm_receptive *out)
+static void merge_equals(nm_paths *paths)
 {
-    follow_paths(net, -1, out);
+    int kept = 0;
+    qsort(paths->field, (size_t)paths->count, sizeof *paths->field, by_size);
+    for (int i = 1; i < paths->count; i++)
+        if (is_same(&paths->field[kept], &paths->field[i]))
+            paths->field[kept].paths += paths->field[i].paths;
+        else
+            paths->field[++kept] = paths->field[i];
+    paths->count = kept + 1;
+}
+
+static nm_status follow_input(const nm_network *net, int node, int input, const nm_node_paths *all, nm_paths *out)
+{
+    const nm_paths *from = &all[net->node[node].from[input]].all;
+    out->field = nm_alloc(net->ctx, (size_t)from->count, sizeof *out->field);
+    if (!out->field)
+        return NM_FAILED;
+    out->count = from->count;
+    for (int i = 0; i < from->count; i++)
+        out->field[i] = (nm_path_field){through(&net->node[node], from->field[i].field), from->field[i].paths};
+    merge_equals(out);
+    return NM_OK;
+}
+
+static nm_status join(const nm_network *net, int node, nm_node_paths *all)
+{
+    int inputs = net->node[node].inputs, count = 0;
+    nm_node_paths *at = &all[node];
+    at->by = nm_alloc(net->ctx, (size_t)inputs, sizeof *at->by);
+    if (!at->by)
+        return NM_FAILED;
+    for (int k = 0; k < inputs; k++) {
+        NM_TRY(follow_input(net, node, k, all, &at->by[k]));
+        count += at->by[k].count;
+    }
+    at->all.field = nm_alloc(net->ctx, (size_t)count, sizeof *at->all.field);
+    if (!at->all.field)
+        return NM_FAILED;
+    for (int k = 0; k < inputs; k++) {
+        memcpy(at->all.field + at->all.count, at->by[k].field, (size_t)at->by[k].count * sizeof *at->all.field);
+        at->all.count += at->by[k].count;
+    }
+    merge_equals(&at->all);
+    return NM_OK;
+}
+
+static nm_status begin(const nm_network *net, nm_paths *out)
+{
+    out->field = nm_alloc(net->ctx, 1, sizeof *out->field);
+    if (!out->field)
+        return NM_FAILED;
+    out->field[0] = (nm_path_field){{{1, 1}, {1, 1}, {0, 0}, false, false}, 1};
+    out->count = 1;
+    return NM_OK;
+}
+
+nm_status nm_network_paths(const nm_network *net, nm_node_paths **out)
+{
+    nm_status status = NM_OK;
+    nm_node_paths *all = nm_alloc(net->ctx, (size_t)net->nodes, sizeof *all);
+    if (!all)
+        return NM_FAILED;
+    for (int i = 0; i < net->nodes && status == NM_OK; i++)
+        status = net->node[i].inputs > 1    ? join(net, i, all)
+                 : net->node[i].inputs == 1 ? follow_input(net, i, 0, all, &all[i].all)
+                                            : begin(net, &all[i].all);
+    if (status == NM_OK)
+        *out = all;
+    else
+        nm_paths_free(net, all);
+    return status;
+}
+
+void nm_paths_free(const nm_network *net, nm_node_paths *paths)
+{
+    for (int i = 0; paths && i < net->nodes; i++) {
+        for (int k = 0; paths[i].by && k < net->node[i].inputs; k++)
+            nm_free(paths[i].by[k].field);
+        nm_free(paths[i].by);
+        nm_free(paths[i].all.field);
+    }
+    nm_free(paths);
+}
+
+nm_status nm_network_receptive(const nm_network *net, nm_receptive *out)
+{
+    nm_node_paths *paths;
+    NM_TRY(nm_network_paths(net, &paths));
+    for (int i = 0; i < net->nodes; i++)
+        out[i] = paths[i].all.field[0].field;
+    nm_paths_free(net, paths);
+    return NM_OK;
 }

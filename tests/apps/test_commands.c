@@ -135,19 +135,40 @@ START_TEST(summarises)
     json_decref(s);
     said table = expect(0, "norma summary resnet20 --anchor 32 --verbose");
     contains(table.out, "<- anchor");
-    contains(table.out, "(smallest path: 3)"); /* along the shortcuts */
-    s = parse_json(expect(0, "norma summary inception-cifar --json --verbose").out);
-    json_t *layer;
-    size_t i;
-    json_array_foreach(json_object_get(s, "layers"), i, layer) if (json_object_get(layer, "paths"))
-    {
-        ck_assert_uint_eq(json_array_size(json_object_get(layer, "paths")), 4);
-        ck_assert(number_at(layer, "output_bytes") == 16 * 16 * 128 * 4);
-        break;
-    }
-    ck_assert_ptr_nonnull(layer);
-    json_decref(s);
+    contains(table.out, "  (4 paths: 15, 11 x2, 7)\n"); /* along the shortcuts */
+    contains(table.out, "(32 paths)\n     37, 33 x3, 31, 29 x4, 27 x3, 25 x4, 23 x4, 21 x3, 19 x4, 17, 15 x3, 11\n");
+    contains(table.out, "19*      4      0  (1 path)\n"); /* strides of 1x1 shortcuts, and a 3x3 that spans them */
+    contains(table.out, "* the field has gaps");
+    contains(expect(0, "norma summary resnet56 --verbose").out, " more sizes, ");
     contains(expect(2, "norma summary mnist-cnm").err, "did you mean 'mnist-cnn'?");
+}
+END_TEST
+
+/* A path of inception-cifar's second join has two blocks behind it, by their branches of 1, 3, 5 and 3 pixels. */
+START_TEST(summarises_paths)
+{
+    json_t *s = parse_json(expect(0, "norma summary inception-cifar --json --verbose").out), *layer, *joins[4];
+    size_t i, found = 0;
+    json_array_foreach(json_object_get(s, "layers"), i, layer) if (json_object_get(layer, "paths") && found < 4)
+        joins[found++] = layer;
+    ck_assert_uint_eq(found, 4);
+    ck_assert_uint_eq(json_array_size(json_object_get(joins[0], "paths")), 4);
+    ck_assert(number_at(joins[0], "output_bytes") == 16 * 16 * 128 * 4);
+    json_t *by = json_array_get(json_object_get(joins[1], "paths"), 2);
+    ck_assert_str_eq(json_string_value(json_object_get(by, "from")), "i2_5x5.relu");
+    static const struct {
+        double size, paths;
+    } expected[] = {{20, 1}, {16, 2}, {12, 1}};
+    ck_assert_uint_eq(json_array_size(json_object_get(by, "fields")), 3);
+    for (i = 0; i < 3; i++) {
+        json_t *field = json_array_get(json_object_get(by, "fields"), i);
+        ck_assert(json_number_value(json_array_get(json_object_get(field, "size"), 0)) == expected[i].size);
+        ck_assert(json_number_value(json_array_get(json_object_get(field, "jump"), 1)) == 2);
+        ck_assert(json_number_value(json_array_get(json_object_get(field, "start"), 1)) == 0.5);
+        ck_assert(json_is_false(json_object_get(field, "whole")) && json_is_false(json_object_get(field, "gaps")));
+        ck_assert(number_at(field, "paths") == expected[i].paths);
+    }
+    json_decref(s);
 }
 END_TEST
 
@@ -202,5 +223,5 @@ START_TEST(helps)
 }
 END_TEST
 
-SUITE_WITH("norma's other commands", in_own_folder, predicts_images, compares, compares_watched_units, plots, summarises, checks_gradients,
-           lists_layers_and_data, helps)
+SUITE_WITH("norma's other commands", in_own_folder, predicts_images, compares, compares_watched_units, plots,
+           summarises, summarises_paths, checks_gradients, lists_layers_and_data, helps)

@@ -368,68 +368,6 @@ START_TEST(shared_parameters_sum_their_gradients)
 }
 END_TEST
 
-START_TEST(receptive_fields)
-{
-    nm_network *net =
-        built("input: {height: 32, width: 32, channels: 1}\n"
-              "defaults: {conv: {filters: 1, kernel: 3}}\n"
-              "layers:\n- {name: a, conv: {pad: 1}}\n- {name: b, conv: {pad: 1}}\n"
-              "- {name: p, maxpool: {size: 2}}\n- {name: c, conv: {dilation: 2}}\n- {name: g, gap: {}}\n");
-    nm_receptive r[6];
-    nm_network_receptive(net, r);
-    ck_assert_double_eq(r[2].size[0], 5); /* two 3x3 see what one 5x5 sees */
-    ck_assert_double_eq(r[2].start[0], 0);
-    ck_assert_double_eq(r[3].size[1], 6);
-    ck_assert_double_eq(r[3].jump[1], 2);
-    ck_assert_double_eq(r[3].start[1], 0.5);
-    ck_assert_double_eq(r[4].size[0], 14);
-    ck_assert_double_eq(r[4].start[0], 4.5);
-    ck_assert(!r[4].gaps && !r[4].whole && r[5].whole);
-    nm_network_free(net);
-}
-END_TEST
-
-/* What a unit of a transposed convolution meets depends on stride and dilation together. */
-START_TEST(receptive_fields_of_deconvs)
-{
-    static const struct {
-        const char *options;
-        double size, jump;
-        bool gaps;
-    } cases[] = {{"kernel: 4, stride: 2, pad: 1", 2, 0.5, false}, {"kernel: 3, dilation: 5", 11, 1, true},
-                 {"kernel: 3, stride: 3, dilation: 2", 1, 1.0 / 3, false},
-                 {"kernel: 3, stride: 2, dilation: 2", 3, 0.5, false},
-                 {"kernel: 4, stride: 2, dilation: 3", 4, 0.5, true}};
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        char model[256];
-        snprintf(model, sizeof model,
-                 "input: {height: 9, width: 9, channels: 1}\nlayers:\n- deconv: {filters: 1, %s}\n", cases[i].options);
-        nm_network *net = built(model);
-        nm_receptive r[2];
-        nm_network_receptive(net, r);
-        ck_assert_double_eq(r[1].size[0], cases[i].size);
-        ck_assert_double_eq(r[1].jump[1], cases[i].jump);
-        ck_assert_int_eq(r[1].gaps, cases[i].gaps);
-        nm_network_free(net);
-    }
-}
-END_TEST
-
-/* A residual block's shortcut sees less than the block. */
-START_TEST(receptive_fields_through_branches)
-{
-    nm_network *net = built(branches);
-    nm_receptive most[32], least[32];
-    nm_network_receptive(net, most);
-    nm_network_receptive_least(net, least);
-    int sum = nm_network_find(net, "sum");
-    ck_assert_double_eq(most[sum].size[0], 5);
-    ck_assert_double_eq(least[sum].size[0], 3);
-    ck_assert_double_eq(nm_node_receptive(net, sum, 1, most).size[0], 3);
-    nm_network_free(net);
-}
-END_TEST
-
 static void open_context(void)
 {
     ctx = nm_context_new();
@@ -452,5 +390,4 @@ SUITE_WITH("plan", set_up, regions_do_not_collide, regions_alive_twice_do_not_co
            tight_memory_gives_the_same_bits, a_few_samples_at_a_time_are_the_whole_batch,
            a_few_samples_at_a_time_have_the_same_bits_for_any_threads, a_few_samples_at_a_time_need_less_memory,
            evaluation_needs_two_layers_at_once, frozen_parameters_get_no_gradient,
-           shared_parameters_sum_their_gradients, receptive_fields, receptive_fields_of_deconvs,
-           receptive_fields_through_branches)
+           shared_parameters_sum_their_gradients)

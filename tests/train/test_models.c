@@ -134,7 +134,7 @@ static void check_known(const char *name, const char *layer, size_t parameters, 
     nm_network *net = build(name);
     nm_receptive *r = nm_alloc(ctx, (size_t)net->nodes, sizeof *r);
     size_t found = 0;
-    nm_network_receptive(net, r);
+    ck_assert_done(nm_network_receptive(net, r));
     for (int i = net->inputs; i < net->nodes; i++)
         found += nm_node_weights(net, i);
     int at = nm_network_find(net, layer);
