@@ -96,10 +96,22 @@ nm_batchnorm_pass *NM_ISA(nm_batchnorm_forward_pass)(const nm_batchnorm_after *a
                                                                        : NM_ISA(nm_batchnorm_normalise);
 }
 
-nm_batchnorm_pass *NM_ISA(nm_batchnorm_backward_pass)(const nm_batchnorm_after *after)
+nm_batchnorm_pass *NM_ISA(nm_batchnorm_sums_pass)(const nm_batchnorm_after *after)
 {
-    return after->pool ? NM_ISA(nm_batchnorm_pool_backward) : after->add ? NM_ISA(nm_batchnorm_add_backward)
-                                                                        : NM_ISA(nm_batchnorm_backward);
+    return after->pool ? NM_ISA(nm_batchnorm_pool_sums) : after->add ? NM_ISA(nm_batchnorm_add_sums) : NM_ISA(nm_batchnorm_sums);
+}
+
+nm_batchnorm_pass *NM_ISA(nm_batchnorm_gradient_pass)(const nm_batchnorm_after *after)
+{
+    return after->pool ? NM_ISA(nm_batchnorm_pool_gradient) : after->add ? NM_ISA(nm_batchnorm_add_gradient)
+                                                                        : NM_ISA(nm_batchnorm_gradient);
+}
+
+static void backward_pass(const nm_pass *p, const nm_batchnorm *self, const nm_batchnorm_after *after)
+{
+    NM_ISA(nm_batchnorm_sums_pass)(after)(p, self, after);
+    if (p->dx[0])
+        NM_ISA(nm_batchnorm_gradient_pass)(after)(p, self, after);
 }
 
 /* Runs `pass` on each ghost's part of the samples of `p`. */
@@ -127,7 +139,7 @@ static void forward(const nm_pass *p, const void *self)
 
 static void backward(const nm_pass *p, const void *self)
 {
-    each_ghost(p, self, NM_ISA(nm_batchnorm_backward_pass)(&((const choice *)p->plan)->after));
+    each_ghost(p, self, backward_pass);
 }
 
 /* ---- planning -------------------------------------------------------------------------- */

@@ -1,4 +1,5 @@
 /* Layers whose work the layer before them does: the same result as each by itself, and as many layers as expected. */
+#include "alloc.h"
 #include "layer_check.h"
 #include "plan.h"
 #include "run_suite.h"
@@ -271,6 +272,75 @@ START_TEST(evaluation_adds_as_it_convolves)
 }
 END_TEST
 
+/* ---- many samples ------------------------------------------------------------------------- */
+
+enum { MANY = 200, SIDE = 32, DEEP = 16 }; /* a convolution's inputs and outputs: 26 MB, more than it takes backward at once */
+
+/* Gradients of one step over samples first to first + n, to be freed. */
+static real *gradients_of(const char *layers, const real *x, const int32_t *labels, int first, int n, bool no_fuse, size_t *count)
+{
+    nm_network *net = built(text("%s- gap\n- {name: end, dense: {units: 3}}\nloss: softmax_ce\n", layers), (nm_shape){SIDE, SIDE, DEEP});
+    nm_plan *plan;
+    const real *xs[] = {x + (size_t)first * SIDE * SIDE * DEEP};
+    nm_request request = {.mode = NM_TRAIN, .batch = n, .threads = 2, .no_fuse = no_fuse};
+    ck_assert_int_eq(nm_plan_new(net, &request, &plan), NM_OK);
+    nm_plan_step(plan, &(nm_batch){.n = n, .x = xs, .targets = {.labels = labels + first}});
+    *count = net->weight_count;
+    real *gradients = nm_alloc(ctx, *count, sizeof *gradients);
+    memcpy(gradients, nm_plan_gradients(plan), *count * sizeof *gradients);
+    nm_plan_free(plan);
+    nm_network_free(net);
+    return gradients;
+}
+
+static void check_alike(const char *what, const real *a, const real *b, size_t count)
+{
+    double most = 0, off = 0, tolerance = sizeof(real) == 8 ? 1e-12 : 2e-5;
+    for (size_t i = 0; i < count; i++) {
+        most = fmax(most, fabs((double)a[i]));
+        off = fmax(off, fabs((double)a[i] - (double)b[i]));
+    }
+    ck_assert_msg(off <= tolerance * most && most > 0, "%s: off by %g of %g", what, off, most);
+}
+
+/* The mean over two halves, which go backward whole, and each layer by itself beside fused ones. */
+START_TEST(many_samples_go_backward_in_slices)
+{
+    static const char *const alone[] = {"kernel: 3, pad: 1", "kernel: 3, pad: 1, algorithm: im2col", "kernel: 1", "kernel: 3, stride: 2, pad: 1, filters: 64"};
+    static const char *const ends[] = {"- batchnorm\n- relu\n", "- {name: n, batchnorm: {}}\n- {name: s, add: {}, from: [n, a]}\n- relu\n",
+                                       "- batchnorm\n- relu\n- maxpool: {size: 2}\n"};
+    real *x = nm_alloc(ctx, (size_t)MANY * SIDE * SIDE * DEEP, sizeof *x);
+    int32_t labels[MANY];
+    size_t count;
+    nm_rng r = nm_rng_stream(5, "test", "fusion");
+    for (size_t i = 0; i < (size_t)MANY * SIDE * SIDE * DEEP; i++)
+        x[i] = (real)nm_rng_normal(&r);
+    for (int i = 0; i < MANY; i++)
+        labels[i] = i % 3;
+    for (int k = 0; k < 4; k++) {
+        const char *layers = text("- {name: a, conv: {filters: 16, kernel: 1}}\n- {name: b, conv: {%s%s}}\n", k < 3 ? "filters: 16, " : "", alone[k]);
+        real *all = gradients_of(layers, x, labels, 0, MANY, false, &count);
+        real *one = gradients_of(layers, x, labels, 0, MANY / 2, false, &count);
+        real *two = gradients_of(layers, x, labels, MANY / 2, MANY / 2, false, &count);
+        for (size_t i = 0; i < count; i++)
+            one[i] = (one[i] + two[i]) / 2;
+        check_alike(layers, all, one, count);
+        nm_free(all);
+        nm_free(one);
+        nm_free(two);
+    }
+    for (int k = 0; k < 3; k++) {
+        const char *layers = text("- {name: a, conv: {filters: 16, kernel: 1}}\n- {name: b, conv: {filters: 16, kernel: 3, pad: 1}}\n%s", ends[k]);
+        real *fused = gradients_of(layers, x, labels, 0, MANY, false, &count);
+        real *apart = gradients_of(layers, x, labels, 0, MANY, true, &count);
+        check_alike(layers, apart, fused, count);
+        nm_free(fused);
+        nm_free(apart);
+    }
+    nm_free(x);
+}
+END_TEST
+
 /* What others read, and what somebody looks at, is there. */
 START_TEST(outputs_that_are_read_are_not_fused_away)
 {
@@ -311,4 +381,5 @@ static void set_up(TCase *tcase)
 SUITE_WITH("fusion", set_up, evaluation_folds_batch_norm_into_convolution, evaluation_pools_as_it_convolves,
            training_takes_a_pool_with_batch_norm, training_recomputes_the_first_convolution, training_takes_a_sum_with_batch_norm,
            training_takes_batch_norm_with_a_convolution, evaluation_adds_as_it_convolves,
+           many_samples_go_backward_in_slices,
            outputs_that_are_read_are_not_fused_away)

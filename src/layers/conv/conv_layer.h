@@ -1,5 +1,5 @@
-/* The inside of the layer type conv: its options, and what planning chooses. Shared by conv.c (options, shapes, running) and
- * conv/plan.c. */
+/* The inside of the layer type conv: its options, and what planning chooses. Shared by conv.c (options, shapes), conv/plan.c
+ * and conv/passes.c. */
 #ifndef NM_CONV_LAYER_H
 #define NM_CONV_LAYER_H
 
@@ -26,18 +26,21 @@ typedef struct choice {
     size_t turned_offset;     /* bytes into scratch */
     size_t standard_offset;   /* bytes into scratch: standardised weights, and (backward) their gradient */
     int most;                 /* samples */
+    int slice;                /* samples that go through all steps of backward at once */
     nm_conv_wish wish;
     bool norm;                /* batch norm is done here too: in evaluation folded in, */
     bool stem;                /* in training by computing outputs again: see conv/stem.h; otherwise conv/normed.h */
     nm_batchnorm_after after; /* done here too, after batch norm or without */
     size_t folded_offset;     /* bytes into scratch: batch norm's factor and bias for each filter */
-    size_t moments_offset;    /* bytes into scratch: see conv/normed.h */
+    size_t norm_offset;       /* bytes into scratch: see conv/normed.h */
 } choice;
 
 /* For "did you mean": "auto" and every algorithm; NULL-terminated. */
 extern const char *const NM_ISA(nm_conv_names)[];
 enum { NM_CONV_NAMES = 8 };
 
+void NM_ISA(nm_conv_forward)(const nm_pass *p, const void *self);
+void NM_ISA(nm_conv_backward)(const nm_pass *p, const void *self);
 nm_status NM_ISA(nm_conv_plan)(nm_booking *b, const void *self, void *chosen);
 bool NM_ISA(nm_conv_fuse)(const void *self, void *chosen, const nm_offer *offer, unsigned *memory);
 void NM_ISA(nm_conv_describe)(const void *self, const void *chosen, char *text, size_t size);

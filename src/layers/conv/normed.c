@@ -17,14 +17,23 @@ static int pieces_of(const nm_conv_algorithm *by, const nm_conv_geometry *g, int
     return by->pieces ? by->pieces(g, n, most) : 0;
 }
 
+/* Scratch: the convolution's, batch norm's, the moments. */
+static size_t norm_scratch(const nm_conv_geometry *g, const nm_batchnorm_after *after, int n)
+{
+    size_t saved = 0, scratch = 0, thread = 0;
+    NM_ISA(nm_batchnorm_book_all)(after, n, g->out, &saved, &scratch, &thread);
+    return rounded(scratch);
+}
+
 void NM_ISA(nm_conv_normed_book)(const nm_conv_geometry *g, const nm_conv_algorithm *by, const nm_batchnorm_after *after, int n,
-                                 size_t *saved, size_t *scratch, size_t *thread, size_t *moments_offset)
+                                 size_t *saved, size_t *scratch, size_t *thread, size_t *norm_offset)
 {
     size_t own_saved = 0, own_scratch = 0, own_thread = 0;
     NM_ISA(nm_batchnorm_book_all)(after, n, g->out, &own_saved, &own_scratch, &own_thread);
     *saved = outputs_size(g, n) + own_saved;
-    *moments_offset = rounded(own_scratch > *scratch ? own_scratch : *scratch);
-    *scratch = *moments_offset + (size_t)pieces_of(by, g, n, n) * (1 + 2 * (size_t)g->out.c) * sizeof(double);
+    *norm_offset = rounded(*scratch);
+    *scratch = *norm_offset + norm_scratch(g, after, n) +
+               (size_t)pieces_of(by, g, n, n) * (1 + 2 * (size_t)g->out.c) * sizeof(double);
     *thread = own_thread > *thread ? own_thread : *thread;
 }
 
@@ -35,15 +44,18 @@ static nm_pass norm_pass(const nm_conv_normed *s, real **z)
     *z = p.saved;
     p.x = (const real *const *)z;
     p.saved = (char *)p.saved + outputs_size(s->call.g, s->call.most);
+    p.scratch = (char *)p.scratch + s->norm_offset;
     return p;
 }
+
+/* ---- forward ---------------------------------------------------------------------------------- */
 
 void NM_ISA(nm_conv_normed_forward)(const nm_conv_normed *s, const nm_conv_algorithm *by)
 {
     real *z;
     nm_pass p = norm_pass(s, &z);
     int pieces = pieces_of(by, s->call.g, s->call.n, s->call.most);
-    double *pixels = (double *)(void *)((char *)p.scratch + s->moments_offset);
+    double *pixels = (double *)(void *)((char *)p.scratch + norm_scratch(s->call.g, &s->after, s->call.most));
     nm_conv_moments moments = {pixels, pixels + pieces};
     nm_conv_call call = s->call;
     call.y = z;
@@ -57,12 +69,31 @@ void NM_ISA(nm_conv_normed_forward)(const nm_conv_normed *s, const nm_conv_algor
     NM_ISA(nm_batchnorm_forward_pass)(&s->after)(&p, s->norm, &s->after);
 }
 
-const real *NM_ISA(nm_conv_normed_backward)(const nm_conv_normed *s)
+/* ---- backward --------------------------------------------------------------------------------- */
+
+void NM_ISA(nm_conv_normed_sums)(const nm_conv_normed *s)
 {
     real *z;
     nm_pass p = norm_pass(s, &z);
-    real *dz = s->after.pool ? z : p.spare_dy;
+    NM_ISA(nm_batchnorm_sums_pass)(&s->after)(&p, s->norm, &s->after);
+}
+
+const real *NM_ISA(nm_conv_normed_gradient)(const nm_conv_normed *s, int first, int n)
+{
+    real *z, *dz;
+    nm_pass p = norm_pass(s, &z);
+    size_t outputs = (size_t)first * nm_shape_size(s->call.g->out), last = s->after.pool ? outputs / 4 : outputs;
+    real *all = s->after.pool ? z : p.spare_dy;
+    nm_fused with = s->after.add ? p.with[0] : (nm_fused){0};
+    with.other = with.other ? with.other + outputs : NULL;
+    with.other_dx = with.other_dx ? with.other_dx + outputs : NULL;
+    z += outputs;
+    dz = all + outputs;
+    p.n = n;
     p.dx = &dz;
-    NM_ISA(nm_batchnorm_backward_pass)(&s->after)(&p, s->norm, &s->after);
-    return dz;
+    p.dy += last;
+    p.y += last;
+    p.with = &with;
+    NM_ISA(nm_batchnorm_gradient_pass)(&s->after)(&p, s->norm, &s->after);
+    return all;
 }

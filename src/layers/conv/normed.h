@@ -12,15 +12,17 @@ typedef struct nm_conv_normed {
     nm_pass pass;              /* batch norm's: its parameters; saved and scratch are the convolution's */
     const nm_batchnorm *norm;
     nm_batchnorm_after after;
-    size_t moments_offset;     /* bytes into scratch, as booked */
+    size_t norm_offset;        /* bytes into scratch, as booked: batch norm's */
 } nm_conv_normed;
 
-/* scratch: in, what the convolution's passes take; out, with batch norm's. moments_offset: out. */
+/* scratch: in, what the convolution's passes take; out, with batch norm's behind it. */
 void NM_ISA(nm_conv_normed_book)(const nm_conv_geometry *g, const nm_conv_algorithm *by, const nm_batchnorm_after *after, int n,
-                                 size_t *saved, size_t *scratch, size_t *thread, size_t *moments_offset);
+                                 size_t *saved, size_t *scratch, size_t *thread, size_t *norm_offset);
 void NM_ISA(nm_conv_normed_forward)(const nm_conv_normed *s, const nm_conv_algorithm *by);
-/* Batch norm's backward: returns the gradient by the convolution's outputs. It lies over dy, which is in cache and need not be
- * written back; with a pool, which makes dy smaller, over the outputs. */
-const real *NM_ISA(nm_conv_normed_backward)(const nm_conv_normed *s);
+/* Batch norm's backward: first its sums, then the gradient by the convolution's outputs of samples first to first + n, a few at a
+ * time. Returns where sample 0's is: over dy, which is in cache and need not be written back; with a pool, which makes dy
+ * smaller, over the outputs. */
+void NM_ISA(nm_conv_normed_sums)(const nm_conv_normed *s);
+const real *NM_ISA(nm_conv_normed_gradient)(const nm_conv_normed *s, int first, int n);
 
 #endif

@@ -11,13 +11,31 @@ const char *const NM_ISA(nm_conv_names)[] = {"auto", "depthwise", "direct", "win
 
 /* ---- algorithms and memory ------------------------------------------------------------------------- */
 
-static void book(nm_booking *b, const nm_conv_algorithm *by, const nm_conv_geometry *g, nm_conv_kind kind, size_t more)
+static void book(nm_booking *b, const nm_conv_algorithm *by, const nm_conv_geometry *g, nm_conv_kind kind, int n)
 {
     size_t shared, thread;
-    by->book(g, kind, b->n, &shared, &thread);
-    shared = (shared + 63) / 64 * 64 + more;
+    by->book(g, kind, n, &shared, &thread);
     b->scratch = shared > b->scratch ? shared : b->scratch;
     b->thread_scratch = thread > b->thread_scratch ? thread : b->thread_scratch;
+}
+
+static size_t rounded(size_t bytes)
+{
+    return (bytes + 63) / 64 * 64;
+}
+
+/* Samples that go through backward's steps at once: few enough that their values stay in cache from one to the next, many enough
+ * for the work that each slice has by itself (the weights' transforms, sums of parts). */
+static int slice_of(const conv *self, int n)
+{
+    enum { BYTES = 20 << 20, FEWEST_PIXELS = 24576, MOST_WEIGHTS = 1 << 16 };
+    const nm_conv_geometry *g = &self->g;
+    if (self->standardise || nm_conv_weight_count(g) > MOST_WEIGHTS)
+        return n;
+    size_t bytes = (nm_shape_size(g->in) + nm_shape_size(g->out)) * sizeof(real);
+    int slice = (int)(BYTES / bytes) + 1, fewest = nm_pieces(FEWEST_PIXELS, g->out.h * g->out.w);
+    slice = slice < fewest ? fewest : slice;
+    return slice < n ? nm_pieces(n, nm_pieces(n, slice)) : n; /* even ones */
 }
 
 static nm_conv_wish wish_of(const conv *self, const nm_rules *rules)
@@ -26,30 +44,33 @@ static nm_conv_wish wish_of(const conv *self, const nm_rules *rules)
     return (nm_conv_wish){free ? rules->prefer : self->algorithm, rules->exact};
 }
 
-static nm_status plan_passes(nm_booking *b, const conv *self, choice *c)
+static void plan_data(nm_booking *b, const conv *self, choice *c)
 {
-    c->by[NM_CONV_FORWARD] = NM_ISA(nm_conv_choose)(&self->g, NM_CONV_FORWARD, NM_CONV_FORWARD, &c->wish);
-    book(b, c->by[NM_CONV_FORWARD], &self->g, NM_CONV_FORWARD, 0);
-    if (!b->backward)
-        return NM_OK;
-    c->by[NM_CONV_WEIGHTS] = NM_ISA(nm_conv_choose)(&self->g, NM_CONV_WEIGHTS, NM_CONV_WEIGHTS, &c->wish);
-    book(b, c->by[NM_CONV_WEIGHTS], &self->g, NM_CONV_WEIGHTS, 0);
-    if (!b->want_dx)
-        return NM_OK;
     nm_conv_geometry turn;
     c->turned = strcmp(c->wish.wanted, "reference") != 0 && NM_ISA(nm_conv_turn)(&self->g, &turn);
     if (!c->turned) {
         c->by[NM_CONV_DATA] = NM_ISA(nm_conv_choose)(&self->g, NM_CONV_DATA, NM_CONV_DATA, &c->wish);
-        book(b, c->by[NM_CONV_DATA], &self->g, NM_CONV_DATA, 0);
-        return NM_OK;
+        book(b, c->by[NM_CONV_DATA], &self->g, NM_CONV_DATA, c->slice);
+        return;
     }
     c->turn = turn;
     c->by[NM_CONV_DATA] = NM_ISA(nm_conv_choose)(&turn, NM_CONV_FORWARD, NM_CONV_DATA, &c->wish);
-    size_t shared, thread;
-    c->by[NM_CONV_DATA]->book(&turn, NM_CONV_FORWARD, b->n, &shared, &thread);
-    c->turned_offset = (shared + 63) / 64 * 64;
-    book(b, c->by[NM_CONV_DATA], &turn, NM_CONV_FORWARD, nm_conv_weight_count(&self->g) * sizeof(real));
-    return NM_OK;
+    book(b, c->by[NM_CONV_DATA], &turn, NM_CONV_FORWARD, c->slice);
+    c->turned_offset = rounded(b->scratch); /* behind what any pass takes */
+    b->scratch = c->turned_offset + nm_conv_weight_count(&self->g) * sizeof(real);
+}
+
+static void plan_passes(nm_booking *b, const conv *self, choice *c)
+{
+    c->by[NM_CONV_FORWARD] = NM_ISA(nm_conv_choose)(&self->g, NM_CONV_FORWARD, NM_CONV_FORWARD, &c->wish);
+    book(b, c->by[NM_CONV_FORWARD], &self->g, NM_CONV_FORWARD, b->n);
+    if (!b->backward)
+        return;
+    c->slice = slice_of(self, b->n);
+    c->by[NM_CONV_WEIGHTS] = NM_ISA(nm_conv_choose)(&self->g, NM_CONV_WEIGHTS, NM_CONV_WEIGHTS, &c->wish);
+    book(b, c->by[NM_CONV_WEIGHTS], &self->g, NM_CONV_WEIGHTS, c->slice);
+    if (b->want_dx)
+        plan_data(b, self, c);
 }
 
 nm_status NM_ISA(nm_conv_plan)(nm_booking *b, const void *private, void *chosen)
@@ -63,16 +84,16 @@ nm_status NM_ISA(nm_conv_plan)(nm_booking *b, const void *private, void *chosen)
         NM_ISA(nm_conv_stem_book)(&self->g, b->n, &b->saved, &b->scratch, &b->thread_scratch);
         return NM_OK;
     }
-    NM_TRY(plan_passes(b, self, c));
+    plan_passes(b, self, c);
     if (self->standardise) {
-        c->standard_offset = (b->scratch + 63) / 64 * 64;
+        c->standard_offset = rounded(b->scratch);
         b->scratch = c->standard_offset + 2 * nm_conv_weight_count(&self->g) * sizeof(real);
     }
     if (c->norm && b->mode == NM_TRAIN)
         NM_ISA(nm_conv_normed_book)(&self->g, c->by[NM_CONV_FORWARD], &c->after, b->n, &b->saved, &b->scratch,
-                                    &b->thread_scratch, &c->moments_offset);
+                                    &b->thread_scratch, &c->norm_offset);
     else if (c->norm) {
-        c->folded_offset = (b->scratch + 63) / 64 * 64;
+        c->folded_offset = rounded(b->scratch);
         b->scratch = c->folded_offset + 2 * (size_t)self->filters * sizeof(real);
     }
     return NM_OK;

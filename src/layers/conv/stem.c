@@ -207,8 +207,7 @@ void NM_ISA(nm_conv_stem_backward)(const nm_conv_normed *s)
     size_t count = nm_conv_weight_count(call->g), filters = (size_t)call->g->out.c;
     a.j = normalising_job(&s->pass, s->norm, a.l, s->after.relu);
     nm_parallel(call->threads, a.l.chunks, sums_task, &a);
-    const double *sum = merge_gradients(&a.j, &a.l);
-    set_gradient_tables(&a.j, sum, sum + filters);
+    set_gradient_tables(&a.j, merge_gradients(&a.j, &a.l));
     if (!call->dw && !call->db)
         return;
     nm_parallel(call->threads, NM_CONV_PARTS, weights_task, &a);

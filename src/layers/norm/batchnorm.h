@@ -24,7 +24,8 @@ typedef struct nm_batchnorm_after {
 /* The passes that do what comes behind too. */
 typedef void nm_batchnorm_pass(const nm_pass *p, const nm_batchnorm *self, const nm_batchnorm_after *after);
 nm_batchnorm_pass *NM_ISA(nm_batchnorm_forward_pass)(const nm_batchnorm_after *after);
-nm_batchnorm_pass *NM_ISA(nm_batchnorm_backward_pass)(const nm_batchnorm_after *after);
+nm_batchnorm_pass *NM_ISA(nm_batchnorm_sums_pass)(const nm_batchnorm_after *after);
+nm_batchnorm_pass *NM_ISA(nm_batchnorm_gradient_pass)(const nm_batchnorm_after *after);
 /* All that they book, in train mode. */
 void NM_ISA(nm_batchnorm_book_all)(const nm_batchnorm_after *after, int n, nm_shape s, size_t *saved, size_t *scratch,
                                    size_t *thread_scratch);
@@ -33,22 +34,26 @@ void NM_ISA(nm_batchnorm_book_all)(const nm_batchnorm_after *after, int n, nm_sh
 bool NM_ISA(nm_batchnorm_take)(const nm_batchnorm *self, nm_batchnorm_after *after, const nm_offer *offer, unsigned *memory);
 
 /* The passes over one batch of samples. Statistics leaves mean, deviation and factor in `saved` and moves the running
- * ones by `rate`; the others read them there. */
+ * ones by `rate`; the others read them there. Backward has two parts: sums adds the gradients of scale and shift and leaves what
+ * it knows of the batch in scratch; gradient, which may be called for a few samples at a time, gives dx from that. */
 void NM_ISA(nm_batchnorm_statistics)(const nm_pass *p, const nm_batchnorm *self, double rate);
 /* The same from moments that somebody else has taken: `count` pieces of rows[k] pixels each, and per channel their mean and sum
  * of squared deviations, of [count][2][C]. */
 void NM_ISA(nm_batchnorm_merge_pieces)(const nm_pass *p, const nm_batchnorm *self, int count, const double *of,
                                        const double *rows, double rate);
 void NM_ISA(nm_batchnorm_normalise)(const nm_pass *p, const nm_batchnorm *self, const nm_batchnorm_after *after);
-void NM_ISA(nm_batchnorm_backward)(const nm_pass *p, const nm_batchnorm *self, const nm_batchnorm_after *after);
+void NM_ISA(nm_batchnorm_sums)(const nm_pass *p, const nm_batchnorm *self, const nm_batchnorm_after *after);
+void NM_ISA(nm_batchnorm_gradient)(const nm_pass *p, const nm_batchnorm *self, const nm_batchnorm_after *after);
 void NM_ISA(nm_batchnorm_book)(int n, nm_shape s, size_t *saved, size_t *scratch, size_t *thread_scratch);
 
 /* The same with the pool behind: y and dy are the pool's. Booked on top of the others. */
 void NM_ISA(nm_batchnorm_pool_forward)(const nm_pass *p, const nm_batchnorm *self, const nm_batchnorm_after *after);
-void NM_ISA(nm_batchnorm_pool_backward)(const nm_pass *p, const nm_batchnorm *self, const nm_batchnorm_after *after);
+void NM_ISA(nm_batchnorm_pool_sums)(const nm_pass *p, const nm_batchnorm *self, const nm_batchnorm_after *after);
+void NM_ISA(nm_batchnorm_pool_gradient)(const nm_pass *p, const nm_batchnorm *self, const nm_batchnorm_after *after);
 /* The same with the sum behind, and perhaps a relu behind that: y and dy are the last layer's. */
 void NM_ISA(nm_batchnorm_add_forward)(const nm_pass *p, const nm_batchnorm *self, const nm_batchnorm_after *after);
-void NM_ISA(nm_batchnorm_add_backward)(const nm_pass *p, const nm_batchnorm *self, const nm_batchnorm_after *after);
+void NM_ISA(nm_batchnorm_add_sums)(const nm_pass *p, const nm_batchnorm *self, const nm_batchnorm_after *after);
+void NM_ISA(nm_batchnorm_add_gradient)(const nm_pass *p, const nm_batchnorm *self, const nm_batchnorm_after *after);
 void NM_ISA(nm_batchnorm_add_book)(int n, nm_shape s, size_t *thread_scratch);
 void NM_ISA(nm_batchnorm_pool_book)(int n, nm_shape s, size_t *scratch, size_t *thread_scratch);
 

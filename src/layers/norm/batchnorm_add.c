@@ -14,10 +14,9 @@ typedef struct add_job {
     real *other_dx;    /* or NULL */
 } add_job;
 
-static add_job job_of(const nm_pass *p, const nm_batchnorm *self, const nm_batchnorm_after *after)
+static add_job job_of(const nm_pass *p, job j, const nm_batchnorm_after *after)
 {
-    return (add_job){normalising_job(p, self, layout_of(p->n, p->xs[0]), false), after->relu, p->with[0].other,
-                     p->with[0].other_dx};
+    return (add_job){j, after->relu, p->with[0].other, p->with[0].other_dx};
 }
 
 static size_t start_of(const add_job *a, int task)
@@ -52,8 +51,8 @@ static void forward_task(void *arg, int task, int thread)
 
 void NM_ISA(nm_batchnorm_add_forward)(const nm_pass *p, const nm_batchnorm *self, const nm_batchnorm_after *after)
 {
-    add_job a = job_of(p, self, after);
-    nm_parallel(p->threads, a.j.l.chunks, forward_task, &a);
+    add_job a = job_of(p, normalising_job(p, self, layout_of(p->n, p->xs[0]), false), after);
+    over_chunks(p, &a.j.l, forward_task, &a);
 }
 
 /* ---- backward ---------------------------------------------------------------------------- */
@@ -98,16 +97,17 @@ static void input_gradient_task(void *arg, int task, int thread)
     NM_ISA(nm_batchnorm_chunk_gradient)(&a->j, p->x[0] + start, g, p->dx[0] + start, rows);
 }
 
-void NM_ISA(nm_batchnorm_add_backward)(const nm_pass *p, const nm_batchnorm *self, const nm_batchnorm_after *after)
+void NM_ISA(nm_batchnorm_add_sums)(const nm_pass *p, const nm_batchnorm *self, const nm_batchnorm_after *after)
 {
-    add_job a = job_of(p, self, after);
-    const layout *l = &a.j.l;
-    nm_parallel(p->threads, l->chunks, sums_task, &a);
-    const double *sum = merge_gradients(&a.j, l);
-    if (!p->dx[0])
-        return;
-    set_gradient_tables(&a.j, sum, sum + l->channels);
-    nm_parallel(p->threads, l->chunks, input_gradient_task, &a);
+    add_job a = job_of(p, normalising_job(p, self, layout_of(p->n, p->xs[0]), false), after);
+    over_chunks(p, &a.j.l, sums_task, &a);
+    set_gradient_tables(&a.j, merge_gradients(&a.j, &a.j.l));
+}
+
+void NM_ISA(nm_batchnorm_add_gradient)(const nm_pass *p, const nm_batchnorm *self, const nm_batchnorm_after *after)
+{
+    add_job a = job_of(p, gradient_job(p, self, layout_of(p->n, p->xs[0]), false), after);
+    nm_parallel(p->threads, a.j.l.chunks, input_gradient_task, &a);
 }
 
 void NM_ISA(nm_batchnorm_add_book)(int n, nm_shape s, size_t *thread_scratch)

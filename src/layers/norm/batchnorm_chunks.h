@@ -128,10 +128,12 @@ static inline const double *merge_gradients(const job *j, const layout *l)
     return sum;
 }
 
-/* dx = f * (dy - (sum + xhat * products / sd) / m) with f = scale / sd, as three factors per channel. */
-static inline void set_gradient_tables(job *j, const double *sum, const double *products)
+/* dx = f * (dy - (sum + xhat * products / sd) / m) with f = scale / sd, as three factors per channel: tables 3 to 5. sum: those of
+ * merge_gradients. */
+static inline void set_gradient_tables(job *j, const double *sum)
 {
     const nm_pass *p = j->p;
+    const double *products = sum + j->l.channels;
     moments m = moments_of(p);
     int channels = j->l.channels;
     bool batch = p->mode == NM_TRAIN;
@@ -148,6 +150,27 @@ static inline void set_gradient_tables(job *j, const double *sum, const double *
     j->dy_factor = a;
     j->x_factor = b;
     j->constant = k;
+}
+
+/* A job that has those factors from an earlier set_gradient_tables in the same scratch. */
+static inline job gradient_job(const nm_pass *p, const nm_batchnorm *self, layout l, bool relu)
+{
+    job j = normalising_job(p, self, l, relu);
+    j.dy_factor = tables(p, &l, 3);
+    j.x_factor = tables(p, &l, 4);
+    j.constant = tables(p, &l, 5);
+    return j;
+}
+
+/* A pass over values that the pass before has written from the first to the last. Where they are too many for a cache it begins
+ * with the last, which are still there; otherwise in order, which is faster to read. */
+static inline void over_chunks(const nm_pass *p, const layout *l, nm_task *task, void *arg)
+{
+    enum { CACHED = 16 << 20 };
+    if ((size_t)l->rows * (size_t)l->channels * sizeof(real) >= CACHED)
+        nm_parallel_down(p->threads, l->chunks, task, arg);
+    else
+        nm_parallel(p->threads, l->chunks, task, arg);
 }
 
 /* ---- a chunk's work, for whoever has its x ------------------------------------------------ */

@@ -38,7 +38,7 @@ void NM_ISA(nm_batchnorm_normalise)(const nm_pass *p, const nm_batchnorm *self, 
 {
     layout l = layout_of(p->n, p->xs[0]);
     job j = normalising_job(p, self, l, after->relu);
-    nm_parallel(p->threads, l.chunks, normalise_task, &j);
+    over_chunks(p, &l, normalise_task, &j);
 }
 
 /* ---- backward -------------------------------------------------------------------------- */
@@ -126,16 +126,18 @@ static void input_gradient_task(void *arg, int task, int thread)
     NM_ISA(nm_batchnorm_chunk_gradient)(j, j->p->x[0] + start, j->p->dy + start, j->p->dx[0] + start, rows_of(&j->l, task));
 }
 
-void NM_ISA(nm_batchnorm_backward)(const nm_pass *p, const nm_batchnorm *self, const nm_batchnorm_after *after)
+void NM_ISA(nm_batchnorm_sums)(const nm_pass *p, const nm_batchnorm *self, const nm_batchnorm_after *after)
 {
     layout l = layout_of(p->n, p->xs[0]);
     job j = normalising_job(p, self, l, after->relu);
-    nm_parallel(p->threads, l.chunks, gradient_sums_task, &j);
-    const double *sum = merge_gradients(&j, &l);
-    if (!p->dx[0])
-        return;
-    set_gradient_tables(&j, sum, sum + l.channels);
-    nm_parallel(p->threads, l.chunks, input_gradient_task, &j);
+    over_chunks(p, &l, gradient_sums_task, &j);
+    set_gradient_tables(&j, merge_gradients(&j, &l));
+}
+
+void NM_ISA(nm_batchnorm_gradient)(const nm_pass *p, const nm_batchnorm *self, const nm_batchnorm_after *after)
+{
+    job j = gradient_job(p, self, layout_of(p->n, p->xs[0]), after->relu);
+    nm_parallel(p->threads, j.l.chunks, input_gradient_task, &j);
 }
 
 void NM_ISA(nm_batchnorm_book)(int n, nm_shape s, size_t *saved, size_t *scratch, size_t *thread_scratch)

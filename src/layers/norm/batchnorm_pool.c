@@ -177,7 +177,7 @@ void NM_ISA(nm_batchnorm_pool_forward)(const nm_pass *p, const nm_batchnorm *sel
 {
     windows w = windows_of(p->n, p->xs[0]);
     pool_job all = {normalising_job(p, self, w.l, after->relu), w};
-    nm_parallel(p->threads, w.l.chunks, forward_task, &all);
+    over_chunks(p, &w.l, forward_task, &all);
 }
 
 void NM_ISA(nm_batchnorm_chunk_pool_sums)(const job *j, const real *x, const real *dy, int across, int rows, real *scratch,
@@ -234,15 +234,18 @@ static void input_gradient_task(void *arg, int task, int thread)
                                              p->j.p->dx[0] + pixels_before(&p->w, first), p->w.across, rows);
 }
 
-void NM_ISA(nm_batchnorm_pool_backward)(const nm_pass *p, const nm_batchnorm *self, const nm_batchnorm_after *after)
+void NM_ISA(nm_batchnorm_pool_sums)(const nm_pass *p, const nm_batchnorm *self, const nm_batchnorm_after *after)
 {
     windows w = windows_of(p->n, p->xs[0]);
     pool_job all = {normalising_job(p, self, w.l, after->relu), w};
-    nm_parallel(p->threads, w.l.chunks, sums_task, &all);
-    const double *sum = merge_gradients(&all.j, &w.l);
-    if (!p->dx[0])
-        return;
-    set_gradient_tables(&all.j, sum, sum + w.channels);
+    over_chunks(p, &w.l, sums_task, &all);
+    set_gradient_tables(&all.j, merge_gradients(&all.j, &w.l));
+}
+
+void NM_ISA(nm_batchnorm_pool_gradient)(const nm_pass *p, const nm_batchnorm *self, const nm_batchnorm_after *after)
+{
+    windows w = windows_of(p->n, p->xs[0]);
+    pool_job all = {gradient_job(p, self, w.l, after->relu), w};
     nm_parallel(p->threads, w.l.chunks, input_gradient_task, &all);
 }
 

@@ -1,0 +1,159 @@
+/* The passes of the layer type conv, alone or with what it does besides. Backward takes a few samples at a time through all its
+ * steps: what one writes is in cache for the next. */
+#include "conv_layer.h"
+
+#include "stem.h"
+
+#include <math.h>
+#include <string.h>
+
+static real *standard_weights(const nm_pass *p)
+{
+    return (real *)((char *)p->scratch + ((const choice *)p->plan)->standard_offset);
+}
+
+static nm_conv_call call_of(const nm_pass *p, const conv *self)
+{
+    if (self->standardise)
+        NM_ISA(nm_conv_standardise)(&self->g, p->w[0], standard_weights(p));
+    return (nm_conv_call){.g = &self->g, .n = p->n, .threads = p->threads,
+                          .most = ((const choice *)p->plan)->most, .by_sample = p->mode == NM_EVAL, .w = self->standardise ? standard_weights(p) : p->w[0], .shared = p->scratch,
+                          .thread_base = p->thread_scratch_base, .thread_size = p->thread_scratch_size};
+}
+
+/* y = scale / sd * (w x + bias - mean) + shift, as a factor and a bias for each filter. */
+static void fold(const nm_pass *p, nm_conv_call *call)
+{
+    const nm_batchnorm *norm = p->with[0].self;
+    real *const *of = p->with[0].w;
+    int channels = call->g->out.c;
+    real *scale = (real *)((char *)p->scratch + ((const choice *)p->plan)->folded_offset), *bias = scale + channels;
+    for (int o = 0; o < channels; o++) {
+        double factor = (norm->affine ? (double)of[norm->scale][o] : 1) /
+                        sqrt((double)of[norm->running_var][o] + norm->epsilon);
+        double own = call->bias ? (double)call->bias[o] : 0, shift = norm->affine ? (double)of[norm->shift][o] : 0;
+        scale[o] = (real)factor;
+        bias[o] = (real)(factor * (own - (double)of[norm->running_mean][o]) + shift);
+    }
+    call->scale = scale;
+    call->bias = bias;
+}
+
+/* For training with batch norm. */
+static nm_conv_normed normed_of(const nm_pass *p, const conv *self)
+{
+    const choice *c = p->plan;
+    nm_conv_normed s = {.call = call_of(p, self), .pass = *p, .norm = p->with[0].self, .after = c->after,
+                        .norm_offset = c->norm_offset};
+    s.call.x = p->x[0];
+    s.call.bias = self->bias ? p->w[1] : NULL;
+    s.call.dw = p->dw[0];
+    s.call.db = self->bias ? p->dw[1] : NULL;
+    s.pass.xs = &self->g.out;
+    s.pass.ys = self->g.out;
+    s.pass.w = p->with[0].w;
+    s.pass.dw = p->with[0].dw;
+    s.pass.with = p->with + 1;
+    s.pass.fused = p->fused - 1;
+    return s;
+}
+
+static bool is_normed(const nm_pass *p)
+{
+    return ((const choice *)p->plan)->norm && p->mode == NM_TRAIN;
+}
+
+void NM_ISA(nm_conv_forward)(const nm_pass *p, const void *private)
+{
+    const conv *self = private;
+    const choice *c = p->plan;
+    if (is_normed(p)) {
+        nm_conv_normed s = normed_of(p, self);
+        if (c->stem)
+            NM_ISA(nm_conv_stem_forward)(&s);
+        else
+            NM_ISA(nm_conv_normed_forward)(&s, c->by[NM_CONV_FORWARD]);
+        return;
+    }
+    nm_conv_call call = call_of(p, self);
+    call.x = p->x[0];
+    call.y = p->y;
+    call.bias = self->bias ? p->w[1] : NULL;
+    if (c->norm)
+        fold(p, &call);
+    call.other = c->after.add ? p->with[c->norm].other : NULL;
+    call.relu = c->after.relu;
+    call.pool = c->after.pool;
+    c->by[NM_CONV_FORWARD]->forward(&call);
+}
+
+/* ---- backward -------------------------------------------------------------------------------- */
+
+/* Gradients of weights and bias; with standardised weights, through the standardisation. */
+static void weights_pass(const nm_pass *p, const conv *self, nm_conv_call call)
+{
+    size_t count = nm_conv_weight_count(&self->g);
+    real *gradient = self->standardise ? standard_weights(p) + count : NULL;
+    call.dw = p->dw[0];
+    call.db = self->bias ? p->dw[1] : NULL;
+    if (!call.dw && !call.db)
+        return;
+    if (gradient && call.dw) {
+        memset(gradient, 0, count * sizeof *gradient);
+        call.dw = gradient;
+    }
+    ((const choice *)p->plan)->by[NM_CONV_WEIGHTS]->weights(&call);
+    if (gradient && p->dw[0])
+        NM_ISA(nm_conv_standardise_gradient)(&self->g, p->w[0], call.w, gradient, p->dw[0]);
+}
+
+/* The gradient by x; `turned`: the kernel turned round, or NULL. */
+static void data_pass(const nm_pass *p, nm_conv_call call, const real *turned)
+{
+    const choice *c = p->plan;
+    if (!turned) {
+        c->by[NM_CONV_DATA]->data(&call);
+        return;
+    }
+    call.g = &c->turn;
+    call.x = call.dy;
+    call.w = turned;
+    c->by[NM_CONV_DATA]->forward(&call);
+}
+
+/* Samples first to first + n, from dz, the gradient by the convolution's outputs. */
+static void backward_slice(const nm_pass *p, const conv *self, nm_conv_call call, const real *dz, int first, int n,
+                           const real *turned)
+{
+    size_t in = (size_t)first * nm_shape_size(self->g.in);
+    call.n = n;
+    call.most = ((const choice *)p->plan)->slice;
+    call.dy = dz + (size_t)first * nm_shape_size(self->g.out);
+    call.x = p->x[0] + in;
+    weights_pass(p, self, call);
+    call.y = p->dx[0] ? p->dx[0] + in : NULL;
+    if (call.y)
+        data_pass(p, call, turned);
+}
+
+void NM_ISA(nm_conv_backward)(const nm_pass *p, const void *private)
+{
+    const conv *self = private;
+    const choice *c = p->plan;
+    nm_conv_normed s = is_normed(p) ? normed_of(p, self) : (nm_conv_normed){0};
+    if (c->stem) {
+        NM_ISA(nm_conv_stem_backward)(&s);
+        return;
+    }
+    if (is_normed(p))
+        NM_ISA(nm_conv_normed_sums)(&s);
+    nm_conv_call call = call_of(p, self);
+    real *turned = c->turned && p->dx[0] ? (real *)((char *)p->scratch + c->turned_offset) : NULL;
+    if (turned)
+        NM_ISA(nm_conv_turn_weights)(&self->g, p->threads, call.w, turned);
+    for (int first = 0; first < p->n; first += c->slice) {
+        int n = p->n - first < c->slice ? p->n - first : c->slice;
+        const real *dz = is_normed(p) ? NM_ISA(nm_conv_normed_gradient)(&s, first, n) : p->dy;
+        backward_slice(p, self, call, dz, first, n, turned);
+    }
+}
