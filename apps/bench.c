@@ -4,13 +4,13 @@
 #include "gemm.h"
 #include "noise.h"
 #include "optimization.h"
+#include "timing.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { MOST_MODELS = 64, KEY_BATCH = 'b', KEY_SECONDS = 's', KEY_LAYERS = 'l', KEY_JSON = 'j', KEY_ROOFLINE = 'r' };
@@ -82,19 +82,6 @@ typedef struct bench {
     double cost;        /* multiply-adds of a sample */
 } bench;
 
-static double seconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static int ascending(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 static void step(bench *b)
 {
     if (!b->optimizer) {
@@ -119,8 +106,7 @@ static double measure(bench *b, int *steps)
         took[count++] = seconds() - start;
     } while ((seconds() < end || count < LEAST) && count < MOST);
     *steps = count + 1;
-    qsort(took, (size_t)count, sizeof *took, ascending);
-    return b->batch.n / took[count / 2];
+    return b->batch.n / median(took, count);
 }
 
 static nm_status take_layers(bench *b, nm_mode mode, int steps)

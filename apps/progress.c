@@ -1,12 +1,12 @@
 /* Training with signals caught and progress shown. */
 #include "command.h"
+#include "timing.h"
 
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 static volatile int caught; /* the signal's number */
@@ -32,13 +32,6 @@ typedef struct screen {
     bool terminal, colour, headed;
     double drawn; /* when the progress line was drawn last */
 } screen;
-
-static double seconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 /* "97.31 %", or "-" where there is no accuracy. */
 static const char *percent(double accuracy, char text[16])

@@ -5,11 +5,11 @@
 #include "bench.h"
 #include "gnuplot.h"
 #include "threads.h"
+#include "timing.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 /* ---- bandwidth ------------------------------------------------------------------------------------- */
@@ -32,13 +32,6 @@ static void triad_task(void *arg, int task, int thread)
         a[i] = b[i] + 0.5f * c[i];
 }
 
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 /* GB/s of STREAM's triad over three arrays that are each twice the last cache, best of a few. The bytes are those that
  * the program asks for, as for the layers: that a cache reads a line before it is overwritten is not counted. */
 static nm_status measure_bandwidth(nm_context *ctx, int threads, double *gigabytes)
@@ -56,9 +49,9 @@ static nm_status measure_bandwidth(nm_context *ctx, int threads, double *gigabyt
     triad t = {block, block + count, block + 2 * count};
     double best = 0;
     for (int round = 0; round < TRIAD_ROUNDS; round++) {
-        double start = now();
+        double start = seconds();
         nm_parallel(threads, pieces, triad_task, &t);
-        best = fmax(best, 3e-9 * (double)count * sizeof(float) / (now() - start));
+        best = fmax(best, 3e-9 * (double)count * sizeof(float) / (seconds() - start));
     }
     nm_free(block);
     *gigabytes = best;

@@ -1,5 +1,6 @@
 /* Sheets as gnuplot scripts. */
 #include "sheet.h"
+#include "timing.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -165,12 +166,6 @@ void sheet_spreads(FILE *f, int number, const char *title, const char *label, co
             ")\nplot $spread%d using 1:3:2:6:5 with candlesticks lc rgb '#0072B2' whiskerbars 0.5, $spread%d using "
             "1:4:4:4:4 with candlesticks lc rgb '#D55E00' lw 2\nunset logscale y\nunset grid\nunset ylabel\n",
             number, number);
-}
-
-static int ascending(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
 }
 
 void take_spread(const real *values, size_t count, bool magnitudes, double of[5])

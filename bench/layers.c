@@ -9,11 +9,11 @@
 #include "gemm.h"
 #include "layer_cases.h"
 #include "network.h"
+#include "timing.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 typedef struct settings {
     int batch, threads;
@@ -24,19 +24,6 @@ typedef struct settings {
 /* "auto" first: what planning chooses. */
 static const char *const algorithms[] = {"auto", "depthwise", "direct", "winograd_1d", "winograd_2x2", "winograd_4x4", "im2col"};
 enum { ALGORITHMS = sizeof algorithms / sizeof *algorithms };
-
-static double seconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static int ascending(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
 
 /* The network of one layer, done by `algorithm`; NULL where that cannot do it. */
 static nm_network *build(nm_context *ctx, const sized_layer *l, const char *algorithm)
@@ -84,10 +71,10 @@ static nm_status measure(nm_network *net, const settings *s, bool input, double 
         memcpy(before, now, sizeof before);
         rounds = k + 1;
     }
-    for (int p = 0; p < 2; p++)
-        qsort(took[p], (size_t)rounds, sizeof *took[p], ascending);
-    *forward = took[0][rounds / 2];
-    *backward = took[1][rounds / 2];
+    if (rounds > 0) {
+        *forward = median(took[0], rounds);
+        *backward = median(took[1], rounds);
+    }
     nm_free(x);
     nm_plan_free(plan);
     return x ? NM_OK : NM_FAILED;

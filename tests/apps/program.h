@@ -85,8 +85,9 @@ static inline said shell(const char *fmt, ...)
         s_;                                                                                                            \
     })
 
+/* Check ends the program over a message that is too long. */
 #define contains(text_, part_) \
-    ck_assert_msg(strstr(text_, part_) != NULL, "expected '%s' in:\n%s", part_, text_)
+    ck_assert_msg(strstr(text_, part_) != NULL, "expected '%s' in:\n%.3000s", part_, text_)
 
 static inline json_t *parse_json(const char *text)
 {
@@ -101,15 +102,47 @@ static inline double number_at(json_t *object, const char *key)
     ck_assert_msg(json_is_number(value), "no number '%s'", key);
     return json_number_value(value);
 }
+static inline const char *text_at(json_t *object, const char *key)
+{
+    json_t *value = json_object_get(object, key);
+    ck_assert_msg(json_is_string(value), "no text '%s'", key);
+    return json_string_value(value);
+}
+/* Entry i of a list that has one. */
+static inline json_t *entry_of(json_t *list, size_t i)
+{
+    ck_assert(json_is_array(list));
+    ck_assert_uint_gt(json_array_size(list), i);
+    return json_array_get(list, i);
+}
 
 static inline bool same_bytes(const char *a, const char *b)
 {
     return shell("cmp '%s' '%s'", a, b).status == 0;
 }
+/* Whether two runs have the same curves; their seconds may differ. */
+static inline bool same_curves(const char *a, const char *b)
+{
+    return shell("cut -d, -f1-7 '%s/metrics.csv' >a.cut && cut -d, -f1-7 '%s/metrics.csv' | cmp a.cut -", a, b).status ==
+           0;
+}
 /* The digests of all files of a folder but the lock, to see whether anything changed. */
 static inline char *fingerprint(const char *path)
 {
     return shell("find '%s' -type f ! -name lock | sort | xargs sha256sum", path).out;
+}
+
+static inline bool has_gnuplot(void)
+{
+    return shell("command -v gnuplot").status == 0;
+}
+#define PNG_MARK "\x89PNG"
+#define SVG_MARK "<?xml"
+/* Of at least so many bytes, that begins with `mark`. */
+static inline bool is_picture(const char *path, const char *mark, size_t least)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && (size_t)st.st_size >= least && strncmp(read_text(path), mark, strlen(mark)) == 0;
 }
 
 static void enter_folder(void)

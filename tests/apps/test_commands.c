@@ -4,15 +4,6 @@
 #include <math.h>
 #include <png.h>
 
-static bool is_picture(const char *path, const char *mark, size_t least)
-{
-    struct stat st;
-    if (stat(path, &st) != 0 || (size_t)st.st_size < least)
-        return false;
-    char *text = read_text(path);
-    return strncmp(text, mark, strlen(mark)) == 0;
-}
-
 /* A grey image of 56 x 56: a drawn seven, twice the size of the network's input. */
 static void draw_seven(const char *path)
 {
@@ -34,7 +25,7 @@ START_TEST(predicts_images)
     said s = expect(0, "norma predict r seven.png");
     contains(s.out, "seven.png: 7 ");
     json_t *p = parse_json(expect(0, "norma predict r/last.h5 --json --top 10 seven.png").out);
-    ck_assert_str_eq(json_string_value(json_object_get(p, "class")), "7");
+    ck_assert_str_eq(text_at(p, "class"), "7");
     double sum = 0;
     size_t i;
     json_t *entry;
@@ -66,9 +57,9 @@ START_TEST(compares)
     ck_assert(strncmp(csv, "variant,epoch,step,lr,", 22) == 0);
     contains(csv, "\nbatchnorm=off lr=0.05,2,32,");
     expect(0, "test -f c/compare.gp -a -f c/batchnorm=on,lr=0.05/last.h5");
-    if (shell("command -v gnuplot").status == 0) {
-        ck_assert(is_picture("c/compare.png", "\x89PNG", 20000));
-        ck_assert(is_picture("c/compare.svg", "<?xml", 5000));
+    if (has_gnuplot()) {
+        ck_assert(is_picture("c/compare.png", PNG_MARK, 20000));
+        ck_assert(is_picture("c/compare.svg", SVG_MARK, 5000));
     }
     /* again: refused, and nothing is lost; --resume finds all done */
     char *before = fingerprint("c");
@@ -79,7 +70,7 @@ START_TEST(compares)
         expect(0, "norma compare tiny.yaml --vary batchnorm=on,off --vary lr=0.05 --epochs 2 --run c --resume --json")
             .out);
     ck_assert_uint_eq(json_array_size(all), 2);
-    ck_assert(number_at(json_array_get(all, 0), "steps") == 32);
+    ck_assert(number_at(entry_of(all, 0), "steps") == 32);
     json_decref(all);
     contains(expect(2, "norma compare tiny.yaml --vary batchnorm=perhaps --run d").err, "expected on or off");
     contains(expect(2, "norma compare tiny.yaml --vary momentun=0,1 --run d").err, "did you mean 'momentum'?");
@@ -101,13 +92,13 @@ START_TEST(plots)
 {
     expect(0, "norma train tiny.yaml --run r && norma train tiny.yaml --set train.watch=[logits/0] --set "
               "train.watch_every=4 --lr 0.01 --run q");
-    if (shell("command -v gnuplot").status != 0) {
+    if (!has_gnuplot()) {
         contains(expect(1, "norma plot r").err, "gnuplot");
         return;
     }
     ck_assert_ptr_eq(strstr(expect(0, "norma plot r q --output both && norma plot r").err, "warning"), NULL);
-    ck_assert(is_picture("both.png", "\x89PNG", 20000) && is_picture("both.svg", "<?xml", 5000));
-    ck_assert(is_picture("r/curves.png", "\x89PNG", 20000));
+    ck_assert(is_picture("both.png", PNG_MARK, 20000) && is_picture("both.svg", SVG_MARK, 5000));
+    ck_assert(is_picture("r/curves.png", PNG_MARK, 20000));
     contains(expect(0, "norma plot --terminal r q").out, "test accuracy");
     expect(0, "mkdir empty");
     contains(expect(2, "norma plot empty").err, "metrics.csv");
@@ -125,13 +116,13 @@ START_TEST(summarises)
     ck_assert(number_at(s, "activation_bytes") < 1.1 * number_at(s, "activation_lower_bound"));
     json_decref(s);
     s = parse_json(expect(0, "norma summary cifar-cnn --json --image 64 48").out);
-    json_t *shape = json_object_get(json_array_get(json_object_get(s, "layers"), 0), "output");
+    json_t *shape = json_object_get(entry_of(json_object_get(s, "layers"), 0), "output");
     ck_assert(json_integer_value(json_array_get(shape, 0)) == 64 && json_integer_value(json_array_get(shape, 1)) == 48);
     json_decref(s);
     s = parse_json(expect(0, "norma summary vgg16 --json --anchor 200").out);
     json_t *anchor = json_object_get(s, "anchor");
-    ck_assert_str_eq(json_string_value(json_object_get(anchor, "layer")), "conv5_3.activation");
-    ck_assert(json_number_value(json_array_get(json_object_get(anchor, "misalignment"), 0)) == 0);
+    ck_assert_str_eq(text_at(anchor, "layer"), "conv5_3.activation");
+    ck_assert(json_number_value(entry_of(json_object_get(anchor, "misalignment"), 0)) == 0);
     json_decref(s);
     said table = expect(0, "norma summary resnet20 --anchor 32 --verbose");
     contains(table.out, "<- anchor");
@@ -154,17 +145,17 @@ START_TEST(summarises_paths)
     ck_assert_uint_eq(found, 4);
     ck_assert_uint_eq(json_array_size(json_object_get(joins[0], "paths")), 4);
     ck_assert(number_at(joins[0], "output_bytes") == 16 * 16 * 128 * 4);
-    json_t *by = json_array_get(json_object_get(joins[1], "paths"), 2);
-    ck_assert_str_eq(json_string_value(json_object_get(by, "from")), "i2_5x5.relu");
+    json_t *by = entry_of(json_object_get(joins[1], "paths"), 2);
+    ck_assert_str_eq(text_at(by, "from"), "i2_5x5.relu");
     static const struct {
         double size, paths;
     } expected[] = {{20, 1}, {16, 2}, {12, 1}};
     ck_assert_uint_eq(json_array_size(json_object_get(by, "fields")), 3);
     for (i = 0; i < 3; i++) {
-        json_t *field = json_array_get(json_object_get(by, "fields"), i);
-        ck_assert(json_number_value(json_array_get(json_object_get(field, "size"), 0)) == expected[i].size);
-        ck_assert(json_number_value(json_array_get(json_object_get(field, "jump"), 1)) == 2);
-        ck_assert(json_number_value(json_array_get(json_object_get(field, "start"), 1)) == 0.5);
+        json_t *field = entry_of(json_object_get(by, "fields"), i);
+        ck_assert(json_number_value(entry_of(json_object_get(field, "size"), 0)) == expected[i].size);
+        ck_assert(json_number_value(entry_of(json_object_get(field, "jump"), 1)) == 2);
+        ck_assert(json_number_value(entry_of(json_object_get(field, "start"), 1)) == 0.5);
         ck_assert(json_is_false(json_object_get(field, "whole")) && json_is_false(json_object_get(field, "gaps")));
         ck_assert(number_at(field, "paths") == expected[i].paths);
     }

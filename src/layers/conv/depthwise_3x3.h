@@ -36,6 +36,29 @@ static inline bool dw_within(const nm_conv_geometry *g, int row, int col)
            v + (DW_COLS - 1) * g->stride[1] + 3 <= g->in.w;
 }
 
+/* A tile's work, its stride and size constants: inlined into the walk for each of its five kinds. */
+typedef void dw_work(const void *arg, int row, int col, const int stride, const int rows, const int cols,
+                     const bool edge);
+
+/* The tiles from `row` on, side by side, of as many rows as there are before `last`. */
+DW_INLINE void dw_walk(const nm_conv_geometry *g, int row, int last, const int stride, dw_work *work, const void *arg)
+{
+    for (int col = 0, cols; col < g->out.w; col += cols) {
+        cols = col + DW_COLS <= g->out.w ? DW_COLS : 1;
+        bool pair = row + DW_ROWS <= last;
+        if (pair && cols == DW_COLS && dw_within(g, row, col))
+            work(arg, row, col, stride, DW_ROWS, DW_COLS, false);
+        else if (pair && cols == DW_COLS)
+            work(arg, row, col, stride, DW_ROWS, DW_COLS, true);
+        else if (pair)
+            work(arg, row, col, stride, DW_ROWS, 1, true);
+        else if (cols == DW_COLS)
+            work(arg, row, col, stride, 1, DW_COLS, true);
+        else
+            work(arg, row, col, stride, 1, 1, true);
+    }
+}
+
 /* ---- forward -------------------------------------------------------------------------------------------- */
 
 /* The sums of rows x cols outputs from (row, col) on. x: the sample. */
@@ -69,21 +92,31 @@ DW_INLINE void dw_forward_tile(const nm_conv_geometry *g, const real *x, const r
     }
 }
 
-/* The tile, finished, for a group of channels. y: the sample's. */
-DW_INLINE void dw_forward_channels(const nm_conv_call *call, const real *x, int row, int col, int channel, int beyond,
-                                   const int stride, const int rows, const int cols, const bool edge, real *y)
+/* channel .. beyond - 1 of a sample: x, y. */
+typedef struct dw_forward_group {
+    const nm_conv_call *call;
+    const real *x;
+    real *y;
+    int channel, beyond;
+} dw_forward_group;
+
+/* The tile, finished, for a group of channels. */
+DW_INLINE void dw_forward_channels(const void *arg, int row, int col, const int stride, const int rows, const int cols,
+                                   const bool edge)
 {
-    const nm_conv_geometry *g = call->g;
+    const dw_forward_group *group = arg;
+    const nm_conv_geometry *g = group->call->g;
     ptrdiff_t c = g->in.c;
-    for (; channel < beyond; channel = dw_next(channel, g->in.c)) {
+    for (int channel = group->channel; channel < group->beyond; channel = dw_next(channel, g->in.c)) {
         dw_vector sum[DW_ROWS * DW_COLS];
         dw_ending e;
-        dw_forward_tile(g, x, call->w, row, col, channel, stride, rows, cols, edge, sum);
-        dw_ending_of(&e, call, channel, DW_VECTOR);
+        dw_forward_tile(g, group->x, group->call->w, row, col, channel, stride, rows, cols, edge, sum);
+        dw_ending_of(&e, group->call, channel, DW_VECTOR);
 #pragma GCC unroll 8
         for (int i = 0; i < rows * cols; i++) {
             dw_end(&e, &sum[i]);
-            dw_store(y + ((row + i / cols) * (ptrdiff_t)g->out.w + col + i % cols) * c + channel, &sum[i], DW_VECTOR);
+            dw_store(group->y + ((row + i / cols) * (ptrdiff_t)g->out.w + col + i % cols) * c + channel, &sum[i],
+                     DW_VECTOR);
         }
     }
 }
@@ -95,20 +128,8 @@ DW_INLINE void dw_forward_3x3(const nm_conv_call *call, const real *x, int first
     for (int row = first; row < last; row += DW_ROWS)
         for (int c = 0, beyond; c < g->in.c; c = beyond) {
             beyond = dw_group_end(c, g->in.c);
-            for (int col = 0, cols; col < g->out.w; col += cols) {
-                cols = col + DW_COLS <= g->out.w ? DW_COLS : 1;
-                bool pair = row + DW_ROWS <= last;
-                if (pair && cols == DW_COLS && dw_within(g, row, col))
-                    dw_forward_channels(call, x, row, col, c, beyond, stride, DW_ROWS, DW_COLS, false, y);
-                else if (pair && cols == DW_COLS)
-                    dw_forward_channels(call, x, row, col, c, beyond, stride, DW_ROWS, DW_COLS, true, y);
-                else if (pair)
-                    dw_forward_channels(call, x, row, col, c, beyond, stride, DW_ROWS, 1, true, y);
-                else if (cols == DW_COLS)
-                    dw_forward_channels(call, x, row, col, c, beyond, stride, 1, DW_COLS, true, y);
-                else
-                    dw_forward_channels(call, x, row, col, c, beyond, stride, 1, 1, true, y);
-            }
+            dw_forward_group group = {call, x, y, c, beyond};
+            dw_walk(g, row, last, stride, dw_forward_channels, &group);
         }
 }
 
@@ -129,14 +150,26 @@ DW_INLINE void dw_fetch(const real *x, const int rows, const int cols, ptrdiff_t
             __builtin_prefetch(x + a * line + b * c);
 }
 
-/* Adds rows x cols outputs of a group of channels. dy: the sample's. */
-DW_INLINE void dw_add_tile(const nm_conv_geometry *g, const real *x, const real *dy, int row, int col, int channel,
-                           int beyond, const int stride, const int rows, const int cols, const bool edge, dw_sums *sums)
+/* channel .. beyond - 1 of a sample: x, dy; and their sums. */
+typedef struct dw_sums_group {
+    const nm_conv_geometry *g;
+    const real *x, *dy;
+    dw_sums *sums;
+    int channel, beyond;
+} dw_sums_group;
+
+/* Adds rows x cols outputs of a group of channels. */
+DW_INLINE void dw_add_tile(const void *arg, int row, int col, const int stride, const int rows, const int cols,
+                           const bool edge)
 {
+    const dw_sums_group *group = arg;
+    const nm_conv_geometry *g = group->g;
+    const real *x = group->x, *dy = group->dy;
+    dw_sums *sums = group->sums;
     const int tall = (rows - 1) * stride + 3, wide = (cols - 1) * stride + 3;
     int h = row * stride - g->top, v = col * stride - g->left;
     ptrdiff_t c = g->in.c, line = g->in.w * c;
-    for (; channel < beyond; channel = dw_next(channel, g->in.c), sums++) {
+    for (int channel = group->channel; channel < group->beyond; channel = dw_next(channel, g->in.c), sums++) {
         dw_vector sum[10], d[DW_ROWS * DW_COLS], value;
         dw_fetch(x + ((h + tall + stride - 1) * line + v * c + channel), rows * stride, cols * stride, line, c);
         dw_fetch(dy + ((row + rows) * (ptrdiff_t)g->out.w + col) * c + channel, rows, cols, g->out.w * c, c);
@@ -175,21 +208,9 @@ DW_INLINE void dw_add_tile(const nm_conv_geometry *g, const real *x, const real 
 DW_INLINE void dw_add_rows(const nm_conv_geometry *g, const real *x, const real *dy, int first, int last, int channel,
                            int beyond, const int stride, dw_sums *sums)
 {
+    dw_sums_group group = {g, x, dy, sums, channel, beyond};
     for (int row = first; row < last; row += DW_ROWS)
-        for (int col = 0, cols; col < g->out.w; col += cols) {
-            cols = col + DW_COLS <= g->out.w ? DW_COLS : 1;
-            bool pair = row + DW_ROWS <= last;
-            if (pair && cols == DW_COLS && dw_within(g, row, col))
-                dw_add_tile(g, x, dy, row, col, channel, beyond, stride, DW_ROWS, DW_COLS, false, sums);
-            else if (pair && cols == DW_COLS)
-                dw_add_tile(g, x, dy, row, col, channel, beyond, stride, DW_ROWS, DW_COLS, true, sums);
-            else if (pair)
-                dw_add_tile(g, x, dy, row, col, channel, beyond, stride, DW_ROWS, 1, true, sums);
-            else if (cols == DW_COLS)
-                dw_add_tile(g, x, dy, row, col, channel, beyond, stride, 1, DW_COLS, true, sums);
-            else
-                dw_add_tile(g, x, dy, row, col, channel, beyond, stride, 1, 1, true, sums);
-        }
+        dw_walk(g, row, last, stride, dw_add_tile, &group);
 }
 
 /* ---- gradient by x, stride 2 ---------------------------------------------------------------------------- */

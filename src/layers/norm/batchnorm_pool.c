@@ -70,11 +70,16 @@ typedef struct winner {
     nm_vector most;
 } winner;
 
-static inline void find_winner(const nm_vector off[4], const nm_vector *factor, const nm_vector *shift, winner *w)
+/* Looks at `lanes` channels from c on of the window at x; also gives the pixels' distances from the mean. */
+static inline void find_winner(const job *j, const real *x, size_t step, size_t below, int c, int lanes, nm_vector off[4],
+                               winner *w)
 {
-    nm_vector v[4], best[2];
+    nm_vector factor, shift, v[4], best[2];
+    offsets(x + c, step, below, j->mean + c, lanes, off);
+    nm_vector_load(&factor, j->factor + c, lanes);
+    nm_vector_load(&shift, j->shift + c, lanes);
     for (int k = 0; k < 4; k++)
-        v[k] = off[k] * *factor + *shift;
+        v[k] = off[k] * factor + shift;
     for (int row = 0; row < 2; row++) {
         const nm_vector *a = &v[2 * row], *b = &v[2 * row + 1];
         w->right[row] = (*b > *a) | (*b != *b);
@@ -86,12 +91,9 @@ static inline void find_winner(const nm_vector off[4], const nm_vector *factor, 
 
 static inline void window_max(const job *j, const real *x, size_t step, size_t below, int c, int lanes, real *y)
 {
-    nm_vector off[4], factor, shift;
+    nm_vector off[4];
     winner w;
-    offsets(x + c, step, below, j->mean + c, lanes, off);
-    nm_vector_load(&factor, j->factor + c, lanes);
-    nm_vector_load(&shift, j->shift + c, lanes);
-    find_winner(off, &factor, &shift, &w);
+    find_winner(j, x, step, below, c, lanes, off, &w);
     if (j->relu)
         w.most = NM_SELECT((w.most > 0) | (w.most != w.most), w.most, (nm_vector){0});
     nm_vector_store(y + c, &w.most, lanes);
@@ -109,12 +111,9 @@ static inline void passing(const job *j, const real *dy, int lanes, const winner
 static inline void add_window(const job *j, const real *x, size_t step, size_t below, int c, int lanes, const real *dy,
                               real *run, real *products)
 {
-    nm_vector off[4], factor, shift, g, sum, product;
+    nm_vector off[4], g, sum, product;
     winner w;
-    offsets(x + c, step, below, j->mean + c, lanes, off);
-    nm_vector_load(&factor, j->factor + c, lanes);
-    nm_vector_load(&shift, j->shift + c, lanes);
-    find_winner(off, &factor, &shift, &w);
+    find_winner(j, x, step, below, c, lanes, off, &w);
     passing(j, dy + c, lanes, &w, &g);
     nm_vector upper = NM_SELECT(w.right[0], off[1], off[0]), lower = NM_SELECT(w.right[1], off[3], off[2]);
     nm_vector won = NM_SELECT(w.lower, lower, upper);
@@ -130,12 +129,9 @@ static inline void add_window(const job *j, const real *x, size_t step, size_t b
 static inline void spread_window(const job *j, const real *x, size_t step, size_t below, int c, int lanes, const real *dy,
                                  real *dx)
 {
-    nm_vector off[4], factor, shift, g, a, b, constant;
+    nm_vector off[4], g, a, b, constant;
     winner w;
-    offsets(x + c, step, below, j->mean + c, lanes, off);
-    nm_vector_load(&factor, j->factor + c, lanes);
-    nm_vector_load(&shift, j->shift + c, lanes);
-    find_winner(off, &factor, &shift, &w);
+    find_winner(j, x, step, below, c, lanes, off, &w);
     passing(j, dy + c, lanes, &w, &g);
     nm_vector_load(&a, j->dy_factor + c, lanes);
     nm_vector_load(&b, j->x_factor + c, lanes);
