@@ -29,7 +29,6 @@ typedef struct team {
     _Atomic(nm_task *) fn;
     _Atomic(void *) arg;
     atomic_int tasks, threads;            /* threads: those that have a share */
-    atomic_bool down;                     /* shares are taken from their ends */
     atomic_bool over;
     int size;                             /* threads in all */
     int spins;                            /* before a thread that waits goes to sleep */
@@ -103,12 +102,10 @@ static void take_share(team *t, int owner, int thread)
     for (uint32_t left; (left = (uint32_t)ticket) > 0;) {
         nm_task *fn = atomic_load(&t->fn);
         void *arg = atomic_load(&t->arg);
-        int tasks = atomic_load(&t->tasks), threads = atomic_load(&t->threads);
-        int task = atomic_load(&t->down) ? share_at(tasks, threads, owner) + (int)left - 1
-                                         : share_at(tasks, threads, owner + 1) - (int)left;
+        int tasks = atomic_load(&t->tasks), end = share_at(tasks, atomic_load(&t->threads), owner + 1);
         if (!atomic_compare_exchange_weak(own, &ticket, ticket - 1))
             continue;
-        fn(arg, task, thread);
+        fn(arg, end - (int)left, thread);
         if (atomic_fetch_add(&t->done, 1) + 1 == tasks)
             wake(t);
         ticket = atomic_load(own);
@@ -133,14 +130,13 @@ static void stand_by(team *t, int thread)
     }
 }
 
-static void begin(team *t, int threads, int tasks, bool down, nm_task *fn, void *arg)
+static void begin(team *t, int threads, int tasks, nm_task *fn, void *arg)
 {
     uint32_t next = atomic_load(&t->round) + 1;
     atomic_store(&t->fn, fn);
     atomic_store(&t->arg, arg);
     atomic_store(&t->threads, threads);
     atomic_store(&t->tasks, tasks);
-    atomic_store(&t->down, down);
     atomic_store(&t->done, 0);
     for (int k = 0; k < threads; k++)
         atomic_store(&t->of[k].ticket, (uint64_t)next << 32 | (uint32_t)(share_at(tasks, threads, k + 1) - share_at(tasks, threads, k)));
@@ -148,10 +144,10 @@ static void begin(team *t, int threads, int tasks, bool down, nm_task *fn, void 
     wake(t);
 }
 
-static void run_round(team *t, int threads, int tasks, bool down, nm_task *fn, void *arg)
+static void run_round(team *t, int threads, int tasks, nm_task *fn, void *arg)
 {
     threads = threads < t->size ? threads : t->size;
-    begin(t, threads < tasks ? threads : tasks, tasks, down, fn, arg);
+    begin(t, threads < tasks ? threads : tasks, tasks, fn, arg);
     take_tasks(t, 0);
     wait_for(t, is_done, 0);
 }
@@ -179,7 +175,7 @@ void nm_with_team(int threads, void (*fn)(void *arg), void *arg)
             fn(arg);
             led = NULL;
             atomic_store(&t.over, true);
-            begin(&t, threads, 0, false, NULL, NULL);
+            begin(&t, threads, 0, NULL, NULL);
         } else {
             stand_by(&t, thread);
         }
@@ -191,7 +187,6 @@ void nm_with_team(int threads, void (*fn)(void *arg), void *arg)
 
 typedef struct work {
     int threads, tasks;
-    bool down;
     nm_task *fn;
     void *arg;
 } work;
@@ -200,22 +195,15 @@ static void run_work(void *arg)
 {
     const work *w = arg;
     if (w->threads > 1 && w->tasks > 1)
-        run_round(led, w->threads, w->tasks, w->down, w->fn, w->arg);
+        run_round(led, w->threads, w->tasks, w->fn, w->arg);
     else
         for (int task = 0; task < w->tasks; task++)
-            w->fn(w->arg, w->down ? w->tasks - 1 - task : task, 0);
+            w->fn(w->arg, task, 0);
 }
 
 void nm_parallel(int threads, int tasks, nm_task *fn, void *arg)
 {
-    work w = {threads, tasks, false, fn, arg};
-    if (threads > 0 && tasks > 0)
-        nm_with_team(threads < tasks ? threads : tasks, run_work, &w);
-}
-
-void nm_parallel_down(int threads, int tasks, nm_task *fn, void *arg)
-{
-    work w = {threads, tasks, true, fn, arg};
+    work w = {threads, tasks, fn, arg};
     if (threads > 0 && tasks > 0)
         nm_with_team(threads < tasks ? threads : tasks, run_work, &w);
 }

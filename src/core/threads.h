@@ -17,10 +17,6 @@ typedef void nm_task(void *arg, int task, int thread);
 /* Runs fn(arg, 0..tasks-1, thread) on at most `threads` threads; 0 <= thread < threads. */
 void nm_parallel(int threads, int tasks, nm_task *fn, void *arg);
 
-/* The same from the last tasks to the first: for a pass over values that the pass before has written from the first to the last,
- * so that it begins with those that are still in cache. */
-void nm_parallel_down(int threads, int tasks, nm_task *fn, void *arg);
-
 /* Runs fn(arg) on the calling thread, with a team of `threads` standing by for the nm_parallel calls in it: one parallel region
  * for all of them. Inside a team it just calls fn. */
 void nm_with_team(int threads, void (*fn)(void *arg), void *arg);

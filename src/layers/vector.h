@@ -8,6 +8,9 @@
 
 #include <stdint.h>
 #include <string.h>
+#ifdef __SSE2__
+#include <immintrin.h>
+#endif
 
 /* max(value, 0); NaN stays NaN. */
 static inline real nm_positive(real value)
@@ -36,6 +39,41 @@ static inline void nm_vector_load(nm_vector *v, const real *from, int lanes)
 static inline void nm_vector_store(real *to, const nm_vector *v, int lanes)
 {
     memcpy(to, v, lanes < NM_VECTOR ? (size_t)lanes * sizeof *to : sizeof *v);
+}
+
+/* A whole vector past the caches, to where it is aligned: for arrays larger than them, whose lines need not be read before they are
+ * written. nm_vector_settle, before another thread may read what was written so. */
+static inline void nm_vector_stream(real *to, const nm_vector *v)
+{
+#if defined __AVX512F__
+    __m512i all;
+    memcpy(&all, v, sizeof all);
+    _mm512_stream_si512((void *)to, all);
+#elif defined __AVX__
+    __m256i part[2];
+    memcpy(part, v, sizeof part);
+    for (int k = 0; k < 2; k++)
+        _mm256_stream_si256((__m256i *)(void *)to + k, part[k]);
+#elif defined __SSE2__
+    __m128i part[4];
+    memcpy(part, v, sizeof part);
+    for (int k = 0; k < 4; k++)
+        _mm_stream_si128((__m128i *)(void *)to + k, part[k]);
+#else
+    memcpy(to, v, sizeof *v);
+#endif
+}
+static inline void nm_vector_settle(void)
+{
+#ifdef __SSE2__
+    _mm_sfence();
+#endif
+}
+/* Whether an array of so many pixels is one for that: every pixel begins a vector. */
+static inline int nm_vector_streams(size_t pixels, int channels)
+{
+    enum { CACHED = 8 << 20 };
+    return channels % NM_VECTOR == 0 && pixels * (size_t)channels * sizeof(real) >= CACHED;
 }
 
 /* a becomes the larger of each; NaN wins. */

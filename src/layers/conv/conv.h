@@ -46,6 +46,7 @@ typedef struct nm_conv_call {
     bool relu;                /* forward: negative outputs become 0, after the sum */
     bool pool;                /* forward: y has the largest of each 2x2 outputs; only where the algorithm `pools` */
     const nm_conv_moments *moments; /* forward: to be left; NULL: not wanted. Only by an algorithm that has `pieces` */
+    bool stream;              /* forward: y is larger than the caches (vector.h) */
     real *y;                  /* forward: written; data: dx, written */
     const real *dy;           /* weights, data */
     real *dw, *db;            /* weights: added to; either may be NULL */

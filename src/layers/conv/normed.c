@@ -59,6 +59,7 @@ void NM_ISA(nm_conv_normed_forward)(const nm_conv_normed *s, const nm_conv_algor
     nm_conv_moments moments = {pixels, pixels + pieces};
     nm_conv_call call = s->call;
     call.y = z;
+    call.stream = nm_vector_streams((size_t)(call.n * call.g->out.h) * (size_t)call.g->out.w, call.g->out.c);
     call.moments = pieces ? &moments : NULL;
     by->forward(&call);
     double rate = p.statistics_rate > 0 ? p.statistics_rate : s->norm->rate;

@@ -115,6 +115,7 @@ static void data_pass(const nm_pass *p, nm_conv_call call, const real *turned)
         c->by[NM_CONV_DATA]->data(&call);
         return;
     }
+    call.stream = nm_vector_streams((size_t)(p->n * c->turn.out.h) * (size_t)c->turn.out.w, c->turn.out.c);
     call.g = &c->turn;
     call.x = call.dy;
     call.w = turned;

@@ -204,6 +204,12 @@ static inline void store_tile(const nm_conv_call *call, tile t, int channel, con
     size_t across = (size_t)g->out.c, down = (size_t)g->out.w * across;
     real *to = call->y + (size_t)t.sample * nm_shape_size(g->out) + (size_t)t.row * down + (size_t)t.col * across + channel;
     int rows = g->out.h - t.row, columns = g->out.w - t.col;
+    if (call->stream) {
+        for (int i = 0; i < TILE && i < rows; i++)
+            for (int j = 0; j < TILE && j < columns; j++)
+                nm_vector_stream(to + (size_t)i * down + (size_t)j * across, &y[i][j]);
+        return;
+    }
     if (rows >= TILE && columns >= TILE) { /* apart, so that the tile can stay in registers */
         for (int i = 0; i < TILE; i++)
             for (int j = 0; j < TILE; j++)
@@ -274,6 +280,8 @@ static void unit_outputs(const nm_conv_call *call, const blocking *b, int unit, 
             output_tile(call, t, c, g->out.c - c, m + c, stride, &s);
         s.pixels += (rows < TILE ? rows : TILE) * (columns < TILE ? columns : TILE);
     }
+    if (call->stream)
+        nm_vector_settle();
     if (s.of)
         finish_sums(&s, call->moments, unit);
 }

@@ -7,6 +7,8 @@
  * gradient and batch norm's dy; it is written once, to the former, where somebody needs that. */
 #include "batchnorm_chunks.h"
 
+#include "vector.h"
+
 typedef struct add_job {
     job j;
     bool relu;         /* behind the sum */
@@ -45,6 +47,12 @@ static void forward_task(void *arg, int task, int thread)
     const real *x = a->j.p->x[0] + start, *other = a->other + start;
     real *y = a->j.p->y + start;
     int width = l->fold * l->channels;
+    if (nm_vector_streams((size_t)l->rows, l->channels)) {
+        job j = a->j;
+        j.relu = a->relu;
+        NM_ISA(nm_batchnorm_chunk_stream)(&j, x, other, y, rows_of(l, task));
+        return;
+    }
     for (int left = rows_of(l, task) * l->channels; left > 0; left -= width, x += width, other += width, y += width)
         normalise_and_add(&a->j, x, other, y, left < width ? left : width, a->relu);
 }
@@ -52,7 +60,7 @@ static void forward_task(void *arg, int task, int thread)
 void NM_ISA(nm_batchnorm_add_forward)(const nm_pass *p, const nm_batchnorm *self, const nm_batchnorm_after *after)
 {
     add_job a = job_of(p, normalising_job(p, self, layout_of(p->n, p->xs[0]), false), after);
-    over_chunks(p, &a.j.l, forward_task, &a);
+    nm_parallel(p->threads, a.j.l.chunks, forward_task, &a);
 }
 
 /* ---- backward ---------------------------------------------------------------------------- */
@@ -100,7 +108,7 @@ static void input_gradient_task(void *arg, int task, int thread)
 void NM_ISA(nm_batchnorm_add_sums)(const nm_pass *p, const nm_batchnorm *self, const nm_batchnorm_after *after)
 {
     add_job a = job_of(p, normalising_job(p, self, layout_of(p->n, p->xs[0]), false), after);
-    over_chunks(p, &a.j.l, sums_task, &a);
+    nm_parallel(p->threads, a.j.l.chunks, sums_task, &a);
     set_gradient_tables(&a.j, merge_gradients(&a.j, &a.j.l));
 }
 

@@ -162,17 +162,6 @@ static inline job gradient_job(const nm_pass *p, const nm_batchnorm *self, layou
     return j;
 }
 
-/* A pass over values that the pass before has written from the first to the last. Where they are too many for a cache it begins
- * with the last, which are still there; otherwise in order, which is faster to read. */
-static inline void over_chunks(const nm_pass *p, const layout *l, nm_task *task, void *arg)
-{
-    enum { CACHED = 16 << 20 };
-    if ((size_t)l->rows * (size_t)l->channels * sizeof(real) >= CACHED)
-        nm_parallel_down(p->threads, l->chunks, task, arg);
-    else
-        nm_parallel(p->threads, l->chunks, task, arg);
-}
-
 /* ---- a chunk's work, for whoever has its x ------------------------------------------------ */
 
 static inline size_t buffers_size(const layout *l)
@@ -206,6 +195,8 @@ void NM_ISA(nm_batchnorm_chunk_statistics)(const layout *l, const real *x, int r
 /* From all chunks' results: running statistics moved by `rate`, moments saved. */
 void NM_ISA(nm_batchnorm_merge)(const nm_pass *p, const nm_batchnorm *self, const layout *l, double rate);
 void NM_ISA(nm_batchnorm_chunk_normalise)(const job *j, const real *x, real *y, int rows);
+/* The same past the caches, other (or NULL) added before the relu: channels are a multiple of NM_VECTOR. */
+void NM_ISA(nm_batchnorm_chunk_stream)(const job *j, const real *x, const real *other, real *y, int rows);
 void NM_ISA(nm_batchnorm_chunk_sums)(const job *j, const real *x, const real *dy, int rows, void *scratch, double *part);
 void NM_ISA(nm_batchnorm_chunk_gradient)(const job *j, const real *x, const real *dy, real *dx, int rows);
 /* With a pool of 2x2 behind: `rows` rows of windows, `across` windows in each; scratch has room for 2 * channels numbers. */

@@ -2,6 +2,8 @@
  * formulas. */
 #include "batchnorm_chunks.h"
 
+#include "vector.h"
+
 /* ---- forward --------------------------------------------------------------------------- */
 
 static void normalise(const real *x, real *y, int width, const real *restrict mean, const real *restrict factor,
@@ -19,6 +21,33 @@ static void normalise(const real *x, real *y, int width, const real *restrict me
             y[i] = (x[i] - mean[i]) * factor[i] + shift[i];
 }
 
+/* The same past the caches. */
+static void stream(const job *j, const real *x, const real *other, real *y, int count)
+{
+    const int width = j->l.fold * j->l.channels;
+    for (int i = 0, at = 0; i < count; i += NM_VECTOR, at = at + NM_VECTOR < width ? at + NM_VECTOR : 0) {
+        nm_vector v, mean, factor, shift, more;
+        nm_vector_load(&v, x + i, NM_VECTOR);
+        nm_vector_load(&mean, j->mean + at, NM_VECTOR);
+        nm_vector_load(&factor, j->factor + at, NM_VECTOR);
+        nm_vector_load(&shift, j->shift + at, NM_VECTOR);
+        v = (v - mean) * factor + shift;
+        if (other) {
+            nm_vector_load(&more, other + i, NM_VECTOR);
+            v += more;
+        }
+        if (j->relu)
+            v = NM_SELECT((v > 0) | (v != v), v, (nm_vector){0});
+        nm_vector_stream(y + i, &v);
+    }
+    nm_vector_settle();
+}
+
+void NM_ISA(nm_batchnorm_chunk_stream)(const job *j, const real *x, const real *other, real *y, int rows)
+{
+    stream(j, x, other, y, rows * j->l.channels);
+}
+
 void NM_ISA(nm_batchnorm_chunk_normalise)(const job *j, const real *x, real *y, int rows)
 {
     int width = j->l.fold * j->l.channels;
@@ -31,14 +60,17 @@ static void normalise_task(void *arg, int task, int thread)
     (void)thread;
     const job *j = arg;
     size_t start = (size_t)task * (size_t)j->l.chunk_rows * (size_t)j->l.channels;
-    NM_ISA(nm_batchnorm_chunk_normalise)(j, j->p->x[0] + start, j->p->y + start, rows_of(&j->l, task));
+    if (nm_vector_streams((size_t)j->l.rows, j->l.channels))
+        stream(j, j->p->x[0] + start, NULL, j->p->y + start, rows_of(&j->l, task) * j->l.channels);
+    else
+        NM_ISA(nm_batchnorm_chunk_normalise)(j, j->p->x[0] + start, j->p->y + start, rows_of(&j->l, task));
 }
 
 void NM_ISA(nm_batchnorm_normalise)(const nm_pass *p, const nm_batchnorm *self, const nm_batchnorm_after *after)
 {
     layout l = layout_of(p->n, p->xs[0]);
     job j = normalising_job(p, self, l, after->relu);
-    over_chunks(p, &l, normalise_task, &j);
+    nm_parallel(p->threads, l.chunks, normalise_task, &j);
 }
 
 /* ---- backward -------------------------------------------------------------------------- */
@@ -130,7 +162,7 @@ void NM_ISA(nm_batchnorm_sums)(const nm_pass *p, const nm_batchnorm *self, const
 {
     layout l = layout_of(p->n, p->xs[0]);
     job j = normalising_job(p, self, l, after->relu);
-    over_chunks(p, &l, gradient_sums_task, &j);
+    nm_parallel(p->threads, l.chunks, gradient_sums_task, &j);
     set_gradient_tables(&j, merge_gradients(&j, &l));
 }
 

@@ -173,7 +173,7 @@ void NM_ISA(nm_batchnorm_pool_forward)(const nm_pass *p, const nm_batchnorm *sel
 {
     windows w = windows_of(p->n, p->xs[0]);
     pool_job all = {normalising_job(p, self, w.l, after->relu), w};
-    over_chunks(p, &w.l, forward_task, &all);
+    nm_parallel(p->threads, w.l.chunks, forward_task, &all);
 }
 
 void NM_ISA(nm_batchnorm_chunk_pool_sums)(const job *j, const real *x, const real *dy, int across, int rows, real *scratch,
@@ -234,7 +234,7 @@ void NM_ISA(nm_batchnorm_pool_sums)(const nm_pass *p, const nm_batchnorm *self, 
 {
     windows w = windows_of(p->n, p->xs[0]);
     pool_job all = {normalising_job(p, self, w.l, after->relu), w};
-    over_chunks(p, &w.l, sums_task, &all);
+    nm_parallel(p->threads, w.l.chunks, sums_task, &all);
     set_gradient_tables(&all.j, merge_gradients(&all.j, &w.l));
 }
 
