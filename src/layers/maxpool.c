@@ -2,14 +2,15 @@
  * was (the first of equals, as PyTorch; a NaN wins), backward gives the gradient to that tap. */
 #include "pool.h"
 
-#include <string.h>
+#include "vector.h"
 
-enum { LANES = 32 };
+#include <string.h>
 
 static const nm_option options[] = {NM_POOL_OPTIONS, {0}};
 
 /* The tap number, row by row in the window. */
 typedef uint16_t tap;
+typedef tap tap_vector __attribute__((vector_size(NM_VECTOR * sizeof(tap))));
 
 static nm_status plan(nm_booking *b, const void *self, void *chosen)
 {
@@ -25,31 +26,36 @@ typedef struct job {
     const nm_pool *self;
 } job;
 
-/* `lanes` channels of one window. */
-static inline void window_max(const nm_pool *self, const real *restrict x, nm_pool_span s, int lanes, real *restrict y,
-                              tap *restrict taps)
+/* `lanes` channels of one window; the tap too, where somebody asks for it. */
+static inline void window_max(const nm_pool *self, const real *x, nm_pool_span s, const int lanes, const bool which, real *y,
+                              tap *taps)
 {
-    real best[LANES];
-    int32_t at[LANES];
-    int first = (s.h0 - s.row0) * self->size[1] + s.w0 - s.col0;
-    for (int c = 0; c < lanes; c++) {
-        best[c] = x[nm_pool_pixel(self, s.h0, s.w0) + (size_t)c];
-        at[c] = first;
-    }
+    nm_vector best, next;
+    nm_mask at = {0};
+    nm_vector_load(&best, x + nm_pool_pixel(self, s.h0, s.w0), lanes);
+    at += (s.h0 - s.row0) * self->size[1] + s.w0 - s.col0;
     for (int h = s.h0; h < s.h1; h++)
         for (int w = s.w0; w < s.w1; w++) {
-            const real *restrict from = x + nm_pool_pixel(self, h, w);
-            int32_t number = (h - s.row0) * self->size[1] + w - s.col0;
-            for (int c = 0; c < lanes; c++) {
-                bool wins = from[c] > best[c] || from[c] != from[c];
-                at[c] = wins ? number : at[c];
-                best[c] = wins ? from[c] : best[c];
-            }
+            nm_vector_load(&next, x + nm_pool_pixel(self, h, w), lanes);
+            nm_mask wins = (next > best) | (next != next);
+            best = NM_SELECT(wins, next, best);
+            if (which)
+                at = (wins & ((h - s.row0) * self->size[1] + w - s.col0)) | (at & ~wins);
         }
-    for (int c = 0; c < lanes; c++)
-        y[c] = best[c];
-    for (int c = 0; taps && c < lanes; c++)
-        taps[c] = (tap)at[c];
+    nm_vector_store(y, &best, lanes);
+    if (which) {
+        tap_vector numbers = __builtin_convertvector(at, tap_vector);
+        memcpy(taps, &numbers, (size_t)lanes * sizeof *taps);
+    }
+}
+
+static inline void pixel_max(const nm_pool *self, const real *x, nm_pool_span s, const bool which, real *y, tap *taps)
+{
+    int c = 0, channels = self->in.c;
+    for (; c + NM_VECTOR <= channels; c += NM_VECTOR)
+        window_max(self, x + c, s, NM_VECTOR, which, y + c, which ? taps + c : NULL);
+    if (c < channels)
+        window_max(self, x + c, s, channels - c, which, y + c, which ? taps + c : NULL);
 }
 
 static void forward_task(void *arg, int task, int thread)
@@ -60,15 +66,13 @@ static void forward_task(void *arg, int task, int thread)
     int sample = task / self->out.h, row = task % self->out.h, channels = self->in.c;
     const real *x = j->p->x[0] + (size_t)sample * nm_shape_size(self->in);
     size_t out = (size_t)task * (size_t)self->out.w * (size_t)channels;
-    tap *taps = j->p->backward ? (tap *)j->p->saved + out : NULL;
     real *y = j->p->y + out;
-    for (int col = 0; col < self->out.w; col++, y += channels, taps += taps ? channels : 0) {
+    for (int col = 0; col < self->out.w; col++, y += channels) {
         nm_pool_span s = nm_pool_span_at(self, row, col);
-        int c = 0;
-        for (; c + LANES <= channels; c += LANES)
-            window_max(self, x + c, s, LANES, y + c, taps ? taps + c : NULL);
-        if (c < channels)
-            window_max(self, x + c, s, channels - c, y + c, taps ? taps + c : NULL);
+        if (j->p->backward)
+            pixel_max(self, x, s, true, y, (tap *)j->p->saved + out + (size_t)(col * channels));
+        else
+            pixel_max(self, x, s, false, y, NULL);
     }
 }
 
