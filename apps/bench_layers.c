@@ -56,13 +56,11 @@ nm_status bench_layers_take(nm_network *net, const nm_plan *plan, nm_mode mode, 
     *out = (bench_layers){.net = net, .mode = mode, .batch = batch};
     out->layer = nm_alloc(net->ctx, (size_t)net->nodes, sizeof *out->layer);
     bool *carries = nm_alloc(net->ctx, (size_t)net->nodes, sizeof *carries);
-    int *head = nm_alloc(net->ctx, (size_t)net->nodes, sizeof *head); /* the node that does a node's forward */
     nm_shape *left = nm_alloc(net->ctx, (size_t)net->nodes, sizeof *left);
-    bool enough = out->layer && carries && head && left;
+    bool enough = out->layer && carries && left;
     if (enough)
         find_carriers(net, carries);
     for (int i = 0; enough && i < net->nodes; i++) {
-        head[i] = i;
         left[i] = net->node[i].out;
         if (i < net->inputs)
             continue;
@@ -72,16 +70,12 @@ nm_status bench_layers_take(nm_network *net, const nm_plan *plan, nm_mode mode, 
         nm_plan_describe(plan, i, layer->chosen, sizeof layer->chosen);
         layer->forward.seconds /= steps;
         layer->backward.seconds /= steps;
-        if (layer->forward.seconds == 0 && net->node[i].inputs == 1) { /* it was never called */
-            head[i] = head[net->node[i].from[0]];
-            left[head[i]] = net->node[i].out;
-        }
+        left[nm_plan_head(plan, i)] = net->node[i].out;
     }
     for (int k = 0; enough && k < out->count; k++)
-        if (head[out->layer[k].node] == out->layer[k].node)
+        if (nm_plan_head(plan, out->layer[k].node) == out->layer[k].node)
             set_work(out, carries, left[out->layer[k].node], &out->layer[k]);
     nm_free(carries);
-    nm_free(head);
     nm_free(left);
     return enough ? NM_OK : NM_FAILED;
 }

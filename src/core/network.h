@@ -162,6 +162,8 @@ typedef struct nm_plan_memory {
 nm_plan_memory nm_plan_memory_use(const nm_plan *plan);
 /* Seconds that a node's forward and backward have taken in all, with `timing`; otherwise 0. */
 void nm_plan_seconds(const nm_plan *plan, int node, double *forward, double *backward);
+/* The node that does a node's work: itself, or one before it. */
+int nm_plan_head(const nm_plan *plan, int node);
 void nm_plan_describe(const nm_plan *plan, int node, char *text, size_t size);
 /* Why a node's layer chose nothing else, a line for each pass; "" where there was nothing to choose. */
 void nm_plan_explain(const nm_plan *plan, int node, char *text, size_t size);

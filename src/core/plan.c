@@ -299,6 +299,11 @@ nm_plan_memory nm_plan_memory_use(const nm_plan *plan)
     return plan->memory;
 }
 
+int nm_plan_head(const nm_plan *plan, int node)
+{
+    return plan->step[node].head;
+}
+
 void nm_plan_describe(const nm_plan *plan, int node, char *text, size_t size)
 {
     const nm_node *n = &plan->net->node[node];
