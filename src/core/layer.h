@@ -19,6 +19,9 @@ enum { NM_MAX_RANK = 4 };
 
 typedef struct nm_layer_type nm_layer_type;
 
+/* What bringing a weight into a core's caches takes, as a number of multiply-adds at the matrix product's full speed. */
+#define NM_WEIGHT_TIME 6.0
+
 /* ---- parameters -------------------------------------------------------------------- */
 
 typedef enum nm_param_kind {
@@ -198,6 +201,9 @@ struct nm_layer_type {
     void (*window)(const void *self, nm_window *window);
     /* Multiply-adds of one sample's forward. Absent: 0. */
     double (*cost)(const void *self, const nm_shape *xs, nm_shape ys);
+    /* What a call of forward with n samples takes on a thread beside n times the work of one, as a number of multiply-adds at the
+     * matrix product's full speed: for evaluation's choice of n. Absent: what it takes to bring in the weights. */
+    double (*overhead)(const void *self, const nm_rules *rules, int n);
     /* What planning chose, a phrase for `norma summary --verbose`. Absent: nothing to tell. */
     void (*describe)(const void *self, const void *plan, char *text, size_t size);
     /* Why it did not choose otherwise, a line for each pass. Absent: nothing to tell. */

@@ -7,15 +7,15 @@
 
 /* ---- passes --------------------------------------------------------------------------- */
 
-/* The samples that are run at once, from `first` on; pointers into whole regions move there. */
-static nm_slice slice_at(nm_plan *plan, const nm_batch *batch, int first)
+/* At most `most` samples from `first` on, to be run at once; the lane's pointers into whole regions move there. */
+static nm_slice slice_at(nm_lane *lane, const nm_batch *batch, int most, int first)
 {
-    for (int k = 0; k < plan->slides; k++) {
-        real *at = plan->slide[k].base + (size_t)first * plan->slide[k].sample;
-        memcpy(plan->slide[k].where, &at, sizeof at);
+    for (int k = 0; k < lane->slides; k++) {
+        real *at = lane->slide[k].base + (size_t)first * lane->slide[k].sample;
+        memcpy(lane->slide[k].where, &at, sizeof at);
     }
     int left = batch->n - first;
-    return (nm_slice){first, left < plan->request.micro ? left : plan->request.micro};
+    return (nm_slice){first, left < most ? left : most};
 }
 
 /* The layers that have to know the whole batch: they read earlier stages alone. */
@@ -23,30 +23,58 @@ static void gather_stage(nm_plan *plan, const nm_batch *batch, int stage)
 {
     for (int i = plan->net->inputs; i < plan->net->nodes; i++)
         if (plan->step[i].stage == stage)
-            nm_run_gather(plan, batch, i);
+            nm_run_gather(plan, plan->lane, batch, i, (nm_slice){0, batch->n});
+}
+
+/* A few samples through a stage. */
+static void forward_slice(nm_plan *plan, nm_lane *lane, const nm_batch *batch, int stage, nm_slice s)
+{
+    for (int i = plan->net->inputs; i < plan->net->nodes; i++) {
+        if (plan->step[i].stage != stage)
+            continue;
+        if (plan->request.mode == NM_EVAL) /* there is nothing to know of other samples */
+            nm_run_gather(plan, lane, batch, i, s);
+        nm_run_forward(plan, lane, batch, i, s);
+    }
+}
+
+typedef struct apart {
+    nm_plan *plan;
+    const nm_batch *batch;
+    int stage, slice;
+} apart;
+
+static void apart_task(void *arg, int task, int thread)
+{
+    const apart *a = arg;
+    nm_lane *lane = &a->plan->lane[1 + thread];
+    forward_slice(a->plan, lane, a->batch, a->stage, slice_at(lane, a->batch, a->slice, task * a->slice));
 }
 
 /* A stage forward: first what has to know the whole batch, then a few samples at a time. */
 static void forward_stage(nm_plan *plan, const nm_batch *batch, int stage)
 {
-    const nm_network *net = plan->net;
-    gather_stage(plan, batch, stage);
-    for (int first = 0; first < batch->n; first += plan->request.micro) {
-        nm_slice s = slice_at(plan, batch, first);
-        for (int i = net->inputs; i < net->nodes; i++)
-            if (plan->step[i].stage == stage)
-                nm_run_forward(plan, batch, i, s);
+    int slice = plan->stage[stage].slice, share = nm_pieces(batch->n, plan->request.threads);
+    if (plan->stage[stage].apart) {
+        slice = slice < share ? slice : share;
+        nm_parallel(plan->request.threads, nm_pieces(batch->n, slice), apart_task, &(apart){plan, batch, stage, slice});
+        return;
     }
-    slice_at(plan, batch, 0);
+    if (plan->request.mode == NM_TRAIN)
+        gather_stage(plan, batch, stage);
+    for (int first = 0; first < batch->n; first += slice)
+        forward_slice(plan, plan->lane, batch, stage, slice_at(plan->lane, batch, slice, first));
+    slice_at(plan->lane, batch, slice, 0);
 }
 
 static void run_forward(nm_plan *plan, const nm_batch *batch)
 {
+    nm_slice all = {0, batch->n};
     for (int stage = 0; stage < plan->stages && plan->staged; stage++)
         forward_stage(plan, batch, stage);
     for (int i = plan->net->inputs; i < plan->net->nodes && !plan->staged; i++) {
-        nm_run_gather(plan, batch, i);
-        nm_run_forward(plan, batch, i, (nm_slice){0, batch->n});
+        nm_run_gather(plan, plan->lane, batch, i, all);
+        nm_run_forward(plan, plan->lane, batch, i, all);
     }
 }
 
@@ -71,11 +99,11 @@ static void run_backward(nm_plan *plan, const nm_batch *batch)
 static void backward_stage(nm_plan *plan, const nm_batch *batch, int stage, nm_result *result)
 {
     const nm_network *net = plan->net;
-    for (int first = 0; first < batch->n; first += plan->request.micro) {
-        nm_slice s = slice_at(plan, batch, first);
+    for (int first = 0; first < batch->n; first += plan->stage[stage].slice) {
+        nm_slice s = slice_at(plan->lane, batch, plan->stage[stage].slice, first);
         for (int i = net->inputs; i < net->nodes; i++)
             if (plan->step[i].stage == stage && plan->step[i].again)
-                nm_run_forward(plan, batch, i, s);
+                nm_run_forward(plan, plan->lane, batch, i, s);
         for (int i = 0; i < net->objectives; i++)
             if (plan->objective_stage[i] == stage)
                 nm_run_loss(plan, batch, i, s, result);
@@ -87,7 +115,7 @@ static void backward_stage(nm_plan *plan, const nm_batch *batch, int stage, nm_r
                 nm_run_backward(plan, batch, i, s);
         }
     }
-    slice_at(plan, batch, 0);
+    slice_at(plan->lane, batch, batch->n, 0);
     for (int i = net->nodes - 1; i >= net->inputs; i--)
         if (plan->step[i].stage == stage && net->node[i].type->gather)
             nm_run_backward(plan, batch, i, (nm_slice){0, batch->n});
@@ -198,6 +226,8 @@ void nm_plan_seconds(const nm_plan *plan, int node, double *forward, double *bac
 {
     *forward = plan->step[node].forward_seconds;
     *backward = plan->step[node].backward_seconds;
+    for (int k = 1; k < plan->lanes; k++) /* side by side */
+        *forward += plan->lane[k].step[node].forward_seconds / (plan->lanes - 1);
 }
 
 /* ---- looking ------------------------------------------------------------------------- */

@@ -1,4 +1,4 @@
-/* Planning: what each layer books, the pointers of every pass. */
+/* Planning: what each layer books, and the memory for it. */
 #include "plan_draft.h"
 
 #include "alloc.h"
@@ -17,142 +17,55 @@ static nm_status make_choices(nm_draft *d)
 
 /* ---- bookings ------------------------------------------------------------------------ */
 
+static size_t most(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+/* Where threads run a stage apart, each has for itself what the layer books for all. */
+static void book_scratch(nm_draft *d, const nm_booking *b, bool apart)
+{
+    nm_plan *plan = d->plan;
+    /* a line more, so that two threads' blocks do not start on the same cache sets */
+    size_t all = nm_aligned(b->scratch), each = b->thread_scratch ? nm_aligned(b->thread_scratch) + NM_ALIGNMENT : 0;
+    if (apart) {
+        plan->apart_scratch = most(plan->apart_scratch, all);
+        d->apart_thread = most(d->apart_thread, each);
+    } else {
+        plan->memory.scratch = most(plan->memory.scratch, all);
+        plan->memory.thread_scratch = most(plan->memory.thread_scratch, each);
+    }
+}
+
 static nm_status book(nm_draft *d, int index)
 {
     nm_network *net = d->net;
     nm_node *node = &net->node[index];
     nm_plan *plan = d->plan;
     nm_step *step = &plan->step[index];
+    const nm_stage *stage = &plan->stage[d->stage[index]];
     if (!node->type->plan || d->head[index] != index)
         return NM_OK;
     nm_booking b = {.ctx = d->ctx, .who = node->who, .mode = plan->request.mode, .rules = &d->rules,
-                    .n = nm_gathers(d, index) ? plan->request.batch : plan->request.micro,
+                    .n = nm_gathers(d, index) ? plan->request.batch : stage->slice,
                     .inputs = node->inputs, .xs = node->in, .ys = node->out, .backward = d->needed[index],
-                    .threads = plan->request.threads};
+                    .threads = stage->apart ? 1 : plan->request.threads};
     for (int k = 0; k < node->inputs; k++)
         b.want_dx = b.want_dx || d->needed[node->from[k]];
     NM_TRY(node->type->plan(&b, node->self, step->choice));
     d->saved_size[index] = b.saved;
-    if (nm_aligned(b.scratch) > plan->memory.scratch)
-        plan->memory.scratch = nm_aligned(b.scratch);
-    /* a line more, so that two threads' blocks do not start on the same cache sets */
-    size_t thread = b.thread_scratch ? nm_aligned(b.thread_scratch) + NM_ALIGNMENT : 0;
-    if (thread > plan->memory.thread_scratch)
-        plan->memory.thread_scratch = thread;
+    book_scratch(d, &b, stage->apart);
     return NM_OK;
-}
-
-/* ---- pointers ------------------------------------------------------------------------ */
-
-static void *place(const nm_draft *d, int region)
-{
-    return region == NM_NONE || !d->plan->slab ? NULL : d->plan->slab + d->region[region].offset;
-}
-
-/* Sets a pointer to a region; one into a whole region moves on with the samples, `sample` elements each. */
-static void aim(nm_draft *d, void *where, int region, size_t sample)
-{
-    real *at = place(d, region);
-    memcpy(where, &at, sizeof at);
-    if (at && d->region[region].whole)
-        d->plan->slide[d->plan->slides++] = (nm_slide){where, at, sample};
-}
-
-static nm_status make_tables(nm_draft *d)
-{
-    const nm_network *net = d->net;
-    size_t objectives = (size_t)nm_objective_count(net), pointers = objectives + 1, slides = objectives + 1;
-    for (int i = 0; i < net->nodes; i++) {
-        pointers += 2 * (size_t)net->node[i].inputs + 2 * (size_t)net->node[i].params;
-        slides += 5 + 2 * (size_t)net->node[i].inputs + (size_t)d->plan->step[i].sum.parts;
-    }
-    d->plan->tables = nm_alloc(d->ctx, pointers, sizeof(void *));
-    d->plan->slide = nm_alloc(d->ctx, slides, sizeof *d->plan->slide);
-    if (!d->plan->tables || !d->plan->slide)
-        return NM_FAILED;
-    real **next = (real **)(void *)d->plan->tables;
-    d->plan->objective_dx = next;
-    next += nm_objective_count(net);
-    for (int i = 0; i < net->nodes; i++) {
-        nm_step *step = &d->plan->step[i];
-        step->x = (const real **)next;
-        step->dx = next + net->node[i].inputs;
-        step->w = step->dx + net->node[i].inputs;
-        step->dw = step->w + net->node[i].params;
-        next = step->dw + net->node[i].params;
-    }
-    return NM_OK;
-}
-
-static void point_activations(nm_draft *d, int index)
-{
-    const nm_network *net = d->net;
-    const nm_node *node = &net->node[index];
-    nm_step *step = &d->plan->step[index];
-    size_t size = nm_shape_size(node->out), tail_size = nm_shape_size(net->node[d->tail[index]].out);
-    aim(d, &step->value, d->value[index], size);
-    aim(d, &step->gradient, d->gradient[index], size);
-    for (int k = 0; k < step->sum.parts; k++)
-        aim(d, &step->sum.part[k], d->part[index][k], size);
-    for (int k = 0; k < node->inputs; k++) { /* x of the network's inputs is set by each run */
-        aim(d, &step->x[k], d->value[node->from[k]], nm_shape_size(node->in[k]));
-        aim(d, &step->dx[k], d->edge[d->first_edge[index] + k], nm_shape_size(node->in[k]));
-    }
-    aim(d, &step->pass.y, d->value[d->tail[index]], tail_size);
-    aim(d, &step->pass.dy, d->gradient[d->tail[index]], tail_size);
-    if (step->fused) /* then nobody looks at it */
-        aim(d, &step->pass.spare_dy, d->gradient[d->tail[index]], tail_size);
-}
-
-/* The input that a fused layer reads beside the chain's own. */
-static void point_other(nm_draft *d, int index, nm_fused *with)
-{
-    const nm_node *node = &d->net->node[index];
-    for (int k = 0; k < node->inputs; k++)
-        if (nm_reader(d, index, k) != NM_NONE) {
-            aim(d, &with->other, d->value[node->from[k]], nm_shape_size(node->in[k]));
-            aim(d, &with->other_dx, d->edge[d->first_edge[index] + k], nm_shape_size(node->in[k]));
-        }
-}
-
-static void point(nm_draft *d, int index)
-{
-    nm_network *net = d->net;
-    nm_plan *plan = d->plan;
-    const nm_node *node = &net->node[index];
-    nm_step *step = &plan->step[index];
-    step->head = d->head[index];
-    step->runs_backward = d->needed[index] && index >= net->inputs && step->head == index;
-    step->stage = d->stage[index];
-    step->again = d->again[index];
-    for (int i = 0; i < node->params; i++) {
-        const nm_param *param = &net->param[node->first_param + i];
-        step->w[i] = nm_param_values(net, param);
-        bool trained = plan->gradients && param->kind != NM_STATE && !param->frozen;
-        step->dw[i] = trained ? plan->gradients + param->offset : NULL;
-    }
-    step->pass = (nm_pass){.mode = plan->request.mode, .backward = d->needed[index], .inputs = node->inputs,
-                           .xs = node->in, .ys = node->out, .x = step->x, .dx = step->dx, .w = step->w, .dw = step->dw, .saved = place(d, d->saved[index]),
-                           .scratch = plan->scratch, .thread_scratch_base = plan->thread_scratch,
-                           .thread_scratch_size = plan->memory.thread_scratch, .plan = step->choice,
-                           .threads = plan->request.threads, .name = node->name,
-                           .fused = step->fused, .with = step->with};
-    point_activations(d, index);
-    for (int k = 0, next = index; k < step->fused; k++) {
-        do
-            next++;
-        while (d->head[next] != index);
-        step->with[k] = (nm_fused){net->node[next].self, plan->step[next].w, plan->step[next].dw};
-        point_other(d, next, &step->with[k]);
-    }
 }
 
 static nm_status allocate(nm_draft *d)
 {
     nm_plan *plan = d->plan;
-    NM_TRY(nm_memory_place(d->ctx, d->region, d->regions, &plan->memory.activations, &plan->memory.lower_bound));
+    NM_TRY(nm_draft_place(d));
     for (int i = 0; i < d->net->nodes; i++)
         plan->memory.saved += d->saved_size[i];
+    if (plan->lanes > 1)
+        plan->memory.thread_scratch = most(plan->memory.thread_scratch, plan->apart_scratch + d->apart_thread);
     plan->memory.gradients = plan->backward ? d->net->weight_count * sizeof(real) : 0;
     if (plan->request.dry)
         return NM_OK;
@@ -182,16 +95,12 @@ static nm_status draw_up(nm_draft *d)
     nm_draft_stages(d);
     NM_TRY(make_choices(d));
     NM_TRY(nm_draft_fuse(d));
+    NM_TRY(nm_draft_slices(d));
     for (int i = net->inputs; i < net->nodes; i++)
         NM_TRY(book(d, i));
     NM_TRY(nm_draft_regions(d));
     NM_TRY(allocate(d));
-    NM_TRY(make_tables(d));
-    for (int i = 0; i < net->nodes; i++)
-        point(d, i);
-    for (int i = 0; i < nm_objective_count(net); i++)
-        aim(d, &d->plan->objective_dx[i], d->objective[i], nm_shape_size(net->node[nm_objective_node(net, i)].out));
-    return NM_OK;
+    return nm_draft_point(d);
 }
 
 static nm_status with_draft(nm_context *ctx, nm_plan *plan)
@@ -258,10 +167,19 @@ nm_status nm_plan_new(nm_network *net, const nm_request *request, nm_plan **out)
     plan->backward = request->mode == NM_TRAIN || request->gradients;
     bool parts = request->micro > 0 && request->micro < request->batch;
     plan->staged = (parts || request->recompute) && request->mode == NM_TRAIN && net->objectives && !request->keep_all;
-    plan->request.micro = parts && plan->staged ? request->micro : request->batch;
+    int at_once = parts && plan->staged ? request->micro : request->batch;
+    plan->lanes = 1;
+    plan->lane = nm_alloc(net->ctx, 1 + (size_t)request->threads, sizeof *plan->lane);
     plan->step = nm_alloc(net->ctx, (size_t)net->nodes, sizeof *plan->step);
     plan->objective_stage = nm_alloc(net->ctx, (size_t)nm_objective_count(net), sizeof *plan->objective_stage);
-    nm_status status = plan->step && plan->objective_stage ? with_draft(net->ctx, plan) : NM_FAILED;
+    plan->objective_dx = nm_alloc(net->ctx, (size_t)nm_objective_count(net), sizeof *plan->objective_dx);
+    plan->stage = nm_alloc(net->ctx, (size_t)net->nodes, sizeof *plan->stage);
+    for (int i = 0; plan->stage && i < net->nodes; i++)
+        plan->stage[i].slice = at_once;
+    if (plan->lane)
+        plan->lane[0].step = plan->step;
+    bool room = plan->lane && plan->step && plan->objective_stage && plan->objective_dx && plan->stage;
+    nm_status status = room ? with_draft(net->ctx, plan) : NM_FAILED;
     plan->request.keep = NULL; /* these belong to the caller */
     plan->request.prefer = NULL;
     if (status != NM_OK) {
@@ -279,12 +197,20 @@ void nm_plan_free(nm_plan *plan)
     for (int i = 0; plan->step && i < plan->net->nodes; i++) {
         nm_free(plan->step[i].choice);
         nm_free(plan->step[i].sum.part);
-        nm_free(plan->step[i].with);
     }
+    for (int k = 0; plan->lane && k < plan->lanes; k++) {
+        for (int i = 0; plan->lane[k].step && i < plan->net->nodes; i++)
+            nm_free(plan->lane[k].step[i].with);
+        if (k > 0)
+            nm_free(plan->lane[k].step);
+        nm_free(plan->lane[k].tables);
+        nm_free(plan->lane[k].slide);
+    }
+    nm_free(plan->lane);
     nm_free(plan->step);
-    nm_free(plan->tables);
-    nm_free(plan->slide);
     nm_free(plan->objective_stage);
+    nm_free(plan->objective_dx);
+    nm_free(plan->stage);
     nm_free(plan->slab);
     nm_free(plan->scratch);
     nm_free(plan->thread_scratch);

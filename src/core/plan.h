@@ -12,6 +12,9 @@
  * there is room for all samples of the batch. A layer that gathers goes backward for the whole batch at once, after
  * the others of its stage.
  *
+ * A plan for evaluation alone is cut into stages too (plan_slices.c); only their forward windows are run. In a stage that is
+ * run apart each thread takes a few samples through all its layers, in a lane of its own.
+ *
  * Each piece of memory is a region with a first and a last moment; regions whose moments do not meet may lie at the same
  * place of the slab. */
 #ifndef NM_PLAN_H
@@ -24,6 +27,8 @@ typedef struct nm_region {
     int first, last;     /* moments, both inclusive */
     int again;           /* not 0: alive so many moments earlier too, in its stage's forward window */
     bool whole;          /* of a staged plan: holds all samples of the batch */
+    int room;            /* the stage in whose rooms it lies, one for each thread, which are `apart` bytes apart; NM_NONE: none */
+    size_t apart;
 } nm_region;
 
 /* Sets the regions' offsets and the size of the slab. lower_bound: most bytes alive at one moment. */
@@ -60,18 +65,33 @@ typedef struct nm_step {
     double forward_seconds, backward_seconds;
 } nm_step;
 
+/* Who runs layers: the whole team together, or one thread of it for itself. */
+typedef struct nm_lane {
+    nm_step *step;       /* [nodes] */
+    char *tables;        /* pointers of the steps */
+    int slides;
+    nm_slide *slide;     /* [slides] */
+} nm_lane;
+
+typedef struct nm_stage {
+    int slice;           /* samples at once */
+    bool apart;          /* each thread takes slices of its own through the whole stage */
+} nm_stage;
+
 struct nm_plan {
     nm_network *net;
     nm_request request;
     bool backward;       /* whether a backward pass is planned */
-    nm_step *step;       /* [nodes] */
+    nm_step *step;       /* [nodes]: of lane 0 */
+    int lanes;           /* 1, or 1 + threads where a stage is run apart */
+    nm_lane *lane;       /* [lanes]: the team's, then each thread's */
     int stages;          /* 1 where the plan is not staged */
+    nm_stage *stage;     /* [stages, room for one per node] */
     bool staged;
-    int slides;
-    nm_slide *slide;     /* [slides] */
     int *objective_stage; /* [objectives, at least 1] */
     real **objective_dx; /* [objectives, at least 1]: where each loss leaves its gradient; NULL where not needed */
-    char *slab, *scratch, *thread_scratch, *tables;
+    char *slab, *scratch, *thread_scratch;
+    size_t apart_scratch; /* of each thread's scratch, what a lane of its own has as scratch for all threads */
     real *gradients;
     double *sample_loss;
     float *correct;

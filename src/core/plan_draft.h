@@ -1,5 +1,5 @@
-/* A plan being drawn up. Private to src/core: plan_fuse.c fuses, plan.c books and points, plan_regions.c says which memory lives
- * when. */
+/* A plan being drawn up. Private to src/core: plan_fuse.c fuses, plan_slices.c cuts evaluation into stages, plan.c books, plan_point.c points, plan_regions.c says which memory lives
+ * when, plan_place.c where. */
 #ifndef NM_PLAN_DRAFT_H
 #define NM_PLAN_DRAFT_H
 
@@ -25,6 +25,7 @@ typedef struct nm_draft {
     size_t *saved_size;  /* [nodes] */
     int *head, *tail;    /* [nodes]: who does its work; the last node whose work it does */
     int *stage;          /* [nodes] */
+    size_t apart_thread; /* bytes of scratch for each thread, in stages that are run apart */
     bool *again;         /* [nodes]: see nm_step */
     unsigned *memory;    /* [nodes]: flags of this plan */
     int **part;          /* [nodes]: the regions of step.sum.part; NULL where there are none */
@@ -38,7 +39,7 @@ static inline size_t nm_aligned(size_t bytes)
 /* Whether the layer has to know the whole batch before any of its samples goes forward. */
 static inline bool nm_gathers(const nm_draft *d, int node)
 {
-    return d->plan->staged && d->net->node[node].type && d->net->node[node].type->gather;
+    return d->plan->staged && d->plan->request.mode == NM_TRAIN && d->net->node[node].type && d->net->node[node].type->gather;
 }
 
 /* The node in whose passes input k of `user` is read; NM_NONE where it never leaves them. */
@@ -108,7 +109,13 @@ void nm_draft_needed(nm_draft *draft);
 void nm_draft_stages(nm_draft *draft);
 /* Which layers do the work of those behind them; what each needs must be known. */
 nm_status nm_draft_fuse(nm_draft *draft) NM_MUST_USE;
+/* In evaluation: the stages, by how many samples go through at once. What each layer does must be known. */
+nm_status nm_draft_slices(nm_draft *draft) NM_MUST_USE;
 /* The regions of outputs and of what layers save, then those of gradients. Heads and bookings must stand. */
 nm_status nm_draft_regions(nm_draft *draft) NM_MUST_USE;
+/* The regions' offsets, and the size of the slab. */
+nm_status nm_draft_place(nm_draft *draft) NM_MUST_USE;
+/* Every pointer of every lane. Memory must be there. */
+nm_status nm_draft_point(nm_draft *draft) NM_MUST_USE;
 
 #endif

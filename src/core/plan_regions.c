@@ -7,13 +7,22 @@
 static size_t output_bytes(const nm_draft *d, int node, bool whole)
 {
     const nm_request *q = &d->plan->request;
-    return (size_t)(whole ? q->batch : q->micro) * nm_shape_size(d->net->node[node].out) * sizeof(real);
+    return (size_t)(whole ? q->batch : d->plan->stage[d->stage[node]].slice) * nm_shape_size(d->net->node[node].out) * sizeof(real);
 }
 
 static int add_region(nm_draft *d, size_t size, int first, int last)
 {
-    d->region[d->regions] = (nm_region){.size = nm_aligned(size), .first = first, .last = last};
+    d->region[d->regions] = (nm_region){.size = nm_aligned(size), .first = first, .last = last, .room = NM_NONE};
     return d->regions++;
+}
+
+/* One for the values of a stage while it runs: for each thread its own, where threads run it apart. */
+static int add_region_of(nm_draft *d, int stage, size_t size, int first, int last)
+{
+    int region = add_region(d, size, first, last);
+    if (d->plan->stage[stage].apart)
+        d->region[region].room = stage;
+    return region;
 }
 
 /* The last moment of the window of `moment`. */
@@ -22,18 +31,19 @@ static int window_end(const nm_draft *d, int moment)
     return (moment / nm_window_size(d->net) + 1) * nm_window_size(d->net) - 1;
 }
 
-/* Where samples go through a window a few at a time, what is whole is alive in all of it. */
-static bool in_whole_windows(const nm_draft *d)
+/* Where samples go through the window of `moment` a few at a time, what is whole is alive in all of it. */
+static bool in_slices(const nm_draft *d, int moment)
 {
-    return d->plan->request.micro < d->plan->request.batch;
+    int window = moment / nm_window_size(d->net), last = d->plan->stages - 1;
+    return d->plan->stage[window > 2 * last ? last : window > last ? 2 * last - window : window].slice < d->plan->request.batch;
 }
 
 static int add_whole(nm_draft *d, size_t size, int first, int last)
 {
-    if (in_whole_windows(d)) {
+    if (in_slices(d, first))
         first = first / nm_window_size(d->net) * nm_window_size(d->net);
+    if (in_slices(d, last))
         last = window_end(d, last);
-    }
     int region = add_region(d, size, first, last);
     d->region[region].whole = true;
     return region;
@@ -42,7 +52,7 @@ static int add_whole(nm_draft *d, size_t size, int first, int last)
 static void live_until(nm_draft *d, int region, int moment)
 {
     nm_region *r = &d->region[region];
-    if (r->whole && in_whole_windows(d))
+    if (r->whole && in_slices(d, moment))
         moment = window_end(d, moment);
     if (r->last < moment)
         r->last = moment;
@@ -122,7 +132,8 @@ static bool value_is_whole(const nm_draft *d, int node)
         for (int k = 0; k < net->node[user].inputs; k++)
             whole = whole || (net->node[user].from[k] == node && d->stage[user] != d->stage[node]);
     for (int i = 0; i < nm_objective_count(net); i++)
-        whole = whole || (objective_reads(net, i, node) && d->plan->objective_stage[i] != d->stage[node]);
+        whole = whole || (objective_reads(net, i, node) &&
+                          (d->plan->request.mode == NM_EVAL || d->plan->objective_stage[i] != d->stage[node]));
     return whole && d->plan->staged;
 }
 
@@ -211,9 +222,10 @@ static int last_use(const nm_draft *d, int node)
             last = nm_time_loss(d, i);
     for (int user = node + 1; user < net->nodes; user++)
         for (int k = 0; k < net->node[user].inputs; k++) {
-            if (net->node[user].from[k] != node || d->head[user] != user)
+            int reader = nm_reader(d, user, k);
+            if (net->node[user].from[k] != node || reader == NM_NONE)
                 continue;
-            int read = nm_time_forward_window(d, d->stage[user]) + user;
+            int read = nm_time_forward_window(d, d->stage[user]) + reader;
             if (d->needed[user]) /* it may run again */
                 read = (d->memory[user] & NM_BACK_X) ? done_backward(d, user) : nm_time_forward(d, user);
             last = read > last ? read : last;
@@ -239,7 +251,7 @@ static void plan_saved(nm_draft *d, int index)
         d->saved[index] = add_whole(d, d->saved_size[index], nm_time_forward_window(d, d->stage[index]),
                                     done_backward(d, index));
     else
-        d->saved[index] = add_region(d, d->saved_size[index], now, d->needed[index] ? nm_time_backward(d, index) : now);
+        d->saved[index] = add_region_of(d, d->stage[index], d->saved_size[index], now, d->needed[index] ? nm_time_backward(d, index) : now);
 }
 
 static void plan_values(nm_draft *d)
@@ -256,7 +268,8 @@ static void plan_values(nm_draft *d)
             d->value[tail] = add_whole(d, output_bytes(d, tail, true), nm_time_forward_window(d, d->stage[i]) + i,
                                        last_use(d, tail));
         } else {
-            d->value[tail] = add_region(d, output_bytes(d, tail, false), nm_time_forward(d, i), last_read(d, tail, NM_NONE));
+            d->value[tail] =
+                add_region_of(d, d->stage[i], output_bytes(d, tail, false), nm_time_forward(d, i), last_read(d, tail, NM_NONE));
         }
         plan_saved(d, i);
     }

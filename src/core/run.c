@@ -72,35 +72,33 @@ void nm_run_zero(const nm_plan *plan, real *to, size_t count)
 
 /* ---- one layer ------------------------------------------------------------------------- */
 
-static void point_inputs(nm_plan *plan, const nm_batch *batch, int index, nm_slice s)
+static void point_inputs(const nm_network *net, nm_step *step, const nm_batch *batch, int index, nm_slice s)
 {
-    const nm_network *net = plan->net;
     const nm_node *node = &net->node[index];
     for (int k = 0; k < node->inputs; k++)
         if (node->from[k] < net->inputs)
-            plan->step[index].x[k] = batch->x[node->from[k]] + (size_t)s.first * nm_shape_size(node->in[k]);
+            step->x[k] = batch->x[node->from[k]] + (size_t)s.first * nm_shape_size(node->in[k]);
 }
 
-void nm_run_gather(nm_plan *plan, const nm_batch *batch, int index)
+void nm_run_gather(nm_plan *plan, nm_lane *lane, const nm_batch *batch, int index, nm_slice s)
 {
-    nm_step *step = &plan->step[index];
+    nm_step *step = &lane->step[index];
     const nm_node *node = &plan->net->node[index];
     if (step->head != index || !node->type->gather)
         return;
-    nm_slice all = {0, batch->n};
-    point_inputs(plan, batch, index, all);
-    set_pass(&step->pass, batch, all);
+    point_inputs(plan->net, step, batch, index, s);
+    set_pass(&step->pass, batch, s);
     double start = now(plan);
     node->type->gather(&step->pass, node->self);
     step->forward_seconds += now(plan) - start;
 }
 
-void nm_run_forward(nm_plan *plan, const nm_batch *batch, int index, nm_slice s)
+void nm_run_forward(nm_plan *plan, nm_lane *lane, const nm_batch *batch, int index, nm_slice s)
 {
-    nm_step *step = &plan->step[index];
+    nm_step *step = &lane->step[index];
     if (step->head != index)
         return;
-    point_inputs(plan, batch, index, s);
+    point_inputs(plan->net, step, batch, index, s);
     set_pass(&step->pass, batch, s);
     double start = now(plan);
     plan->net->node[index].type->forward(&step->pass, plan->net->node[index].self);
@@ -121,7 +119,7 @@ void nm_run_backward(nm_plan *plan, const nm_batch *batch, int index, nm_slice s
     nm_step *step = &plan->step[index];
     if (!step->runs_backward)
         return;
-    point_inputs(plan, batch, index, s);
+    point_inputs(plan->net, step, batch, index, s);
     set_pass(&step->pass, batch, s);
     double start = now(plan);
     plan->net->node[index].type->backward(&step->pass, plan->net->node[index].self);

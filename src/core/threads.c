@@ -40,6 +40,7 @@ typedef struct team {
 } team;
 
 static _Thread_local team *led; /* the team that the calling thread leads */
+static _Thread_local bool busy; /* the calling thread is within a task: what that hands out it does itself */
 
 /* ---- waiting --------------------------------------------------------------------------- */
 
@@ -115,8 +116,10 @@ static void take_share(team *t, int owner, int thread)
 static void take_tasks(team *t, int thread)
 {
     int threads = atomic_load(&t->threads);
+    busy = true;
     for (int k = 0; thread < threads && k < threads; k++)
         take_share(t, (thread + k) % threads, thread);
+    busy = false;
 }
 
 static void stand_by(team *t, int thread)
@@ -156,7 +159,7 @@ static void run_round(team *t, int threads, int tasks, nm_task *fn, void *arg)
 
 void nm_with_team(int threads, void (*fn)(void *arg), void *arg)
 {
-    if (led) {
+    if (led || busy) {
         fn(arg);
         return;
     }
@@ -194,7 +197,7 @@ typedef struct work {
 static void run_work(void *arg)
 {
     const work *w = arg;
-    if (w->threads > 1 && w->tasks > 1)
+    if (w->threads > 1 && w->tasks > 1 && !busy)
         run_round(led, w->threads, w->tasks, w->fn, w->arg);
     else
         for (int task = 0; task < w->tasks; task++)

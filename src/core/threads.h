@@ -5,7 +5,7 @@
  *     static void relu_task(void *arg, int task, int thread) {...}
  *     nm_parallel(p->threads, tasks, relu_task, &args);
  *
- * Inside a task every OpenBLAS call is serial. Tasks do not nest.
+ * Inside a task every OpenBLAS call is serial, and so is nm_parallel: tasks that a task hands out are its own, all with thread 0.
  *
  * Starting threads for each nm_parallel takes some microseconds. Whoever calls it many times in a row does so
  * inside nm_with_team, where the threads stand by: half a microsecond. */

@@ -144,6 +144,7 @@ const nm_layer_type NM_ISA(nm_layer_conv) = {
     .backward = NM_ISA(nm_conv_backward),
     .window = window,
     .cost = cost,
+    .overhead = NM_ISA(nm_conv_overhead),
     .describe = NM_ISA(nm_conv_describe),
     .explain = NM_ISA(nm_conv_explain_choice),
     .tuning = &NM_ISA(nm_conv_tuning),

@@ -67,6 +67,9 @@ typedef struct nm_conv_algorithm {
     void (*weights)(const nm_conv_call *call);
     void (*data)(const nm_conv_call *call); /* NULL: through forward, by the rotated kernel */
     int (*pieces)(const nm_conv_geometry *g, int n, int most); /* of the moments; 0, or NULL: it leaves none */
+    double setup; /* multiply-adds' worth of time that forward takes for each weight on each thread before the first sample; 0: what
+                     it takes to bring it in */
+    int block; /* outputs of a filter that forward takes at once in evaluation, filling up what is missing; 0: any number */
     bool exact; /* its error is that of direct summation */
     bool adds;  /* forward can add another input while outputs are in registers */
     bool pools; /* forward can take the maximum of each 2x2 outputs while they are in registers */

@@ -43,6 +43,7 @@ void NM_ISA(nm_conv_forward)(const nm_pass *p, const void *self);
 void NM_ISA(nm_conv_backward)(const nm_pass *p, const void *self);
 nm_status NM_ISA(nm_conv_plan)(nm_booking *b, const void *self, void *chosen);
 bool NM_ISA(nm_conv_fuse)(const void *self, void *chosen, const nm_offer *offer, unsigned *memory);
+double NM_ISA(nm_conv_overhead)(const void *self, const nm_rules *rules, int n);
 void NM_ISA(nm_conv_describe)(const void *self, const void *chosen, char *text, size_t size);
 void NM_ISA(nm_conv_explain_choice)(const void *self, const void *chosen, char *text, size_t size);
 extern const nm_tuning NM_ISA(nm_conv_tuning);

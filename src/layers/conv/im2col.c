@@ -348,5 +348,5 @@ static void data(const nm_conv_call *call)
 extern const nm_conv_algorithm NM_ISA(nm_conv_im2col);
 const nm_conv_algorithm NM_ISA(nm_conv_im2col) = {
     "im2col", declines, cost, book, forward, weights, data, .pieces = pieces, .exact = true,
-    .adds = true,
+    .adds = true, .block = NM_GEMM_BLOCK,
 };

@@ -4,6 +4,7 @@
 #include "pool.h"
 #include "stem.h"
 
+#include <math.h>
 #include <stdio.h>
 
 const char *const NM_ISA(nm_conv_names)[] = {"auto", "depthwise", "direct", "winograd_1d", "winograd_2x2", "winograd_4x4",
@@ -103,6 +104,17 @@ static const nm_conv_algorithm *forward_of(const conv *self, const nm_rules *rul
 {
     nm_conv_wish wish = wish_of(self, rules);
     return NM_ISA(nm_conv_choose)(&self->g, NM_CONV_FORWARD, NM_CONV_FORWARD, &wish);
+}
+
+/* The weights, and outputs that fill up the last block. */
+double NM_ISA(nm_conv_overhead)(const void *private, const nm_rules *rules, int n)
+{
+    const conv *self = private;
+    const nm_conv_geometry *g = &self->g;
+    const nm_conv_algorithm *by = forward_of(self, rules);
+    double each = by->setup > 0 ? by->setup : NM_WEIGHT_TIME, pixels = (double)g->out.h * g->out.w;
+    double last = by->block ? fmod(n * pixels, by->block) : 0, filled = last > 0 ? by->block - last : 0;
+    return each * (double)nm_conv_weight_count(g) + filled / pixels * by->cost(g, NM_CONV_FORWARD);
 }
 
 /* Whether forward may be done by that algorithm. */

@@ -368,5 +368,5 @@ static void book(const nm_conv_geometry *g, nm_conv_kind kind, int n, size_t *sh
 
 extern const nm_conv_algorithm NM_ISA(nm_conv_winograd_1d);
 const nm_conv_algorithm NM_ISA(nm_conv_winograd_1d) = {
-    "winograd_1d", declines, cost, book, forward, weights, NULL,
+    "winograd_1d", declines, cost, book, forward, weights, NULL, .setup = 10,
 };

@@ -1,0 +1,151 @@
+/* Evaluation a few samples at a time: the same bits as all at once, whole values where somebody looks, less memory. */
+#include "alloc.h"
+#include "plan.h"
+#include "run_suite.h"
+
+#include <string.h>
+
+static nm_context *ctx;
+
+static nm_network *built(const char *text)
+{
+    nm_yaml *document = NULL;
+    nm_network *net = NULL;
+    ctx = ctx ? ctx : nm_context_new();
+    ck_assert_int_eq(nm_yaml_parse(ctx, "m.yaml", text, strlen(text), &document), NM_OK);
+    nm_status status = nm_network_build(ctx, document, NULL, &net);
+    ck_assert_msg(status == NM_OK, "%s", nm_error_message(ctx, 0));
+    nm_network_initialise(net, 1);
+    return net;
+}
+
+static nm_plan *planned(nm_network *net, nm_request request)
+{
+    nm_plan *plan = NULL;
+    nm_status status = nm_plan_new(net, &request, &plan);
+    ck_assert_msg(status == NM_OK, "%s", nm_error_message(ctx, 0));
+    return plan;
+}
+
+/* Large values first, then many weights; a residual sum whose input crosses a cut; branches; a loss in the middle. */
+static const char chain[] = "input: {height: 32, width: 32, channels: 3}\n"
+                            "defaults: {conv: {kernel: 3, pad: same, bias: false}}\n"
+                            "layers:\n"
+                            "- {name: a, conv: {filters: 32}}\n- batchnorm\n- relu\n"
+                            "- {name: b, conv: {filters: 32, groups: 32}}\n- batchnorm\n- relu\n"
+                            "- {name: c, conv: {filters: 64, kernel: 1}}\n- batchnorm\n- relu\n"
+                            "- {name: d, conv: {filters: 64, stride: 2, groups: 64}}\n- batchnorm\n- relu\n"
+                            "- {name: e, conv: {filters: 128, kernel: 1}}\n- batchnorm\n- relu\n"
+                            "- {name: p, maxpool: {size: 2}}\n- {name: f, conv: {filters: 256}}\n- relu\n"
+                            "- {name: q, maxpool: {size: 2}}\n- {name: g, conv: {filters: 256}}\n- relu\n"
+                            "- gap\n- {name: out, dense: {units: 5}}\n"
+                            "loss: softmax_ce\n";
+static const char branches[] =
+    "input: {height: 32, width: 32, channels: 3}\n"
+    "defaults: {conv: {kernel: 3, pad: same}}\n"
+    "layers:\n"
+    "- {name: a, conv: {filters: 32}}\n- relu\n"
+    "- {name: b, conv: {filters: 32}}\n- batchnorm\n- relu\n- {name: c, conv: {filters: 32}}\n- batchnorm\n"
+    "- {name: sum, add: {}, from: [c.batchnorm, a.relu]}\n- relu\n"
+    "- {name: middle, gap: {}}\n- {name: side, dense: {units: 3}}\n"
+    "- {name: d, conv: {filters: 32}, from: sum.relu}\n- relu\n- {name: e, conv: {filters: 32}}\n- batchnorm\n"
+    "- {name: more, add: {}, from: [e.batchnorm, sum.relu]}\n- relu\n"
+    "- {name: left, conv: {filters: 16, kernel: 5}}\n- {name: right, maxpool: {size: 3, stride: 1, pad: same}, from: more.relu}\n"
+    "- {name: both, concat: {}, from: [left, right]}\n"
+    "- {name: f, conv: {filters: 256, stride: 4}}\n- relu\n- {name: g, conv: {filters: 256}}\n- relu\n"
+    "- gap\n- {name: main, dense: {units: 3}}\n"
+    "loss: [{softmax_ce: {}, from: main}, {softmax_ce: {}, from: side, weight: 0.3}]\n";
+static const char *const networks[] = {chain, branches};
+enum { NETWORKS = 2, BATCH = 41, PIXELS = 32 * 32 * 3 };
+
+static real x[BATCH * PIXELS];
+static int32_t labels[BATCH];
+static const real *xs[] = {x};
+
+static nm_batch batch_of(int n)
+{
+    nm_rng r = nm_rng_stream(3, "test", "slices");
+    for (int i = 0; i < BATCH * PIXELS; i++)
+        x[i] = (real)nm_rng_normal(&r);
+    for (int i = 0; i < BATCH; i++)
+        labels[i] = i % 3;
+    return (nm_batch){.n = n, .x = xs, .targets = {.labels = labels}, .seed = 1};
+}
+
+/* A node's output of n samples against that of each alone. */
+static void ck_same(const nm_network *net, const nm_plan *plan, nm_plan *alone, int node, int n)
+{
+    size_t in = nm_shape_size(net->node[0].out), out = nm_shape_size(net->node[node].out);
+    for (int k = 0; k < n; k++) {
+        nm_plan_forward(alone, &(nm_batch){.n = 1, .x = (const real *[]){x + (size_t)k * in}});
+        const real *y = nm_plan_output(plan, node) + (size_t)k * out, *z = nm_plan_output(alone, node);
+        for (size_t i = 0; i < out; i++)
+            ck_assert_msg(y[i] == z[i], "%s, sample %d of %d, number %zu: %.9g, alone %.9g", net->node[node].name, k, n, i,
+                          (double)y[i], (double)z[i]);
+    }
+}
+
+START_TEST(the_same_bits)
+{
+    nm_network *net = built(networks[_i]);
+    for (int threads = 1; threads < 6; threads += 2)
+        for (int no_fuse = 0; no_fuse < 2; no_fuse++) {
+            nm_request request = {.mode = NM_EVAL, .batch = BATCH, .threads = threads, .no_fuse = no_fuse};
+            nm_plan *slices = planned(net, request);
+            ck_assert_int_gt(slices->stages, 1);
+            ck_assert_int_eq(slices->lanes, 1 + threads);
+            request.batch = 1;
+            nm_plan *alone = planned(net, request);
+            ck_assert_int_eq(alone->stages, 1);
+            for (int n = BATCH; n > 0; n -= 20) {
+                nm_batch batch = batch_of(n);
+                nm_plan_forward(slices, &batch);
+                for (int i = 0; i < net->objectives; i++)
+                    ck_same(net, slices, alone, net->objective[i].from, n);
+            }
+            nm_plan_free(slices);
+            nm_plan_free(alone);
+        }
+    nm_network_free(net);
+}
+END_TEST
+
+/* What a caller keeps holds all samples. */
+START_TEST(kept_values_are_whole)
+{
+    nm_network *net = built(networks[_i]);
+    nm_batch batch = batch_of(BATCH);
+    for (int node = net->inputs; node < net->nodes; node++) {
+        nm_request request = {.mode = NM_EVAL, .batch = BATCH, .threads = 2, .keep = &node, .keeps = 1};
+        nm_plan *slices = planned(net, request);
+        request.batch = 1;
+        nm_plan *alone = planned(net, request);
+        nm_plan_forward(slices, &batch);
+        ck_same(net, slices, alone, node, BATCH);
+        nm_plan_free(slices);
+        nm_plan_free(alone);
+    }
+    nm_network_free(net);
+}
+END_TEST
+
+/* The largest values are never there for all samples. */
+START_TEST(less_memory)
+{
+    nm_network *net = built(chain);
+    nm_plan *plan = planned(net, (nm_request){.mode = NM_EVAL, .batch = 512, .threads = 2, .dry = true});
+    nm_plan_memory m = nm_plan_memory_use(plan);
+    ck_assert_uint_lt(m.activations, 512 * 32 * 32 * 32 * sizeof(real));
+    ck_assert_uint_le(m.activations, m.lower_bound + m.lower_bound / 10);
+    nm_plan_free(plan);
+    nm_network_free(net);
+}
+END_TEST
+
+static void add_loops(TCase *tcase)
+{
+    tcase_add_loop_test(tcase, the_same_bits, 0, NETWORKS);
+    tcase_add_loop_test(tcase, kept_values_are_whole, 0, NETWORKS);
+}
+
+SUITE_WITH("slices", add_loops, less_memory)
