@@ -17,12 +17,19 @@ static inline real nm_positive(real value)
 {
     return value > 0 ? value : value != value ? value : 0;
 }
-/* 64 bytes of numbers, whatever the instruction set makes of them. */
-typedef real nm_vector __attribute__((vector_size(64)));
-#ifdef NM_DOUBLE
-typedef int64_t nm_mask __attribute__((vector_size(64)));
+/* As many numbers as a register holds: gcc makes slow code of larger vectors (a hundred times slower than this, at worst). */
+#if defined __AVX512F__
+#define NM_VECTOR_BYTES 64
+#elif defined __AVX__
+#define NM_VECTOR_BYTES 32
 #else
-typedef int32_t nm_mask __attribute__((vector_size(64)));
+#define NM_VECTOR_BYTES 16
+#endif
+typedef real nm_vector __attribute__((vector_size(NM_VECTOR_BYTES)));
+#ifdef NM_DOUBLE
+typedef int64_t nm_mask __attribute__((vector_size(NM_VECTOR_BYTES)));
+#else
+typedef int32_t nm_mask __attribute__((vector_size(NM_VECTOR_BYTES)));
 #endif
 enum { NM_VECTOR = sizeof(nm_vector) / sizeof(real) };
 
@@ -50,15 +57,13 @@ static inline void nm_vector_stream(real *to, const nm_vector *v)
     memcpy(&all, v, sizeof all);
     _mm512_stream_si512((void *)to, all);
 #elif defined __AVX__
-    __m256i part[2];
-    memcpy(part, v, sizeof part);
-    for (int k = 0; k < 2; k++)
-        _mm256_stream_si256((__m256i *)(void *)to + k, part[k]);
+    __m256i all;
+    memcpy(&all, v, sizeof all);
+    _mm256_stream_si256((void *)to, all);
 #elif defined __SSE2__
-    __m128i part[4];
-    memcpy(part, v, sizeof part);
-    for (int k = 0; k < 4; k++)
-        _mm_stream_si128((__m128i *)(void *)to + k, part[k]);
+    __m128i all;
+    memcpy(&all, v, sizeof all);
+    _mm_stream_si128((void *)to, all);
 #else
     memcpy(to, v, sizeof *v);
 #endif
@@ -69,11 +74,12 @@ static inline void nm_vector_settle(void)
     _mm_sfence();
 #endif
 }
-/* Whether an array of so many pixels is one for that: every pixel begins a vector. */
+/* Whether an array of so many pixels is one for that: every pixel begins a vector, and a vector is a whole cache line (lines written
+ * in halves, at different times, go to memory twice: three times as slow). */
 static inline int nm_vector_streams(size_t pixels, int channels)
 {
     enum { CACHED = 8 << 20 };
-    return channels % NM_VECTOR == 0 && pixels * (size_t)channels * sizeof(real) >= CACHED;
+    return NM_VECTOR_BYTES == 64 && channels % NM_VECTOR == 0 && pixels * (size_t)channels * sizeof(real) >= CACHED;
 }
 
 /* a becomes the larger of each; NaN wins. */

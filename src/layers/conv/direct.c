@@ -6,6 +6,11 @@
 #include <string.h>
 
 enum { LANES = NM_VECTOR, PIXELS = 4, MOST_TAPS = 48, TAPS = 9 };
+#ifdef __AVX512F__
+enum { MOST = 4 }; /* vectors of channels at once: PIXELS times as many sums in registers */
+#else
+enum { MOST = 2 };
+#endif
 
 static int taps_of(const nm_conv_geometry *g)
 {
@@ -33,7 +38,7 @@ static int padded_width(const nm_conv_geometry *g)
 
 /* The sums of PIXELS outputs from `x` on (`step` numbers apart) of `count` * LANES channels. */
 static inline void sum_pixels(const nm_conv_geometry *g, const real *x, size_t line, size_t step, const real *restrict w,
-                              const int count, nm_vector (*sum)[2])
+                              const int count, nm_vector (*sum)[MOST])
 {
     const int run = g->kernel[1] * g->in.c;
     for (int p = 0; p < PIXELS; p++)
@@ -42,7 +47,7 @@ static inline void sum_pixels(const nm_conv_geometry *g, const real *x, size_t l
     for (int a = 0; a < g->kernel[0]; a++)
         for (int t = 0; t < run; t++, w += g->out.c) {
             const real *from = x + (size_t)a * line + t;
-            nm_vector weight[2];
+            nm_vector weight[MOST];
             for (int k = 0; k < count; k++)
                 memcpy(&weight[k], w + k * LANES, sizeof(nm_vector));
             for (int p = 0; p < PIXELS; p++)
@@ -51,7 +56,7 @@ static inline void sum_pixels(const nm_conv_geometry *g, const real *x, size_t l
         }
 }
 
-static inline void put_pixels(const nm_conv_call *call, nm_vector (*sum)[2], int channel, const int count, int pixels, real *y)
+static inline void put_pixels(const nm_conv_call *call, nm_vector (*sum)[MOST], int channel, const int count, int pixels, real *y)
 {
     for (int p = 0; p < pixels; p++, y += call->g->out.c)
         for (int k = 0; k < count; k++) {
@@ -61,7 +66,7 @@ static inline void put_pixels(const nm_conv_call *call, nm_vector (*sum)[2], int
 }
 
 /* The largest of each 2x2 of two rows' sums. */
-static inline void put_pooled(const nm_conv_call *call, nm_vector (*upper)[2], nm_vector (*lower)[2], int channel,
+static inline void put_pooled(const nm_conv_call *call, nm_vector (*upper)[MOST], nm_vector (*lower)[MOST], int channel,
                               const int count, int pixels, real *y)
 {
     for (int p = 0; p < PIXELS; p++)
@@ -101,7 +106,7 @@ static inline void do_pixels(const nm_conv_call *call, const real *x, size_t apa
     const nm_conv_geometry *g = call->g;
     size_t line = (size_t)padded_width(g) * (size_t)g->in.c, step = (size_t)g->stride[1] * (size_t)g->in.c;
     const real *w = call->w + channel;
-    nm_vector sum[PIXELS][2], lower[PIXELS][2];
+    nm_vector sum[PIXELS][MOST], lower[PIXELS][MOST];
     sum_pixels(g, x, line, step, w, count, sum);
     if (!call->pool) {
         put_pixels(call, sum, channel, count, pixels, y + channel);
@@ -122,6 +127,8 @@ static void output_row(const nm_conv_call *call, const real *rows, real *y)
         int pixels = s.w - col < group ? s.w - col : group, c = 0;
         const real *x = rows + (size_t)(col * each) * step;
         real *to = y + (size_t)col * (size_t)s.c;
+        for (; MOST > 2 && c + MOST * LANES <= s.c; c += MOST * LANES)
+            do_pixels(call, x, apart, c, MOST, pixels, to);
         for (; c + 2 * LANES <= s.c; c += 2 * LANES)
             do_pixels(call, x, apart, c, 2, pixels, to);
         if (c < s.c)
