@@ -35,6 +35,11 @@ typedef struct nm_conv_moments {
     double *of;     /* [pieces][2][C] */
 } nm_conv_moments;
 
+/* Takes them of piece number `piece` from its outputs: `pixels` that lie together from y on, and are in cache. scratch: so many bytes. */
+void NM_ISA(nm_conv_take_moments)(const nm_conv_geometry *g, const nm_conv_moments *to, int piece, const real *y, int pixels,
+                                  void *scratch);
+size_t NM_ISA(nm_conv_moments_scratch)(const nm_conv_geometry *g);
+
 typedef struct nm_conv_call {
     const nm_conv_geometry *g;
     int n, threads;

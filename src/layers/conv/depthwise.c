@@ -32,7 +32,7 @@ static double cost(const nm_conv_geometry *g, nm_conv_kind kind)
 static void book(const nm_conv_geometry *g, nm_conv_kind kind, int n, size_t *shared, size_t *thread)
 {
     (void)n;
-    *thread = 0;
+    *thread = kind == NM_CONV_FORWARD ? NM_ISA(nm_conv_moments_scratch)(g) : 0;
     *shared = kind == NM_CONV_WEIGHTS ? NM_CONV_PARTS * (nm_conv_weight_count(g) + (size_t)g->out.c) * sizeof(real) : 0;
 }
 
@@ -66,23 +66,23 @@ static int block_rows(nm_shape shape, int count)
     return rows < shape.h ? rows : shape.h;
 }
 
-/* The same for tasks that write apart from each other: their size may follow the batch, as it does not show in the
- * result. */
-static int task_rows(const nm_conv_call *call, nm_shape shape)
+/* The same for tasks that write apart from each other: their size may follow the planned batch, as it does not
+ * show in the result (in training, the moments of a block are a part of batch norm's sum). */
+static int task_rows(int most, nm_shape shape)
 {
-    size_t share = (size_t)call->n * nm_shape_size(shape) / TASKS;
+    size_t share = (size_t)most * nm_shape_size(shape) / TASKS;
     return block_rows(shape, share < SMALLEST ? SMALLEST : share > LARGEST ? LARGEST : (int)share);
 }
 
 static block block_of(const nm_conv_call *call, nm_shape shape, int task)
 {
-    int rows = task_rows(call, shape), blocks = nm_pieces(shape.h, rows), first = task % blocks * rows;
+    int rows = task_rows(call->most, shape), blocks = nm_pieces(shape.h, rows), first = task % blocks * rows;
     return (block){task / blocks, first, first + rows < shape.h ? first + rows : shape.h};
 }
 
 static void each_block(const nm_conv_call *call, nm_shape shape, nm_task *task)
 {
-    nm_parallel(call->threads, call->n * nm_pieces(shape.h, task_rows(call, shape)), task, (void *)call);
+    nm_parallel(call->threads, call->n * nm_pieces(shape.h, task_rows(call->most, shape)), task, (void *)call);
 }
 
 /* ---- forward ----------------------------------------------------------------------------------------- */
@@ -110,7 +110,6 @@ static void forward_row(const nm_conv_call *call, const real *x, int row, real *
 
 static void forward_task(void *arg, int task, int thread)
 {
-    (void)thread;
     const nm_conv_call *call = arg;
     const nm_conv_geometry *g = call->g;
     const block k = block_of(call, g->out, task);
@@ -123,11 +122,19 @@ static void forward_task(void *arg, int task, int thread)
         dw_forward_3x3(call, x, k.first, k.last, 1, y);
     else
         dw_forward_3x3(call, x, k.first, k.last, 2, y);
+    if (call->moments)
+        NM_ISA(nm_conv_take_moments)(g, call->moments, task, y + k.first * (ptrdiff_t)g->out.w * g->out.c,
+                                     (k.last - k.first) * g->out.w, nm_conv_thread_scratch(call, thread));
 }
 
 static void forward(const nm_conv_call *call)
 {
     each_block(call, call->g->out, forward_task);
+}
+
+static int pieces(const nm_conv_geometry *g, int n, int most)
+{
+    return n * nm_pieces(g->out.h, task_rows(most, g->out));
 }
 
 /* ---- gradient by the weights --------------------------------------------------------------------------- */
@@ -312,5 +319,5 @@ static void data(const nm_conv_call *call)
 
 extern const nm_conv_algorithm NM_ISA(nm_conv_depthwise);
 const nm_conv_algorithm NM_ISA(nm_conv_depthwise) = {
-    "depthwise", declines, cost, book, forward, weights, data, .exact = true,
+    "depthwise", declines, cost, book, forward, weights, data, .pieces = pieces, .exact = true,
 };

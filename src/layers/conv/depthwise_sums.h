@@ -6,21 +6,10 @@
 
 #include <stddef.h>
 
-/* One register wide: a dozen of them must fit the registers. */
-#if defined __AVX512F__
-enum { DW_BYTES = 64 };
-#elif defined __AVX__
-enum { DW_BYTES = 32 };
-#else
-enum { DW_BYTES = 16 };
-#endif
-typedef real dw_vector __attribute__((vector_size(DW_BYTES)));
-#ifdef NM_DOUBLE
-typedef int64_t dw_mask __attribute__((vector_size(DW_BYTES)));
-#else
-typedef int32_t dw_mask __attribute__((vector_size(DW_BYTES)));
-#endif
-enum { DW_VECTOR = DW_BYTES / (int)sizeof(real), DW_PIXELS = 4 };
+/* A dozen of them must fit the registers. */
+typedef nm_vector dw_vector;
+typedef nm_mask dw_mask;
+enum { DW_VECTOR = NM_VECTOR, DW_PIXELS = 4 };
 
 /* For functions whose loops must have constant bounds, so that their sums stay in registers; inline alone is a hint. */
 #define DW_INLINE static inline __attribute__((always_inline))

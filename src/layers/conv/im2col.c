@@ -7,7 +7,6 @@
  * padded with zeros to the full block, so that a sample's output does not depend on the batch. */
 #include "conv.h"
 
-#include "batchnorm_chunks.h"
 #include "gemm.h"
 
 #include <string.h>
@@ -79,8 +78,7 @@ static void book(const nm_conv_geometry *g, nm_conv_kind kind, int n, size_t *sh
 {
     blocking b = blocking_of(g, n, false);
     int pixels = b.pixels > FEWEST_PIXELS ? b.pixels : FEWEST_PIXELS;
-    layout l = layout_of(n, g->out);
-    size_t blocks = (size_t)pixels * (size_t)(b.patch + g->out.c) * sizeof(real), sums = buffers_size(&l);
+    size_t blocks = (size_t)pixels * (size_t)(b.patch + g->out.c) * sizeof(real), sums = NM_ISA(nm_conv_moments_scratch)(g);
     *thread = blocks > sums ? blocks : sums;
     *shared = kind == NM_CONV_WEIGHTS ? NM_CONV_PARTS * (nm_conv_weight_count(g) + (size_t)g->out.c) * sizeof(real) : 0;
 }
@@ -236,11 +234,8 @@ static void forward_task(void *arg, int task, int thread)
     for (size_t i = 0; (call->scale || call->bias || other || call->relu) && i < (size_t)k.pixels * (size_t)g->out.c;
          i += (size_t)g->out.c)
         nm_conv_finish(call, 0, g->out.c, other ? other + i : NULL, y + i);
-    if (call->moments) {
-        layout l = layout_of(call->n, g->out);
-        call->moments->pixels[task] = k.pixels;
-        NM_ISA(nm_batchnorm_chunk_statistics)(&l, y, k.pixels, rows, call->moments->of + (size_t)task * 2 * (size_t)g->out.c);
-    }
+    if (call->moments)
+        NM_ISA(nm_conv_take_moments)(g, call->moments, task, y, k.pixels, rows);
 }
 
 /* Blocks of one sample lie together in y. */
