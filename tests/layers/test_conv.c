@@ -95,6 +95,11 @@ START_TEST(winograd_1d_shapes)
         nm_shape in = {rows + pick(0, 12), pick(5, 19), pick(1, 35)};
         check_layer(&(layer_case){layer_text("winograd_1d"), {in}, .n = pick(1, 9), .linear = true}, reference);
     }
+    for (int i = 0; i < 4; i++) { /* several samples in a product */
+        now = (setting){16 * pick(1, 3), {3, 3}, {1, 1}, {1, 1}, 1, 1, 1, true};
+        nm_shape in = {8, 8, 16 * pick(1, 3)};
+        check_layer(&(layer_case){layer_text("winograd_1d"), {in}, .n = pick(4, 9), .linear = true}, reference);
+    }
 }
 END_TEST
 

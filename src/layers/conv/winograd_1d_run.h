@@ -28,7 +28,7 @@ static void forward_task(void *arg, int task, int thread)
 {
     const nm_conv_call *call = arg;
     const nm_conv_geometry *g = call->g;
-    blocking b = blocking_of(g, call->n);
+    blocking b = blocking_of(g, call->n, call->by_sample);
     block k = block_at(g, &b, call->n, task);
     int depth = depth_of(g), tiles = b.samples > 1 ? b.tiles : (k.last - k.first) * b.across;
     size_t in = apart(b.tiles, depth), out = apart(b.tiles, g->out.c);
@@ -44,7 +44,7 @@ static void forward_task(void *arg, int task, int thread)
 static void forward(const nm_conv_call *call)
 {
     nm_parallel(call->threads, call->g->kernel[0], weights_in_task, (void *)call);
-    nm_parallel(call->threads, blocking_of(call->g, call->n).units, forward_task, (void *)call);
+    nm_parallel(call->threads, blocking_of(call->g, call->n, call->by_sample).units, forward_task, (void *)call);
 }
 
 /* ---- gradient by the weights ------------------------------------------------------------------------ */
@@ -67,7 +67,7 @@ static void weights_task(void *arg, int task, int thread)
 {
     const nm_conv_call *call = arg;
     const nm_conv_geometry *g = call->g;
-    blocking b = blocking_of(g, call->n);
+    blocking b = blocking_of(g, call->n, false);
     int depth = depth_of(g);
     size_t in = apart(b.tiles, depth), out = apart(b.tiles, g->out.c), point = apart(depth, g->out.c);
     size_t count = nm_conv_weight_count(g);
@@ -116,7 +116,7 @@ static const char *declines_geometry(const nm_conv_geometry *g)
 
 static void book(const nm_conv_geometry *g, nm_conv_kind kind, int n, size_t *shared, size_t *thread)
 {
-    blocking b = blocking_of(g, n);
+    blocking b = blocking_of(g, n, false);
     size_t blocks = POINTS * (apart(b.tiles, depth_of(g)) + apart(b.tiles, g->out.c));
     size_t points = POINTS * apart(depth_of(g), g->out.c);
     bool weight_pass = kind == NM_CONV_WEIGHTS;
