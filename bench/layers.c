@@ -22,7 +22,8 @@ typedef struct settings {
 } settings;
 
 /* "auto" first: what planning chooses. */
-static const char *const algorithms[] = {"auto", "depthwise", "direct", "winograd_1d", "winograd_2x2", "winograd_4x4", "im2col"};
+static const char *const algorithms[] = {"auto",          "depthwise",    "direct",       "winograd_1d", "winograd_1d_5",
+                                          "winograd_1d_7", "winograd_2x2", "winograd_4x4", "im2col"};
 enum { ALGORITHMS = sizeof algorithms / sizeof *algorithms };
 
 /* The network of one layer, done by `algorithm`; NULL where that cannot do it. */
@@ -90,7 +91,7 @@ static void report(nm_context *ctx, const sized_layer *l, const settings *s)
         if (measure(net, s, false, &forward, &weights) == NM_OK && measure(net, s, true, &forward, &both) == NM_OK &&
             nm_gemm_peak(ctx, s->threads, &peak) == NM_OK) {
             double work = 2e-9 * s->batch * nm_node_cost(&net->node[1]), data = both - weights;
-            printf("%-22s %-12s %9.1f %9.1f %9.1f   %6.2f %6.2f %6.2f  %8.0f %8.3f %8.3f %8.3f\n", a ? "" : l->name,
+            printf("%-22s %-13s %9.1f %9.1f %9.1f   %6.2f %6.2f %6.2f  %8.0f %8.3f %8.3f %8.3f\n", a ? "" : l->name,
                    algorithms[a], work / forward, work / weights, work / data, work / forward / peak, work / weights / peak,
                    work / data / peak, peak, 1e3 * forward, 1e3 * weights, 1e3 * data);
         }
@@ -127,7 +128,7 @@ int main(int argc, char **argv)
     }
     if (s.batch < 1 || s.threads < 1)
         return usage();
-    printf("batch %d, %d threads, instruction set %s\n%-22s %-12s %29s   %20s  %8s %26s\n%-22s %-12s %9s %9s %9s   %6s %6s %6s"
+    printf("batch %d, %d threads, instruction set %s\n%-22s %-13s %29s   %20s  %8s %26s\n%-22s %-13s %9s %9s %9s   %6s %6s %6s"
            "  %8s %8s %8s %8s\n", s.batch, s.threads, nm_isa_name(nm_isa_level()), "", "", "effective GFLOP/s", "of the peak",
            "peak", "ms", "layer", "by", "forward", "weights", "data", "fwd", "wgt", "data", "GFLOP/s", "forward", "weights", "data");
     for (int i = 0; i < SIZED_LAYERS; i++)

@@ -33,7 +33,8 @@ static map open_map(const char *layers, const nm_shape *in, int inputs)
     ck_assert_msg(nm_network_build(ctx, document, NULL, &m.net) == NM_OK, "%s", nm_error_message(ctx, 0));
     for (size_t i = 0; i < m.net->weight_count; i++)
         m.net->weights[i] = (real)pick(-3, 3);
-    nm_request request = {.mode = NM_EVAL, .batch = N, .threads = 2, .gradients = true, .input_gradients = true};
+    nm_request request = {.mode = NM_EVAL, .batch = N, .threads = 2, .gradients = true, .input_gradients = true,
+                          .exact = true}; /* whole numbers */
     ck_assert_int_eq(nm_plan_new(m.net, &request, &m.plan), NM_OK);
     m.shape = m.net->node[m.net->output].out;
     m.out = N * nm_shape_size(m.shape);

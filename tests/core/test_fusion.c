@@ -81,6 +81,9 @@ START_TEST(evaluation_folds_batch_norm_into_convolution)
                  {"filters: 6, kernel: 3, pad: 1, groups: 2, dilation: 2", {9, 8, 4}},
                  {"filters: 20, kernel: 1", {9, 8, 24}},
                  {"filters: 21, kernel: 3, pad: 1, algorithm: winograd_4x4", {9, 10, 19}},
+                 {"filters: 21, kernel: 3, pad: 1, algorithm: winograd_1d", {8, 8, 19}},
+                 {"filters: 21, kernel: 5, pad: 2, algorithm: winograd_1d_5", {8, 8, 19}},
+                 {"filters: 16, kernel: 7, pad: 3, algorithm: winograd_1d_7", {9, 8, 19}},
                  {"filters: 21, kernel: 3, pad: 1, groups: 21", {9, 10, 21}},
                  {"filters: 48, kernel: 3, pad: 1, algorithm: direct", {9, 10, 3}},
                  {"filters: 8, kernel: 3, pad: same, standardise: true", {9, 10, 4}}};

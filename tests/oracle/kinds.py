@@ -68,11 +68,12 @@ def conv_same(r):  # weights standardised or not
 
 
 def conv_valid(r):  # by each algorithm that is asked for by name
-    algorithm = r.choice(["im2col", "winograd_2x2", "winograd_4x4", "winograd_1d", "reference"])
-    kernel = [3, 3] if "x" in algorithm else [r.choice([1, 2]), 3]
+    algorithm = r.choice(["im2col", "winograd_2x2", "winograd_4x4", "winograd_1d", "winograd_1d_5", "winograd_1d_7", "reference"])
+    width = int(algorithm[-1]) if algorithm[-2:] in ("_5", "_7") else 3
+    kernel = [3, 3] if "x" in algorithm else [r.choice([1, 2]), width]
     cin, filters, bias = r.randint(1, 20), r.randint(1, 20), r.random() < 0.5
     return (text(filters=filters, kernel=kernel, pad="valid", bias=bias, algorithm=algorithm),
-            [(r.randint(6, 12), r.randint(6, 12), cin)],
+            [(r.randint(6, 12), r.randint(width + 3, 14), cin)],
             lambda x, p: F.conv2d(x[0], hwio(p["weight"]), p.get("bias")))
 
 

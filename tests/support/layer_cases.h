@@ -15,6 +15,7 @@ typedef struct sized_layer {
 #define CONV1(filters) "conv: {filters: " #filters ", kernel: 1, bias: false}"
 #define CONV1_BY_2(filters) "conv: {filters: " #filters ", kernel: 1, stride: 2, bias: false}"
 #define CONV5(filters) "conv: {filters: " #filters ", kernel: 5, pad: same, bias: false}"
+#define CONV7(filters) "conv: {filters: " #filters ", kernel: 7, pad: same, bias: false}"
 #define DEPTHWISE(channels) "conv: {filters: " #channels ", kernel: 3, pad: 1, groups: " #channels ", bias: false}"
 #define DEPTHWISE_BY_2(channels) \
     "conv: {filters: " #channels ", kernel: 3, stride: 2, pad: 1, groups: " #channels ", bias: false}"
@@ -40,7 +41,18 @@ static const sized_layer sized_layers[] = {
     {"1x1 128-128 at 16", CONV1(128), {16, 16, 128}},
     {"1x1 256-256 at 8", CONV1(256), {8, 8, 256}},
     {"1x1 512-512 at 4", CONV1(512), {4, 4, 512}},
+    {"5x5 3-64 at 32", CONV5(64), {32, 32, 3}},
+    {"5x5 8-16 at 16", CONV5(16), {16, 16, 8}},
     {"5x5 12-24 at 16", CONV5(24), {16, 16, 12}},
+    {"5x5 16-32 at 8", CONV5(32), {8, 8, 16}},
+    {"5x5 20-40 at 8", CONV5(40), {8, 8, 20}},
+    {"5x5 32-32 at 16", CONV5(32), {16, 16, 32}},
+    {"5x5 48-128 at 7", CONV5(128), {7, 7, 48}},
+    {"5x5 64-128 at 15", CONV5(128), {15, 15, 64}},
+    {"5x5 64-192 at 27", CONV5(192), {27, 27, 64}},
+    {"7x7 16-16 at 32", CONV7(16), {32, 32, 16}},
+    {"7x7 32-32 at 16", CONV7(32), {16, 16, 32}},
+    {"7x7 64-64 at 14", CONV7(64), {14, 14, 64}},
     {"7x7/2 3-64 at 64", "conv: {filters: 64, kernel: 7, stride: 2, pad: 3, bias: false}", {64, 64, 3}},
     {"11x11/4 3-64 at 63", "conv: {filters: 64, kernel: 11, stride: 4, bias: false}", {63, 63, 3}},
     {"depthwise 32 at 32", DEPTHWISE(32), {32, 32, 32}},

@@ -379,6 +379,49 @@ void check_layer_forward(const layer_case *c, layer_reference *reference)
     close_bench(&b);
 }
 
+/* What everything() gave, one tensor after the other. */
+static void check_like(bench *b, const char *what, const real **found, const real **expected, size_t count, double tolerance)
+{
+    char where[640];
+    snprintf(where, sizeof where, "'%s': %s", b->c->layer, what);
+    double *wide = widen(b, *expected, count);
+    check_close(where, *found, wide, count, sizeof(real) == sizeof(double) ? 1e-11 : tolerance);
+    nm_free(wide);
+    *found += count;
+    *expected += count;
+}
+
+void check_layer_like(const layer_case *c, const char *other, double tolerance)
+{
+    layer_case like = *c;
+    like.layer = other;
+    bench b, o;
+    open_bench(&b, c);
+    open_bench(&o, &like);
+    ck_assert_uint_eq(b.net->weight_count, o.net->weight_count);
+    for (int i = 0; i < b.net->params; i++)
+        memcpy(nm_param_values(o.net, &o.net->param[i]), nm_param_values(b.net, &b.net->param[i]),
+               b.net->param[i].count * sizeof(real));
+    size_t out = (size_t)b.n * nm_shape_size(b.net->node[b.node].out), count;
+    memcpy(o.r, b.r, out * sizeof(real));
+    for (int i = 0; i < b.inputs; i++)
+        memcpy(o.x[i], b.x[i], (size_t)b.n * nm_shape_size(c->in[i]) * sizeof(real));
+    nm_plan *plan = plan_of(&b, 2, true), *plan_like = plan_of(&o, 2, true);
+    real *all = everything(&b, plan, &count), *all_like = everything(&o, plan_like, &count);
+    const real *found = all, *expected = all_like;
+    check_like(&b, "output", &found, &expected, out, tolerance);
+    check_like(&b, "states", &found, &expected, b.net->state_count, tolerance);
+    check_like(&b, "gradient by the weights", &found, &expected, b.net->weight_count, tolerance);
+    for (int i = 0; i < b.inputs; i++)
+        check_like(&b, "gradient by the input", &found, &expected, (size_t)b.n * nm_shape_size(c->in[i]), tolerance);
+    nm_free(all);
+    nm_free(all_like);
+    nm_plan_free(plan);
+    nm_plan_free(plan_like);
+    close_bench(&b);
+    close_bench(&o);
+}
+
 void check_refused(const layer_case *c, const char *message)
 {
     nm_context *ctx = nm_context_new();

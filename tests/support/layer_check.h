@@ -42,6 +42,9 @@ void check_layer(const layer_case *c, layer_reference *reference);
 /* Forward alone, for shapes that are too large for numerical derivatives. */
 void check_layer_forward(const layer_case *c, layer_reference *reference);
 
+/* Output and gradients as those of the layer `other`, of the same weights; `tolerance` in float, relative to the largest value. */
+void check_layer_like(const layer_case *c, const char *other, double tolerance);
+
 /* The layer's text must be refused with a message that contains `message`. Several inputs as in `c`. */
 void check_refused(const layer_case *c, const char *message);
 

@@ -37,7 +37,7 @@ typedef struct choice {
 
 /* For "did you mean": "auto" and every algorithm; NULL-terminated. */
 extern const char *const NM_ISA(nm_conv_names)[];
-enum { NM_CONV_NAMES = 8 };
+enum { NM_CONV_NAMES = 10 };
 
 void NM_ISA(nm_conv_forward)(const nm_pass *p, const void *self);
 void NM_ISA(nm_conv_backward)(const nm_pass *p, const void *self);

@@ -8,8 +8,8 @@
  *
  * and for the gradient by the weights, dU = V' (A dy), dw = G' dU.
  *
- * A file includes this header, through winograd_1d_run.h, after TILE, WIDTH, G and the transforms (input_points, output_points,
- * gradient_points); it ends in the algorithm's table. */
+ * A file includes this header, through winograd_1d_run.h, after TILE, WIDTH, DEEPEST (products in one sum, forward), G and the
+ * transforms (input_points, output_points, gradient_points); it ends in the algorithm's table. */
 #ifndef NM_WINOGRAD_1D_H
 #define NM_WINOGRAD_1D_H
 
@@ -80,11 +80,13 @@ static block block_at(const nm_conv_geometry *g, const blocking *b, int n, int u
  * call, which took a third of the time with 12 channels. */
 static inline void load_lanes(nm_vector *v, const real *from, const int lanes)
 {
+    nm_vector some = {0};
     if (lanes == LANES)
-        memcpy(v, from, sizeof *v);
+        memcpy(&some, from, sizeof some);
     else
         for (int i = 0; i < LANES; i++)
-            (*v)[i] = i < lanes ? from[i] : 0;
+            some[i] = i < lanes ? from[i] : 0;
+    *v = some;
 }
 
 static inline void store_lanes(real *to, const nm_vector *v, const int lanes)

@@ -24,6 +24,15 @@ static void weights_in_task(void *arg, int task, int thread)
         }
 }
 
+/* m [tiles][filters] = v [tiles][depth] u [depth][filters], in sums of at most DEEPEST products: nearly all the error is theirs. */
+static void product(int tiles, int filters, int depth, const real *v, const real *u, real *m)
+{
+    int span = nm_pieces(depth, nm_pieces(depth, DEEPEST));
+    for (int at = 0; at < depth; at += span)
+        nm_gemm(false, false, tiles, filters, depth - at < span ? depth - at : span, 1, v + at, depth,
+                u + (size_t)at * (size_t)filters, filters, at ? 1 : 0, m, filters);
+}
+
 static void forward_task(void *arg, int task, int thread)
 {
     const nm_conv_call *call = arg;
@@ -36,8 +45,7 @@ static void forward_task(void *arg, int task, int thread)
     const real *u = call->shared;
     block_inputs(call, &b, &k, v);
     for (int e = 0; e < POINTS; e++)
-        nm_gemm(false, false, tiles, g->out.c, depth, 1, v + (size_t)e * in, depth,
-                u + (size_t)e * apart(depth, g->out.c), g->out.c, 0, m + (size_t)e * out, g->out.c);
+        product(tiles, g->out.c, depth, v + (size_t)e * in, u + (size_t)e * apart(depth, g->out.c), m + (size_t)e * out);
     block_outputs(call, &b, &k, m);
 }
 
@@ -112,6 +120,17 @@ static const char *declines_geometry(const nm_conv_geometry *g)
     if (g->out.w < 3)
         return "needs an output at least 3 pixels wide";
     return NULL;
+}
+
+/* A transform of a tile in one channel takes the time of `in` multiply-adds, for each row that it is put in, or of `out`. */
+static double cost_of(const nm_conv_geometry *g, nm_conv_kind kind, double in, double out)
+{
+    double tiles = (double)g->out.h * nm_pieces(g->out.w, TILE), depth = depth_of(g), width = g->out.c;
+    double products = tiles * POINTS * depth * width, thin = (1 + 10 / width) * (1 + 10 / depth);
+    /* transforms work on whole vectors of channels */
+    double channels = nm_pieces(g->in.c, LANES) * (double)LANES, filters = nm_pieces(g->out.c, LANES) * (double)LANES;
+    double transforms = tiles * (in * (1 + g->kernel[0]) * channels + out * filters);
+    return thin * products * (kind == NM_CONV_WEIGHTS ? 1.15 : 1) + transforms;
 }
 
 static void book(const nm_conv_geometry *g, nm_conv_kind kind, int n, size_t *shared, size_t *thread)
