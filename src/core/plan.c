@@ -3,6 +3,7 @@
 
 #include "alloc.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static nm_status make_choices(nm_draft *d)
@@ -236,6 +237,10 @@ void nm_plan_describe(const nm_plan *plan, int node, char *text, size_t size)
     *text = '\0';
     if (n->type && n->type->describe)
         n->type->describe(n->self, plan->step[node].choice, text, size);
+    const nm_stage *stage = &plan->stage[plan->step[node].stage];
+    size_t used = strlen(text);
+    if (stage->apart)
+        snprintf(text + used, size - used, "%s%d samples at once", used ? ", " : "", stage->slice);
 }
 
 void nm_plan_explain(const nm_plan *plan, int node, char *text, size_t size)

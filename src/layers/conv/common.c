@@ -97,3 +97,13 @@ void NM_ISA(nm_conv_turn_weights)(const nm_conv_geometry *g, int threads, const 
     turn_job job = {g, w, turned};
     nm_parallel(threads, g->kernel[0] * g->kernel[1] * nm_pieces(nm_conv_group_out(g), SQUARE), turn_task, &job);
 }
+
+void NM_ISA(nm_conv_stream)(const real *from, size_t count, real *to)
+{
+    for (size_t i = 0; i < count; i += NM_VECTOR) {
+        nm_vector v;
+        nm_vector_load(&v, from + i, NM_VECTOR);
+        nm_vector_stream(to + i, &v);
+    }
+    nm_vector_settle();
+}

@@ -196,6 +196,9 @@ static inline nm_shape nm_conv_y_shape(const nm_conv_call *call)
     return call->pool ? (nm_shape){s.h / 2, s.w / 2, s.c} : s;
 }
 
+/* Copies whole vectors past the caches, to where they are aligned. */
+void NM_ISA(nm_conv_stream)(const real *from, size_t count, real *to);
+
 /* ---- turning round -------------------------------------------------------------------- */
 
 /* The geometry whose forward gives the gradient by x of `g`; false where there is none (stride, padding beyond the

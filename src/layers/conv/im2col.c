@@ -13,6 +13,7 @@
 
 enum {
     BLOCK_BYTES = 256 << 10, /* of patches: half of a small second-level cache */
+    DEEP = 320, /* pixels of several samples in a product that gives weights */
     FEWEST_PIXELS = NM_GEMM_BLOCK, /* a block below this many would leave the matrix product starved */
 };
 
@@ -26,10 +27,18 @@ typedef struct blocking {
     int patch;   /* numbers in a patch of one group */
 } blocking;
 
-static blocking blocking_of(const nm_conv_geometry *g, int n, bool by_sample)
+/* Whether the pixels are their own patches: a kernel of 1x1 that moves by one, without padding. */
+static bool is_pointwise(const nm_conv_geometry *g)
+{
+    return g->kernel[0] == 1 && g->kernel[1] == 1 && g->stride[0] == 1 && g->stride[1] == 1 && g->groups == 1 &&
+           g->out.h == g->in.h && g->out.w == g->in.w && !g->top && !g->left;
+}
+
+static blocking blocking_of(const nm_conv_geometry *g, int n, nm_conv_kind kind, bool by_sample)
 {
     blocking b = {.samples = 1, .patch = g->kernel[0] * g->kernel[1] * nm_conv_group_in(g)};
-    int most = (int)(BLOCK_BYTES / ((size_t)b.patch * sizeof(real)));
+    int beside = kind == NM_CONV_FORWARD && is_pointwise(g) ? g->out.c : 0; /* no patches are made, but outputs are read again */
+    int most = (int)(BLOCK_BYTES / ((size_t)(b.patch + beside) * sizeof(real)));
     if (most < FEWEST_PIXELS)
         most = FEWEST_PIXELS;
     b.rows = most / g->out.w;
@@ -39,7 +48,12 @@ static blocking blocking_of(const nm_conv_geometry *g, int n, bool by_sample)
     b.blocks_per_sample = nm_pieces(g->out.h, b.rows);
     int area = g->out.h * g->out.w;
     b.pixels = b.rows * g->out.w;
-    if (b.blocks_per_sample == 1 && 2 * area <= FEWEST_PIXELS) {
+    if (kind == NM_CONV_WEIGHTS && b.blocks_per_sample == 1 && is_pointwise(g)) {
+        /* each block's product is added to all the weights: deep ones, where samples are small and lie side by side */
+        int deep = DEEP / area, share = nm_pieces(n, NM_CONV_PARTS);
+        b.samples = deep < 1 ? 1 : deep < share ? deep : share;
+        b.pixels = b.samples * area;
+    } else if (b.blocks_per_sample == 1 && 2 * area <= FEWEST_PIXELS) {
         b.rows_of_samples = nm_gemm_rows_of(area, by_sample);
         b.samples = FEWEST_PIXELS / b.rows_of_samples.room;
         b.pixels = FEWEST_PIXELS;
@@ -56,27 +70,20 @@ static const char *declines(const nm_conv_geometry *g, nm_conv_kind kind)
     return NULL;
 }
 
-/* Whether the pixels are their own patches: a kernel of 1x1 that moves by one, without padding. */
-static bool is_pointwise(const nm_conv_geometry *g)
-{
-    return g->kernel[0] == 1 && g->kernel[1] == 1 && g->stride[0] == 1 && g->stride[1] == 1 && g->groups == 1 &&
-           g->out.h == g->in.h && g->out.w == g->in.w && !g->top && !g->left;
-}
-
 static double cost(const nm_conv_geometry *g, nm_conv_kind kind)
 {
     (void)kind;
     /* Every patch element is written and read once beside the product; a thin product runs below full speed. */
     double patches = is_pointwise(g) ? 0 : (double)g->out.h * g->out.w * g->kernel[0] * g->kernel[1] * g->in.c;
     double width = nm_conv_group_out(g), depth = g->kernel[0] * g->kernel[1] * nm_conv_group_in(g);
-    double thin = (1 + 8 / width) * (1 + 8 / depth);
+    double least = is_pointwise(g) ? 2 : 8, thin = (1 + least / width) * (1 + least / depth);
     return thin * nm_conv_direct_cost(g) + 16 * patches;
 }
 
 /* Thread scratch: [patches | outputs of a padded block | (weights) bias sums]. Shared: (weights) the parts. */
 static void book(const nm_conv_geometry *g, nm_conv_kind kind, int n, size_t *shared, size_t *thread)
 {
-    blocking b = blocking_of(g, n, false);
+    blocking b = blocking_of(g, n, kind, false);
     int pixels = b.pixels > FEWEST_PIXELS ? b.pixels : FEWEST_PIXELS;
     size_t blocks = (size_t)pixels * (size_t)(b.patch + g->out.c) * sizeof(real), sums = NM_ISA(nm_conv_moments_scratch)(g);
     *thread = blocks > sums ? blocks : sums;
@@ -219,12 +226,14 @@ static void forward_task(void *arg, int task, int thread)
 {
     const nm_conv_call *call = arg;
     const nm_conv_geometry *g = call->g;
-    blocking b = blocking_of(g, call->n, call->by_sample);
+    blocking b = blocking_of(g, call->n, NM_CONV_FORWARD, call->by_sample);
     block k = block_at(g, &b, call->n, task);
-    real *rows = nm_conv_thread_scratch(call, thread), *y = call->y + k.out;
+    real *rows = nm_conv_thread_scratch(call, thread), *room = rows + (size_t)b.pixels * (size_t)b.patch;
+    const bool stream = call->stream && call->moments; /* a gradient is read again too soon for that */
+    real *y = stream ? room : call->y + k.out;
     int out = nm_conv_group_out(g);
     if (k.samples < b.samples || b.apart) {
-        apart_task(call, &b, &k, rows, rows + (size_t)b.pixels * (size_t)b.patch);
+        apart_task(call, &b, &k, rows, room);
         return;
     }
     for (int group = 0; group < g->groups; group++)
@@ -236,19 +245,21 @@ static void forward_task(void *arg, int task, int thread)
         nm_conv_finish(call, 0, g->out.c, other ? other + i : NULL, y + i);
     if (call->moments)
         NM_ISA(nm_conv_take_moments)(g, call->moments, task, y, k.pixels, rows);
+    if (stream)
+        NM_ISA(nm_conv_stream)(y, (size_t)k.pixels * (size_t)g->out.c, call->y + k.out);
 }
 
 /* Blocks of one sample lie together in y. */
 static int pieces(const nm_conv_geometry *g, int n, int most)
 {
     (void)most;
-    blocking b = blocking_of(g, n, false);
+    blocking b = blocking_of(g, n, NM_CONV_FORWARD, false);
     return b.samples == 1 ? b.groups_of_samples * b.blocks_per_sample : 0;
 }
 
 static void forward(const nm_conv_call *call)
 {
-    blocking b = blocking_of(call->g, call->n, call->by_sample);
+    blocking b = blocking_of(call->g, call->n, NM_CONV_FORWARD, call->by_sample);
     nm_parallel(call->threads, b.groups_of_samples * b.blocks_per_sample, forward_task, (void *)call);
 }
 
@@ -258,7 +269,7 @@ static void weights_task(void *arg, int task, int thread)
 {
     const nm_conv_call *call = arg;
     const nm_conv_geometry *g = call->g;
-    blocking b = blocking_of(g, call->n, false);
+    blocking b = blocking_of(g, call->n, NM_CONV_WEIGHTS, false);
     size_t count = nm_conv_weight_count(g);
     real *parts = call->shared, *dw = parts + (size_t)task * count;
     real *db = parts + NM_CONV_PARTS * count + (size_t)task * (size_t)g->out.c;
@@ -311,7 +322,7 @@ static void data_task(void *arg, int task, int thread)
 {
     const nm_conv_call *call = arg;
     const nm_conv_geometry *g = call->g;
-    blocking b = blocking_of(g, 1, false);
+    blocking b = blocking_of(g, 1, NM_CONV_DATA, false);
     b.samples = 1;
     int channels = nm_conv_group_in(g), out = nm_conv_group_out(g), kernel = g->kernel[1] * channels;
     real *rows = nm_conv_thread_scratch(call, thread), *dx = call->y + (size_t)task * nm_shape_size(g->in);
