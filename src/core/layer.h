@@ -116,6 +116,14 @@ typedef struct nm_booking {
 
 /* ---- run --------------------------------------------------------------------------- */
 
+/* An input whose normalisation its layer has left to its only reader, which saves a pass over it: by channel
+ * (x - mean) * factor + shift, then perhaps a relu. */
+typedef struct nm_deferred {
+    const real *x;
+    const real *mean, *factor, *shift; /* [C] */
+    bool relu;
+} nm_deferred;
+
 /* All pointers are to [n][h][w][c] with the shapes beside them; 64-byte aligned. */
 typedef struct nm_pass {
     nm_mode mode;
@@ -126,6 +134,7 @@ typedef struct nm_pass {
     const nm_shape *xs;
     nm_shape ys;
     const real *const *x;  /* [inputs]; in backward only with NM_BACK_X */
+    const nm_deferred *deferred; /* how x[0] is to be read, by a type that `normalises`; NULL: as it is */
     real *y;               /* forward writes it; in backward only with NM_BACK_Y */
     const real *dy;        /* backward: gradient of the loss by y */
     real *spare_dy;        /* dy's memory, where backward may overwrite it: a layer that does others' work needs room between; else NULL */
@@ -192,6 +201,13 @@ struct nm_layer_type {
      * backward starts from next's gradient. Called before plan, again for the layer after the next when it said yes; notes
      * it in `plan`. `memory`: this plan's flags of the layer, which it may change. Absent: never. */
     bool (*fuse)(const void *self, void *plan, const nm_offer *offer, unsigned *memory);
+    /* In training, whether this layer leaves the normalisation of its outputs to their only reader, noted in `plan`: forward then
+     * writes no y. Called after `fuse`. Absent: never. */
+    bool (*defer)(const void *self, void *plan);
+    /* Where the outputs lie then, and their normalisation, from the pass's `saved`. */
+    void (*deferred)(const nm_pass *p, const void *self, nm_deferred *out);
+    /* Whether all passes can read such an input. Absent: no. */
+    bool (*normalises)(const void *self, const void *plan, const nm_rules *rules);
     /* What has to be known of the whole batch before any part of it goes forward (statistics): runs once, ahead of
      * forward; backward of such a type runs once too, for the whole batch. Absent: nothing. */
     void (*gather)(const nm_pass *p, const void *self);

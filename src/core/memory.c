@@ -3,6 +3,7 @@
 
 #include "alloc.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -59,7 +60,7 @@ static double weight_of(const nm_region *r, int rule)
     double life = r->last - r->first + 1, size = (double)r->size;
     return rule == 0 ? size : rule == 1 ? size * life : rule == 2 ? life * 1e12 + size : -1e12 * r->first + size;
 }
-enum { RULES = 4, ROUNDS = 32 };
+enum { RULES = 4, ROUNDS = 32, WORK = 1 << 21 };
 
 typedef struct sort_key {
     double weight;
@@ -106,6 +107,21 @@ static size_t most_alive(const nm_region *regions, int count)
     return most;
 }
 
+/* Three pairs of regions change places; `draw` moves on. */
+static void exchange_some(int *order, int count, uint32_t *draw)
+{
+    for (int k = 0; k < 3; k++) {
+        int at[2];
+        for (int i = 0; i < 2; i++) {
+            *draw = *draw * 1664525u + 1013904223u; /* Numerical Recipes' generator */
+            at[i] = (int)((*draw >> 8) % (uint32_t)count);
+        }
+        int first = order[at[0]];
+        order[at[0]] = order[at[1]];
+        order[at[1]] = first;
+    }
+}
+
 /* The region that reaches highest is placed first the next time. */
 static void promote_highest(const nm_region *regions, int *order, int count)
 {
@@ -136,6 +152,17 @@ nm_status nm_memory_place(nm_context *ctx, nm_region *regions, int count, size_t
                 memcpy(best, order, (size_t)count * sizeof *best);
             }
             promote_highest(regions, order, count);
+        }
+    }
+    double near = 1.02 * (double)*lower_bound, rounds = WORK / ((double)count * count + 1);
+    uint32_t draw = 1;
+    for (int round = 0; round < rounds && (double)*slab > near; round++) {
+        memcpy(order, best, (size_t)count * sizeof *order);
+        exchange_some(order, count, &draw);
+        size_t size = place_in_order(regions, order, placed, count);
+        if (size < *slab) {
+            *slab = size;
+            memcpy(best, order, (size_t)count * sizeof *best);
         }
     }
     *slab = place_in_order(regions, best, placed, count);

@@ -57,6 +57,8 @@ typedef struct nm_step {
     real *gradient;      /* of the loss by the output; NULL where not needed */
     nm_sum sum;
     int fused;           /* layers after it that it does the work of */
+    bool defers;         /* the last one's output is not written: its only reader normalises it */
+    nm_deferred deferred; /* how its own input is read, where another layer defers */
     nm_fused *with;      /* [fused] */
     int head;            /* the node that does this one's work; itself where nobody does */
     bool runs_backward;

@@ -107,7 +107,8 @@ static inline int nm_objective_node(const nm_network *net, int i)
 void nm_draft_needed(nm_draft *draft);
 /* Which stage each node and each loss belongs to; one stage where the plan is not staged. */
 void nm_draft_stages(nm_draft *draft);
-/* Which layers do the work of those behind them; what each needs must be known. */
+/* Which layers do the work of those behind them, and which leave the normalisation of their outputs to the reader; what each
+ * needs must be known. */
 nm_status nm_draft_fuse(nm_draft *draft) NM_MUST_USE;
 /* In evaluation: the stages, by how many samples go through at once. What each layer does must be known. */
 nm_status nm_draft_slices(nm_draft *draft) NM_MUST_USE;

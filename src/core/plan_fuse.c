@@ -1,4 +1,4 @@
-/* Planning: which layers do the work of those behind them. */
+/* Planning: which layers do the work of those behind them, and which leave a part of theirs to the reader. */
 #include "plan_draft.h"
 
 #include "alloc.h"
@@ -53,9 +53,35 @@ static nm_status fuse_node(nm_draft *d, int index)
     return step->with ? NM_OK : NM_FAILED;
 }
 
+/* The only reader of what `node` puts out, where that reads nothing else, and nobody looks at it; else NM_NONE. */
+static int sole_reader(const nm_draft *d, int node)
+{
+    const nm_network *net = d->net;
+    for (int user = node + 1; user < net->nodes && net->node[node].users == 1 && !d->keep[node]; user++)
+        if (net->node[user].inputs == 1 && net->node[user].from[0] == node)
+            return user;
+    return NM_NONE;
+}
+
+/* Whether the output of `index` and of what it does besides stays as it is before normalisation. */
+static bool defers(const nm_draft *d, int index)
+{
+    const nm_node *node = &d->net->node[index];
+    int reader = sole_reader(d, d->tail[index]);
+    if (!node->type->defer || reader == NM_NONE || d->plan->staged || d->plan->request.no_fuse || d->rules.mode != NM_TRAIN ||
+        !d->needed[index])
+        return false;
+    const nm_node *by = &d->net->node[reader];
+    return by->type->normalises && !(d->memory[reader] & NM_INPLACE) &&
+           by->type->normalises(by->self, d->plan->step[reader].choice, &d->rules) &&
+           node->type->defer(node->self, d->plan->step[index].choice);
+}
+
 nm_status nm_draft_fuse(nm_draft *d)
 {
     for (int i = d->net->inputs; i < d->net->nodes; i++)
         NM_TRY(fuse_node(d, i));
+    for (int i = d->net->inputs; i < d->net->nodes; i++)
+        d->plan->step[i].defers = d->head[i] == i && defers(d, i);
     return NM_OK;
 }

@@ -135,6 +135,20 @@ static void point(const aiming *a, int index)
     }
 }
 
+/* The input of `index`, where the layer before has left its normalisation to it. */
+static void point_deferred(const aiming *a, int index)
+{
+    const nm_draft *d = a->d;
+    int head = d->head[d->net->node[index].from[0]];
+    nm_step *step = &a->lane->step[index];
+    if (d->head[index] != index || !a->lane->step[head].defers)
+        return;
+    const nm_node *before = &d->net->node[head];
+    step->pass.deferred = &step->deferred;
+    before->type->deferred(&a->lane->step[head].pass, before->self, &step->deferred);
+    step->x[0] = step->deferred.x;
+}
+
 /* A thread's lane begins as the team's. */
 static nm_status copy_steps(const aiming *a)
 {
@@ -162,6 +176,8 @@ nm_status nm_draft_point(nm_draft *d)
         NM_TRY(make_tables(&a));
         for (int k = 0; k < net->nodes; k++)
             point(&a, k);
+        for (int k = net->inputs; k < net->nodes && plan->slab; k++)
+            point_deferred(&a, k);
         for (int k = 0; i == 0 && k < nm_objective_count(net); k++)
             aim(&a, &plan->objective_dx[k], d->objective[k], nm_shape_size(net->node[nm_objective_node(net, k)].out));
     }

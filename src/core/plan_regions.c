@@ -261,7 +261,9 @@ static void plan_values(nm_draft *d)
         if (d->head[i] != i)
             continue;
         int tail = d->tail[i];
-        if (can_take_over(d, i)) {
+        if (d->plan->step[i].defers) {
+            /* its reader reads what it saves */
+        } else if (can_take_over(d, i)) {
             d->value[tail] = d->value[net->node[i].from[0]];
             live_until(d, d->value[tail], last_read(d, tail, NM_NONE));
         } else if (value_is_whole(d, tail)) {

@@ -69,7 +69,7 @@ static nm_pass ghost_pass(const nm_pass *p, const nm_batchnorm *self, int ghosts
     part.dx = &v->dx;
     part.y = p->y ? p->y + skipped_out : NULL;
     part.dy = p->dy ? p->dy + skipped_out : NULL;
-    part.saved = (real *)p->saved + (size_t)k * 3 * (size_t)p->ys.c;
+    part.saved = (real *)p->saved + (size_t)k * NM_BATCHNORM_SAVED * (size_t)p->ys.c;
     return part;
 }
 

@@ -290,8 +290,9 @@ START_TEST(a_few_samples_at_a_time_need_less_memory)
                             "layers: [conv: {}, batchnorm, relu, conv: {}, batchnorm, relu, conv: {}, batchnorm, relu, conv: {}, "
                             "batchnorm, relu, gap, dense: {units: 3}]\nloss: softmax_ce\n");
     const size_t layer = 64 * 16 * 16 * 8 * sizeof(real);
-    nm_request request = {.mode = NM_TRAIN, .batch = 64, .threads = 1};
+    nm_request request = {.mode = NM_TRAIN, .batch = 64, .threads = 1, .no_fuse = true};
     size_t all = activations_of(net, request);
+    request.no_fuse = false;
     request.recompute = true;
     size_t recomputed = activations_of(net, request);
     request.micro = 4;

@@ -46,6 +46,7 @@ typedef struct nm_conv_call {
     int most;                 /* samples that were planned for: n <= most */
     bool by_sample;           /* forward: a sample's bits must not depend on the batch (in evaluation) */
     const real *x, *w, *bias; /* bias NULL: none */
+    const nm_deferred *deferred; /* forward, weights: how x is to be read, only where the algorithm `normalises`; NULL: as it is */
     const real *scale;        /* forward: a factor on each filter's sum, with a bias; NULL: none */
     const real *other;        /* forward: added to the outputs, laid out as they are; NULL: none; only where the algorithm `adds` */
     bool relu;                /* forward: negative outputs become 0, after the sum */
@@ -76,6 +77,7 @@ typedef struct nm_conv_algorithm {
                      it takes to bring it in */
     int block; /* outputs of a filter that forward takes at once in evaluation, filling up what is missing; 0: any number */
     bool exact; /* its error is that of direct summation */
+    bool (*normalises)(const nm_conv_geometry *g); /* whether forward and weights can read a deferred input; NULL: no */
     bool adds;  /* forward can add another input while outputs are in registers */
     bool pools; /* forward can take the maximum of each 2x2 outputs while they are in registers */
 } nm_conv_algorithm;
@@ -140,7 +142,7 @@ void NM_ISA(nm_conv_column_sums)(const real *dy, int rows, int channels, real *s
 
 static inline void nm_conv_positive(nm_vector *value)
 {
-    *value = (nm_vector)((nm_mask)*value & ((*value > 0) | (*value != *value))); /* NaN stays NaN */
+    *value = (nm_vector)((nm_mask)*value & ~(*value <= 0)); /* NaN stays NaN */
 }
 
 /* Applies the call's scale, bias and (unless something is added first) relu to some outputs of the same `lanes` (at most NM_VECTOR) channels, from `channel` on. */
@@ -194,6 +196,40 @@ static inline nm_shape nm_conv_y_shape(const nm_conv_call *call)
 {
     nm_shape s = call->g->out;
     return call->pool ? (nm_shape){s.h / 2, s.w / 2, s.c} : s;
+}
+
+/* ---- an input whose normalisation is left to the convolution (nm_deferred) --------------- */
+
+/* Some values of the same `lanes` (at most NM_VECTOR) channels, from `channel` on. */
+static inline void nm_conv_normalise(const nm_deferred *by, int channel, int lanes, nm_vector *x, const int count)
+{
+    nm_vector mean, factor, shift;
+    nm_vector_load(&mean, by->mean + channel, lanes);
+    nm_vector_load(&factor, by->factor + channel, lanes);
+    nm_vector_load(&shift, by->shift + channel, lanes);
+    for (int i = 0; i < count; i++) {
+        x[i] = (x[i] - mean) * factor + shift;
+        if (by->relu)
+            nm_conv_positive(&x[i]);
+    }
+}
+/* `pixels` of `channels` each, from x to `to`. */
+void NM_ISA(nm_conv_normalise_pixels)(const nm_deferred *by, int channels, const real *x, int pixels, real *to);
+/* The call's input as a sample's first value, good for those of its rows `first` to `last` - 1 that exist: where it lies, or
+ * normalised to `room`, of so many bytes for `rows` rows. */
+const real *NM_ISA(nm_conv_input_rows)(const nm_conv_call *call, int sample, int first, int last, real *room);
+static inline size_t nm_conv_input_room(const nm_conv_geometry *g, int rows)
+{
+    return (size_t)(rows < g->in.h ? rows : g->in.h) * (size_t)g->in.w * (size_t)g->in.c * sizeof(real);
+}
+/* The first input row that an output row reads, and one beyond the last. */
+static inline int nm_conv_first_row(const nm_conv_geometry *g, int row)
+{
+    return row * g->stride[0] - g->top;
+}
+static inline int nm_conv_beyond_row(const nm_conv_geometry *g, int row)
+{
+    return nm_conv_first_row(g, row) + (g->kernel[0] - 1) * g->dilation[0] + 1;
 }
 
 /* Copies whole vectors past the caches, to where they are aligned. */

@@ -80,12 +80,21 @@ static double cost(const nm_conv_geometry *g, nm_conv_kind kind)
     return thin * nm_conv_direct_cost(g) + 16 * patches;
 }
 
-/* Thread scratch: [patches | outputs of a padded block | (weights) bias sums]. Shared: (weights) the parts. */
+/* Numbers from a block's patches to its input rows, in the thread's scratch. */
+static size_t room_at(const nm_conv_geometry *g, const blocking *b)
+{
+    int pixels = b->pixels > FEWEST_PIXELS ? b->pixels : FEWEST_PIXELS;
+    return (size_t)pixels * (size_t)(b->patch + g->out.c);
+}
+
+/* Thread scratch: [patches | outputs of a padded block | input rows of a sample that are normalised here]. Shared: (weights) the
+ * parts. */
 static void book(const nm_conv_geometry *g, nm_conv_kind kind, int n, size_t *shared, size_t *thread)
 {
     blocking b = blocking_of(g, n, kind, false);
-    int pixels = b.pixels > FEWEST_PIXELS ? b.pixels : FEWEST_PIXELS;
-    size_t blocks = (size_t)pixels * (size_t)(b.patch + g->out.c) * sizeof(real), sums = NM_ISA(nm_conv_moments_scratch)(g);
+    size_t blocks = room_at(g, &b) * sizeof(real), sums = NM_ISA(nm_conv_moments_scratch)(g);
+    if (g->groups == 1 && kind != NM_CONV_DATA)
+        blocks += nm_conv_input_room(g, nm_conv_beyond_row(g, b.rows - 1) - nm_conv_first_row(g, 0));
     *thread = blocks > sums ? blocks : sums;
     *shared = kind == NM_CONV_WEIGHTS ? NM_CONV_PARTS * (nm_conv_weight_count(g) + (size_t)g->out.c) * sizeof(real) : 0;
 }
@@ -167,17 +176,25 @@ static void block_patches(const nm_conv_call *call, const blocking *b, const blo
 {
     const nm_conv_geometry *g = call->g;
     size_t size = (size_t)((k->last - k->first) * g->out.w) * (size_t)b->patch;
+    real *room = to + room_at(g, b);
     for (int s = 0; s < k->samples; s++)
-        patches(g, call->x + (size_t)(k->sample + s) * nm_shape_size(g->in), group, k->first, k->last,
-                to + (size_t)s * size);
+        patches(g,
+                NM_ISA(nm_conv_input_rows)(call, k->sample + s, nm_conv_first_row(g, k->first), nm_conv_beyond_row(g, k->last - 1),
+                                           room),
+                group, k->first, k->last, to + (size_t)s * size);
 }
 
 /* The block's matrix of patches: x itself where that is one, otherwise laid out in `buffer`. */
 static const real *block_rows(const nm_conv_call *call, const blocking *b, const block *k, int group, real *buffer)
 {
     const nm_conv_geometry *g = call->g;
-    if (is_pointwise(g))
-        return call->x + ((size_t)k->sample * (size_t)g->in.h + (size_t)k->first) * (size_t)(g->in.w * g->in.c);
+    if (is_pointwise(g)) {
+        const real *x = call->x + ((size_t)k->sample * (size_t)g->in.h + (size_t)k->first) * (size_t)(g->in.w * g->in.c);
+        if (!call->deferred)
+            return x;
+        NM_ISA(nm_conv_normalise_pixels)(call->deferred, g->in.c, x, k->pixels, buffer);
+        return buffer;
+    }
     block_patches(call, b, k, group, buffer);
     return buffer;
 }
@@ -220,6 +237,12 @@ static void apart_task(const nm_conv_call *call, const blocking *b, const block 
         nm_conv_finish(call, 0, g->out.c, call->other ? call->other + at : NULL, y);
         memcpy(call->y + at, y, (size_t)g->out.c * sizeof *y);
     }
+}
+
+/* Rows would be normalised anew for each group. */
+static bool normalises(const nm_conv_geometry *g)
+{
+    return g->groups == 1;
 }
 
 static void forward_task(void *arg, int task, int thread)
@@ -353,6 +376,6 @@ static void data(const nm_conv_call *call)
 
 extern const nm_conv_algorithm NM_ISA(nm_conv_im2col);
 const nm_conv_algorithm NM_ISA(nm_conv_im2col) = {
-    "im2col", declines, cost, book, forward, weights, data, .pieces = pieces, .exact = true,
+    "im2col", declines, cost, book, forward, weights, data, .pieces = pieces, .normalises = normalises, .exact = true,
     .adds = true, .block = NM_GEMM_BLOCK,
 };

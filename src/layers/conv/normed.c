@@ -67,7 +67,15 @@ void NM_ISA(nm_conv_normed_forward)(const nm_conv_normed *s, const nm_conv_algor
         NM_ISA(nm_batchnorm_merge_pieces)(&p, s->norm, pieces, moments.of, moments.pixels, rate);
     else
         NM_ISA(nm_batchnorm_statistics)(&p, s->norm, rate);
-    NM_ISA(nm_batchnorm_forward_pass)(&s->after)(&p, s->norm, &s->after);
+    if (!s->deferred)
+        NM_ISA(nm_batchnorm_forward_pass)(&s->after)(&p, s->norm, &s->after);
+}
+
+void NM_ISA(nm_conv_normed_deferred)(const nm_conv_normed *s, nm_deferred *out)
+{
+    real *z;
+    nm_pass p = norm_pass(s, &z);
+    NM_ISA(nm_batchnorm_deferred)(&p, &s->after, out);
 }
 
 /* ---- backward --------------------------------------------------------------------------------- */

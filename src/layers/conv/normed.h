@@ -12,6 +12,7 @@ typedef struct nm_conv_normed {
     nm_pass pass;              /* batch norm's: its parameters; saved and scratch are the convolution's */
     const nm_batchnorm *norm;
     nm_batchnorm_after after;
+    bool deferred;             /* y is not written: its reader reads the outputs, and nm_conv_normed_deferred tells how */
     size_t norm_offset;        /* bytes into scratch, as booked: batch norm's */
 } nm_conv_normed;
 
@@ -19,6 +20,7 @@ typedef struct nm_conv_normed {
 void NM_ISA(nm_conv_normed_book)(const nm_conv_geometry *g, const nm_conv_algorithm *by, const nm_batchnorm_after *after, int n,
                                  size_t *saved, size_t *scratch, size_t *thread, size_t *norm_offset);
 void NM_ISA(nm_conv_normed_forward)(const nm_conv_normed *s, const nm_conv_algorithm *by);
+void NM_ISA(nm_conv_normed_deferred)(const nm_conv_normed *s, nm_deferred *out);
 /* Batch norm's backward: first its sums, then the gradient by the convolution's outputs of samples first to first + n, a few at a
  * time. Returns where sample 0's is: over dy, which is in cache and need not be written back; with a pool, which makes dy
  * smaller, over the outputs. */

@@ -44,8 +44,9 @@ static nm_conv_normed normed_of(const nm_pass *p, const conv *self)
 {
     const choice *c = p->plan;
     nm_conv_normed s = {.call = call_of(p, self), .pass = *p, .norm = p->with[0].self, .after = c->after,
-                        .norm_offset = c->norm_offset};
+                        .deferred = c->deferred, .norm_offset = c->norm_offset};
     s.call.x = p->x[0];
+    s.call.deferred = p->deferred;
     s.call.bias = self->bias ? p->w[1] : NULL;
     s.call.dw = p->dw[0];
     s.call.db = self->bias ? p->dw[1] : NULL;
@@ -77,6 +78,7 @@ void NM_ISA(nm_conv_forward)(const nm_pass *p, const void *private)
     }
     nm_conv_call call = call_of(p, self);
     call.x = p->x[0];
+    call.deferred = p->deferred;
     call.y = p->y;
     call.bias = self->bias ? p->w[1] : NULL;
     if (c->norm)
@@ -85,6 +87,15 @@ void NM_ISA(nm_conv_forward)(const nm_pass *p, const void *private)
     call.relu = c->after.relu;
     call.pool = c->after.pool;
     c->by[NM_CONV_FORWARD]->forward(&call);
+}
+
+void NM_ISA(nm_conv_deferred)(const nm_pass *p, const void *private, nm_deferred *out)
+{
+    const conv *self = private;
+    const choice *c = p->plan;
+    nm_conv_normed s = {.call = {.g = &self->g, .most = c->most}, .pass = *p, .after = c->after};
+    s.pass.ys = self->g.out;
+    NM_ISA(nm_conv_normed_deferred)(&s, out);
 }
 
 /* ---- backward -------------------------------------------------------------------------------- */
@@ -117,6 +128,7 @@ static void data_pass(const nm_pass *p, nm_conv_call call, const real *turned)
     }
     call.stream = nm_vector_streams((size_t)(p->n * c->turn.out.h) * (size_t)c->turn.out.w, c->turn.out.c);
     call.g = &c->turn;
+    call.deferred = NULL;
     call.x = call.dy;
     call.w = turned;
     c->by[NM_CONV_DATA]->forward(&call);
@@ -131,6 +143,7 @@ static void backward_slice(const nm_pass *p, const conv *self, nm_conv_call call
     call.most = ((const choice *)p->plan)->slice;
     call.dy = dz + (size_t)first * nm_shape_size(self->g.out);
     call.x = p->x[0] + in;
+    call.deferred = p->deferred;
     weights_pass(p, self, call);
     call.y = p->dx[0] ? p->dx[0] + in : NULL;
     if (call.y)

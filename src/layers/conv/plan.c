@@ -166,17 +166,37 @@ bool NM_ISA(nm_conv_fuse)(const void *self, void *chosen, const nm_offer *offer,
     return !offer->backward && fuse_in_evaluation(self, chosen, offer);
 }
 
+/* Outputs as they are before batch norm, which are kept for backward anyhow. */
+bool NM_ISA(nm_conv_defer)(const void *private, void *chosen)
+{
+    (void)private;
+    choice *c = chosen;
+    return c->deferred = c->norm && !c->stem && !c->after.add && !c->after.pool;
+}
+
+bool NM_ISA(nm_conv_normalises)(const void *private, const void *chosen, const nm_rules *rules)
+{
+    const conv *self = private;
+    const nm_conv_wish wish = wish_of(self, rules);
+    for (int kind = NM_CONV_FORWARD; kind <= NM_CONV_WEIGHTS; kind++) {
+        const nm_conv_algorithm *by = NM_ISA(nm_conv_choose)(&self->g, (nm_conv_kind)kind, (nm_conv_kind)kind, &wish);
+        if (!by->normalises || !by->normalises(&self->g))
+            return false;
+    }
+    return !((const choice *)chosen)->stem;
+}
+
 /* ---- what is told ------------------------------------------------------------------------------------- */
 
 void NM_ISA(nm_conv_describe)(const void *private, const void *chosen, char *text, size_t size)
 {
     (void)private;
     const choice *c = chosen;
-    snprintf(text, size, "forward %s%s%s%s%s%s%s%s%s", c->by[NM_CONV_FORWARD]->name,
+    snprintf(text, size, "forward %s%s%s%s%s%s%s%s%s%s", c->by[NM_CONV_FORWARD]->name,
              c->by[NM_CONV_WEIGHTS] ? ", weights " : "", c->by[NM_CONV_WEIGHTS] ? c->by[NM_CONV_WEIGHTS]->name : "",
              c->by[NM_CONV_DATA] ? ", data " : "", c->by[NM_CONV_DATA] ? c->by[NM_CONV_DATA]->name : "",
              c->norm ? ", with batchnorm" : "", c->after.add ? ", with add" : "", c->after.relu ? ", with relu" : "",
-             c->after.pool ? ", with maxpool" : "");
+             c->after.pool ? ", with maxpool" : "", c->deferred ? ", normalised by its reader" : "");
 }
 
 /* "forward/weights/data" */

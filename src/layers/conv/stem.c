@@ -63,7 +63,7 @@ void NM_ISA(nm_conv_stem_book)(const nm_conv_geometry *g, int n, size_t *saved, 
     layout l = chunks_of(g, n);
     size_t numbers = 2 * rounded(chunk_size(g)) + rounded(NM_ISA(nm_conv_direct_rows_size)(g) / sizeof(real)) +
                      rounded(nm_conv_weight_count(g)) + rounded((size_t)g->out.c);
-    *saved = 3 * (size_t)g->out.c * sizeof(real);
+    *saved = NM_BATCHNORM_SAVED * (size_t)g->out.c * sizeof(real);
     *thread = numbers * sizeof(real) + buffers_size(&l);
     *shared = rounded(scratch_size(&l, l.chunks) / sizeof(real)) * sizeof(real) +
               NM_CONV_PARTS * (nm_conv_weight_count(g) + (size_t)g->out.c) * sizeof(real);

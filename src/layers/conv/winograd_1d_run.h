@@ -41,9 +41,9 @@ static void forward_task(void *arg, int task, int thread)
     block k = block_at(g, &b, call->n, task);
     int depth = depth_of(g), tiles = b.samples > 1 ? b.tiles : (k.last - k.first) * b.across;
     size_t in = apart(b.tiles, depth), out = apart(b.tiles, g->out.c);
-    real *v = nm_conv_thread_scratch(call, thread), *m = v + POINTS * in;
+    real *room = nm_conv_thread_scratch(call, thread), *v = room + room_size(g, &b), *m = v + POINTS * in;
     const real *u = call->shared;
-    block_inputs(call, &b, &k, v);
+    block_inputs(call, &b, &k, room, v);
     for (int e = 0; e < POINTS; e++)
         product(tiles, g->out.c, depth, v + (size_t)e * in, u + (size_t)e * apart(depth, g->out.c), m + (size_t)e * out);
     block_outputs(call, &b, &k, m);
@@ -79,7 +79,7 @@ static void weights_task(void *arg, int task, int thread)
     int depth = depth_of(g);
     size_t in = apart(b.tiles, depth), out = apart(b.tiles, g->out.c), point = apart(depth, g->out.c);
     size_t count = nm_conv_weight_count(g);
-    real *v = nm_conv_thread_scratch(call, thread), *d = v + POINTS * in, *du = d + POINTS * out;
+    real *room = nm_conv_thread_scratch(call, thread), *v = room + room_size(g, &b), *d = v + POINTS * in, *du = d + POINTS * out;
     real *dw = (real *)call->shared + (size_t)task * count;
     real *db = (real *)call->shared + NM_CONV_PARTS * count + (size_t)task * (size_t)g->out.c;
     int first = (int)((long)b.units * task / NM_CONV_PARTS), last = (int)((long)b.units * (task + 1) / NM_CONV_PARTS);
@@ -89,7 +89,7 @@ static void weights_task(void *arg, int task, int thread)
     for (int unit = first; unit < last; unit++) {
         block k = block_at(g, &b, call->n, unit);
         int tiles = b.samples > 1 ? k.samples * b.rows * b.across : (k.last - k.first) * b.across;
-        block_inputs(call, &b, &k, v);
+        block_inputs(call, &b, &k, room, v);
         block_gradients(call, &b, &k, d, db);
         for (int e = 0; e < POINTS; e++)
             nm_gemm(true, false, depth, g->out.c, tiles, 1, v + (size_t)e * in, depth, d + (size_t)e * out, g->out.c,
@@ -109,6 +109,12 @@ static void weights(const nm_conv_call *call)
     if (call->db)
         NM_ISA(nm_conv_add_parts)(call->threads, parts + NM_CONV_PARTS * count, NM_CONV_PARTS,
                                   (size_t)call->g->out.c, call->db);
+}
+
+static bool normalises(const nm_conv_geometry *g)
+{
+    (void)g;
+    return true;
 }
 
 /* ---- planning ---------------------------------------------------------------------------------------- */
@@ -139,7 +145,7 @@ static void book(const nm_conv_geometry *g, nm_conv_kind kind, int n, size_t *sh
     size_t blocks = POINTS * (apart(b.tiles, depth_of(g)) + apart(b.tiles, g->out.c));
     size_t points = POINTS * apart(depth_of(g), g->out.c);
     bool weight_pass = kind == NM_CONV_WEIGHTS;
-    *thread = (blocks + (weight_pass ? points : 0)) * sizeof(real);
+    *thread = (room_size(g, &b) + blocks + (weight_pass ? points : 0)) * sizeof(real);
     *shared = (weight_pass ? NM_CONV_PARTS * (nm_conv_weight_count(g) + (size_t)g->out.c) : points) * sizeof(real);
 }
 

@@ -175,17 +175,43 @@ static void no_points(real *out, size_t stride, int channels)
         memset(out + (size_t)e * stride, 0, (size_t)channels * sizeof *out);
 }
 
+/* Input rows that a block of tiles reads of one sample, at most. */
+static int input_rows(const nm_conv_geometry *g, const blocking *b)
+{
+    int rows = (nm_pieces(b->block, b->across) + 1) * TILE + 2;
+    return rows < g->in.h ? rows : g->in.h;
+}
+
+/* Room for them, in numbers. */
+static size_t room_size(const nm_conv_geometry *g, const blocking *b)
+{
+    return (size_t)input_rows(g, b) * (size_t)g->in.w * (size_t)g->in.c / 16 * 16 + 16;
+}
+
+/* The sample of tile `t`, good for the `left` tiles from there on. room: for input rows that are normalised here. */
+static const real *input_of(const nm_conv_call *call, const blocking *b, tile t, int left, real *room)
+{
+    int tiles = b->tiles - (t.row / TILE * b->across + t.col / TILE);
+    left = left < tiles ? left : tiles;
+    int first = t.row - call->g->top, down = nm_pieces(t.col / TILE + left, b->across);
+    return NM_ISA(nm_conv_input_rows)(call, t.sample, first, first + down * TILE + 2, room);
+}
+
 /* The input tiles of `unit` to `to`, one row each; from one point to the next, `stride` numbers. */
-static void unit_inputs(const nm_conv_call *call, const blocking *b, int unit, real *restrict to, size_t stride)
+static void unit_inputs(const nm_conv_call *call, const blocking *b, int unit, real *restrict to, size_t stride, real *room)
 {
     const nm_conv_geometry *g = call->g;
     tile t = tile_at(b, call->n, unit * b->block);
+    const real *sample = NULL;
+    int of = -1;
     for (int left = rows_of(b, unit); left > 0; left--, to += g->in.c, next_tile(b, g, call->n, &t)) {
         if (t.sample < 0) {
             no_points(to, stride, g->in.c);
             continue;
         }
-        const real *sample = call->x + (size_t)t.sample * nm_shape_size(g->in);
+        if (t.sample != of)
+            sample = input_of(call, b, t, left, room);
+        of = t.sample;
         for (int c = 0; c < g->in.c; c += LANES) {
             int lanes = g->in.c - c < LANES ? g->in.c - c : LANES;
             real copy[SIZE * SIZE * LANES];

@@ -51,5 +51,5 @@ static double cost(const nm_conv_geometry *g, nm_conv_kind kind)
 
 extern const nm_conv_algorithm NM_ISA(nm_conv_winograd_2x2);
 const nm_conv_algorithm NM_ISA(nm_conv_winograd_2x2) = {
-    "winograd_2x2", declines, cost, book, forward, weights, NULL, .pieces = pieces, .setup = 20, .block = 4 * NM_GEMM_BLOCK, .adds = true, .pools = true,
+    "winograd_2x2", declines, cost, book, forward, weights, NULL, .pieces = pieces, .normalises = normalises, .setup = 20, .block = 4 * NM_GEMM_BLOCK, .adds = true, .pools = true,
 };

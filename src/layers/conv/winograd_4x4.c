@@ -21,5 +21,5 @@ static double cost(const nm_conv_geometry *g, nm_conv_kind kind)
 
 extern const nm_conv_algorithm NM_ISA(nm_conv_winograd_4x4);
 const nm_conv_algorithm NM_ISA(nm_conv_winograd_4x4) = {
-    "winograd_4x4", declines, cost, book, forward, weights, NULL, .pieces = pieces, .setup = 40, .block = 16 * NM_GEMM_BLOCK, .adds = true, .pools = true,
+    "winograd_4x4", declines, cost, book, forward, weights, NULL, .pieces = pieces, .normalises = normalises, .setup = 40, .block = 16 * NM_GEMM_BLOCK, .adds = true, .pools = true,
 };

@@ -46,10 +46,10 @@ static void weights_in_task(void *arg, int task, int thread)
     weights_in(j, task, j->u);
 }
 
-/* The thread's room: moments' sums, then V and M of a block. */
+/* The thread's room: input rows, moments' sums, then V and M of a block. */
 static real *sums_room(const forward_job *j, int thread)
 {
-    return nm_conv_thread_scratch(j->call, thread);
+    return (real *)nm_conv_thread_scratch(j->call, thread) + room_size(j->call->g, &j->b);
 }
 static real *block_room(const forward_job *j, int thread)
 {
@@ -90,7 +90,7 @@ static void blocked_task(void *arg, int task, int thread)
     const nm_conv_geometry *g = j->call->g;
     real *v = block_room(j, thread), *m = v + POINTS * j->v_apart;
     const real *u = transformed_weights(j, thread);
-    unit_inputs(j->call, &j->b, task, v, j->v_apart);
+    unit_inputs(j->call, &j->b, task, v, j->v_apart, nm_conv_thread_scratch(j->call, thread));
     for (int e = 0; e < POINTS; e++)
         nm_gemm(false, false, j->b.block, g->out.c, g->in.c, 1, v + (size_t)e * j->v_apart, g->in.c,
                 u + (size_t)e * j->u_apart, g->out.c, 0, m + (size_t)e * j->m_apart, g->out.c);
@@ -100,13 +100,13 @@ static void blocked_task(void *arg, int task, int thread)
 /* Weights and inputs do not wait for each other. */
 static void staged_in_task(void *arg, int task, int thread)
 {
-    (void)thread;
     const forward_job *j = arg;
     int channels = j->call->g->in.c, unit = task - channels;
     if (task < channels)
         weights_in(j, task, j->u);
     else
-        unit_inputs(j->call, &j->b, unit, j->v + (size_t)(unit * j->b.block) * (size_t)channels, j->v_apart);
+        unit_inputs(j->call, &j->b, unit, j->v + (size_t)(unit * j->b.block) * (size_t)channels, j->v_apart,
+                    nm_conv_thread_scratch(j->call, thread));
 }
 
 static int chunks_of(const forward_job *j)
@@ -183,13 +183,13 @@ static void part_task(void *arg, int task, int thread)
     const nm_conv_call *call = j->call;
     const nm_conv_geometry *g = call->g;
     size_t pair = (size_t)g->in.c * (size_t)g->out.c, count = 9 * pair;
-    real *v = nm_conv_thread_scratch(call, thread), *d = v + POINTS * j->v_apart, *du = d + POINTS * j->d_apart;
+    real *room = nm_conv_thread_scratch(call, thread), *v = room + room_size(g, &j->b), *d = v + POINTS * j->v_apart, *du = d + POINTS * j->d_apart;
     real *dw = (real *)call->shared + (size_t)task * count;
     real *db = (real *)call->shared + (size_t)j->parts * count + (size_t)task * (size_t)g->out.c;
     int first = (int)((long)j->b.units * task / j->parts), last = (int)((long)j->b.units * (task + 1) / j->parts);
     memset(db, 0, (size_t)g->out.c * sizeof *db);
     for (int unit = first; unit < last; unit++) {
-        unit_inputs(call, &j->b, unit, v, j->v_apart);
+        unit_inputs(call, &j->b, unit, v, j->v_apart, room);
         unit_gradients(call, &j->b, unit, d, j->d_apart, call->db ? db : NULL);
         for (int e = 0; e < POINTS; e++)
             nm_gemm(true, false, g->in.c, g->out.c, j->b.block, 1, v + (size_t)e * j->v_apart, g->in.c,
@@ -202,13 +202,12 @@ static void part_task(void *arg, int task, int thread)
 
 static void staged_tiles_task(void *arg, int task, int thread)
 {
-    (void)thread;
     const weights_job *j = arg;
     const nm_conv_geometry *g = j->call->g;
     size_t row = (size_t)(task * j->b.block);
     real *db = j->db + (size_t)task * (size_t)g->out.c;
     memset(db, 0, (size_t)g->out.c * sizeof *db);
-    unit_inputs(j->call, &j->b, task, j->v + row * (size_t)g->in.c, j->v_apart);
+    unit_inputs(j->call, &j->b, task, j->v + row * (size_t)g->in.c, j->v_apart, nm_conv_thread_scratch(j->call, thread));
     unit_gradients(j->call, &j->b, task, j->d + row * (size_t)g->out.c, j->d_apart, j->call->db ? db : NULL);
 }
 
@@ -254,6 +253,12 @@ static void weights(const nm_conv_call *call)
         NM_ISA(nm_conv_add_parts)(call->threads, parts + (size_t)j.parts * count, j.parts, filters, call->db);
 }
 
+/* Whole rows are normalised, in turn for each block that reads them: worth it where a block has most of them. */
+static bool normalises(const nm_conv_geometry *g)
+{
+    return g->out.w <= TILE * NM_GEMM_BLOCK;
+}
+
 /* ---- planning ------------------------------------------------------------------------------------- */
 
 static void book_places(const nm_conv_geometry *g, nm_conv_kind kind, int n, bool by_sample, size_t *shared, size_t *thread)
@@ -262,7 +267,7 @@ static void book_places(const nm_conv_geometry *g, nm_conv_kind kind, int n, boo
     size_t points = POINTS * apart(g->in.c, g->out.c), filters = (size_t)g->out.c;
     int rows = b.staged ? rows_of_all(&b) : b.block;
     size_t tiles = POINTS * (apart(rows, g->in.c) + apart(rows, g->out.c));
-    *thread = b.staged ? 0 : tiles * sizeof(real);
+    *thread = (room_size(g, &b) + (b.staged ? 0 : tiles)) * sizeof(real);
     if (kind != NM_CONV_WEIGHTS)
         *thread += tile_sums_size(g->out.c) * sizeof(real);
     *shared = (points + (b.staged ? tiles + (size_t)b.units * filters : 0)) * sizeof(real);

@@ -5,6 +5,7 @@
 #include "layer.h"
 
 enum { NM_STATISTICS_RUNNING, NM_STATISTICS_POPULATION };
+enum { NM_BATCHNORM_SAVED = 4 }; /* numbers that are saved for each channel */
 
 typedef struct nm_batchnorm {
     double epsilon, rate;
@@ -41,6 +42,8 @@ void NM_ISA(nm_batchnorm_statistics)(const nm_pass *p, const nm_batchnorm *self,
  * of squared deviations, of [count][2][C]. */
 void NM_ISA(nm_batchnorm_merge_pieces)(const nm_pass *p, const nm_batchnorm *self, int count, const double *of,
                                        const double *rows, double rate);
+/* How another layer reads y from x, once there are statistics; `after` has at most a relu. */
+void NM_ISA(nm_batchnorm_deferred)(const nm_pass *p, const nm_batchnorm_after *after, nm_deferred *out);
 void NM_ISA(nm_batchnorm_normalise)(const nm_pass *p, const nm_batchnorm *self, const nm_batchnorm_after *after);
 void NM_ISA(nm_batchnorm_sums)(const nm_pass *p, const nm_batchnorm *self, const nm_batchnorm_after *after);
 void NM_ISA(nm_batchnorm_gradient)(const nm_pass *p, const nm_batchnorm *self, const nm_batchnorm_after *after);

@@ -75,16 +75,16 @@ static inline void spread(const layout *l, const real *from, real *to)
 
 /* ---- what passes share --------------------------------------------------------------- */
 
-/* What is saved per channel: mean, 1 / sd, and the factor scale / sd. */
+/* What is saved per channel: mean, 1 / sd, the factor scale / sd, and the shift. */
 typedef struct moments {
-    real *mean, *inverse, *factor;
+    real *mean, *inverse, *factor, *shift;
 } moments;
 
 static inline moments moments_of(const nm_pass *p)
 {
     real *saved = p->saved;
     int channels = p->ys.c;
-    return (moments){saved, saved + channels, saved + 2 * channels};
+    return (moments){saved, saved + channels, saved + 2 * channels, saved + 3 * channels};
 }
 
 typedef struct job {
@@ -102,10 +102,7 @@ static inline job normalising_job(const nm_pass *p, const nm_batchnorm *self, la
     moments m = moments_of(p);
     spread(&l, m.mean, tables(p, &l, 0));
     spread(&l, m.factor, tables(p, &l, 1));
-    if (self->affine)
-        spread(&l, p->w[self->shift], tables(p, &l, 2));
-    else
-        memset(tables(p, &l, 2), 0, (size_t)(l.fold * l.channels) * sizeof(real));
+    spread(&l, m.shift, tables(p, &l, 2));
     return (job){.p = p, .self = self, .l = l, .relu = relu, .mean = tables(p, &l, 0), .factor = tables(p, &l, 1),
                  .shift = tables(p, &l, 2)};
 }

@@ -73,6 +73,12 @@ void NM_ISA(nm_batchnorm_normalise)(const nm_pass *p, const nm_batchnorm *self, 
     nm_parallel(p->threads, l.chunks, normalise_task, &j);
 }
 
+void NM_ISA(nm_batchnorm_deferred)(const nm_pass *p, const nm_batchnorm_after *after, nm_deferred *out)
+{
+    moments m = moments_of(p);
+    *out = (nm_deferred){p->x[0], m.mean, m.factor, m.shift, after->relu};
+}
+
 /* ---- backward -------------------------------------------------------------------------- */
 
 /* Sums of dy and of dy * (x - mean) over `count` rows of `width` numbers; with relu only where y > 0. */
@@ -175,7 +181,7 @@ void NM_ISA(nm_batchnorm_gradient)(const nm_pass *p, const nm_batchnorm *self, c
 void NM_ISA(nm_batchnorm_book)(int n, nm_shape s, size_t *saved, size_t *scratch, size_t *thread_scratch)
 {
     layout l = layout_of(n, s);
-    *saved = 3 * (size_t)s.c * sizeof(real);
+    *saved = NM_BATCHNORM_SAVED * (size_t)s.c * sizeof(real);
     *scratch = scratch_size(&l, l.chunks);
     *thread_scratch = buffers_size(&l);
 }

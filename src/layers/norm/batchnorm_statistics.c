@@ -119,6 +119,7 @@ static void set_moments(const nm_pass *p, const nm_batchnorm *self, const double
         m.mean[c] = (real)mean[c];
         m.inverse[c] = (real)inverse;
         m.factor[c] = (real)(inverse * (self->affine ? (double)p->w[self->scale][c] : 1));
+        m.shift[c] = self->affine ? p->w[self->shift][c] : 0;
     }
 }
 
