@@ -79,9 +79,11 @@ static void ck_same(const nm_network *net, const nm_plan *plan, nm_plan *alone, 
     for (int k = 0; k < n; k++) {
         nm_plan_forward(alone, &(nm_batch){.n = 1, .x = (const real *[]){x + (size_t)k * in}});
         const real *y = nm_plan_output(plan, node) + (size_t)k * out, *z = nm_plan_output(alone, node);
-        for (size_t i = 0; i < out; i++)
-            ck_assert_msg(y[i] == z[i], "%s, sample %d of %d, number %zu: %.9g, alone %.9g", net->node[node].name, k, n, i,
-                          (double)y[i], (double)z[i]);
+        size_t i = 0;
+        while (i < out && memcmp(&y[i], &z[i], sizeof *y) == 0)
+            i++;
+        ck_assert_msg(i == out, "%s, sample %d of %d, number %zu: %.9g, alone %.9g", net->node[node].name, k, n, i, (double)y[i],
+                      (double)z[i]);
     }
 }
 
@@ -94,7 +96,7 @@ START_TEST(the_same_bits)
             nm_plan *slices = planned(net, request);
             ck_assert_int_gt(slices->stages, 1);
             ck_assert_int_eq(slices->lanes, 1 + threads);
-            request.batch = 1;
+            request.batch = request.threads = 1;
             nm_plan *alone = planned(net, request);
             ck_assert_int_eq(alone->stages, 1);
             for (int n = BATCH; n > 0; n -= 20) {
@@ -118,7 +120,7 @@ START_TEST(kept_values_are_whole)
     for (int node = net->inputs; node < net->nodes; node++) {
         nm_request request = {.mode = NM_EVAL, .batch = BATCH, .threads = 2, .keep = &node, .keeps = 1};
         nm_plan *slices = planned(net, request);
-        request.batch = 1;
+        request.batch = request.threads = 1;
         nm_plan *alone = planned(net, request);
         nm_plan_forward(slices, &batch);
         ck_same(net, slices, alone, node, BATCH);
