@@ -1,5 +1,6 @@
 /* The largest value of each window, channel by channel; padding never wins. Forward saves which tap of the window it
- * was (the first of equals, as PyTorch; a NaN wins), backward gives the gradient to that tap. */
+ * was (the first of equals, as PyTorch; a NaN wins), backward gives the gradient to that tap. Where windows share rows, the
+ * largest of each row's part of a window is found once, for all windows above each other. */
 #include "pool.h"
 
 #include "vector.h"
@@ -12,12 +13,26 @@ static const nm_option options[] = {NM_POOL_OPTIONS, {0}};
 typedef uint16_t tap;
 typedef tap tap_vector __attribute__((vector_size(NM_VECTOR * sizeof(tap))));
 
-static nm_status plan(nm_booking *b, const void *self, void *chosen)
+static bool shares_rows(const nm_pool *self)
 {
-    (void)self;
+    return self->size[0] > self->stride[0];
+}
+
+/* Numbers of a row of windows, up to whole vectors. */
+static size_t row_size(const nm_pool *self)
+{
+    return (size_t)nm_pieces(self->out.w * self->out.c, NM_VECTOR) * NM_VECTOR;
+}
+
+/* Thread scratch: for as many input rows as a window is high, the largest values of a row of windows, then their taps. */
+static nm_status plan(nm_booking *b, const void *private, void *chosen)
+{
     (void)chosen;
+    const nm_pool *self = private;
     if (b->backward)
         b->saved = (size_t)b->n * nm_shape_size(b->ys) * sizeof(tap);
+    if (shares_rows(self))
+        b->thread_scratch = (size_t)self->size[0] * row_size(self) * (sizeof(real) + sizeof(tap));
     return NM_OK;
 }
 
@@ -58,28 +73,104 @@ static inline void pixel_max(const nm_pool *self, const real *x, nm_pool_span s,
         window_max(self, x + c, s, channels - c, which, y + c, which ? taps + c : NULL);
 }
 
-static void forward_task(void *arg, int task, int thread)
+/* A row of windows; x: the sample. taps NULL: not asked for. */
+static void row_task(const nm_pool *self, const real *x, int row, real *y, tap *taps)
 {
-    (void)thread;
-    const job *j = arg;
-    const nm_pool *self = j->self;
-    int sample = task / self->out.h, row = task % self->out.h, channels = self->in.c;
-    const real *x = j->p->x[0] + (size_t)sample * nm_shape_size(self->in);
-    size_t out = (size_t)task * (size_t)self->out.w * (size_t)channels;
-    real *y = j->p->y + out;
+    int channels = self->in.c;
     for (int col = 0; col < self->out.w; col++, y += channels) {
         nm_pool_span s = nm_pool_span_at(self, row, col);
-        if (j->p->backward)
-            pixel_max(self, x, s, true, y, (tap *)j->p->saved + out + (size_t)(col * channels));
+        if (taps)
+            pixel_max(self, x, s, true, y, taps + (size_t)(col * channels));
         else
             pixel_max(self, x, s, false, y, NULL);
     }
 }
 
+/* The largest of each window's part in input row `line`; the taps count from the window's first column. */
+static void line_max(const nm_pool *self, const real *line, const bool which, real *y, tap *taps)
+{
+    int channels = self->in.c;
+    for (int col = 0; col < self->out.w; col++, y += channels, taps += channels) {
+        nm_pool_span s = nm_pool_span_at(self, 0, col);
+        pixel_max(self, line, (nm_pool_span){0, 1, s.w0, s.w1, 0, s.col0}, which, y, taps);
+    }
+}
+
+/* The largest of input rows h0 to h1 - 1, `lanes` numbers; lines and taps: those of row h are number h % size. */
+static inline void join_lines(const nm_pool *self, nm_pool_span s, const real *lines, const tap *line_taps, const int lanes,
+                              const bool which, real *y, tap *taps)
+{
+    nm_vector best = {0}, next;
+    nm_mask at = {0};
+    tap_vector numbers;
+    for (int h = s.h0; h < s.h1; h++) {
+        size_t line = (size_t)(h % self->size[0]) * row_size(self);
+        nm_vector_load(&next, lines + line, NM_VECTOR);
+        nm_mask wins = (next > best) | (next != next);
+        wins = h == s.h0 ? ~(nm_mask){0} : wins;
+        best = NM_SELECT(wins, next, best);
+        if (which) {
+            memcpy(&numbers, line_taps + line, sizeof numbers);
+            nm_mask here = __builtin_convertvector(numbers, nm_mask) + (h - s.row0) * self->size[1];
+            at = (wins & here) | (at & ~wins);
+        }
+    }
+    nm_vector_store(y, &best, lanes);
+    if (which) {
+        numbers = __builtin_convertvector(at, tap_vector);
+        memcpy(taps, &numbers, (size_t)lanes * sizeof *taps);
+    }
+}
+
+/* ROWS rows of windows that share rows of a sample. */
+static inline void shared_rows(const job *j, int sample, int first, int last, const bool which, real *lines)
+{
+    const nm_pool *self = j->self;
+    const real *x = j->p->x[0] + (size_t)sample * nm_shape_size(self->in);
+    const int count = self->out.w * self->out.c;
+    tap *line_taps = (tap *)(lines + (size_t)self->size[0] * row_size(self));
+    for (int row = first, next = nm_pool_span_at(self, first, 0).h0; row < last; row++) {
+        nm_pool_span s = nm_pool_span_at(self, row, 0);
+        for (; next < s.h1; next++) {
+            size_t line = (size_t)(next % self->size[0]) * row_size(self);
+            line_max(self, x + nm_pool_pixel(self, next, 0), which, lines + line, line_taps + line);
+        }
+        size_t out = ((size_t)sample * (size_t)self->out.h + (size_t)row) * (size_t)count;
+        real *y = j->p->y + out;
+        tap *taps = which ? (tap *)j->p->saved + out : line_taps;
+        int i = 0;
+        for (; i + NM_VECTOR <= count; i += NM_VECTOR)
+            join_lines(self, s, lines + i, line_taps + i, NM_VECTOR, which, y + i, taps + i);
+        if (i < count)
+            join_lines(self, s, lines + i, line_taps + i, count - i, which, y + i, taps + i);
+    }
+}
+
+enum { ROWS = 8 }; /* of windows that share rows, in a task */
+
+static void forward_task(void *arg, int task, int thread)
+{
+    const job *j = arg;
+    const nm_pool *self = j->self;
+    if (!shares_rows(self)) {
+        int sample = task / self->out.h;
+        size_t out = (size_t)task * (size_t)(self->out.w * self->out.c);
+        row_task(self, j->p->x[0] + (size_t)sample * nm_shape_size(self->in), task % self->out.h, j->p->y + out,
+                 j->p->backward ? (tap *)j->p->saved + out : NULL);
+        return;
+    }
+    int blocks = nm_pieces(self->out.h, ROWS), first = task % blocks * ROWS;
+    int last = first + ROWS < self->out.h ? first + ROWS : self->out.h;
+    if (j->p->backward)
+        shared_rows(j, task / blocks, first, last, true, nm_thread_scratch(j->p, thread));
+    else
+        shared_rows(j, task / blocks, first, last, false, nm_thread_scratch(j->p, thread));
+}
+
 static void forward(const nm_pass *p, const void *self)
 {
     job j = {p, self};
-    nm_parallel(p->threads, p->n * j.self->out.h, forward_task, &j);
+    nm_parallel(p->threads, p->n * (shares_rows(j.self) ? nm_pieces(j.self->out.h, ROWS) : j.self->out.h), forward_task, &j);
 }
 
 static void spread(const nm_pool *self, nm_pool_span s, bool tiles, const real *restrict dy, const tap *restrict taps,

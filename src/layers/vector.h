@@ -36,16 +36,40 @@ enum { NM_VECTOR = sizeof(nm_vector) / sizeof(real) };
 /* a where the mask says so, else b: C has no selection on vectors. */
 #define NM_SELECT(mask, a, b) ((nm_vector)(((nm_mask)(a) & (mask)) | ((nm_mask)(b) & ~(mask))))
 
-/* The first `lanes` numbers, zeros after them. */
+/* The first `lanes` numbers, zeros after them. Some of them by masked instructions: memcpy of a length that is not constant is a call,
+ * which takes longer than a narrow layer's sums. */
 static inline void nm_vector_load(nm_vector *v, const real *from, int lanes)
 {
-    if (lanes < NM_VECTOR)
-        *v = (nm_vector){0};
-    memcpy(v, from, lanes < NM_VECTOR ? (size_t)lanes * sizeof *from : sizeof *v);
+    if (lanes >= NM_VECTOR) {
+        memcpy(v, from, sizeof *v);
+        return;
+    }
+#if defined __AVX512F__ && defined NM_DOUBLE
+    *v = (nm_vector)_mm512_maskz_loadu_pd((__mmask8)((1u << lanes) - 1), from);
+#elif defined __AVX512F__
+    *v = (nm_vector)_mm512_maskz_loadu_ps((__mmask16)((1u << lanes) - 1), from);
+#else
+    nm_vector some = {0};
+    for (int i = 0; i < NM_VECTOR; i++)
+        some[i] = i < lanes ? from[i] : 0;
+    *v = some;
+#endif
 }
 static inline void nm_vector_store(real *to, const nm_vector *v, int lanes)
 {
-    memcpy(to, v, lanes < NM_VECTOR ? (size_t)lanes * sizeof *to : sizeof *v);
+    if (lanes >= NM_VECTOR) {
+        memcpy(to, v, sizeof *v);
+        return;
+    }
+#if defined __AVX512F__ && defined NM_DOUBLE
+    _mm512_mask_storeu_pd(to, (__mmask8)((1u << lanes) - 1), (__m512d)*v);
+#elif defined __AVX512F__
+    _mm512_mask_storeu_ps(to, (__mmask16)((1u << lanes) - 1), (__m512)*v);
+#else
+    for (int i = 0; i < NM_VECTOR; i++)
+        if (i < lanes)
+            to[i] = (*v)[i];
+#endif
 }
 
 /* A whole vector past the caches, to where it is aligned: for arrays larger than them, whose lines need not be read before they are

@@ -167,10 +167,10 @@ static void add_block_3x3(const nm_conv_call *call, const block *k, const real *
             dw_add_rows(g, x, dy, k->first, k->last, first, beyond, 1, sums);
         else
             dw_add_rows(g, x, dy, k->first, k->last, first, beyond, 2, sums);
-        for (int c = first, done = first; c < beyond; done = c + DW_VECTOR, c = dw_next(c, g->in.c), s++) {
+        for (int c = first, done = first; c < beyond; done = c + NM_VECTOR, c = dw_next(c, g->in.c), s++) {
             for (int t = 0; t < 9; t++)
-                dw_add_new(&(*s)[t], c, done, DW_VECTOR, dw + t * (ptrdiff_t)g->in.c);
-            dw_add_new(&(*s)[9], c, done, DW_VECTOR, db);
+                dw_add_new(&(*s)[t], c, done, NM_VECTOR, dw + t * (ptrdiff_t)g->in.c);
+            dw_add_new(&(*s)[9], c, done, NM_VECTOR, db);
         }
     }
 }
@@ -184,10 +184,10 @@ DW_INLINE void add_taps(const nm_conv_geometry *g, const real *x, const real *dy
         return;
     x += (first * g->stride[1] + off) * (ptrdiff_t)channels;
     dy += first * (ptrdiff_t)channels;
-    for (int c = 0, done = 0; c < channels; done = c + DW_VECTOR, c = dw_next(c, channels)) {
-        dw_vector sum[TAPS];
-        if (channels >= DW_VECTOR)
-            dw_sum_taps(g, x + c, dy + c, last - first, DW_VECTOR, count, sum);
+    for (int c = 0, done = 0; c < channels; done = c + NM_VECTOR, c = dw_next(c, channels)) {
+        nm_vector sum[TAPS];
+        if (channels >= NM_VECTOR)
+            dw_sum_taps(g, x + c, dy + c, last - first, NM_VECTOR, count, sum);
         else
             dw_sum_taps(g, x, dy, last - first, channels, count, sum);
         for (int t = 0; t < count; t++)

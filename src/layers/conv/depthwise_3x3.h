@@ -13,14 +13,14 @@ enum { DW_ROWS = 2, DW_COLS = 4 };
 static inline bool dw_is_3x3(const nm_conv_geometry *g)
 {
     return g->kernel[0] == 3 && g->kernel[1] == 3 && g->dilation[0] == 1 && g->dilation[1] == 1 &&
-           g->stride[0] == g->stride[1] && g->stride[0] <= 2 && g->in.c >= DW_VECTOR;
+           g->stride[0] == g->stride[1] && g->stride[0] <= 2 && g->in.c >= NM_VECTOR;
 }
 
-DW_INLINE void dw_load_weights(const nm_conv_geometry *g, const real *w, int channel, dw_vector *weight)
+DW_INLINE void dw_load_weights(const nm_conv_geometry *g, const real *w, int channel, nm_vector *weight)
 {
 #pragma GCC unroll 9
     for (int t = 0; t < 9; t++)
-        dw_load(&weight[t], w + t * (ptrdiff_t)g->in.c + channel, DW_VECTOR);
+        nm_vector_load(&weight[t], w + t * (ptrdiff_t)g->in.c + channel, NM_VECTOR);
 }
 
 static inline bool dw_inside(int at, int size)
@@ -63,16 +63,16 @@ DW_INLINE void dw_walk(const nm_conv_geometry *g, int row, int last, const int s
 
 /* The sums of rows x cols outputs from (row, col) on. x: the sample. */
 DW_INLINE void dw_forward_tile(const nm_conv_geometry *g, const real *x, const real *w, int row, int col, int channel,
-                               const int stride, const int rows, const int cols, const bool edge, dw_vector *sum)
+                               const int stride, const int rows, const int cols, const bool edge, nm_vector *sum)
 {
     const int tall = (rows - 1) * stride + 3, wide = (cols - 1) * stride + 3;
     int h = row * stride - g->top, v = col * stride - g->left;
     ptrdiff_t c = g->in.c, line = g->in.w * c, at = h * line + v * c + channel;
-    dw_vector weight[9], value;
+    nm_vector weight[9], value;
     dw_load_weights(g, w, channel, weight);
 #pragma GCC unroll 8
     for (int i = 0; i < rows * cols; i++)
-        sum[i] = (dw_vector){0};
+        sum[i] = (nm_vector){0};
 #pragma GCC unroll 5
     for (int a = 0; a < tall; a++) {
         if (edge && !dw_inside(h + a, g->in.h))
@@ -81,7 +81,7 @@ DW_INLINE void dw_forward_tile(const nm_conv_geometry *g, const real *x, const r
         for (int b = 0; b < wide; b++) {
             if (edge && !dw_inside(v + b, g->in.w))
                 continue;
-            dw_load(&value, x + (at + a * line + b * c), DW_VECTOR);
+            nm_vector_load(&value, x + (at + a * line + b * c), NM_VECTOR);
 #pragma GCC unroll 8
             for (int i = 0; i < rows * cols; i++) {
                 const int tap_row = a - i / cols * stride, tap_col = b - i % cols * stride;
@@ -108,15 +108,15 @@ DW_INLINE void dw_forward_channels(const void *arg, int row, int col, const int 
     const nm_conv_geometry *g = group->call->g;
     ptrdiff_t c = g->in.c;
     for (int channel = group->channel; channel < group->beyond; channel = dw_next(channel, g->in.c)) {
-        dw_vector sum[DW_ROWS * DW_COLS];
+        nm_vector sum[DW_ROWS * DW_COLS];
         dw_ending e;
         dw_forward_tile(g, group->x, group->call->w, row, col, channel, stride, rows, cols, edge, sum);
-        dw_ending_of(&e, group->call, channel, DW_VECTOR);
+        dw_ending_of(&e, group->call, channel, NM_VECTOR);
 #pragma GCC unroll 8
         for (int i = 0; i < rows * cols; i++) {
             dw_end(&e, &sum[i]);
-            dw_store(group->y + ((row + i / cols) * (ptrdiff_t)g->out.w + col + i % cols) * c + channel, &sum[i],
-                     DW_VECTOR);
+            nm_vector_store(group->y + ((row + i / cols) * (ptrdiff_t)g->out.w + col + i % cols) * c + channel, &sum[i],
+                     NM_VECTOR);
         }
     }
 }
@@ -136,8 +136,8 @@ DW_INLINE void dw_forward_3x3(const nm_conv_call *call, const real *x, int first
 /* ---- gradient by the weights ---------------------------------------------------------------------------- */
 
 /* The sums of a group of channels: for each vector those of nine taps, then of dy. */
-typedef dw_vector dw_sums[10];
-enum { DW_GROUP_VECTORS = DW_GROUP / DW_VECTOR + 1 };
+typedef nm_vector dw_sums[10];
+enum { DW_GROUP_VECTORS = DW_GROUP / NM_VECTOR + 1 };
 
 /* Asks for what the next rows will read: 1.2 times faster where that comes from memory, 1.2 times slower where all fits
  * the caches. Forward, which waits for its writing, gains nothing. */
@@ -170,7 +170,7 @@ DW_INLINE void dw_add_tile(const void *arg, int row, int col, const int stride, 
     int h = row * stride - g->top, v = col * stride - g->left;
     ptrdiff_t c = g->in.c, line = g->in.w * c;
     for (int channel = group->channel; channel < group->beyond; channel = dw_next(channel, g->in.c), sums++) {
-        dw_vector sum[10], d[DW_ROWS * DW_COLS], value;
+        nm_vector sum[10], d[DW_ROWS * DW_COLS], value;
         dw_fetch(x + ((h + tall + stride - 1) * line + v * c + channel), rows * stride, cols * stride, line, c);
         dw_fetch(dy + ((row + rows) * (ptrdiff_t)g->out.w + col) * c + channel, rows, cols, g->out.w * c, c);
 #pragma GCC unroll 10
@@ -178,7 +178,7 @@ DW_INLINE void dw_add_tile(const void *arg, int row, int col, const int stride, 
             sum[t] = (*sums)[t];
 #pragma GCC unroll 8
         for (int i = 0; i < rows * cols; i++) {
-            dw_load(&d[i], dy + ((row + i / cols) * (ptrdiff_t)g->out.w + col + i % cols) * c + channel, DW_VECTOR);
+            nm_vector_load(&d[i], dy + ((row + i / cols) * (ptrdiff_t)g->out.w + col + i % cols) * c + channel, NM_VECTOR);
             sum[9] += d[i];
         }
 #pragma GCC unroll 5
@@ -189,7 +189,7 @@ DW_INLINE void dw_add_tile(const void *arg, int row, int col, const int stride, 
             for (int b = 0; b < wide; b++) {
                 if (edge && !dw_inside(v + b, g->in.w))
                     continue;
-                dw_load(&value, x + ((h + a) * line + (v + b) * c + channel), DW_VECTOR);
+                nm_vector_load(&value, x + ((h + a) * line + (v + b) * c + channel), NM_VECTOR);
 #pragma GCC unroll 8
                 for (int i = 0; i < rows * cols; i++) {
                     const int tap_row = a - i / cols * stride, tap_col = b - i % cols * stride;
@@ -224,11 +224,11 @@ DW_INLINE void dw_data_tile(const nm_conv_call *call, const real *dy, int row, i
     int p0 = (row + g->top - back) / 2, q0 = (col + g->left - back) / 2;
     ptrdiff_t c = g->in.c;
     for (int channel = 0; channel < g->in.c; channel = dw_next(channel, g->in.c)) {
-        dw_vector weight[9], sum[DW_ROWS * DW_COLS], d;
+        nm_vector weight[9], sum[DW_ROWS * DW_COLS], d;
         dw_load_weights(g, call->w, channel, weight);
 #pragma GCC unroll 8
         for (int i = 0; i < DW_ROWS * cols; i++)
-            sum[i] = (dw_vector){0};
+            sum[i] = (nm_vector){0};
 #pragma GCC unroll 2
         for (int p = 0; p < 2; p++) {
             if (!dw_inside(p0 + p, g->out.h))
@@ -237,7 +237,7 @@ DW_INLINE void dw_data_tile(const nm_conv_call *call, const real *dy, int row, i
             for (int q = 0; q < 3; q++) {
                 if (!dw_inside(q0 + q, g->out.w))
                     continue;
-                dw_load(&d, dy + ((p0 + p) * (ptrdiff_t)g->out.w + q0 + q) * c + channel, DW_VECTOR);
+                nm_vector_load(&d, dy + ((p0 + p) * (ptrdiff_t)g->out.w + q0 + q) * c + channel, NM_VECTOR);
 #pragma GCC unroll 8
                 for (int i = 0; i < DW_ROWS * cols; i++) {
                     const int a = i / cols - 2 * p + back, b = i % cols - 2 * q + back;
@@ -250,7 +250,7 @@ DW_INLINE void dw_data_tile(const nm_conv_call *call, const real *dy, int row, i
         for (int i = 0; i < DW_ROWS * cols; i++) {
             ptrdiff_t h = row + i / cols, v = col + i % cols;
             if (h < g->in.h && v < g->in.w)
-                dw_store(dx + (h * g->in.w + v) * c + channel, &sum[i], DW_VECTOR);
+                nm_vector_store(dx + (h * g->in.w + v) * c + channel, &sum[i], NM_VECTOR);
         }
     }
 }

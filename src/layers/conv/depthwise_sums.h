@@ -6,33 +6,18 @@
 
 #include <stddef.h>
 
-/* A dozen of them must fit the registers. */
-typedef nm_vector dw_vector;
-typedef nm_mask dw_mask;
-enum { DW_VECTOR = NM_VECTOR, DW_PIXELS = 4 };
+enum { DW_PIXELS = 4 };
 
 /* For functions whose loops must have constant bounds, so that their sums stay in registers; inline alone is a hint. */
 #define DW_INLINE static inline __attribute__((always_inline))
-
-/* The first `lanes` numbers, zeros after them. */
-static inline void dw_load(dw_vector *v, const real *from, int lanes)
-{
-    if (lanes < DW_VECTOR)
-        *v = (dw_vector){0};
-    memcpy(v, from, lanes < DW_VECTOR ? (size_t)lanes * sizeof *from : sizeof *v);
-}
-static inline void dw_store(real *to, const dw_vector *v, int lanes)
-{
-    memcpy(to, v, lanes < DW_VECTOR ? (size_t)lanes * sizeof *to : sizeof *v);
-}
 
 /* Vectors of channels follow each other from 0 on; where there are enough for a whole vector, the last one reaches back
  * over channels that the one before has done. */
 static inline int dw_next(int channel, int channels)
 {
-    return channel + DW_VECTOR >= channels       ? channels
-           : channel + 2 * DW_VECTOR <= channels ? channel + DW_VECTOR
-                                                 : channels - DW_VECTOR;
+    return channel + NM_VECTOR >= channels       ? channels
+           : channel + 2 * NM_VECTOR <= channels ? channel + NM_VECTOR
+                                                 : channels - NM_VECTOR;
 }
 
 /* Channels are walked in groups of about so many, for one place of an image before the next: they lie side by side in
@@ -42,14 +27,14 @@ enum { DW_GROUP = 128 };
 /* One beyond the last channel of the group that begins at `channel`; what makes no vector of its own belongs to it. */
 static inline int dw_group_end(int channel, int channels)
 {
-    return channel + DW_GROUP + DW_VECTOR <= channels ? channel + DW_GROUP : channels;
+    return channel + DW_GROUP + NM_VECTOR <= channels ? channel + DW_GROUP : channels;
 }
 
 /* ---- the end of a sum ---------------------------------------------------------------------------------- */
 
 /* Scale, bias and relu of a call for one vector of channels. */
 typedef struct dw_ending {
-    dw_vector scale, bias;
+    nm_vector scale, bias;
     bool affine, relu;
 } dw_ending;
 
@@ -57,21 +42,21 @@ static inline void dw_ending_of(dw_ending *e, const nm_conv_call *call, int chan
 {
     e->affine = call->scale || call->bias;
     e->relu = call->relu;
-    e->scale = e->bias = (dw_vector){0};
+    e->scale = e->bias = (nm_vector){0};
     if (call->scale)
-        dw_load(&e->scale, call->scale + channel, lanes);
+        nm_vector_load(&e->scale, call->scale + channel, lanes);
     else
         e->scale += 1;
     if (call->bias)
-        dw_load(&e->bias, call->bias + channel, lanes);
+        nm_vector_load(&e->bias, call->bias + channel, lanes);
 }
 
-static inline void dw_end(const dw_ending *e, dw_vector *y)
+static inline void dw_end(const dw_ending *e, nm_vector *y)
 {
     if (e->affine)
         *y = *y * e->scale + e->bias;
     if (e->relu)
-        *y = (dw_vector)((dw_mask)*y & ((*y > 0) | (*y != *y))); /* NaN stays NaN */
+        nm_conv_positive(y);
 }
 
 /* ---- any taps --------------------------------------------------------------------------------------------- */
@@ -84,17 +69,17 @@ typedef struct dw_taps {
 
 /* Sums of some outputs, whose first taps lie `step` numbers apart from x on. */
 DW_INLINE void dw_sum(const dw_taps *t, const real *x, ptrdiff_t step, const real *w, int lanes, const int pixels,
-                      dw_vector *sum)
+                      nm_vector *sum)
 {
-    dw_vector weight, value;
+    nm_vector weight, value;
     for (int p = 0; p < pixels; p++)
-        sum[p] = (dw_vector){0};
+        sum[p] = (nm_vector){0};
     for (int a = 0; a < t->rows; a++)
         for (int b = 0; b < t->cols; b++) {
             const real *from = x + a * t->x_row + b * t->x_col;
-            dw_load(&weight, w + a * t->w_row + b * t->w_col, lanes);
+            nm_vector_load(&weight, w + a * t->w_row + b * t->w_col, lanes);
             for (int p = 0; p < pixels; p++) {
-                dw_load(&value, from + p * step, lanes);
+                nm_vector_load(&value, from + p * step, lanes);
                 sum[p] += value * weight;
             }
         }
@@ -109,19 +94,19 @@ static inline void dw_outputs(const nm_conv_call *call, const dw_taps *t, const 
         pixels = count - i >= DW_PIXELS ? DW_PIXELS : 1;
         for (int c = 0; c < channels; c = dw_next(c, channels)) {
             const real *from = x + i * step + c;
-            dw_vector sum[DW_PIXELS];
+            nm_vector sum[DW_PIXELS];
             dw_ending e;
             dw_ending_of(&e, call, c, channels);
-            if (channels < DW_VECTOR)
+            if (channels < NM_VECTOR)
                 for (int p = 0; p < pixels; p++)
                     dw_sum(t, from + p * step, step, w + c, channels, 1, &sum[p]);
             else if (pixels == DW_PIXELS)
-                dw_sum(t, from, step, w + c, DW_VECTOR, DW_PIXELS, sum);
+                dw_sum(t, from, step, w + c, NM_VECTOR, DW_PIXELS, sum);
             else
-                dw_sum(t, from, step, w + c, DW_VECTOR, 1, sum);
+                dw_sum(t, from, step, w + c, NM_VECTOR, 1, sum);
             for (int p = 0; p < pixels; p++) {
                 dw_end(&e, &sum[p]);
-                dw_store(y + (i + p) * y_step + c, &sum[p], channels);
+                nm_vector_store(y + (i + p) * y_step + c, &sum[p], channels);
             }
         }
     }
@@ -131,31 +116,31 @@ static inline void dw_outputs(const nm_conv_call *call, const dw_taps *t, const 
 
 /* Sums, over some columns of a row of outputs, x * dy of `count` taps side by side. x: the first column's first tap. */
 DW_INLINE void dw_sum_taps(const nm_conv_geometry *g, const real *x, const real *dy, int cols, int lanes,
-                           const int count, dw_vector *sum)
+                           const int count, nm_vector *sum)
 {
     ptrdiff_t c = g->in.c, step = g->stride[1] * c, apart = g->dilation[1] * c;
-    dw_vector d, value;
+    nm_vector d, value;
     for (int t = 0; t < count; t++)
-        sum[t] = (dw_vector){0};
+        sum[t] = (nm_vector){0};
     for (; cols > 0; cols--, x += step, dy += c) {
-        dw_load(&d, dy, lanes);
+        nm_vector_load(&d, dy, lanes);
         for (int t = 0; t < count; t++) {
-            dw_load(&value, x + t * apart, lanes);
+            nm_vector_load(&value, x + t * apart, lanes);
             sum[t] += value * d;
         }
     }
 }
 
 /* Adds a vector of `lanes` channels, from `channel` on; those before `done` were added with the vector before. */
-static inline void dw_add_new(const dw_vector *sum, int channel, int done, int lanes, real *to)
+static inline void dw_add_new(const nm_vector *sum, int channel, int done, int lanes, real *to)
 {
-    if (done == channel && lanes >= DW_VECTOR) {
-        dw_vector before;
-        dw_load(&before, to + channel, DW_VECTOR);
+    if (done == channel && lanes >= NM_VECTOR) {
+        nm_vector before;
+        nm_vector_load(&before, to + channel, NM_VECTOR);
         before += *sum;
-        dw_store(to + channel, &before, DW_VECTOR);
+        nm_vector_store(to + channel, &before, NM_VECTOR);
     } else {
-        lanes = lanes < DW_VECTOR ? lanes : DW_VECTOR;
+        lanes = lanes < NM_VECTOR ? lanes : NM_VECTOR;
         for (int c = done; c < channel + lanes; c++)
             to[c] += (*sum)[c - channel];
     }

@@ -76,29 +76,6 @@ static block block_at(const nm_conv_geometry *g, const blocking *b, int n, int u
 
 /* ---- rows in and out --------------------------------------------------------------------------- */
 
-/* Some of a vector's numbers, zeros after them. A loop becomes a masked instruction where there are such; memcpy would be a
- * call, which took a third of the time with 12 channels. */
-static inline void load_lanes(nm_vector *v, const real *from, const int lanes)
-{
-    nm_vector some = {0};
-    if (lanes == LANES)
-        memcpy(&some, from, sizeof some);
-    else
-        for (int i = 0; i < LANES; i++)
-            some[i] = i < lanes ? from[i] : 0;
-    *v = some;
-}
-
-static inline void store_lanes(real *to, const nm_vector *v, const int lanes)
-{
-    if (lanes == LANES)
-        memcpy(to, v, sizeof *v);
-    else
-        for (int i = 0; i < LANES; i++)
-            if (i < lanes)
-                to[i] = (*v)[i];
-}
-
 /* `count` pixels of a row [w][channels] from column `col`, `lanes` channels from c; zeros outside. row NULL: all zeros. */
 static inline void load(const real *row, nm_shape s, int col, int c, const int lanes, const int count, nm_vector *d)
 {
@@ -106,13 +83,13 @@ static inline void load(const real *row, nm_shape s, int col, int c, const int l
         if (!row || col + j < 0 || col + j >= s.w)
             d[j] = (nm_vector){0};
         else
-            load_lanes(&d[j], row + (ptrdiff_t)(col + j) * s.c + c, lanes);
+            nm_vector_load(&d[j], row + (ptrdiff_t)(col + j) * s.c + c, lanes);
 }
 
 static inline void store(const nm_vector *y, const int lanes, real *restrict to, size_t stride)
 {
     for (int e = 0; e < POINTS; e++)
-        store_lanes(to + (size_t)e * stride, &y[e], lanes);
+        nm_vector_store(to + (size_t)e * stride, &y[e], lanes);
 }
 
 /* Pixels of input row h, transformed once and put where each output row of the block that reads them has them. `to`: the
@@ -171,11 +148,11 @@ static inline void output_lanes(const nm_conv_call *call, int channel, const int
 {
     nm_vector in[POINTS], y[TILE];
     for (int e = 0; e < POINTS; e++)
-        load_lanes(&in[e], m + (size_t)e * stride + channel, lanes);
+        nm_vector_load(&in[e], m + (size_t)e * stride + channel, lanes);
     output_points(in, y);
     nm_conv_finish_vectors(call, channel, lanes, y, TILE);
     for (int j = 0; j < columns; j++)
-        store_lanes(pixel + (size_t)j * (size_t)call->g->out.c + channel, &y[j], lanes);
+        nm_vector_store(pixel + (size_t)j * (size_t)call->g->out.c + channel, &y[j], lanes);
 }
 
 static void output_tile(const nm_conv_call *call, const real *m, size_t stride, real *pixel, int columns)
