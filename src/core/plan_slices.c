@@ -14,10 +14,10 @@
 /* Measured on two cores of a Zen 4, at 50 * 10^9 multiply-adds a second each. */
 #define FAR 12.0                /* a number written to memory or read from it instead of the caches */
 #define CALL 1e5                /* starting a layer's work on a thread */
-#define NEAR_BYTES (2.0 * 1048576) /* of values alive: all is in a core's caches; */
+#define NEAR_BYTES (0.7 * 1048576) /* of values alive: all is in a core's second-level cache; */
 #define FAR_BYTES (12.0 * 1048576) /* little is */
 
-enum { SIZES = 12, FEWEST = 4 };
+enum { SIZES = 12 };
 
 typedef struct way {
     double cost; /* of the cheapest way to here that takes this number of samples here */
@@ -38,7 +38,7 @@ static void find_sizes(slicing *s)
 {
     int batch = s->d->plan->request.batch;
     s->size[s->sizes++] = batch;
-    for (int pieces = s->d->plan->request.threads; s->sizes < SIZES && nm_pieces(batch, pieces) >= FEWEST; pieces *= 2)
+    for (int pieces = s->d->plan->request.threads; s->sizes < SIZES && s->size[s->sizes - 1] > 1; pieces *= 2)
         if (nm_pieces(batch, pieces) < s->size[s->sizes - 1])
             s->size[s->sizes++] = nm_pieces(batch, pieces);
 }
