@@ -135,7 +135,7 @@ typedef struct nm_pass {
     nm_shape ys;
     const real *const *x;  /* [inputs]; in backward only with NM_BACK_X */
     const nm_deferred *deferred; /* how x[0] is to be read, by a type that `normalises`; NULL: as it is */
-    real *y;               /* forward writes it; in backward only with NM_BACK_Y */
+    real *y;               /* forward writes it, NULL where it `defers`; in backward only with NM_BACK_Y */
     const real *dy;        /* backward: gradient of the loss by y */
     real *spare_dy;        /* dy's memory, where backward may overwrite it: a layer that does others' work needs room between; else NULL */
     real *const *dx;       /* backward: to be overwritten; an entry is NULL where nobody needs it */
@@ -201,9 +201,9 @@ struct nm_layer_type {
      * backward starts from next's gradient. Called before plan, again for the layer after the next when it said yes; notes
      * it in `plan`. `memory`: this plan's flags of the layer, which it may change. Absent: never. */
     bool (*fuse)(const void *self, void *plan, const nm_offer *offer, unsigned *memory);
-    /* In training, whether this layer leaves the normalisation of its outputs to their only reader, noted in `plan`: forward then
-     * writes no y. Called after `fuse`. Absent: never. */
-    bool (*defer)(const void *self, void *plan);
+    /* In training, whether this layer could leave the normalisation of its outputs to their only reader: forward then has no y to
+     * write. Called after `fuse`. Absent: never. */
+    bool (*defers)(const void *self, const void *plan);
     /* Where the outputs lie then, and their normalisation, from the pass's `saved`. */
     void (*deferred)(const nm_pass *p, const void *self, nm_deferred *out);
     /* Whether all passes can read such an input. Absent: no. */

@@ -2,8 +2,8 @@
 #include "plan.h"
 
 #include "alloc.h"
+#include "rng.h"
 
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -107,21 +107,6 @@ static size_t most_alive(const nm_region *regions, int count)
     return most;
 }
 
-/* Three pairs of regions change places; `draw` moves on. */
-static void exchange_some(int *order, int count, uint32_t *draw)
-{
-    for (int k = 0; k < 3; k++) {
-        int at[2];
-        for (int i = 0; i < 2; i++) {
-            *draw = *draw * 1664525u + 1013904223u; /* Numerical Recipes' generator */
-            at[i] = (int)((*draw >> 8) % (uint32_t)count);
-        }
-        int first = order[at[0]];
-        order[at[0]] = order[at[1]];
-        order[at[1]] = first;
-    }
-}
-
 /* The region that reaches highest is placed first the next time. */
 static void promote_highest(const nm_region *regions, int *order, int count)
 {
@@ -132,6 +117,29 @@ static void promote_highest(const nm_region *regions, int *order, int count)
     int kept = order[highest];
     memmove(order + 1, order, (size_t)highest * sizeof *order);
     order[0] = kept;
+}
+
+/* Where orders by rule leave gaps: the best one with a few regions exchanged at random, again and again, until there is little
+ * left to gain. order, placed: room for an order each. */
+static size_t exchange_some(nm_region *regions, int count, size_t slab, size_t lower_bound, int *best, int *order, int *placed)
+{
+    double rounds = WORK / ((double)count * count + 1);
+    nm_rng draw = nm_rng_stream(0, "plan", "memory");
+    for (int round = 0; round < rounds && (double)slab > 1.02 * (double)lower_bound; round++) {
+        memcpy(order, best, (size_t)count * sizeof *order);
+        for (int k = 0; k < 3; k++) {
+            uint32_t a = nm_rng_below(&draw, (uint32_t)count), b = nm_rng_below(&draw, (uint32_t)count);
+            int first = order[a];
+            order[a] = order[b];
+            order[b] = first;
+        }
+        size_t size = place_in_order(regions, order, placed, count);
+        if (size < slab) {
+            slab = size;
+            memcpy(best, order, (size_t)count * sizeof *best);
+        }
+    }
+    return slab;
 }
 
 nm_status nm_memory_place(nm_context *ctx, nm_region *regions, int count, size_t *slab, size_t *lower_bound)
@@ -154,17 +162,7 @@ nm_status nm_memory_place(nm_context *ctx, nm_region *regions, int count, size_t
             promote_highest(regions, order, count);
         }
     }
-    double near = 1.02 * (double)*lower_bound, rounds = WORK / ((double)count * count + 1);
-    uint32_t draw = 1;
-    for (int round = 0; round < rounds && (double)*slab > near; round++) {
-        memcpy(order, best, (size_t)count * sizeof *order);
-        exchange_some(order, count, &draw);
-        size_t size = place_in_order(regions, order, placed, count);
-        if (size < *slab) {
-            *slab = size;
-            memcpy(best, order, (size_t)count * sizeof *best);
-        }
-    }
+    *slab = exchange_some(regions, count, *slab, *lower_bound, best, order, placed);
     *slab = place_in_order(regions, best, placed, count);
     nm_free(keys);
     return NM_OK;

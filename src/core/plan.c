@@ -239,6 +239,8 @@ void nm_plan_describe(const nm_plan *plan, int node, char *text, size_t size)
         n->type->describe(n->self, plan->step[node].choice, text, size);
     const nm_stage *stage = &plan->stage[plan->step[node].stage];
     size_t used = strlen(text);
+    if (plan->step[node].defers)
+        snprintf(text + used, size - used, "%snormalised by its reader", used ? ", " : "");
     if (stage->apart)
         snprintf(text + used, size - used, "%s%d samples at once", used ? ", " : "", stage->slice);
 }

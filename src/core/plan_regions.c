@@ -261,9 +261,10 @@ static void plan_values(nm_draft *d)
         if (d->head[i] != i)
             continue;
         int tail = d->tail[i];
-        if (d->plan->step[i].defers) {
-            /* its reader reads what it saves */
-        } else if (can_take_over(d, i)) {
+        plan_saved(d, i);
+        if (d->plan->step[i].defers)
+            continue; /* the reader reads what is saved */
+        if (can_take_over(d, i)) {
             d->value[tail] = d->value[net->node[i].from[0]];
             live_until(d, d->value[tail], last_read(d, tail, NM_NONE));
         } else if (value_is_whole(d, tail)) {
@@ -273,7 +274,6 @@ static void plan_values(nm_draft *d)
             d->value[tail] =
                 add_region_of(d, d->stage[i], output_bytes(d, tail, false), nm_time_forward(d, i), last_read(d, tail, NM_NONE));
         }
-        plan_saved(d, i);
     }
     if (d->plan->staged)
         plan_second_runs(d);

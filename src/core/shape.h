@@ -20,7 +20,7 @@ static inline bool nm_shape_same(nm_shape a, nm_shape b)
     return a.h == b.h && a.w == b.w && a.c == b.c;
 }
 
-/* For messages: printf("%dx%dx%d", NM_SHAPE_ARGS(s)). */
+/* For messages: nm_fail(ctx, NM_INVALID, "%s: found " NM_SHAPE_FMT, who, NM_SHAPE_ARGS(s)). */
 #define NM_SHAPE_FMT "%dx%dx%d"
 #define NM_SHAPE_ARGS(s) (s).h, (s).w, (s).c
 

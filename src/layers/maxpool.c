@@ -1,6 +1,6 @@
 /* The largest value of each window, channel by channel; padding never wins. Forward saves which tap of the window it
- * was (the first of equals, as PyTorch; a NaN wins), backward gives the gradient to that tap. Where windows share rows, the
- * largest of each row's part of a window is found once, for all windows above each other. */
+ * was (the first of equals, as PyTorch; a NaN wins), backward gives the gradient to that tap. The largest of each row's
+ * part of a window is found once, for all windows above each other that share the row. */
 #include "pool.h"
 
 #include "vector.h"
@@ -12,11 +12,6 @@ static const nm_option options[] = {NM_POOL_OPTIONS, {0}};
 /* The tap number, row by row in the window. */
 typedef uint16_t tap;
 typedef tap tap_vector __attribute__((vector_size(NM_VECTOR * sizeof(tap))));
-
-static bool shares_rows(const nm_pool *self)
-{
-    return self->size[0] > self->stride[0];
-}
 
 /* Numbers of a row of windows, up to whole vectors. */
 static size_t row_size(const nm_pool *self)
@@ -31,8 +26,7 @@ static nm_status plan(nm_booking *b, const void *private, void *chosen)
     const nm_pool *self = private;
     if (b->backward)
         b->saved = (size_t)b->n * nm_shape_size(b->ys) * sizeof(tap);
-    if (shares_rows(self))
-        b->thread_scratch = (size_t)self->size[0] * row_size(self) * (sizeof(real) + sizeof(tap));
+    b->thread_scratch = (size_t)self->size[0] * row_size(self) * (sizeof(real) + sizeof(tap));
     return NM_OK;
 }
 
@@ -41,22 +35,21 @@ typedef struct job {
     const nm_pool *self;
 } job;
 
-/* `lanes` channels of one window; the tap too, where somebody asks for it. */
-static inline void window_max(const nm_pool *self, const real *x, nm_pool_span s, const int lanes, const bool which, real *y,
-                              tap *taps)
+/* `lanes` channels of columns w0 to w1 - 1; the tap too, counted from column col0, where somebody asks for it. */
+static inline void columns_max(const nm_pool *self, const real *line, nm_pool_span s, const int lanes, const bool which, real *y,
+                               tap *taps)
 {
     nm_vector best, next;
     nm_mask at = {0};
-    nm_vector_load(&best, x + nm_pool_pixel(self, s.h0, s.w0), lanes);
-    at += (s.h0 - s.row0) * self->size[1] + s.w0 - s.col0;
-    for (int h = s.h0; h < s.h1; h++)
-        for (int w = s.w0; w < s.w1; w++) {
-            nm_vector_load(&next, x + nm_pool_pixel(self, h, w), lanes);
-            nm_mask wins = (next > best) | (next != next);
-            best = NM_SELECT(wins, next, best);
-            if (which)
-                at = (wins & ((h - s.row0) * self->size[1] + w - s.col0)) | (at & ~wins);
-        }
+    nm_vector_load(&best, line + nm_pool_pixel(self, 0, s.w0), lanes);
+    at += s.w0 - s.col0;
+    for (int w = s.w0 + 1; w < s.w1; w++) {
+        nm_vector_load(&next, line + nm_pool_pixel(self, 0, w), lanes);
+        nm_mask wins = (next > best) | (next != next);
+        best = NM_SELECT(wins, next, best);
+        if (which)
+            at = (wins & (w - s.col0)) | (at & ~wins);
+    }
     nm_vector_store(y, &best, lanes);
     if (which) {
         tap_vector numbers = __builtin_convertvector(at, tap_vector);
@@ -64,35 +57,17 @@ static inline void window_max(const nm_pool *self, const real *x, nm_pool_span s
     }
 }
 
-static inline void pixel_max(const nm_pool *self, const real *x, nm_pool_span s, const bool which, real *y, tap *taps)
-{
-    int c = 0, channels = self->in.c;
-    for (; c + NM_VECTOR <= channels; c += NM_VECTOR)
-        window_max(self, x + c, s, NM_VECTOR, which, y + c, which ? taps + c : NULL);
-    if (c < channels)
-        window_max(self, x + c, s, channels - c, which, y + c, which ? taps + c : NULL);
-}
-
-/* A row of windows; x: the sample. taps NULL: not asked for. */
-static void row_task(const nm_pool *self, const real *x, int row, real *y, tap *taps)
-{
-    int channels = self->in.c;
-    for (int col = 0; col < self->out.w; col++, y += channels) {
-        nm_pool_span s = nm_pool_span_at(self, row, col);
-        if (taps)
-            pixel_max(self, x, s, true, y, taps + (size_t)(col * channels));
-        else
-            pixel_max(self, x, s, false, y, NULL);
-    }
-}
-
-/* The largest of each window's part in input row `line`; the taps count from the window's first column. */
+/* The largest of each window's part in input row `line`. */
 static void line_max(const nm_pool *self, const real *line, const bool which, real *y, tap *taps)
 {
     int channels = self->in.c;
     for (int col = 0; col < self->out.w; col++, y += channels, taps += channels) {
         nm_pool_span s = nm_pool_span_at(self, 0, col);
-        pixel_max(self, line, (nm_pool_span){0, 1, s.w0, s.w1, 0, s.col0}, which, y, taps);
+        int c = 0;
+        for (; c + NM_VECTOR <= channels; c += NM_VECTOR)
+            columns_max(self, line + c, s, NM_VECTOR, which, y + c, taps + c);
+        if (c < channels)
+            columns_max(self, line + c, s, channels - c, which, y + c, taps + c);
     }
 }
 
@@ -122,8 +97,8 @@ static inline void join_lines(const nm_pool *self, nm_pool_span s, const real *l
     }
 }
 
-/* ROWS rows of windows that share rows of a sample. */
-static inline void shared_rows(const job *j, int sample, int first, int last, const bool which, real *lines)
+/* Rows of windows of a sample, from `first` to `last` - 1. */
+static inline void window_rows(const job *j, int sample, int first, int last, const bool which, real *lines)
 {
     const nm_pool *self = j->self;
     const real *x = j->p->x[0] + (size_t)sample * nm_shape_size(self->in);
@@ -131,7 +106,7 @@ static inline void shared_rows(const job *j, int sample, int first, int last, co
     tap *line_taps = (tap *)(lines + (size_t)self->size[0] * row_size(self));
     for (int row = first, next = nm_pool_span_at(self, first, 0).h0; row < last; row++) {
         nm_pool_span s = nm_pool_span_at(self, row, 0);
-        for (; next < s.h1; next++) {
+        for (next = next < s.h0 ? s.h0 : next; next < s.h1; next++) {
             size_t line = (size_t)(next % self->size[0]) * row_size(self);
             line_max(self, x + nm_pool_pixel(self, next, 0), which, lines + line, line_taps + line);
         }
@@ -146,31 +121,23 @@ static inline void shared_rows(const job *j, int sample, int first, int last, co
     }
 }
 
-enum { ROWS = 8 }; /* of windows that share rows, in a task */
+enum { ROWS = 8 }; /* of windows, in a task */
 
 static void forward_task(void *arg, int task, int thread)
 {
     const job *j = arg;
-    const nm_pool *self = j->self;
-    if (!shares_rows(self)) {
-        int sample = task / self->out.h;
-        size_t out = (size_t)task * (size_t)(self->out.w * self->out.c);
-        row_task(self, j->p->x[0] + (size_t)sample * nm_shape_size(self->in), task % self->out.h, j->p->y + out,
-                 j->p->backward ? (tap *)j->p->saved + out : NULL);
-        return;
-    }
-    int blocks = nm_pieces(self->out.h, ROWS), first = task % blocks * ROWS;
-    int last = first + ROWS < self->out.h ? first + ROWS : self->out.h;
+    int height = j->self->out.h, blocks = nm_pieces(height, ROWS), first = task % blocks * ROWS;
+    int last = first + ROWS < height ? first + ROWS : height;
     if (j->p->backward)
-        shared_rows(j, task / blocks, first, last, true, nm_thread_scratch(j->p, thread));
+        window_rows(j, task / blocks, first, last, true, nm_thread_scratch(j->p, thread));
     else
-        shared_rows(j, task / blocks, first, last, false, nm_thread_scratch(j->p, thread));
+        window_rows(j, task / blocks, first, last, false, nm_thread_scratch(j->p, thread));
 }
 
 static void forward(const nm_pass *p, const void *self)
 {
     job j = {p, self};
-    nm_parallel(p->threads, p->n * (shares_rows(j.self) ? nm_pieces(j.self->out.h, ROWS) : j.self->out.h), forward_task, &j);
+    nm_parallel(p->threads, p->n * nm_pieces(j.self->out.h, ROWS), forward_task, &j);
 }
 
 static void spread(const nm_pool *self, nm_pool_span s, bool tiles, const real *restrict dy, const tap *restrict taps,

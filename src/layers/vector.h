@@ -106,6 +106,12 @@ static inline int nm_vector_streams(size_t pixels, int channels)
     return NM_VECTOR_BYTES == 64 && channels % NM_VECTOR == 0 && pixels * (size_t)channels * sizeof(real) >= CACHED;
 }
 
+/* max(value, 0); NaN stays NaN. */
+static inline void nm_vector_positive(nm_vector *value)
+{
+    *value = (nm_vector)((nm_mask)*value & ~(*value <= 0));
+}
+
 /* a becomes the larger of each; NaN wins. */
 static inline void nm_vector_larger(nm_vector *a, const real *from)
 {

@@ -3,8 +3,7 @@
 #include "fusion_check.h"
 #include "layer_check.h"
 #include "run_suite.h"
-
-static nm_context *ctx;
+#include "with_context.h"
 
 /* A convolution of so many channels with batch norm and what follows, then a reader of that. */
 static void check_reader(int channels, const char *norm, const char *reader, nm_shape in, int deferred)
@@ -117,21 +116,5 @@ START_TEST(less_memory)
 }
 END_TEST
 
-static void open_context(void)
-{
-    ctx = nm_context_new();
-}
-
-static void close_context(void)
-{
-    nm_context_free(ctx);
-}
-
-static void set_up(TCase *tcase)
-{
-    tcase_add_checked_fixture(tcase, open_context, close_context);
-    tcase_set_timeout(tcase, 60);
-}
-
-SUITE_WITH("deferred", set_up, each_algorithm_normalises_what_it_reads, depthwise_readers, chains_leave_it_from_one_to_the_next,
+SUITE_WITH("deferred", with_context, each_algorithm_normalises_what_it_reads, depthwise_readers, chains_leave_it_from_one_to_the_next,
            not_where_the_reader_cannot, not_where_others_read_it, less_memory)

@@ -2,12 +2,11 @@
 #include "alloc.h"
 #include "option.h"
 #include "run_suite.h"
+#include "with_context.h"
 
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
-
-static nm_context *ctx;
 
 static nm_yaml *parsed(const char *text)
 {
@@ -205,19 +204,9 @@ START_TEST(nearest_words)
 }
 END_TEST
 
-static void open_context(void)
-{
-    ctx = nm_context_new();
-}
-
-static void close_context(void)
-{
-    nm_context_free(ctx);
-}
-
 static void add_loop(TCase *tcase)
 {
-    tcase_add_checked_fixture(tcase, open_context, close_context);
+    with_context(tcase);
     tcase_add_loop_test(tcase, wrong_values_are_named, 0, (int)(sizeof wrongs / sizeof *wrongs));
 }
 

@@ -2,13 +2,12 @@
  * the transpose in backward, pairs of layers that are each other's transpose, shift equivariance. */
 #include "layer_check.h"
 #include "run_suite.h"
+#include "with_context.h"
 
 #include <stdio.h>
 #include <string.h>
 
 enum { ROOM = 1 << 14 };
-
-static nm_context *ctx;
 
 /* A network of layers on inputs x0, x1 …, in eval mode with gradients, its parameters small whole numbers. */
 typedef struct map {
@@ -324,19 +323,9 @@ START_TEST(shifts_go_through)
 }
 END_TEST
 
-static void open_context(void)
-{
-    ctx = nm_context_new();
-}
-
-static void close_context(void)
-{
-    nm_context_free(ctx);
-}
-
 static void set_up(TCase *tcase)
 {
-    tcase_add_checked_fixture(tcase, open_context, close_context);
+    with_context(tcase);
     tcase_add_loop_test(tcase, linear_layers_are_linear, 0, LINEAR);
     tcase_add_loop_test(tcase, backward_is_the_transpose, 0, LINEAR);
     tcase_add_loop_test(tcase, shifts_go_through, 0, SHIFTS);

@@ -3,12 +3,11 @@
 #include "fusion_check.h"
 #include "layer_check.h"
 #include "run_suite.h"
+#include "with_context.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-
-static nm_context *ctx;
 
 static void check(const char *layers, nm_shape in, int expected)
 {
@@ -129,16 +128,6 @@ static real *gradients_of(const char *layers, const real *x, const int32_t *labe
     return gradients;
 }
 
-static void check_alike(const char *what, const real *a, const real *b, size_t count)
-{
-    double most = 0, off = 0, tolerance = sizeof(real) == 8 ? 1e-12 : 2e-5;
-    for (size_t i = 0; i < count; i++) {
-        most = fmax(most, fabs((double)a[i]));
-        off = fmax(off, fabs((double)a[i] - (double)b[i]));
-    }
-    ck_assert_msg(off <= tolerance * most && most > 0, "%s: off by %g of %g", what, off, most);
-}
-
 /* The mean over two halves, which go backward whole, and each layer by itself beside fused ones. */
 START_TEST(many_samples_go_backward_in_slices)
 {
@@ -160,7 +149,7 @@ START_TEST(many_samples_go_backward_in_slices)
         real *two = gradients_of(layers, x, labels, MANY / 2, MANY / 2, false, &count);
         for (size_t i = 0; i < count; i++)
             one[i] = (one[i] + two[i]) / 2;
-        check_alike(layers, all, one, count);
+        check_alike(layers, one, all, count, FUSION_TOLERANCE);
         nm_free(all);
         nm_free(one);
         nm_free(two);
@@ -169,7 +158,7 @@ START_TEST(many_samples_go_backward_in_slices)
         const char *layers = text("- {name: a, conv: {filters: 16, kernel: 1}}\n- {name: b, conv: {filters: 16, kernel: 3, pad: 1}}\n%s", ends[k]);
         real *fused = gradients_of(layers, x, labels, 0, MANY, false, &count);
         real *apart = gradients_of(layers, x, labels, 0, MANY, true, &count);
-        check_alike(layers, apart, fused, count);
+        check_alike(layers, fused, apart, count, FUSION_TOLERANCE);
         nm_free(fused);
         nm_free(apart);
     }
@@ -177,21 +166,5 @@ START_TEST(many_samples_go_backward_in_slices)
 }
 END_TEST
 
-static void open_context(void)
-{
-    ctx = nm_context_new();
-}
-
-static void close_context(void)
-{
-    nm_context_free(ctx);
-}
-
-static void set_up(TCase *tcase)
-{
-    tcase_add_checked_fixture(tcase, open_context, close_context);
-    tcase_set_timeout(tcase, 60);
-}
-
-SUITE_WITH("fused training", set_up, training_takes_a_pool_with_batch_norm, training_recomputes_the_first_convolution,
+SUITE_WITH("fused training", with_context, training_takes_a_pool_with_batch_norm, training_recomputes_the_first_convolution,
            training_takes_a_sum_with_batch_norm, training_takes_batch_norm_with_a_convolution, many_samples_go_backward_in_slices)

@@ -2,11 +2,9 @@
 #include "fusion_check.h"
 #include "layer_check.h"
 #include "run_suite.h"
+#include "with_context.h"
 
-#include <math.h>
 #include <string.h>
-
-static nm_context *ctx;
 
 enum { N = FUSION_BATCH };
 
@@ -33,12 +31,7 @@ static void check_evaluation(const char *layers, nm_shape in, int expected)
         }
         nm_plan_free(plan);
     }
-    double most = 0, off = 0, tolerance = sizeof(real) == 8 ? 1e-13 : 1e-5; /* Winograd's float error */
-    for (size_t i = 0; i < N * size; i++) {
-        most = fmax(most, fabs((double)y[0][i]));
-        off = fmax(off, fabs((double)y[1][i] - (double)y[0][i]));
-    }
-    ck_assert_msg(off <= tolerance * most && most > 0, "%s: off by %g of %g", layers, off, most);
+    check_alike(layers, y[1], y[0], N * size, sizeof(real) == 8 ? 1e-13 : 1e-5); /* Winograd's float error */
     ck_assert_msg(memcmp(y[1], y[2], N * size * sizeof(real)) == 0, "%s: other bits in another batch", layers);
     nm_network_free(net);
 }
@@ -135,21 +128,5 @@ START_TEST(outputs_that_are_read_are_not_fused_away)
 }
 END_TEST
 
-static void open_context(void)
-{
-    ctx = nm_context_new();
-}
-
-static void close_context(void)
-{
-    nm_context_free(ctx);
-}
-
-static void set_up(TCase *tcase)
-{
-    tcase_add_checked_fixture(tcase, open_context, close_context);
-    tcase_set_timeout(tcase, 60);
-}
-
-SUITE_WITH("fusion", set_up, evaluation_folds_batch_norm_into_convolution, evaluation_pools_as_it_convolves, evaluation_adds_as_it_convolves,
+SUITE_WITH("fusion", with_context, evaluation_folds_batch_norm_into_convolution, evaluation_pools_as_it_convolves, evaluation_adds_as_it_convolves,
            outputs_that_are_read_are_not_fused_away)

@@ -2,10 +2,9 @@
 #include "alloc.h"
 #include "network.h"
 #include "run_suite.h"
+#include "with_context.h"
 
 #include <string.h>
-
-static nm_context *ctx;
 
 #define HEAD "input: {height: 8, width: 8, channels: 2}\nlayers:\n"
 
@@ -226,19 +225,9 @@ START_TEST(every_allocation_can_fail)
 }
 END_TEST
 
-static void open_context(void)
-{
-    ctx = nm_context_new();
-}
-
-static void close_context(void)
-{
-    nm_context_free(ctx);
-}
-
 static void add_loop(TCase *tcase)
 {
-    tcase_add_checked_fixture(tcase, open_context, close_context);
+    with_context(tcase);
     tcase_add_loop_test(tcase, wrong_files_are_named, 0, (int)(sizeof wrongs / sizeof *wrongs));
 }
 

@@ -1,13 +1,13 @@
 /* Plans: regions that do not collide, splits that sum, memory taken over in place, frozen parameters. */
 #include "alloc.h"
 #include "plan.h"
+#include "layer_check.h"
 #include "run_suite.h"
+#include "with_context.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-
-static nm_context *ctx;
 
 static nm_network *built(const char *text)
 {
@@ -217,12 +217,8 @@ static void free_outcome(outcome *o)
 
 static void ck_near(const char *what, const real *found, const real *expected, size_t count)
 {
-    double most = 0, off = 0, tolerance = sizeof(real) == 8 ? 1e-12 : 1e-6;
-    for (size_t i = 0; i < count; i++) {
-        most = fmax(most, fabs((double)expected[i]));
-        off = fmax(off, fabs((double)found[i] - (double)expected[i]));
-    }
-    ck_assert_msg(off <= tolerance * most && (most > 0 || !count), "%s is off by %g of %g", what, off, most);
+    if (count)
+        check_alike(what, found, expected, count, sizeof(real) == 8 ? 1e-12 : 1e-6);
 }
 
 START_TEST(a_few_samples_at_a_time_are_the_whole_batch)
@@ -369,19 +365,9 @@ START_TEST(shared_parameters_sum_their_gradients)
 }
 END_TEST
 
-static void open_context(void)
-{
-    ctx = nm_context_new();
-}
-
-static void close_context(void)
-{
-    nm_context_free(ctx);
-}
-
 static void set_up(TCase *tcase)
 {
-    tcase_add_checked_fixture(tcase, open_context, close_context);
+    with_context(tcase);
 #ifdef NM_DOUBLE
     tcase_add_test(tcase, splits_sum_gradients);
 #endif

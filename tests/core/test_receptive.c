@@ -2,11 +2,10 @@
 #include "alloc.h"
 #include "network.h"
 #include "run_suite.h"
+#include "with_context.h"
 
 #include <stdio.h>
 #include <string.h>
-
-static nm_context *ctx;
 
 static nm_network *built(const char *text)
 {
@@ -211,20 +210,5 @@ START_TEST(without_memory)
 }
 END_TEST
 
-static void open_context(void)
-{
-    ctx = nm_context_new();
-}
-
-static void close_context(void)
-{
-    nm_context_free(ctx);
-}
-
-static void set_up(TCase *tcase)
-{
-    tcase_add_checked_fixture(tcase, open_context, close_context);
-}
-
-SUITE_WITH("receptive", set_up, one_after_another, transposed, every_path_by_hand, fields_differ_in_grid_and_shape,
+SUITE_WITH("receptive", with_context, one_after_another, transposed, every_path_by_hand, fields_differ_in_grid_and_shape,
            many_paths, without_memory)

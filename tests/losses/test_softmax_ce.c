@@ -3,11 +3,10 @@
 #include "loss.h"
 #include "rng.h"
 #include "run_suite.h"
+#include "with_context.h"
 
 #include <math.h>
 #include <string.h>
-
-static nm_context *ctx;
 
 typedef struct problem {
     int n, pixels, classes;
@@ -208,19 +207,4 @@ START_TEST(golden_values)
 }
 END_TEST
 
-static void open_context(void)
-{
-    ctx = nm_context_new();
-}
-
-static void close_context(void)
-{
-    nm_context_free(ctx);
-}
-
-static void set_up(TCase *tcase)
-{
-    tcase_add_checked_fixture(tcase, open_context, close_context);
-}
-
-SUITE_WITH("softmax_ce", set_up, random_shapes, extreme_logits, ignored_pixels_and_weights, golden_values)
+SUITE_WITH("softmax_ce", with_context, random_shapes, extreme_logits, ignored_pixels_and_weights, golden_values)

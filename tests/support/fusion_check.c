@@ -69,12 +69,8 @@ void check_training(nm_context *ctx, const char *layers, nm_shape in, int fused,
         nm_plan_free(plan);
         nm_network_free(net);
     }
-    double most = 0, off = 0, tolerance = sizeof(real) == 8 ? 1e-12 : 2e-5;
-    for (size_t i = 0; i < weights; i++) {
-        most = fmax(most, fabs((double)gradients[0][i]));
-        off = fmax(off, fabs((double)gradients[1][i] - (double)gradients[0][i]));
-    }
-    ck_assert_msg(off <= tolerance * most && most > 0, "%s: a gradient is off by %g of %g", layers, off, most);
+    const double tolerance = FUSION_TOLERANCE;
+    check_alike(layers, gradients[1], gradients[0], weights, tolerance);
     for (size_t i = 0; i < stats; i++)
         ck_assert_double_le(fabs((double)states[1][i] - (double)states[0][i]), tolerance * (1 + fabs((double)states[0][i])));
     ck_assert_double_le(fabs(loss[1] - loss[0]), tolerance * (1 + fabs(loss[0])));

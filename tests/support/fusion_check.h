@@ -5,6 +5,7 @@
 #include "plan.h"
 
 enum { FUSION_BATCH = 5 };
+#define FUSION_TOLERANCE (sizeof(real) == 8 ? 1e-12 : 2e-5) /* of gradients, relative to the largest */
 
 /* Layers, as in a model file, over inputs of that shape; biases, scales, shifts and statistics of any value. */
 nm_network *fusion_network(nm_context *ctx, const char *layers, nm_shape in);

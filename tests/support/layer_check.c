@@ -66,6 +66,19 @@ void check_close(const char *what, const real *found, const double *expected, si
         worst, count, expected[worst], (double)found[worst], error, most, tolerance);
 }
 
+void check_alike(const char *what, const real *found, const real *expected, size_t count, double tolerance)
+{
+    double *wide = malloc((count + 1) * sizeof *wide), most = 0;
+    ck_assert_ptr_nonnull(wide);
+    for (size_t i = 0; i < count; i++) {
+        wide[i] = (double)expected[i];
+        most = fmax(most, fabs(wide[i]));
+    }
+    ck_assert_msg(most > 0, "%s: all is zero", what);
+    check_close(what, found, wide, count, tolerance);
+    free(wide);
+}
+
 /* ---- one built layer ---------------------------------------------------------------------------- */
 
 typedef struct bench {

@@ -62,7 +62,9 @@ static inline size_t at(nm_shape s, int n, int h, int w, int c)
 /* Fails unless every value lies within `tolerance` of the largest |expected| of its expected one; NaN fails, and so
  * does a result that is all zero where the expected is not. `what` opens the message. */
 void check_close(const char *what, const real *found, const double *expected, size_t count, double tolerance);
-/* The same without Check, for the comparator's own test: 0 where all is well, else the largest relative error. */
+/* The same of two results in `real`, which must not be all zero. */
+void check_alike(const char *what, const real *found, const real *expected, size_t count, double tolerance);
+/* check_close without Check, for the comparator's own test: 0 where all is well, else the largest relative error. */
 double largest_error(const real *found, const double *expected, size_t count);
 
 /* Every group of tests/golden/NAME.h5 is a case that PyTorch computed: forward, gradients, states. */

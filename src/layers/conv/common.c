@@ -1,4 +1,5 @@
 /* What the algorithms share: sums of parts, bias gradients, the convolution turned round. */
+#include "batchnorm.h"
 #include "conv.h"
 
 #include <string.h>
@@ -98,36 +99,18 @@ void NM_ISA(nm_conv_turn_weights)(const nm_conv_geometry *g, int threads, const 
     nm_parallel(threads, g->kernel[0] * g->kernel[1] * nm_pieces(nm_conv_group_out(g), SQUARE), turn_task, &job);
 }
 
-static inline void normalise_vector(const nm_deferred *by, int channel, const int lanes, const real *x, real *to)
+const real *NM_ISA(nm_conv_input)(const nm_conv_call *call, int sample, int first, int last, real *room)
 {
-    nm_vector v;
-    nm_vector_load(&v, x + channel, lanes);
-    nm_conv_normalise(by, channel, lanes, &v, 1);
-    nm_vector_store(to + channel, &v, lanes);
-}
-
-void NM_ISA(nm_conv_normalise_pixels)(const nm_deferred *by, int channels, const real *x, int pixels, real *to)
-{
-    for (; pixels > 0; pixels--, x += channels, to += channels) {
-        int c = 0;
-        for (; c + NM_VECTOR <= channels; c += NM_VECTOR)
-            normalise_vector(by, c, NM_VECTOR, x, to);
-        if (c < channels)
-            normalise_vector(by, c, channels - c, x, to);
-    }
-}
-
-const real *NM_ISA(nm_conv_input_rows)(const nm_conv_call *call, int sample, int first, int last, real *room)
-{
-    const nm_shape in = call->g->in;
-    const real *x = call->x + (size_t)sample * nm_shape_size(in);
+    const nm_conv_geometry *g = call->g;
+    const real *x = call->x + (size_t)sample * nm_shape_size(g->in);
     if (!call->deferred)
         return x;
-    first = first > 0 ? first : 0;
-    last = last < in.h ? last : in.h;
-    ptrdiff_t before = (ptrdiff_t)first * in.w * in.c;
-    if (first < last)
-        NM_ISA(nm_conv_normalise_pixels)(call->deferred, in.c, x + before, (last - first) * in.w, room);
+    int from = first * g->stride[0] - g->top, to = (last - 1) * g->stride[0] - g->top + (g->kernel[0] - 1) * g->dilation[0] + 1;
+    from = from > 0 ? from : 0;
+    to = to < g->in.h ? to : g->in.h;
+    ptrdiff_t before = (ptrdiff_t)from * g->in.w * g->in.c;
+    if (from < to)
+        NM_ISA(nm_batchnorm_read)(call->deferred, g->in.c, x + before, (to - from) * g->in.w, room);
     return room - before;
 }
 

@@ -140,11 +140,6 @@ void NM_ISA(nm_conv_column_sums)(const real *dy, int rows, int channels, real *s
 
 /* ---- the end of forward ----------------------------------------------------------------- */
 
-static inline void nm_conv_positive(nm_vector *value)
-{
-    *value = (nm_vector)((nm_mask)*value & ~(*value <= 0)); /* NaN stays NaN */
-}
-
 /* Applies the call's scale, bias and (unless something is added first) relu to some outputs of the same `lanes` (at most NM_VECTOR) channels, from `channel` on. */
 static inline void nm_conv_finish_vectors(const nm_conv_call *call, int channel, int lanes, nm_vector *y, const int count)
 {
@@ -158,7 +153,7 @@ static inline void nm_conv_finish_vectors(const nm_conv_call *call, int channel,
     if (call->relu && !call->other)
         for (int i = 0; i < count; i++) {
             y[i] = y[i] * scale + bias;
-            nm_conv_positive(&y[i]);
+            nm_vector_positive(&y[i]);
         }
     else
         for (int i = 0; i < count; i++)
@@ -171,7 +166,7 @@ static inline void nm_conv_add_other(const nm_conv_call *call, const real *other
     nm_vector_load(&more, other, lanes);
     *y += more;
     if (call->relu)
-        nm_conv_positive(y);
+        nm_vector_positive(y);
 }
 static inline void nm_conv_finish_some(const nm_conv_call *call, int channel, int lanes, const real *other, real *y)
 {
@@ -200,36 +195,20 @@ static inline nm_shape nm_conv_y_shape(const nm_conv_call *call)
 
 /* ---- an input whose normalisation is left to the convolution (nm_deferred) --------------- */
 
-/* Some values of the same `lanes` (at most NM_VECTOR) channels, from `channel` on. */
-static inline void nm_conv_normalise(const nm_deferred *by, int channel, int lanes, nm_vector *x, const int count)
-{
-    nm_vector mean, factor, shift;
-    nm_vector_load(&mean, by->mean + channel, lanes);
-    nm_vector_load(&factor, by->factor + channel, lanes);
-    nm_vector_load(&shift, by->shift + channel, lanes);
-    for (int i = 0; i < count; i++) {
-        x[i] = (x[i] - mean) * factor + shift;
-        if (by->relu)
-            nm_conv_positive(&x[i]);
-    }
-}
-/* `pixels` of `channels` each, from x to `to`. */
-void NM_ISA(nm_conv_normalise_pixels)(const nm_deferred *by, int channels, const real *x, int pixels, real *to);
-/* The call's input as a sample's first value, good for those of its rows `first` to `last` - 1 that exist: where it lies, or
- * normalised to `room`, of so many bytes for `rows` rows. */
-const real *NM_ISA(nm_conv_input_rows)(const nm_conv_call *call, int sample, int first, int last, real *room);
+/* The call's input as a sample's first value, good for what output rows `first` to `last` - 1 read: where it lies, or normalised to
+ * `room`, which has as many numbers as nm_conv_input_room says for so many output rows. */
+const real *NM_ISA(nm_conv_input)(const nm_conv_call *call, int sample, int first, int last, real *room);
 static inline size_t nm_conv_input_room(const nm_conv_geometry *g, int rows)
 {
-    return (size_t)(rows < g->in.h ? rows : g->in.h) * (size_t)g->in.w * (size_t)g->in.c * sizeof(real);
+    enum { LINE = 64 / sizeof(real) };
+    int read = (rows - 1) * g->stride[0] + (g->kernel[0] - 1) * g->dilation[0] + 1;
+    return ((size_t)(read < g->in.h ? read : g->in.h) * (size_t)(g->in.w * g->in.c) + LINE - 1) / LINE * LINE;
 }
-/* The first input row that an output row reads, and one beyond the last. */
-static inline int nm_conv_first_row(const nm_conv_geometry *g, int row)
+/* For `normalises`. */
+static inline bool nm_conv_any(const nm_conv_geometry *g)
 {
-    return row * g->stride[0] - g->top;
-}
-static inline int nm_conv_beyond_row(const nm_conv_geometry *g, int row)
-{
-    return nm_conv_first_row(g, row) + (g->kernel[0] - 1) * g->dilation[0] + 1;
+    (void)g;
+    return true;
 }
 
 /* Copies whole vectors past the caches, to where they are aligned. */

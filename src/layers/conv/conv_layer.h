@@ -30,7 +30,6 @@ typedef struct choice {
     nm_conv_wish wish;
     bool norm;                /* batch norm is done here too: in evaluation folded in, */
     bool stem;                /* in training by computing outputs again: see conv/stem.h; otherwise conv/normed.h */
-    bool deferred;            /* its normalisation is left to the reader of the outputs */
     nm_batchnorm_after after; /* done here too, after batch norm or without */
     size_t folded_offset;     /* bytes into scratch: batch norm's factor and bias for each filter */
     size_t norm_offset;       /* bytes into scratch: see conv/normed.h */
@@ -43,7 +42,7 @@ enum { NM_CONV_NAMES = 10 };
 void NM_ISA(nm_conv_forward)(const nm_pass *p, const void *self);
 void NM_ISA(nm_conv_backward)(const nm_pass *p, const void *self);
 nm_status NM_ISA(nm_conv_plan)(nm_booking *b, const void *self, void *chosen);
-bool NM_ISA(nm_conv_defer)(const void *self, void *chosen);
+bool NM_ISA(nm_conv_defers)(const void *self, const void *chosen);
 void NM_ISA(nm_conv_deferred)(const nm_pass *p, const void *self, nm_deferred *out);
 bool NM_ISA(nm_conv_normalises)(const void *self, const void *chosen, const nm_rules *rules);
 bool NM_ISA(nm_conv_fuse)(const void *self, void *chosen, const nm_offer *offer, unsigned *memory);

@@ -82,23 +82,10 @@ static void each_block(const nm_conv_call *call, nm_shape shape, nm_task *task)
 static void book(const nm_conv_geometry *g, nm_conv_kind kind, int n, size_t *shared, size_t *thread)
 {
     int rows = kind == NM_CONV_FORWARD ? task_rows(n, g->out) : block_rows(g->out, SMALLEST);
-    size_t input = nm_conv_input_room(g, nm_conv_beyond_row(g, rows - 1) - nm_conv_first_row(g, 0));
+    size_t input = nm_conv_input_room(g, rows) * sizeof(real);
     size_t sums = kind == NM_CONV_FORWARD ? NM_ISA(nm_conv_moments_scratch)(g) : 0;
     *thread = kind == NM_CONV_DATA ? 0 : input > sums ? input : sums;
     *shared = kind == NM_CONV_WEIGHTS ? NM_CONV_PARTS * (nm_conv_weight_count(g) + (size_t)g->out.c) * sizeof(real) : 0;
-}
-
-static bool normalises(const nm_conv_geometry *g)
-{
-    (void)g;
-    return true;
-}
-
-/* The sample of which a block reads its input rows. */
-static const real *input_of(const nm_conv_call *call, const block *k, int thread)
-{
-    return NM_ISA(nm_conv_input_rows)(call, k->sample, nm_conv_first_row(call->g, k->first),
-                                      nm_conv_beyond_row(call->g, k->last - 1), nm_conv_thread_scratch(call, thread));
 }
 
 /* ---- forward ----------------------------------------------------------------------------------------- */
@@ -129,7 +116,7 @@ static void forward_task(void *arg, int task, int thread)
     const nm_conv_call *call = arg;
     const nm_conv_geometry *g = call->g;
     const block k = block_of(call, g->out, task);
-    const real *x = input_of(call, &k, thread);
+    const real *x = NM_ISA(nm_conv_input)(call, k.sample, k.first, k.last, nm_conv_thread_scratch(call, thread));
     real *y = call->y + (size_t)k.sample * nm_shape_size(g->out);
     if (!dw_is_3x3(g))
         for (int row = k.first; row < k.last; row++)
@@ -249,7 +236,7 @@ static void weights_task(void *arg, int task, int thread)
         until = until < g->out.h ? until : g->out.h;
         k.last = last - row < until - k.first ? k.first + (int)(last - row) : until;
         row += k.last - k.first;
-        const real *x = input_of(call, &k, thread);
+        const real *x = NM_ISA(nm_conv_input)(call, k.sample, k.first, k.last, nm_conv_thread_scratch(call, thread));
         const real *dy = call->dy + (size_t)k.sample * nm_shape_size(g->out);
         if (dw_is_3x3(g))
             add_block_3x3(call, &k, x, dy, dw, db);
@@ -334,5 +321,5 @@ static void data(const nm_conv_call *call)
 
 extern const nm_conv_algorithm NM_ISA(nm_conv_depthwise);
 const nm_conv_algorithm NM_ISA(nm_conv_depthwise) = {
-    "depthwise", declines, cost, book, forward, weights, data, .pieces = pieces, .normalises = normalises, .exact = true,
+    "depthwise", declines, cost, book, forward, weights, data, .pieces = pieces, .normalises = nm_conv_any, .exact = true,
 };

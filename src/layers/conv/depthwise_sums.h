@@ -56,7 +56,7 @@ static inline void dw_end(const dw_ending *e, nm_vector *y)
     if (e->affine)
         *y = *y * e->scale + e->bias;
     if (e->relu)
-        nm_conv_positive(y);
+        nm_vector_positive(y);
 }
 
 /* ---- any taps --------------------------------------------------------------------------------------------- */

@@ -5,6 +5,7 @@
  *
  * Blocks hold whole rows of one sample, or, where samples are small, a fixed number of samples; the last group is
  * padded with zeros to the full block, so that a sample's output does not depend on the batch. */
+#include "batchnorm.h"
 #include "conv.h"
 
 #include "gemm.h"
@@ -94,7 +95,7 @@ static void book(const nm_conv_geometry *g, nm_conv_kind kind, int n, size_t *sh
     blocking b = blocking_of(g, n, kind, false);
     size_t blocks = room_at(g, &b) * sizeof(real), sums = NM_ISA(nm_conv_moments_scratch)(g);
     if (g->groups == 1 && kind != NM_CONV_DATA)
-        blocks += nm_conv_input_room(g, nm_conv_beyond_row(g, b.rows - 1) - nm_conv_first_row(g, 0));
+        blocks += nm_conv_input_room(g, b.rows) * sizeof(real);
     *thread = blocks > sums ? blocks : sums;
     *shared = kind == NM_CONV_WEIGHTS ? NM_CONV_PARTS * (nm_conv_weight_count(g) + (size_t)g->out.c) * sizeof(real) : 0;
 }
@@ -178,10 +179,8 @@ static void block_patches(const nm_conv_call *call, const blocking *b, const blo
     size_t size = (size_t)((k->last - k->first) * g->out.w) * (size_t)b->patch;
     real *room = to + room_at(g, b);
     for (int s = 0; s < k->samples; s++)
-        patches(g,
-                NM_ISA(nm_conv_input_rows)(call, k->sample + s, nm_conv_first_row(g, k->first), nm_conv_beyond_row(g, k->last - 1),
-                                           room),
-                group, k->first, k->last, to + (size_t)s * size);
+        patches(g, NM_ISA(nm_conv_input)(call, k->sample + s, k->first, k->last, room), group, k->first, k->last,
+                to + (size_t)s * size);
 }
 
 /* The block's matrix of patches: x itself where that is one, otherwise laid out in `buffer`. */
@@ -192,7 +191,7 @@ static const real *block_rows(const nm_conv_call *call, const blocking *b, const
         const real *x = call->x + ((size_t)k->sample * (size_t)g->in.h + (size_t)k->first) * (size_t)(g->in.w * g->in.c);
         if (!call->deferred)
             return x;
-        NM_ISA(nm_conv_normalise_pixels)(call->deferred, g->in.c, x, k->pixels, buffer);
+        NM_ISA(nm_batchnorm_read)(call->deferred, g->in.c, x, k->pixels, buffer);
         return buffer;
     }
     block_patches(call, b, k, group, buffer);

@@ -67,7 +67,7 @@ void NM_ISA(nm_conv_normed_forward)(const nm_conv_normed *s, const nm_conv_algor
         NM_ISA(nm_batchnorm_merge_pieces)(&p, s->norm, pieces, moments.of, moments.pixels, rate);
     else
         NM_ISA(nm_batchnorm_statistics)(&p, s->norm, rate);
-    if (!s->deferred)
+    if (p.y)
         NM_ISA(nm_batchnorm_forward_pass)(&s->after)(&p, s->norm, &s->after);
 }
 

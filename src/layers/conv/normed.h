@@ -12,13 +12,13 @@ typedef struct nm_conv_normed {
     nm_pass pass;              /* batch norm's: its parameters; saved and scratch are the convolution's */
     const nm_batchnorm *norm;
     nm_batchnorm_after after;
-    bool deferred;             /* y is not written: its reader reads the outputs, and nm_conv_normed_deferred tells how */
     size_t norm_offset;        /* bytes into scratch, as booked: batch norm's */
 } nm_conv_normed;
 
 /* scratch: in, what the convolution's passes take; out, with batch norm's behind it. */
 void NM_ISA(nm_conv_normed_book)(const nm_conv_geometry *g, const nm_conv_algorithm *by, const nm_batchnorm_after *after, int n,
                                  size_t *saved, size_t *scratch, size_t *thread, size_t *norm_offset);
+/* Where pass.y is NULL, the reader of y reads the outputs, and nm_conv_normed_deferred tells how. */
 void NM_ISA(nm_conv_normed_forward)(const nm_conv_normed *s, const nm_conv_algorithm *by);
 void NM_ISA(nm_conv_normed_deferred)(const nm_conv_normed *s, nm_deferred *out);
 /* Batch norm's backward: first its sums, then the gradient by the convolution's outputs of samples first to first + n, a few at a

@@ -44,7 +44,7 @@ static nm_conv_normed normed_of(const nm_pass *p, const conv *self)
 {
     const choice *c = p->plan;
     nm_conv_normed s = {.call = call_of(p, self), .pass = *p, .norm = p->with[0].self, .after = c->after,
-                        .deferred = c->deferred, .norm_offset = c->norm_offset};
+                        .norm_offset = c->norm_offset};
     s.call.x = p->x[0];
     s.call.deferred = p->deferred;
     s.call.bias = self->bias ? p->w[1] : NULL;

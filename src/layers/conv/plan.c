@@ -167,11 +167,11 @@ bool NM_ISA(nm_conv_fuse)(const void *self, void *chosen, const nm_offer *offer,
 }
 
 /* Outputs as they are before batch norm, which are kept for backward anyhow. */
-bool NM_ISA(nm_conv_defer)(const void *private, void *chosen)
+bool NM_ISA(nm_conv_defers)(const void *private, const void *chosen)
 {
     (void)private;
-    choice *c = chosen;
-    return c->deferred = c->norm && !c->stem && !c->after.add && !c->after.pool;
+    const choice *c = chosen;
+    return c->norm && !c->stem && !c->after.add && !c->after.pool;
 }
 
 bool NM_ISA(nm_conv_normalises)(const void *private, const void *chosen, const nm_rules *rules)
@@ -192,11 +192,11 @@ void NM_ISA(nm_conv_describe)(const void *private, const void *chosen, char *tex
 {
     (void)private;
     const choice *c = chosen;
-    snprintf(text, size, "forward %s%s%s%s%s%s%s%s%s%s", c->by[NM_CONV_FORWARD]->name,
+    snprintf(text, size, "forward %s%s%s%s%s%s%s%s%s", c->by[NM_CONV_FORWARD]->name,
              c->by[NM_CONV_WEIGHTS] ? ", weights " : "", c->by[NM_CONV_WEIGHTS] ? c->by[NM_CONV_WEIGHTS]->name : "",
              c->by[NM_CONV_DATA] ? ", data " : "", c->by[NM_CONV_DATA] ? c->by[NM_CONV_DATA]->name : "",
              c->norm ? ", with batchnorm" : "", c->after.add ? ", with add" : "", c->after.relu ? ", with relu" : "",
-             c->after.pool ? ", with maxpool" : "", c->deferred ? ", normalised by its reader" : "");
+             c->after.pool ? ", with maxpool" : "");
 }
 
 /* "forward/weights/data" */

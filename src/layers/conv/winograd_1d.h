@@ -121,21 +121,14 @@ static void input_row(const nm_conv_geometry *g, const blocking *b, const block 
     }
 }
 
-/* Room for a block's input rows of a sample, in numbers. */
-static size_t room_size(const nm_conv_geometry *g, const blocking *b)
-{
-    return nm_conv_input_room(g, b->rows + g->kernel[0] - 1) / sizeof(real) / 16 * 16 + 16;
-}
-
 /* room: for input rows that are normalised here. */
 static void block_inputs(const nm_conv_call *call, const blocking *b, const block *k, real *room, real *to)
 {
     const nm_conv_geometry *g = call->g;
     size_t per_sample = (size_t)(b->rows * b->across) * (size_t)depth_of(g);
-    int first = k->first - g->top, last = k->last - g->top + g->kernel[0] - 1;
     for (int s = 0; s < k->samples; s++) {
-        const real *sample = NM_ISA(nm_conv_input_rows)(call, k->sample + s, first, last, room);
-        for (int h = first; h < last; h++)
+        const real *sample = NM_ISA(nm_conv_input)(call, k->sample + s, k->first, k->last, room);
+        for (int h = k->first - g->top; h < k->last - g->top + g->kernel[0] - 1; h++)
             input_row(g, b, k, sample, h, to + (size_t)s * per_sample);
     }
     for (int e = 0; e < POINTS && k->samples < b->samples; e++) /* beyond the batch */

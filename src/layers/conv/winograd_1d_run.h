@@ -41,7 +41,7 @@ static void forward_task(void *arg, int task, int thread)
     block k = block_at(g, &b, call->n, task);
     int depth = depth_of(g), tiles = b.samples > 1 ? b.tiles : (k.last - k.first) * b.across;
     size_t in = apart(b.tiles, depth), out = apart(b.tiles, g->out.c);
-    real *room = nm_conv_thread_scratch(call, thread), *v = room + room_size(g, &b), *m = v + POINTS * in;
+    real *room = nm_conv_thread_scratch(call, thread), *v = room + nm_conv_input_room(g, b.rows), *m = v + POINTS * in;
     const real *u = call->shared;
     block_inputs(call, &b, &k, room, v);
     for (int e = 0; e < POINTS; e++)
@@ -79,7 +79,7 @@ static void weights_task(void *arg, int task, int thread)
     int depth = depth_of(g);
     size_t in = apart(b.tiles, depth), out = apart(b.tiles, g->out.c), point = apart(depth, g->out.c);
     size_t count = nm_conv_weight_count(g);
-    real *room = nm_conv_thread_scratch(call, thread), *v = room + room_size(g, &b), *d = v + POINTS * in, *du = d + POINTS * out;
+    real *room = nm_conv_thread_scratch(call, thread), *v = room + nm_conv_input_room(g, b.rows), *d = v + POINTS * in, *du = d + POINTS * out;
     real *dw = (real *)call->shared + (size_t)task * count;
     real *db = (real *)call->shared + NM_CONV_PARTS * count + (size_t)task * (size_t)g->out.c;
     int first = (int)((long)b.units * task / NM_CONV_PARTS), last = (int)((long)b.units * (task + 1) / NM_CONV_PARTS);
@@ -111,12 +111,6 @@ static void weights(const nm_conv_call *call)
                                   (size_t)call->g->out.c, call->db);
 }
 
-static bool normalises(const nm_conv_geometry *g)
-{
-    (void)g;
-    return true;
-}
-
 /* ---- planning ---------------------------------------------------------------------------------------- */
 
 static const char *declines_geometry(const nm_conv_geometry *g)
@@ -145,7 +139,7 @@ static void book(const nm_conv_geometry *g, nm_conv_kind kind, int n, size_t *sh
     size_t blocks = POINTS * (apart(b.tiles, depth_of(g)) + apart(b.tiles, g->out.c));
     size_t points = POINTS * apart(depth_of(g), g->out.c);
     bool weight_pass = kind == NM_CONV_WEIGHTS;
-    *thread = (room_size(g, &b) + blocks + (weight_pass ? points : 0)) * sizeof(real);
+    *thread = (nm_conv_input_room(g, b.rows) + blocks + (weight_pass ? points : 0)) * sizeof(real);
     *shared = (weight_pass ? NM_CONV_PARTS * (nm_conv_weight_count(g) + (size_t)g->out.c) : points) * sizeof(real);
 }
 

@@ -175,26 +175,18 @@ static void no_points(real *out, size_t stride, int channels)
         memset(out + (size_t)e * stride, 0, (size_t)channels * sizeof *out);
 }
 
-/* Input rows that a block of tiles reads of one sample, at most. */
-static int input_rows(const nm_conv_geometry *g, const blocking *b)
-{
-    int rows = (nm_pieces(b->block, b->across) + 1) * TILE + 2;
-    return rows < g->in.h ? rows : g->in.h;
-}
-
-/* Room for them, in numbers. */
+/* Room for the input rows that a block of tiles reads of one sample, in numbers. */
 static size_t room_size(const nm_conv_geometry *g, const blocking *b)
 {
-    return (size_t)input_rows(g, b) * (size_t)g->in.w * (size_t)g->in.c / 16 * 16 + 16;
+    return nm_conv_input_room(g, (nm_pieces(b->block, b->across) + 1) * TILE);
 }
 
 /* The sample of tile `t`, good for the `left` tiles from there on. room: for input rows that are normalised here. */
 static const real *input_of(const nm_conv_call *call, const blocking *b, tile t, int left, real *room)
 {
-    int tiles = b->tiles - (t.row / TILE * b->across + t.col / TILE);
-    left = left < tiles ? left : tiles;
-    int first = t.row - call->g->top, down = nm_pieces(t.col / TILE + left, b->across);
-    return NM_ISA(nm_conv_input_rows)(call, t.sample, first, first + down * TILE + 2, room);
+    int col = t.col / TILE, tiles = b->tiles - (t.row / TILE * b->across + col);
+    int down = nm_pieces(col + (left < tiles ? left : tiles), b->across);
+    return NM_ISA(nm_conv_input)(call, t.sample, t.row, t.row + down * TILE, room);
 }
 
 /* The input tiles of `unit` to `to`, one row each; from one point to the next, `stride` numbers. */

@@ -6,19 +6,29 @@
 
 /* ---- forward --------------------------------------------------------------------------- */
 
-static void normalise(const real *x, real *y, int width, const real *restrict mean, const real *restrict factor,
-                      const real *restrict shift, bool relu)
+/* `lanes` channels from `channel` on, of one pixel. */
+static inline void normalise(const nm_deferred *by, int channel, const int lanes, const real *x, real *y)
 {
-    if (relu)
-        NM_INDEPENDENT
-        for (int i = 0; i < width; i++) {
-            real value = (x[i] - mean[i]) * factor[i] + shift[i];
-            y[i] = value > 0 ? value : value != value ? value : 0;
-        }
-    else
-        NM_INDEPENDENT
-        for (int i = 0; i < width; i++)
-            y[i] = (x[i] - mean[i]) * factor[i] + shift[i];
+    nm_vector v, mean, factor, shift;
+    nm_vector_load(&v, x + channel, lanes);
+    nm_vector_load(&mean, by->mean + channel, lanes);
+    nm_vector_load(&factor, by->factor + channel, lanes);
+    nm_vector_load(&shift, by->shift + channel, lanes);
+    v = (v - mean) * factor + shift;
+    if (by->relu)
+        nm_vector_positive(&v);
+    nm_vector_store(y + channel, &v, lanes);
+}
+
+void NM_ISA(nm_batchnorm_read)(const nm_deferred *by, int channels, const real *x, int pixels, real *y)
+{
+    for (; pixels > 0; pixels--, x += channels, y += channels) {
+        int c = 0;
+        for (; c + NM_VECTOR <= channels; c += NM_VECTOR)
+            normalise(by, c, NM_VECTOR, x, y);
+        if (c < channels)
+            normalise(by, c, channels - c, x, y);
+    }
 }
 
 /* The same past the caches. */
@@ -37,7 +47,7 @@ static void stream(const job *j, const real *x, const real *other, real *y, int 
             v += more;
         }
         if (j->relu)
-            v = NM_SELECT((v > 0) | (v != v), v, (nm_vector){0});
+            nm_vector_positive(&v);
         nm_vector_stream(y + i, &v);
     }
     nm_vector_settle();
@@ -50,9 +60,10 @@ void NM_ISA(nm_batchnorm_chunk_stream)(const job *j, const real *x, const real *
 
 void NM_ISA(nm_batchnorm_chunk_normalise)(const job *j, const real *x, real *y, int rows)
 {
-    int width = j->l.fold * j->l.channels;
-    for (int left = rows * j->l.channels; left > 0; left -= width, x += width, y += width)
-        normalise(x, y, left < width ? left : width, j->mean, j->factor, j->shift, j->relu);
+    int width = j->l.fold * j->l.channels, groups = rows / j->l.fold;
+    nm_deferred by = {.mean = j->mean, .factor = j->factor, .shift = j->shift, .relu = j->relu};
+    NM_ISA(nm_batchnorm_read)(&by, width, x, groups, y);
+    NM_ISA(nm_batchnorm_read)(&by, j->l.channels, x + (size_t)groups * (size_t)width, rows % j->l.fold, y + (size_t)groups * (size_t)width);
 }
 
 static void normalise_task(void *arg, int task, int thread)
