@@ -175,9 +175,9 @@ static void put_curves(FILE *f, const variant *v, int count)
     } axes[] = {{COL_STEP, "steps"}, {COL_SECONDS, "seconds"}};
     for (int a = 0; a < 2; a++) {
         fprintf(f, "set xlabel '%s'\nset ylabel 'accuracy, %%'\nset title 'accuracy (solid: test, dashed: training)'\n"
-                   "unset logscale y\nset key below\nset yrange [%g:100]\n", axes[a].label, least_accuracy(v, count));
+                   "unset logscale y\nset key inside bottom right\nset yrange [%g:100]\n", axes[a].label, least_accuracy(v, count));
         put_panel(f, v, count, axes[a].x, COL_TEST_ACCURACY, COL_TRAIN_ACCURACY, 100);
-        fprintf(f, "set yrange [*:*]\nset ylabel 'loss'\nset title 'loss (solid: test, dashed: training)'\n%s\n",
+        fprintf(f, "set yrange [*:*]\nset key inside top right\nset ylabel 'loss'\nset title 'loss (solid: test, dashed: training)'\n%s\n",
                 spans_decades(v, count, COL_TEST_LOSS) || spans_decades(v, count, COL_TRAIN_LOSS) ? "set logscale y"
                                                                                                   : "unset logscale y");
         put_panel(f, v, count, axes[a].x, COL_TEST_LOSS, COL_TRAIN_LOSS, 1);
