@@ -60,6 +60,8 @@ void check_close(const char *what, const real *found, const double *expected, si
         double off = fabs((double)found[i] - expected[i]), before = fabs((double)found[worst] - expected[worst]);
         if (!(off <= before))
             worst = i;
+        if (isnan(off))
+            break;
     }
     ck_abort_msg(
         "%s: element %zu of %zu: expected %.9g, found %.9g (error %.3g of the largest value %.3g; allowed %.3g)", what,
