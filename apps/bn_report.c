@@ -216,7 +216,7 @@ static nm_status run(nm_context *ctx, const report_args *args)
     if (status == NM_OK && t.net->state_count == 0)
         status = nm_fail(ctx, NM_INVALID, "%s: the network has no batch norm", args->checkpoint);
     if (status == NM_OK)
-        status = nm_dataset_open(ctx, args->data ? args->data : t.settings.data, &data);
+        status = nm_dataset_open(ctx, args->data ? args->data : t.settings.data, NULL, &data);
     if (status == NM_OK)
         status = work(ctx, args, &t, data, running);
     nm_free(running);

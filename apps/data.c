@@ -85,7 +85,7 @@ static nm_status tell(nm_context *ctx, const data_args *args)
     nm_dataset *data;
     nm_normalisation n;
     int *train = NULL, *test = NULL;
-    NM_TRY(nm_dataset_open(ctx, args->name, &data));
+    NM_TRY(nm_dataset_open(ctx, args->name, NULL, &data));
     nm_dataset_normalisation(&data->train, &n);
     nm_status status = count_classes(ctx, &data->train, data->classes, &train);
     if (status == NM_OK)

@@ -165,7 +165,7 @@ static nm_status draw_all(view *v)
 static nm_status work(view *v)
 {
     nm_network *net = v->t.net;
-    NM_TRY(nm_dataset_open(v->ctx, v->args->data ? v->args->data : v->t.settings.data, &v->data));
+    NM_TRY(nm_dataset_open(v->ctx, v->args->data ? v->args->data : v->t.settings.data, NULL, &v->data));
     if (!nm_shape_same(v->data->test.shape, net->node[0].out))
         return nm_check_fit(v->ctx, net, &v->data->test, v->data->classes);
     NM_TRY(load_image(v));

@@ -237,12 +237,14 @@ static nm_status open_variant(nm_context *ctx, const char *path, const variant *
     return S_ISDIR(info.st_mode) ? read_folder(&r, path) : read_archive(&r, path);
 }
 
-nm_status nm_open_cifar10(nm_context *ctx, const char *path, nm_dataset *out)
+nm_status nm_open_cifar10(nm_context *ctx, const char *path, const nm_data_form *form, nm_dataset *out)
 {
+    (void)form;
     return open_variant(ctx, path, &cifar10, out);
 }
 
-nm_status nm_open_cifar100(nm_context *ctx, const char *path, nm_dataset *out)
+nm_status nm_open_cifar100(nm_context *ctx, const char *path, const nm_data_form *form, nm_dataset *out)
 {
+    (void)form;
     return open_variant(ctx, path, &cifar100, out);
 }

@@ -92,7 +92,7 @@ static nm_status check_labels(nm_context *ctx, const nm_dataset *data, const nm_
     return NM_OK;
 }
 
-nm_status nm_dataset_open(nm_context *ctx, const char *spec, nm_dataset **out)
+nm_status nm_dataset_open(nm_context *ctx, const char *spec, const nm_data_form *form, nm_dataset **out)
 {
     *out = NULL;
     size_t length = strcspn(spec, ":");
@@ -106,7 +106,7 @@ nm_status nm_dataset_open(nm_context *ctx, const char *spec, nm_dataset **out)
     if (status == NM_OK && !(data->name = nm_strdup(ctx, type->name)))
         status = NM_FAILED;
     if (status == NM_OK)
-        status = type->open(ctx, data->found, data);
+        status = type->open(ctx, data->found, form ? form : &(nm_data_form){0}, data);
     if (status == NM_OK)
         status = check_labels(ctx, data, &data->train, "training");
     if (status == NM_OK)

@@ -37,22 +37,29 @@ typedef struct nm_dataset {
     nm_samples train, test;
 } nm_dataset;
 
+/* The form in which the images are wanted, for sources whose files can be brought to it. A height, width or number of
+ * channels of 0: as the data has it. */
+typedef struct nm_data_form {
+    int height, width, channels;
+} nm_data_form;
+
 /* A format. Its `open` fills the dataset from `path` (a folder or a file); it checks magic numbers, sizes and
- * labels, and names file, expected and found in its messages. */
+ * labels, and names file, expected and found in its messages. `form` is never NULL. */
 typedef struct nm_source_type {
     const char *name;      /* "mnist", "cifar10", "hdf5", "images", "digits" */
     const char *help;
     bool needs_path;       /* only as NAME:PATH ("hdf5", "images") */
     bool generated;        /* needs no files ("digits") */
     const char *fetch;     /* the command that gets it: "datasets/fetch-mnist DIR" or "apt-get install …" */
-    nm_status (*open)(nm_context *ctx, const char *path, nm_dataset *out);
+    nm_status (*open)(nm_context *ctx, const char *path, const nm_data_form *form, nm_dataset *out);
 } nm_source_type;
 
 const nm_source_type *const *nm_source_types(void);
 
 /* Opens "NAME" or "NAME:PATH". Looks in PATH, $NORMA_DATA/NAME, $XDG_DATA_HOME/norma/NAME (~/.local/share where unset),
- * /usr/share/datasets/NAME. Not found: NM_INVALID with where it looked and which command fetches it. */
-nm_status nm_dataset_open(nm_context *ctx, const char *spec, nm_dataset **out) NM_MUST_USE;
+ * /usr/share/datasets/NAME. Not found: NM_INVALID with where it looked and which command fetches it. `form`
+ * NULL: as the data has it. */
+nm_status nm_dataset_open(nm_context *ctx, const char *spec, const nm_data_form *form, nm_dataset **out) NM_MUST_USE;
 void nm_dataset_free(nm_dataset *data);
 
 /* Per-channel mean and deviation of the training split, of pixels in 0..1. [c] each, c <= 8. Exact: integer sums. */

@@ -74,8 +74,9 @@ static nm_status fill(nm_context *ctx, nm_samples *samples, int count, const cha
     return NM_OK;
 }
 
-static nm_status open(nm_context *ctx, const char *path, nm_dataset *out)
+static nm_status open(nm_context *ctx, const char *path, const nm_data_form *form, nm_dataset *out)
 {
+    (void)form;
     static const char *const names[] = {"background", "0", "1", "2", "3", "4", "5", "6", "7", "8", "9"};
     (void)path;
     NM_TRY(fill(ctx, &out->train, TRAIN, "train"));

@@ -4,8 +4,9 @@
 static const char *const classes[] = {"T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
                                       "Sandal",      "Shirt",   "Sneaker",  "Bag",   "Ankle boot"};
 
-static nm_status open(nm_context *ctx, const char *path, nm_dataset *out)
+static nm_status open(nm_context *ctx, const char *path, const nm_data_form *form, nm_dataset *out)
 {
+    (void)form;
     return nm_open_idx_folder(ctx, path, classes, out);
 }
 

@@ -99,8 +99,9 @@ static nm_status read_all(nm_context *ctx, nm_h5 *h5, const char *path, nm_datas
     return status;
 }
 
-static nm_status open(nm_context *ctx, const char *path, nm_dataset *out)
+static nm_status open(nm_context *ctx, const char *path, const nm_data_form *form, nm_dataset *out)
 {
+    (void)form;
     nm_h5 *h5;
     NM_TRY(nm_h5_open(ctx, path, false, &h5));
     nm_status status = read_all(ctx, h5, path, out);

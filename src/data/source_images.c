@@ -204,8 +204,9 @@ static nm_status read_all(reader *r, const char *path)
     return NM_OK;
 }
 
-static nm_status open(nm_context *ctx, const char *path, nm_dataset *out)
+static nm_status open(nm_context *ctx, const char *path, const nm_data_form *form, nm_dataset *out)
 {
+    (void)form;
     reader r = {.ctx = ctx, .out = out};
     nm_status status = read_all(&r, path);
     free_listing(&r.classes);

@@ -14,8 +14,9 @@ nm_status nm_open_idx_folder(nm_context *ctx, const char *path, const char *cons
     return nm_dataset_set_classes(ctx, out, classes, 10);
 }
 
-static nm_status open(nm_context *ctx, const char *path, nm_dataset *out)
+static nm_status open(nm_context *ctx, const char *path, const nm_data_form *form, nm_dataset *out)
 {
+    (void)form;
     return nm_open_idx_folder(ctx, path, NULL, out);
 }
 

@@ -13,7 +13,7 @@ nm_status nm_dataset_set_classes(nm_context *ctx, nm_dataset *data, const char *
 nm_status nm_open_idx_folder(nm_context *ctx, const char *path, const char *const *classes,
                              nm_dataset *out) NM_MUST_USE;
 
-nm_status nm_open_cifar10(nm_context *ctx, const char *path, nm_dataset *out) NM_MUST_USE;
-nm_status nm_open_cifar100(nm_context *ctx, const char *path, nm_dataset *out) NM_MUST_USE;
+nm_status nm_open_cifar10(nm_context *ctx, const char *path, const nm_data_form *form, nm_dataset *out) NM_MUST_USE;
+nm_status nm_open_cifar100(nm_context *ctx, const char *path, const nm_data_form *form, nm_dataset *out) NM_MUST_USE;
 
 #endif

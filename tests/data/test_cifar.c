@@ -44,7 +44,7 @@ static void write_folder(const char *where)
 static void check_cifar10(const char *spec)
 {
     nm_dataset *d;
-    ck_assert_done(nm_dataset_open(ctx, spec, &d));
+    ck_assert_done(nm_dataset_open(ctx, spec, NULL, &d));
     ck_assert(d->train.count == 50000 && d->test.count == 10000 && d->classes == 10);
     ck_assert_str_eq(d->class_names[0], "airplane");
     ck_assert_str_eq(d->class_names[9], "truck");
@@ -83,15 +83,15 @@ START_TEST(archives)
 
     nm_dataset *d;
     ck_assert_int_eq(system("head -c 100000 all/cifar-10-binary.tar.gz > cut.tar.gz"), 0);
-    ck_assert_refused(nm_dataset_open(ctx, "cifar10:cut.tar.gz", &d), NM_INVALID, "cut.tar.gz");
+    ck_assert_refused(nm_dataset_open(ctx, "cifar10:cut.tar.gz", NULL, &d), NM_INVALID, "cut.tar.gz");
     ck_assert_int_eq(system("head -c -3 all/cifar-10-binary.tar.gz > cut.tar.gz"), 0); /* in the checksum */
-    ck_assert_refused(nm_dataset_open(ctx, "cifar10:cut.tar.gz", &d), NM_INVALID, "cut.tar.gz");
+    ck_assert_refused(nm_dataset_open(ctx, "cifar10:cut.tar.gz", NULL, &d), NM_INVALID, "cut.tar.gz");
     ck_assert_int_eq(system("rm cifar-10-batches-bin/data_batch_3.bin; "
                             "tar -c -I \"gzip -1\" -f missing.tar.gz cifar-10-batches-bin"), 0);
-    ck_assert_refused(nm_dataset_open(ctx, "cifar10:missing.tar.gz", &d), NM_INVALID, "missing.tar.gz",
+    ck_assert_refused(nm_dataset_open(ctx, "cifar10:missing.tar.gz", NULL, &d), NM_INVALID, "missing.tar.gz",
                       "holds no data_batch_3.bin");
     write_gzip("other.gz", "not a tar archive at all", 24);
-    ck_assert_refused(nm_dataset_open(ctx, "cifar10:other.gz", &d), NM_INVALID, "other.gz");
+    ck_assert_refused(nm_dataset_open(ctx, "cifar10:other.gz", NULL, &d), NM_INVALID, "other.gz");
 }
 END_TEST
 
@@ -101,7 +101,7 @@ START_TEST(cifar100)
     ck_assert(mkdir("c", 0777) == 0);
     write_batch("c/train.bin", 3, 2, 50000);
     write_batch("c/test.bin", 99, 2, 10000);
-    ck_assert_done(nm_dataset_open(ctx, "cifar100:c", &d));
+    ck_assert_done(nm_dataset_open(ctx, "cifar100:c", NULL, &d));
     ck_assert(d->classes == 100 && d->train.labels[0] == 3 && d->test.labels[0] == 99 && d->test.labels[9999] == 9);
     ck_assert_str_eq(d->class_names[0], "apple");
     ck_assert_str_eq(d->class_names[99], "worm");
@@ -112,19 +112,19 @@ END_TEST
 START_TEST(wrong_files)
 {
     nm_dataset *d;
-    ck_assert_refused(nm_dataset_open(ctx, "cifar10:nowhere", &d), NM_INVALID, "nowhere", "No such file");
+    ck_assert_refused(nm_dataset_open(ctx, "cifar10:nowhere", NULL, &d), NM_INVALID, "nowhere", "No such file");
     ck_assert_int_eq(mkdir("c", 0777), 0);
-    ck_assert_refused(nm_dataset_open(ctx, "cifar10:c", &d), NM_INVALID, "expected data_batch_1.bin",
+    ck_assert_refused(nm_dataset_open(ctx, "cifar10:c", NULL, &d), NM_INVALID, "expected data_batch_1.bin",
                       "cifar-10-binary.tar.gz");
     write_folder("c");
     ck_assert_int_eq(truncate("c/data_batch_4.bin", 1000), 0);
-    ck_assert_refused(nm_dataset_open(ctx, "cifar10:c", &d), NM_INVALID, "c/data_batch_4.bin",
+    ck_assert_refused(nm_dataset_open(ctx, "cifar10:c", NULL, &d), NM_INVALID, "c/data_batch_4.bin",
                       "expected 30730000 bytes", "found 1000");
     write_batch("c/data_batch_4.bin", 200, 1, RECORDS); /* a label of 200 */
-    ck_assert_refused(nm_dataset_open(ctx, "cifar10:c", &d), NM_INVALID, "training sample 30000 has label 200",
+    ck_assert_refused(nm_dataset_open(ctx, "cifar10:c", NULL, &d), NM_INVALID, "training sample 30000 has label 200",
                       "expected 0 to 9");
     ck_assert_int_eq(unlink("c/test_batch.bin"), 0);
-    ck_assert_refused(nm_dataset_open(ctx, "cifar10:c", &d), NM_INVALID, "c/test_batch.bin", "No such file");
+    ck_assert_refused(nm_dataset_open(ctx, "cifar10:c", NULL, &d), NM_INVALID, "c/test_batch.bin", "No such file");
 }
 END_TEST
 

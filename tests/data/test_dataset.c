@@ -22,7 +22,7 @@ static void write_set(const char *where)
 START_TEST(places)
 {
     nm_dataset *d;
-    ck_assert_refused(nm_dataset_open(ctx, "mnist", &d), NM_INVALID, "data set mnist was not found",
+    ck_assert_refused(nm_dataset_open(ctx, "mnist", NULL, &d), NM_INVALID, "data set mnist was not found",
                       "$NORMA_DATA (not set)", "/.local/share/norma/mnist", "/usr/share/datasets/mnist",
                       "datasets/fetch-mnist");
     ck_assert_int_eq(system("mkdir -p .local/share/norma x/norma n"), 0);
@@ -33,21 +33,21 @@ START_TEST(places)
             setenv("XDG_DATA_HOME", "x", 1);
         if (i == 2)
             setenv("NORMA_DATA", "n", 1);
-        ck_assert_done(nm_dataset_open(ctx, "mnist", &d));
+        ck_assert_done(nm_dataset_open(ctx, "mnist", NULL, &d));
         ck_assert_msg(strstr(d->found, where[i]) != NULL, "found %s, expected %s", d->found, where[i]);
         ck_assert_int_eq(d->train.labels[1], 9);
         nm_dataset_free(d);
     }
     write_set("own");
-    ck_assert_done(nm_dataset_open(ctx, "fashion-mnist:own", &d));
+    ck_assert_done(nm_dataset_open(ctx, "fashion-mnist:own", NULL, &d));
     ck_assert_str_eq(d->class_names[9], "Ankle boot");
     nm_dataset_free(d);
-    ck_assert_refused(nm_dataset_open(ctx, "mnits", &d), NM_INVALID, "unknown data set 'mnits'", "mnist");
+    ck_assert_refused(nm_dataset_open(ctx, "mnits", NULL, &d), NM_INVALID, "unknown data set 'mnits'", "mnist");
     write_bytes("own/t10k-labels-idx1-ubyte", "\0\0\10\1\0\0\0\2\3\12", 10);
-    ck_assert_refused(nm_dataset_open(ctx, "mnist:own", &d), NM_INVALID, "test sample 1 has label 10",
+    ck_assert_refused(nm_dataset_open(ctx, "mnist:own", NULL, &d), NM_INVALID, "test sample 1 has label 10",
                       "expected 0 to 9");
     write_bytes("own/t10k-images-idx3-ubyte", "\0\0\10\3\0\0\0\2\0\0\0\1\0\0\0\2\1\2\3\4", 20);
-    ck_assert_refused(nm_dataset_open(ctx, "mnist:own", &d), NM_INVALID, "training images are", "test images");
+    ck_assert_refused(nm_dataset_open(ctx, "mnist:own", NULL, &d), NM_INVALID, "training images are", "test images");
 }
 END_TEST
 
@@ -57,7 +57,7 @@ START_TEST(digits)
     nm_dataset *d;
     char text[NM_DIGEST_ROOM];
     int count[10] = {0};
-    ck_assert_done(nm_dataset_open(ctx, "digits", &d));
+    ck_assert_done(nm_dataset_open(ctx, "digits", NULL, &d));
     ck_assert(d->train.count == 10000 && d->test.count == 2000 && d->classes == 10);
     for (int i = 0; i < d->train.count; i++)
         count[d->train.labels[i]]++;
@@ -75,7 +75,7 @@ START_TEST(digit_scenes)
 {
     nm_dataset *d;
     int count[11] = {0};
-    ck_assert_done(nm_dataset_open(ctx, "digit-scenes", &d));
+    ck_assert_done(nm_dataset_open(ctx, "digit-scenes", NULL, &d));
     ck_assert(d->train.pixel_labels && d->classes == 11 && d->train.count == 3000 && d->test.count == 500);
     ck_assert_str_eq(d->class_names[10], "9");
     for (int i = 0; i < 500 * 48 * 48; i++) {

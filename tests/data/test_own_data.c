@@ -33,7 +33,7 @@ START_TEST(folders_with_splits)
     write_classes("d/train", 3, false);
     write_classes("d/test", 2, false);
     write_bytes("d/train/cat/notes.txt", "words", 5);
-    ck_assert_done(nm_dataset_open(ctx, "images:d", &d));
+    ck_assert_done(nm_dataset_open(ctx, "images:d", NULL, &d));
     ck_assert(d->train.count == 6 && d->test.count == 4 && d->classes == 2);
     ck_assert(d->train.shape.h == 8 && d->train.shape.w == 8 && d->train.shape.c == 3);
     ck_assert_str_eq(d->class_names[1], "dog");
@@ -52,7 +52,7 @@ START_TEST(folders_without_splits)
 {
     nm_dataset *d;
     write_classes("d", 10, true);
-    ck_assert_done(nm_dataset_open(ctx, "images:d", &d));
+    ck_assert_done(nm_dataset_open(ctx, "images:d", NULL, &d));
     ck_assert(d->train.count == 16 && d->test.count == 4 && d->train.shape.c == 1);
     ck_assert(d->test.pixels[0] == 4 && d->test.pixels[64] == 9 && d->test.pixels[128] == 104);
     ck_assert(d->test.labels[1] == 0 && d->test.labels[2] == 1);
@@ -63,15 +63,15 @@ END_TEST
 START_TEST(wrong_folders)
 {
     nm_dataset *d;
-    ck_assert_refused(nm_dataset_open(ctx, "images", &d), NM_INVALID, "needs a path: images:PATH");
-    ck_assert_refused(nm_dataset_open(ctx, "images:nowhere", &d), NM_INVALID, "nowhere", "No such file");
+    ck_assert_refused(nm_dataset_open(ctx, "images", NULL, &d), NM_INVALID, "needs a path: images:PATH");
+    ck_assert_refused(nm_dataset_open(ctx, "images:nowhere", NULL, &d), NM_INVALID, "nowhere", "No such file");
     ck_assert_int_eq(system("mkdir -p e/one"), 0);
-    ck_assert_refused(nm_dataset_open(ctx, "images:e", &d), NM_INVALID, "expected a folder for each class", "found 1");
+    ck_assert_refused(nm_dataset_open(ctx, "images:e", NULL, &d), NM_INVALID, "expected a folder for each class", "found 1");
     ck_assert_int_eq(system("mkdir -p e/two"), 0);
-    ck_assert_refused(nm_dataset_open(ctx, "images:e", &d), NM_INVALID, "e/one: no PNG or JPEG images");
+    ck_assert_refused(nm_dataset_open(ctx, "images:e", NULL, &d), NM_INVALID, "e/one: no PNG or JPEG images");
     write_png("e/one/a.png", 8, true, 1);
     write_bytes("e/two/b.png", "not an image", 12);
-    ck_assert_refused(nm_dataset_open(ctx, "images:e", &d), NM_INVALID, "e/two/b.png", "expected a PNG or JPEG");
+    ck_assert_refused(nm_dataset_open(ctx, "images:e", NULL, &d), NM_INVALID, "e/two/b.png", "expected a PNG or JPEG");
 }
 END_TEST
 
@@ -94,7 +94,7 @@ START_TEST(hdf5_files)
     ck_assert_done(nm_h5_write_text(h5, "/classes", "red\ngreen\nblue"));
     ck_assert_done(nm_h5_save(h5, "a.h5", false));
     nm_h5_free(h5);
-    ck_assert_done(nm_dataset_open(ctx, "hdf5:a.h5", &d));
+    ck_assert_done(nm_dataset_open(ctx, "hdf5:a.h5", NULL, &d));
     ck_assert(d->train.count == 3 && d->test.count == 3 && d->classes == 3 && d->train.shape.w == 5);
     ck_assert(d->train.labels[1] == 2 && d->train.pixels[2] == 3);
     ck_assert_str_eq(d->class_names[2], "blue");
@@ -105,7 +105,7 @@ START_TEST(hdf5_files)
     put(h5, "/train/y", NM_H5_I64, 3, (size_t[]){3, 4, 5}, pixels);
     ck_assert_done(nm_h5_save(h5, "b.h5", false));
     nm_h5_free(h5);
-    ck_assert_done(nm_dataset_open(ctx, "hdf5:b.h5", &d));
+    ck_assert_done(nm_dataset_open(ctx, "hdf5:b.h5", NULL, &d));
     ck_assert(d->train.pixel_labels && d->train.labels[2] == 2 && d->train.labels[3] < 0 && d->test.count == 0 && d->classes == 3);
     nm_dataset_free(d);
 
@@ -115,21 +115,21 @@ START_TEST(hdf5_files)
     ck_assert_done(nm_h5_write_text(h5, "/classes", "red\ngreen"));
     ck_assert_done(nm_h5_save(h5, "n.h5", false));
     nm_h5_free(h5);
-    ck_assert_refused(nm_dataset_open(ctx, "hdf5:n.h5", &d), NM_INVALID, "training sample 1 has label 2; expected 0 to 1");
+    ck_assert_refused(nm_dataset_open(ctx, "hdf5:n.h5", NULL, &d), NM_INVALID, "training sample 1 has label 2; expected 0 to 1");
 
     ck_assert_done(nm_h5_new(ctx, "c.h5", &h5));
     put(h5, "/train/x", NM_H5_U8, 4, (size_t[]){3, 4, 5, 2}, x);
     put(h5, "/train/y", NM_H5_I64, 1, (size_t[]){3}, wrong);
     ck_assert_done(nm_h5_save(h5, "c.h5", false));
     nm_h5_free(h5);
-    ck_assert_refused(nm_dataset_open(ctx, "hdf5:c.h5", &d), NM_INVALID, "c.h5: /train/y: entry 1 is -2");
+    ck_assert_refused(nm_dataset_open(ctx, "hdf5:c.h5", NULL, &d), NM_INVALID, "c.h5: /train/y: entry 1 is -2");
     ck_assert_done(nm_h5_new(ctx, "d.h5", &h5));
     put(h5, "/train/x", NM_H5_U8, 2, (size_t[]){3, 40}, x);
     ck_assert_done(nm_h5_save(h5, "d.h5", false));
     nm_h5_free(h5);
-    ck_assert_refused(nm_dataset_open(ctx, "hdf5:d.h5", &d), NM_INVALID, "d.h5: /train/x: expected uint8 of (n, height");
+    ck_assert_refused(nm_dataset_open(ctx, "hdf5:d.h5", NULL, &d), NM_INVALID, "d.h5: /train/x: expected uint8 of (n, height");
     write_bytes("e.h5", "nothing", 7);
-    ck_assert_refused(nm_dataset_open(ctx, "hdf5:e.h5", &d), NM_INVALID, "e.h5");
+    ck_assert_refused(nm_dataset_open(ctx, "hdf5:e.h5", NULL, &d), NM_INVALID, "e.h5");
 }
 END_TEST
 

@@ -46,7 +46,7 @@ START_TEST(train_and_predict)
     /* by hand over the whole test split, against the score */
     nm_dataset *data;
     nm_score score;
-    ck_assert_done(nm_dataset_open(ctx, "mnist", &data));
+    ck_assert_done(nm_dataset_open(ctx, "mnist", NULL, &data));
     int n = data->test.count;
     float *out = nm_alloc(ctx, (size_t)n * 10, sizeof *out),
           *some = nm_alloc(ctx, (size_t)n * 10, sizeof *some);

@@ -294,7 +294,7 @@ static inline nm_network *network_and_data(const char *text, nm_dataset **data, 
     nm_strings none = {0};
     ck_assert_done(nm_network_build(ctx, parse_model(text), &none, &net));
     nm_network_initialise(net, 7);
-    ck_assert_done(nm_dataset_open(ctx, "mnist", data));
+    ck_assert_done(nm_dataset_open(ctx, "mnist", NULL, data));
     nm_dataset_normalisation(&(*data)->train, norm);
     return net;
 }
