@@ -90,12 +90,6 @@ static nm_status infer(nm_infer *e, void *private)
     memcpy(self->g.dilation, self->dilation, sizeof self->dilation);
     NM_TRY(infer_axis(e, self, 0, in.h, &self->g.top, &self->g.out.h));
     NM_TRY(infer_axis(e, self, 1, in.w, &self->g.left, &self->g.out.w));
-    for (int axis = 0; axis < 2; axis++) {
-        int size = axis ? in.w : in.h;
-        if (self->kernel[axis] > 1 && self->dilation[axis] > 1 && self->dilation[axis] >= size)
-            return nm_fail(e->ctx, NM_INVALID, "%s: dilation must be less than the input's %d pixels in %s; found %d", e->who,
-                           size, axis ? "width" : "height", self->dilation[axis]);
-    }
     NM_TRY(check_algorithm(e, self));
     e->out = self->g.out;
     double area = (double)self->kernel[0] * self->kernel[1];

@@ -57,9 +57,9 @@ def layernorm(x, p):
     return F.layer_norm(x[0], x[0].shape[1:], *affine)
 
 
-def max_unpool(size, stride, padding):
+def max_unpool(size, stride, padding, ceil=False):
     def run(x, p):
-        y, places = F.max_pool2d(x[0], size, stride, padding, return_indices=True)
+        y, places = F.max_pool2d(x[0], size, stride, padding, ceil_mode=ceil, return_indices=True)
         return F.max_unpool2d(y, places, size, stride, padding, x[0].shape[2:])
     return run
 
@@ -84,6 +84,10 @@ CASES = [
      {"weight": (3, 3, 2, 2), "bias": (2,)}, padded(0, 2, 1, 0)),
     ("conv", "winograd", "conv: {filters: 18, kernel: 3, pad: same, algorithm: winograd_4x4}", "eval",
      [(1, 6, 7, 17)], {"weight": (3, 3, 17, 18), "bias": (18,)}, conv(padding=1)),
+    ("conv", "dilation_over_map", "conv: {filters: 3, kernel: 3, dilation: 12, pad: 12}", "eval", [(2, 8, 7, 2)],
+     {"weight": (3, 3, 2, 3), "bias": (3,)}, conv(dilation=12, padding=12)),
+    ("conv", "dilation_over_map_groups", "conv: {filters: 4, kernel: 3, dilation: 6, pad: 7, stride: 2, groups: 4}", "eval", [(2, 6, 5, 4)],
+     {"weight": (3, 3, 1, 4), "bias": (4,)}, conv(dilation=6, padding=7, stride=2, groups=4)),
     ("dense", "vector", "dense: {units: 4}", "eval", [(3, 1, 1, 7)], {"weight": (7, 4), "bias": (4,)}, dense),
     ("dense", "image", "dense: {units: 5, bias: false}", "eval", [(2, 3, 2, 4)], {"weight": (24, 5)}, dense),
     ("batchnorm", "train", "batchnorm: {}", "train", [(3, 4, 5, 4)], BN, batchnorm(True)),
@@ -114,18 +118,32 @@ CASES = [
      unary(lambda x: F.max_pool2d(x, 3, 2, 1))),
     ("maxpool", "ceil", "maxpool: {size: 3, stride: 2, ceil: true}", "eval", [(2, 6, 8, 3)], {},
      unary(lambda x: F.max_pool2d(x, 3, 2, ceil_mode=True))),
+    ("maxpool", "small_map", "maxpool: {size: 3, stride: 2, ceil: true}", "eval", [(2, 2, 2, 3)], {},
+     unary(lambda x: F.max_pool2d(x, 3, 2, ceil_mode=True))),
+    ("maxpool", "small_map_pad", "maxpool: {size: 5, stride: 4, pad: 1, ceil: true}", "eval", [(2, 1, 4, 3)], {},
+     unary(lambda x: F.max_pool2d(x, 5, 4, 1, ceil_mode=True))),
     ("avgpool", "plain", "avgpool: {size: 2}", "eval", [(2, 6, 5, 3)], {}, unary(lambda x: F.avg_pool2d(x, 2))),
     ("avgpool", "pad", "avgpool: {size: 3, stride: 2, pad: 1}", "eval", [(2, 7, 6, 3)], {},
      unary(lambda x: F.avg_pool2d(x, 3, 2, 1))),
     ("avgpool", "no_pad", "avgpool: {size: 3, stride: 2, pad: 1, count_pad: false, ceil: true}", "eval",
      [(2, 6, 8, 3)], {}, unary(lambda x: F.avg_pool2d(x, 3, 2, 1, True, False))),
+    ("avgpool", "small_map", "avgpool: {size: 3, stride: 2, ceil: true}", "eval", [(2, 2, 2, 3)], {},
+     unary(lambda x: F.avg_pool2d(x, 3, 2, 0, True))),
+    ("avgpool", "small_map_pad", "avgpool: {size: 5, stride: 4, pad: 1, ceil: true}", "eval", [(2, 1, 4, 3)], {},
+     unary(lambda x: F.avg_pool2d(x, 5, 4, 1, True))),
+    ("avgpool", "small_map_no_pad", "avgpool: {size: 5, stride: 4, pad: 1, ceil: true, count_pad: false}", "eval",
+     [(2, 1, 4, 3)], {}, unary(lambda x: F.avg_pool2d(x, 5, 4, 1, True, False))),
     ("sumpool", "plain", "sumpool: {size: 2}", "eval", [(2, 6, 5, 3)], {},
      unary(lambda x: F.avg_pool2d(x, 2, divisor_override=1))),
     ("sumpool", "overlap", "sumpool: {size: 3, stride: 2, pad: 1}", "eval", [(2, 7, 6, 3)], {},
      unary(lambda x: F.avg_pool2d(x, 3, 2, 1, divisor_override=1))),
+    ("sumpool", "small_map", "sumpool: {size: 5, stride: 4, pad: 1, ceil: true}", "eval", [(2, 1, 4, 3)], {},
+     unary(lambda x: F.avg_pool2d(x, 5, 4, 1, True, divisor_override=1))),
     ("l2pool", "plain", "l2pool: {size: 2}", "eval", [(2, 6, 5, 3)], {}, unary(lambda x: F.lp_pool2d(x, 2, 2))),
     ("l2pool", "overlap", "l2pool: {size: 3, stride: 2}", "eval", [(2, 7, 7, 3)], {},
      unary(lambda x: F.lp_pool2d(x, 2, 3, 2))),
+    ("l2pool", "small_map", "l2pool: {size: 3, stride: 2, ceil: true}", "eval", [(2, 2, 2, 3)], {},
+     unary(lambda x: F.avg_pool2d(x ** 2, 3, 2, 0, True, divisor_override=1).sqrt())),
     ("gmp", "plain", "gmp: {}", "eval", [(2, 3, 5, 4)], {}, unary(lambda x: F.adaptive_max_pool2d(x, 1))),
     ("adaptive_avgpool", "down", "adaptive_avgpool: {size: [3, 2]}", "eval", [(2, 7, 5, 4)], {},
      unary(lambda x: F.adaptive_avg_pool2d(x, (3, 2)))),
@@ -145,6 +163,8 @@ CASES = [
      max_unpool(2, 2, 0)),
     ("unpool", "gaps", "maxpool: {size: 2, stride: 3}\n- {name: u, unpool: {pool: l}}", "eval", [(2, 8, 8, 3)], {},
      max_unpool(2, 3, 0)),
+    ("unpool", "small_map", "maxpool: {size: 3, stride: 2, ceil: true}\n- {name: u, unpool: {pool: l}}", "eval", [(2, 2, 2, 3)], {},
+     max_unpool(3, 2, 0, True)),
     ("multiply", "channels", "multiply: {}", "eval", [(2, 3, 2, 4), (2, 1, 1, 4)], {}, lambda x, p: x[0] * x[1]),
     ("multiply", "pixels", "multiply: {}", "eval", [(2, 3, 2, 4), (2, 3, 2, 1)], {}, lambda x, p: x[0] * x[1]),
     ("slice", "plain", "slice: {first: 1, count: 2}", "eval", [(2, 3, 2, 4)], {}, unary(lambda x: x[:, 1:3])),

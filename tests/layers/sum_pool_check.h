@@ -4,22 +4,10 @@
 #define SUM_POOL_CHECK_H
 
 #include "layer_check.h"
+#include "pool_setting.h"
 #include "run_suite.h"
 
 #include <math.h>
-
-typedef struct setting {
-    int size[2], stride[2], pad[2];
-    bool ceil;
-} setting;
-static setting now;
-
-static void random_setting(void)
-{
-    now = (setting){{pick(1, 3), pick(1, 3)}, {pick(1, 4), pick(1, 4)}, {0, 0}, pick(0, 1)};
-    now.pad[0] = pick(0, now.size[0] / 2);
-    now.pad[1] = pick(0, now.size[1] / 2);
-}
 
 static void pool_reference(const layer_run *r, double *y)
 {
@@ -46,6 +34,22 @@ START_TEST(random_shapes)
                                        now.size[0], now.size[1], now.stride[0], now.stride[1], now.pad[0], now.pad[1],
                                        now.ceil ? "true" : "false"),
                                   {{pick(3, 8), pick(3, 8), pick(1, 20)}},
+                                  .n = pick(1, 3),
+                                  .linear = POOL_LINEAR},
+                    pool_reference);
+    }
+}
+END_TEST
+
+START_TEST(ceil_over_small_maps)
+{
+    for (int i = 0; i < 40; i++) {
+        random_setting();
+        int height = draw_small_map(0), width = draw_small_map(1);
+        check_layer(&(layer_case){text(POOL ": {size: [%d, %d], stride: [%d, %d], pad: [%d, %d], ceil: %s}",
+                                       now.size[0], now.size[1], now.stride[0], now.stride[1], now.pad[0], now.pad[1],
+                                       now.ceil ? "true" : "false"),
+                                  {{height, width, pick(1, 20)}},
                                   .n = pick(1, 3),
                                   .linear = POOL_LINEAR},
                     pool_reference);

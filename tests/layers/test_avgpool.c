@@ -1,20 +1,7 @@
 /* Average pooling against straight loops, numerical derivatives and PyTorch's values. */
 #include "layer_check.h"
+#include "pool_setting.h"
 #include "run_suite.h"
-
-/* A window as its definition has it. */
-typedef struct setting {
-    int size[2], stride[2], pad[2];
-    bool ceil, count_pad;
-} setting;
-static setting now;
-
-static void random_setting(void)
-{
-    now = (setting){{pick(1, 3), pick(1, 3)}, {pick(1, 4), pick(1, 4)}, {0, 0}, pick(0, 1), pick(0, 1)};
-    now.pad[0] = pick(0, now.size[0] / 2);
-    now.pad[1] = pick(0, now.size[1] / 2);
-}
 
 static void reference(const layer_run *r, double *y)
 {
@@ -53,10 +40,27 @@ START_TEST(random_shapes)
 }
 END_TEST
 
+START_TEST(ceil_over_small_maps)
+{
+    for (int i = 0; i < 40; i++) {
+        random_setting();
+        int height = draw_small_map(0), width = draw_small_map(1);
+        check_layer(
+            &(layer_case){text("avgpool: {size: [%d, %d], stride: [%d, %d], pad: [%d, %d], ceil: %s, count_pad: %s}",
+                               now.size[0], now.size[1], now.stride[0], now.stride[1], now.pad[0], now.pad[1],
+                               now.ceil ? "true" : "false", now.count_pad ? "true" : "false"),
+                          {{height, width, pick(1, 20)}},
+                          .n = pick(1, 3),
+                          .linear = true},
+            reference);
+    }
+}
+END_TEST
+
 START_TEST(golden_values)
 {
     check_golden("avgpool");
 }
 END_TEST
 
-SUITE("avgpool", random_shapes, golden_values)
+SUITE("avgpool", random_shapes, ceil_over_small_maps, golden_values)

@@ -62,6 +62,24 @@ START_TEST(random_shapes)
 }
 END_TEST
 
+/* Taps far apart, of which the padding takes off most or all but the middle. */
+START_TEST(dilation_over_the_output)
+{
+    for (int i = 0; i < 40; i++) {
+        nm_shape in = {pick(1, 5), pick(1, 5), 0};
+        random_setting();
+        for (int axis = 0; axis < 2; axis++) {
+            now.dilation[axis] = pick(1, 12);
+            int spare = (axis ? in.w - 1 : in.h - 1) * now.stride[axis] + (now.kernel[axis] - 1) * now.dilation[axis];
+            now.pad[2 * axis] = pick(spare / 4, spare / 2);
+            now.pad[2 * axis + 1] = pick(spare / 4, spare / 2);
+        }
+        in.c = now.in * now.groups;
+        check_layer(&(layer_case){layer(), {in}, .n = pick(1, 3), .linear = true}, reference);
+    }
+}
+END_TEST
+
 /* Larger, so that blocked algorithms are used. */
 START_TEST(several_blocks)
 {
@@ -92,4 +110,4 @@ START_TEST(golden_values)
 }
 END_TEST
 
-SUITE("deconv", random_shapes, several_blocks, extents, golden_values)
+SUITE("deconv", random_shapes, dilation_over_the_output, several_blocks, extents, golden_values)

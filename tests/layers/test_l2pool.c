@@ -19,4 +19,4 @@ START_TEST(golden_values)
 }
 END_TEST
 
-SUITE("l2pool", random_shapes, zeros, golden_values)
+SUITE("l2pool", random_shapes, ceil_over_small_maps, zeros, golden_values)

@@ -5,11 +5,18 @@
 
 /* The network is x0 -> maxpool l -> unpool. */
 static int size, stride, pad;
+static bool over; /* ceil: a window that hangs over the border counts, if it begins inside */
+
+static int count(int in)
+{
+    int windows = (in + 2 * pad - size + (over ? stride - 1 : 0)) / stride + 1;
+    return over && (windows - 1) * stride >= in + pad ? windows - 1 : windows;
+}
 
 static void reference(const layer_run *r, double *y)
 {
     nm_shape in = r->in[0];
-    int oh = (in.h + 2 * pad - size) / stride + 1, ow = (in.w + 2 * pad - size) / stride + 1;
+    int oh = count(in.h), ow = count(in.w);
     for (size_t i = 0; i < (size_t)r->n * nm_shape_size(in); i++)
         y[i] = 0;
     for (int n = 0; n < r->n; n++)
@@ -33,12 +40,14 @@ static void reference(const layer_run *r, double *y)
 START_TEST(random_shapes)
 {
     for (int i = 0; i < 40; i++) {
-        size = pick(1, 3);
-        stride = pick(1, 3);
+        over = i % 2;
+        size = pick(1, over ? 5 : 3);
+        stride = over ? size : pick(1, 3);
         pad = pick(0, size / 2);
-        check_layer(&(layer_case){text("maxpool: {size: %d, stride: %d, pad: %d}\n- {name: u, unpool: {pool: l}}", size,
-                                       stride, pad),
-                                  {{pick(3, 7), pick(3, 7), pick(1, 9)}}, .n = pick(1, 3), .linear = true}, reference);
+        int least = over ? 1 : 3;
+        check_layer(&(layer_case){text("maxpool: {size: %d, stride: %d, pad: %d, ceil: %s}\n- {name: u, unpool: {pool: l}}",
+                                       size, stride, pad, over ? "true" : "false"),
+                                  {{pick(least, 7), pick(least, 7), pick(1, 9)}}, .n = pick(1, 3), .linear = true}, reference);
     }
 }
 END_TEST
