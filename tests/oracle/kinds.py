@@ -84,6 +84,19 @@ def depthwise(r):
             lambda x, p: F.conv2d(x[0], hwio(p["weight"]), p["bias"], stride, kernel // 2, 1, cin))
 
 
+def conv_dilated(r):  # taps that reach over the input into the padding
+    groups = r.choice([1, 1, 2])
+    cin, filters = groups * r.randint(1, 9), groups * r.randint(1, 9)
+    if r.random() < 0.4:
+        groups = filters = cin
+    kernel, stride, dilation = ([r.randint(1, most), r.randint(1, most)] for most in (4, 3, 13))
+    extent = [r.randint(1, 8), r.randint(1, 8)]
+    reach = [(k - 1) * d + 1 for k, d in zip(kernel, dilation)]
+    pad = [max(0, (n - e + 1) // 2) + r.randint(0, 6) for n, e in zip(reach, extent)]
+    return (text(filters=filters, kernel=kernel, stride=stride, dilation=dilation, pad=pad, groups=groups),
+            [(*extent, cin)], lambda x, p: F.conv2d(x[0], hwio(p["weight"]), p["bias"], stride, pad, dilation, groups))
+
+
 def activated(r):  # `activation: relu` is a layer of its own, after it
     layer = r.choice(["conv", "deconv"])
     word, f = r.choice([("relu", F.relu), ("silu", F.silu), ("{leaky: {slope: 0.2}}", lambda y: F.leaky_relu(y, 0.2))])
@@ -159,6 +172,24 @@ def pool(r, name, run):
         options["count_pad"] = count
     return (text(**options), [(r.randint(3, 12), r.randint(3, 12), r.randint(1, 40))],
             lambda x, p: run(x[0], size, stride, pad, ceil, count))
+
+
+def pool_ceil(r):  # windows larger than the map, of which ceil keeps one
+    name, count = r.choice(["maxpool", "avgpool", "sumpool", "l2pool"]), r.random() < 0.5
+    size, stride = [r.randint(2, 7), r.randint(2, 7)], [r.randint(1, 7), r.randint(1, 7)]
+    pad = [r.randint(0, n // 2) for n in size]
+    extent = [r.randint(max(1, n - 2 * p - s + 1), n) for n, p, s in zip(size, pad, stride)]
+    options = dict(size=size, stride=stride, pad=pad, ceil=True)
+    if name == "avgpool":
+        options["count_pad"] = count
+    def run(x, p):
+        if name == "maxpool":
+            return F.max_pool2d(x[0], size, stride, pad, 1, True)
+        if name == "avgpool":
+            return F.avg_pool2d(x[0], size, stride, pad, True, count)
+        y = F.avg_pool2d(x[0] if name == "sumpool" else x[0] ** 2, size, stride, pad, True, divisor_override=1)
+        return y if name == "sumpool" else y.sqrt()
+    return {"model": f"- {{name: l, {name}: {text(**options)}, from: x0}}\n"}, [(*extent, r.randint(1, 20))], run
 
 
 def l2pool(x, size, stride, pad, ceil, count):
@@ -318,14 +349,14 @@ def drop(layer):  # in evaluation nothing
 
 KINDS = {
     "conv": conv, "conv.winograd": winograd, "conv.same": conv_same, "conv.valid": conv_valid,
-    "conv.depthwise": depthwise, "conv.activation": activated, "conv.shared": shared, "deconv": deconv,
-    "deconv.torch": deconv_torch, "deconv.same": deconv_same, "dense": dense,
+    "conv.depthwise": depthwise, "conv.dilated": conv_dilated, "conv.activation": activated,
+    "conv.shared": shared, "deconv": deconv, "deconv.torch": deconv_torch, "deconv.same": deconv_same, "dense": dense,
     "batchnorm": batchnorm, "batchnorm.ghost": ghosts,
     "groupnorm": groupnorm, "layernorm": layernorm, "instancenorm": instancenorm, "lrn": lrn,
     "maxpool": lambda r: pool(r, "maxpool", lambda x, k, s, p, c, _: F.max_pool2d(x, k, s, p, 1, c)),
     "avgpool": lambda r: pool(r, "avgpool", lambda x, k, s, p, c, n: F.avg_pool2d(x, k, s, p, c, n)),
     "sumpool": lambda r: pool(r, "sumpool", lambda x, k, s, p, c, _: F.avg_pool2d(x, k, s, p, c, divisor_override=1)),
-    "l2pool": lambda r: pool(r, "l2pool", l2pool), "pool.sides": pool_sides, "unpool": unpool,
+    "l2pool": lambda r: pool(r, "l2pool", l2pool), "pool.sides": pool_sides, "pool.ceil": pool_ceil, "unpool": unpool,
     "gap": unary(lambda x: x.mean((2, 3), keepdim=True)), "gmp": unary(lambda x: F.adaptive_max_pool2d(x, 1)),
     "adaptive_avgpool": adaptive, "upsample": upsample,
     "relu": unary(F.relu), "relu6": unary(F.relu6), "leaky": unary(F.leaky_relu),
