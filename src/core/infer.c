@@ -48,7 +48,8 @@ nm_status nm_declare(nm_infer *e, const char *name, nm_param_kind kind, const ch
 {
     nm_network *net = e->network;
     nm_node *node = &net->node[e->node];
-    nm_param param = {.field = name, .node = e->node, .kind = kind, .rank = (int)strlen(layout), .init = init};
+    nm_param param = {.field = name, .node = e->node, .kind = kind, .rank = (int)strlen(layout)};
+    param.init = nm_init_resolve(net, e->node, init);
     memcpy(param.layout, layout, (size_t)param.rank);
     param.count = 1;
     for (int i = 0; i < param.rank; i++) {
@@ -69,6 +70,14 @@ nm_status nm_declare(nm_infer *e, const char *name, nm_param_kind kind, const ch
     net->param[net->params++] = param;
     node->params++;
     return NM_OK;
+}
+
+nm_status nm_declare_bias(nm_infer *e, int count, nm_init weights)
+{
+    nm_init init = nm_init_resolve(e->network, e->node, weights);
+    if (init.kind != NM_INIT_TORCH)
+        init = (nm_init){.kind = NM_INIT_CONSTANT};
+    return nm_declare(e, "bias", NM_BIAS, "O", &count, init);
 }
 
 static nm_status infer_node(nm_network *net, int index)

@@ -1,15 +1,38 @@
 /* Initial values: each parameter from its own random stream. */
-#include "network.h"
+#include "parse.h"
 
 #include <math.h>
 
-const char *const nm_init_names[] = {"he_normal",      "he_uniform", "glorot_normal",
-                                     "glorot_uniform", "normal",     "constant", NULL};
+const char *const nm_init_names[] = {"auto",           "torch",  "he_normal", "he_uniform", "glorot_normal",
+                                     "glorot_uniform", "normal", "constant",  NULL};
+
+/* Whether a rectifier reads the node's output, directly or through normalisations. */
+static bool is_rectified(const nm_network *net, int node)
+{
+    for (int i = node + 1; i < net->nodes; i++) {
+        const nm_node *reader = &net->node[i];
+        for (int k = 0; k < reader->inputs; k++)
+            if (reader->from[k] == node && (reader->type->role == NM_ROLE_RECTIFIER ||
+                                            (reader->type->role == NM_ROLE_NORMALISATION && is_rectified(net, i))))
+                return true;
+    }
+    return false;
+}
+
+nm_init nm_init_resolve(const nm_network *net, int node, nm_init init)
+{
+    if (init.kind == NM_INIT_AUTO)
+        init.kind = is_rectified(net, node) ? NM_INIT_HE_NORMAL : NM_INIT_TORCH;
+    return init;
+}
 
 static double scale_of(const nm_init *init)
 {
     double in = init->fan_in > 0 ? init->fan_in : 1, both = in + init->fan_out;
     switch (init->kind) {
+    case NM_INIT_AUTO: /* resolved when the parameter was declared */
+    case NM_INIT_TORCH:
+        return sqrt(1 / in);
     case NM_INIT_HE_NORMAL:
         return sqrt(2 / in);
     case NM_INIT_HE_UNIFORM:

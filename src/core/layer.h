@@ -19,6 +19,13 @@ enum { NM_MAX_RANK = 4 };
 
 typedef struct nm_layer_type nm_layer_type;
 
+/* What a type is to the layer before it, whose initial weights depend on that. */
+typedef enum nm_role {
+    NM_ROLE_OTHER,
+    NM_ROLE_RECTIFIER,     /* relu and its like: about half of what it reads is lost */
+    NM_ROLE_NORMALISATION, /* hands on what it reads, with another mean and deviation */
+} nm_role;
+
 /* What bringing a weight into a core's caches takes, as a number of multiply-adds at the matrix product's full speed. */
 #define NM_WEIGHT_TIME 6.0
 
@@ -31,6 +38,8 @@ typedef enum nm_param_kind {
 } nm_param_kind;
 
 typedef enum nm_init_kind {
+    NM_INIT_AUTO,           /* he_normal where a rectifier reads the layer, directly or through normalisations; else torch */
+    NM_INIT_TORCH,          /* uniform on +-1 / sqrt(fan_in), biases too: PyTorch's preset for its layers */
     NM_INIT_HE_NORMAL,      /* deviation sqrt(2 / fan_in); He et al. 2015 */
     NM_INIT_HE_UNIFORM,     /* uniform on +-sqrt(6 / fan_in) */
     NM_INIT_GLOROT_NORMAL,  /* deviation sqrt(2 / (fan_in + fan_out)); Glorot, Bengio 2010 */
@@ -39,8 +48,11 @@ typedef enum nm_init_kind {
     NM_INIT_CONSTANT,       /* `value` */
 } nm_init_kind;
 
-/* The names of the kinds, in order, for option tables: NULL-terminated. */
+/* The names of the kinds, in order, and what help pages say of them, for option tables: NULL-terminated. */
 extern const char *const nm_init_names[];
+#define NM_INIT_HELP                                                                                      \
+    "initial weights; auto: he_normal where a relu or its like reads the layer, directly or through a "  \
+    "normalisation, else torch; torch: uniform within 1 / sqrt(fan-in), the bias too"
 
 typedef struct nm_init {
     nm_init_kind kind;
@@ -73,6 +85,9 @@ typedef struct nm_infer {
  * layout names the dimensions ("HWIO", "IO", "C"); dims has as many numbers. */
 nm_status nm_declare(nm_infer *e, const char *name, nm_param_kind kind, const char *layout,
                      const int *dims, nm_init init) NM_MUST_USE;
+
+/* The layer's bias, one number for each of `count` outputs: zeros; drawn as the weights are where their init is torch. */
+nm_status nm_declare_bias(nm_infer *e, int count, nm_init weights) NM_MUST_USE;
 
 /* ---- plan -------------------------------------------------------------------------- */
 
@@ -188,6 +203,7 @@ struct nm_layer_type {
     size_t plan_size;          /* of the private struct per plan (algorithm choices); 0: none */
     const nm_option *options;  /* {0}-terminated; offsets into the private struct; NULL: none */
     int least_inputs, most_inputs; /* most 0: any number */
+    nm_role role;
     unsigned memory;           /* flags above */
     const char *undoes; /* a layer type that this one undoes (unpool: maxpool): it names a layer of that type in a
                            string option, reads that one's input as its last, and sees its struct in infer */

@@ -232,6 +232,7 @@ const nm_layer_type NM_ISA(nm_layer_batchnorm) = {
     .options = options,
     .least_inputs = 1,
     .most_inputs = 1,
+    .role = NM_ROLE_NORMALISATION,
     .memory = NM_INPLACE | NM_BACK_X,
     .infer = infer,
     .plan = plan,

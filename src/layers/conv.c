@@ -18,8 +18,8 @@ static const nm_option options[] = {
     {"groups", NM_OPT_INT, offsetof(conv, groups), "1", 1, 1 << 20,
      .help = "groups of channels that do not mix; as many as channels: depthwise"},
     {"bias", NM_OPT_BOOL, offsetof(conv, bias), "true", .help = "add a learnt number per filter"},
-    {"init", NM_OPT_ENUM, offsetof(conv, init), "he_normal", .choices = nm_init_names,
-     .help = "initial weights; fan-in is kernel area x channels of a group"},
+    {"init", NM_OPT_ENUM, offsetof(conv, init), "auto", .choices = nm_init_names,
+     .help = NM_INIT_HELP "; fan-in is kernel area x channels of a group"},
     {"init_value", NM_OPT_REAL, offsetof(conv, init_value), "0.01",
      .help = "deviation for init normal, value for init constant"},
     {"activation", NM_OPT_CHOICE, offsetof(conv, activation), "",
@@ -98,7 +98,7 @@ static nm_status infer(nm_infer *e, void *private)
     const int dims[] = {self->kernel[0], self->kernel[1], nm_conv_group_in(&self->g), self->filters};
     NM_TRY(nm_declare(e, "weight", NM_WEIGHT, "HWIO", dims, init));
     if (self->bias)
-        NM_TRY(nm_declare(e, "bias", NM_BIAS, "O", &dims[3], (nm_init){.kind = NM_INIT_CONSTANT}));
+        NM_TRY(nm_declare_bias(e, self->filters, init));
     return NM_OK;
 }
 

@@ -34,8 +34,8 @@ static const nm_option options[] = {
     {"dilation", NM_OPT_PAIR, offsetof(deconv, dilation), "1", 1, 1024, .help = "distance between the window's taps"},
     {"groups", NM_OPT_INT, offsetof(deconv, groups), "1", 1, 1 << 20, .help = "groups of channels that do not mix"},
     {"bias", NM_OPT_BOOL, offsetof(deconv, bias), "true", .help = "add a learnt number per filter"},
-    {"init", NM_OPT_ENUM, offsetof(deconv, init), "he_normal", .choices = nm_init_names,
-     .help = "initial weights; fan-in is kernel area x channels of a group, over the stride"},
+    {"init", NM_OPT_ENUM, offsetof(deconv, init), "auto", .choices = nm_init_names,
+     .help = NM_INIT_HELP "; fan-in is kernel area x channels of a group, over the stride"},
     {"init_value", NM_OPT_REAL, offsetof(deconv, init_value), "0.01",
      .help = "deviation for init normal, value for init constant"},
     {"activation", NM_OPT_CHOICE, offsetof(deconv, activation), "",
@@ -99,7 +99,7 @@ static nm_status infer(nm_infer *e, void *private)
     const int dims[] = {self->kernel[0], self->kernel[1], in.c, self->filters / self->groups};
     NM_TRY(nm_declare(e, "weight", NM_WEIGHT, "HWIO", dims, init));
     if (self->bias)
-        NM_TRY(nm_declare(e, "bias", NM_BIAS, "O", &self->filters, (nm_init){.kind = NM_INIT_CONSTANT}));
+        NM_TRY(nm_declare_bias(e, self->filters, init));
     return NM_OK;
 }
 

@@ -21,7 +21,7 @@ typedef struct dense {
 static const nm_option options[] = {
     {"units", NM_OPT_INT, offsetof(dense, units), NULL, 1, 1 << 24, .help = "outputs"},
     {"bias", NM_OPT_BOOL, offsetof(dense, bias), "true", .help = "add a learnt number per output"},
-    {"init", NM_OPT_ENUM, offsetof(dense, init), "he_normal", .choices = nm_init_names, .help = "initial weights"},
+    {"init", NM_OPT_ENUM, offsetof(dense, init), "auto", .choices = nm_init_names, .help = NM_INIT_HELP},
     {"init_value", NM_OPT_REAL, offsetof(dense, init_value), "0.01",
      .help = "deviation for init normal, value for init constant"},
     {"activation", NM_OPT_CHOICE, offsetof(dense, activation), "",
@@ -47,7 +47,7 @@ static nm_status infer(nm_infer *e, void *private)
     nm_init init = {(nm_init_kind)self->init, self->init_value, self->inputs, self->units};
     NM_TRY(nm_declare(e, "weight", NM_WEIGHT, "IO", dims, init));
     if (self->bias)
-        NM_TRY(nm_declare(e, "bias", NM_BIAS, "O", &dims[1], (nm_init){.kind = NM_INIT_CONSTANT}));
+        NM_TRY(nm_declare_bias(e, self->units, init));
     return NM_OK;
 }
 

@@ -29,5 +29,5 @@ static void bent_gradient(const void *self, const real *x, const real *y, const 
         dx[i] = y[i] > 0 ? dy[i] : dy[i] * (y[i] + alpha);
 }
 
-NM_POINTWISE_TYPE(elu, bent, "y = x above zero, alpha * (exp(x) - 1) below", sizeof(elu), options,
+NM_RECTIFIER_TYPE(elu, bent, "y = x above zero, alpha * (exp(x) - 1) below", sizeof(elu), options,
                   NM_INPLACE | NM_BACK_Y)

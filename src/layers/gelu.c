@@ -49,5 +49,5 @@ static void gaussian_gradient(const void *self, const real *x, const real *y, co
             dx[i] = dy[i] * (half * nm_erfc(-root * x[i]) + x[i] * density * nm_exp(-half * x[i] * x[i]));
 }
 
-NM_POINTWISE_TYPE(gelu, gaussian, "y = x * the normal distribution's probability below x", sizeof(gelu), options,
+NM_RECTIFIER_TYPE(gelu, gaussian, "y = x * the normal distribution's probability below x", sizeof(gelu), options,
                   NM_BACK_X)

@@ -27,4 +27,4 @@ static void sloped_gradient(const void *self, const real *x, const real *y, cons
         dx[i] = y[i] > 0 ? dy[i] : slope * dy[i];
 }
 
-NM_POINTWISE_TYPE(leaky, sloped, "y = x above zero, slope * x below", sizeof(leaky), options, NM_INPLACE | NM_BACK_Y)
+NM_RECTIFIER_TYPE(leaky, sloped, "y = x above zero, slope * x below", sizeof(leaky), options, NM_INPLACE | NM_BACK_Y)

@@ -124,6 +124,7 @@ const nm_layer_type NM_ISA(nm_layer_lrn) = {
     .options = options,
     .least_inputs = 1,
     .most_inputs = 1,
+    .role = NM_ROLE_NORMALISATION,
     .memory = NM_BACK_X | NM_BACK_Y,
     .plan = plan,
     .forward = forward,

@@ -115,6 +115,7 @@ const nm_layer_type NM_ISA(nm_layer_prelu) = {
     .options = options,
     .least_inputs = 1,
     .most_inputs = 1,
+    .role = NM_ROLE_RECTIFIER,
     .memory = NM_BACK_X,
     .infer = infer,
     .plan = plan,

@@ -18,4 +18,4 @@ static void positive_gradient(const void *self, const real *x, const real *y, co
         dx[i] = y[i] > 0 ? dy[i] : 0;
 }
 
-NM_POINTWISE_TYPE(relu, positive, "y = max(x, 0)", 0, NULL, NM_INPLACE | NM_BACK_Y)
+NM_RECTIFIER_TYPE(relu, positive, "y = max(x, 0)", 0, NULL, NM_INPLACE | NM_BACK_Y)

@@ -20,4 +20,4 @@ static void clipped_gradient(const void *self, const real *x, const real *y, con
         dx[i] = y[i] > 0 && y[i] < 6 ? dy[i] : 0;
 }
 
-NM_POINTWISE_TYPE(relu6, clipped, "y = min(max(x, 0), 6)", 0, NULL, NM_INPLACE | NM_BACK_Y)
+NM_RECTIFIER_TYPE(relu6, clipped, "y = min(max(x, 0), 6)", 0, NULL, NM_INPLACE | NM_BACK_Y)

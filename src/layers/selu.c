@@ -24,4 +24,4 @@ static void scaled_gradient(const void *self, const real *x, const real *y, cons
         dx[i] = dy[i] * (y[i] > 0 ? scale : y[i] + low);
 }
 
-NM_POINTWISE_TYPE(selu, scaled, "elu with the scale that keeps mean 0 and variance 1", 0, NULL, NM_INPLACE | NM_BACK_Y)
+NM_RECTIFIER_TYPE(selu, scaled, "elu with the scale that keeps mean 0 and variance 1", 0, NULL, NM_INPLACE | NM_BACK_Y)

@@ -22,4 +22,4 @@ static void swish_gradient(const void *self, const real *x, const real *y, const
     }
 }
 
-NM_POINTWISE_TYPE(silu, swish, "y = x / (1 + exp(-x))", 0, NULL, NM_BACK_X)
+NM_RECTIFIER_TYPE(silu, swish, "y = x / (1 + exp(-x))", 0, NULL, NM_BACK_X)

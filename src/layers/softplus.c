@@ -30,4 +30,4 @@ static void smooth_gradient(const void *self, const real *x, const real *y, cons
         dx[i] = dy[i] / (1 + nm_exp(-beta * x[i]));
 }
 
-NM_POINTWISE_TYPE(softplus, smooth, "y = log(1 + exp(x)), a smooth relu", sizeof(softplus), options, NM_BACK_X)
+NM_RECTIFIER_TYPE(softplus, smooth, "y = log(1 + exp(x)), a smooth relu", sizeof(softplus), options, NM_BACK_X)
