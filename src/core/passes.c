@@ -157,7 +157,7 @@ static void run_backward_from(nm_plan *plan, const nm_batch *batch, const real *
     run_backward(plan, batch);
 }
 
-/* ---- with one team for all of a pass -------------------------------------------------- */
+/* ---- a pass -------------------------------------------------- */
 
 typedef enum work { FORWARD, LOSS, BACKWARD, BACKWARD_FROM, STEP } work;
 typedef struct run {
@@ -192,7 +192,7 @@ static void do_work(void *arg)
 
 static nm_result with_team(run r)
 {
-    nm_with_team(r.plan->request.threads, do_work, &r);
+    nm_with_team(do_work, &r);
     r.result.loss = r.result.loss_sum / r.batch->n;
     return r.result;
 }

@@ -1,272 +1,351 @@
-/* Threads through OpenMP. A team is one parallel region: the thread that opened it goes on with its work, the others stand by
- * and share the tasks that it hands out.
+/* Teams of threads. The thread that calls nm_parallel leads; the others wait, and share the tasks that it hands out.
  *
- * The tasks of one nm_parallel are a round. Each thread has an even share of them, the first ones the first thread and so on: from
- * layer to layer it meets the samples that its own cache holds, and on machines of several sockets the memory that it has
- * touched first. Whoever is done with its own helps the others. A thread's ticket holds the round's number and how many tasks of its share are not
- * taken yet; whoever lowers it owns one. What a round is (`fn`, `arg`, ...) is written only while no ticket has a task
- * left, so that a thread which has lowered a ticket has read the round that it belongs to. The leader waits for tasks, not
- * for threads: one that the system has stopped between tasks holds up nobody. */
+ * The tasks of one nm_parallel are a round. Each thread has an even share of them, the first ones the first thread and
+ * so on: from layer to layer it meets the samples that its own cache holds, and on machines of several sockets the
+ * memory that it has touched first. Whoever is done with its own helps the others. A thread's ticket holds the round's
+ * number and how many tasks of its share are not taken yet; whoever lowers it owns one. What a round is (`fn`, `arg`,
+ * ...) is written only while no ticket has a task left, so that a thread which has lowered a ticket has read the round
+ * that it belongs to. The leader waits for tasks, not for threads: one that the system has stopped between tasks holds
+ * up nobody.
+ *
+ * Waiting is a loop first and a sleep then (futex(2)): a millisecond of the loop where every thread has a processor, so
+ * that the next layer begins at once, and little of it where others could use that processor. */
 #include "threads.h"
 
+#include "load.h"
+
+#include <linux/futex.h>
 #include <omp.h>
 #include <pthread.h>
-#include <sched.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
-enum { MOST_THREADS = 256 };
+enum { LINE = 64 }; /* bytes of a cache line */
+
+/* A number that threads wait on until it changes. */
+typedef struct signal_word {
+    _Alignas(LINE) _Atomic uint32_t value;
+    atomic_int sleepers;
+} signal_word;
 
 typedef struct share {
-    _Alignas(64) _Atomic uint64_t ticket; /* round << 32 | tasks to take */
+    _Alignas(LINE) _Atomic uint64_t ticket; /* round << 32 | tasks to take */
 } share;
 
+typedef struct member {
+    _Alignas(LINE) nm_load_thread *times;
+    struct team *team;
+    int number; /* in the team; 0 is the leader */
+    uint32_t round;
+    pthread_t thread;
+} member;
+
 typedef struct team {
-    _Alignas(64) _Atomic uint32_t round;
-    _Atomic(nm_task *) fn;
+    signal_word round, done; /* rounds begun; tasks of this round that are finished */
+    signal_word width;       /* threads that take part: those of higher numbers sleep until it changes */
+    _Alignas(LINE) _Atomic(nm_task *) fn;
     _Atomic(void *) arg;
-    atomic_int tasks, threads;            /* threads: those that have a share */
+    atomic_int tasks, shares, most; /* most: thread numbers that the tasks know are below it */
     atomic_bool over;
-    int size;                             /* threads in all */
-    int spins;                            /* before a thread that waits goes to sleep */
-    _Alignas(64) atomic_int done;         /* tasks of the round that are finished */
-    _Alignas(64) atomic_int sleepers;
-    pthread_mutex_t lock;
-    pthread_cond_t changed;
-    share of[MOST_THREADS];
+    _Atomic int64_t patience; /* nanoseconds of a waiting loop */
+    _Alignas(LINE) nm_load load;
+    int size, processors; /* threads there are; processors for them */
+    share share[NM_MOST_THREADS];
+    member member[NM_MOST_THREADS];
+    nm_load_thread times[NM_MOST_THREADS];
 } team;
 
-static _Thread_local team *led; /* the team that the calling thread leads */
-static _Thread_local bool busy; /* the calling thread is within a task: what that hands out it does itself */
+static _Thread_local team *own;      /* the team that the calling thread leads */
+static _Thread_local bool is_serial; /* OpenBLAS has been told to be serial on this thread */
+static _Thread_local bool busy;      /* the calling thread is within a task: what that hands out it does itself */
+static _Atomic(int (*)(int)) chosen_size;
+static atomic_int alive;
 
 /* ---- waiting --------------------------------------------------------------------------- */
 
-typedef bool condition(const team *t, uint32_t round);
-
-static bool has_begun(const team *t, uint32_t last)
-{
-    return atomic_load(&t->round) != last;
-}
-static bool is_done(const team *t, uint32_t round)
-{
-    (void)round;
-    return atomic_load(&t->done) == atomic_load(&t->tasks);
-}
-
-static inline void pause_briefly(void)
+static void pause_briefly(void)
 {
 #if defined __x86_64__ || defined __i386__
     __builtin_ia32_pause();
 #endif
 }
 
-static void wait_for(team *t, condition *holds, uint32_t round)
+/* Whether the value has changed before the thread's patience ended. */
+static bool has_changed_soon(team *t, const signal_word *s, uint32_t value, int thread)
 {
-    for (int i = 0; i < t->spins; i++) {
-        if (holds(t, round))
-            return;
-        pause_briefly();
+    if (atomic_load(&s->value) != value)
+        return true;
+    int64_t patience = atomic_load_explicit(&t->patience, memory_order_relaxed), begin = nm_load_now(), passed = 0;
+    bool changed = false;
+    while (!changed && passed < patience) {
+        for (int i = 0; i < 16 && !changed; i++) {
+            pause_briefly();
+            changed = atomic_load(&s->value) != value;
+        }
+        passed = nm_load_now() - begin;
     }
-    pthread_mutex_lock(&t->lock);
-    atomic_fetch_add(&t->sleepers, 1); /* before the condition is looked at: wake() looks the other way round */
-    while (!holds(t, round))
-        pthread_cond_wait(&t->changed, &t->lock);
-    atomic_fetch_sub(&t->sleepers, 1);
-    pthread_mutex_unlock(&t->lock);
+    atomic_fetch_add_explicit(&t->times[thread].spun, passed < patience ? passed : patience, memory_order_relaxed);
+    return changed;
 }
 
-static void wake(team *t)
+static void sleep_while(signal_word *s, uint32_t value)
 {
-    if (!atomic_load(&t->sleepers))
-        return;
-    pthread_mutex_lock(&t->lock);
-    pthread_cond_broadcast(&t->changed);
-    pthread_mutex_unlock(&t->lock);
+    atomic_fetch_add(&s->sleepers, 1); /* before the kernel looks at the value: change() looks the other way round */
+    syscall(SYS_futex, &s->value, FUTEX_WAIT_PRIVATE, value, NULL, NULL, 0);
+    atomic_fetch_sub(&s->sleepers, 1);
+}
+
+static void wake(signal_word *s)
+{
+    if (atomic_load(&s->sleepers))
+        syscall(SYS_futex, &s->value, FUTEX_WAKE_PRIVATE, INT32_MAX, NULL, NULL, 0);
+}
+
+static void change(signal_word *s, uint32_t value)
+{
+    atomic_store(&s->value, value);
+    wake(s);
 }
 
 /* ---- rounds ---------------------------------------------------------------------------- */
 
 /* The first task of a thread's share. */
-static int share_at(int tasks, int threads, int thread)
+static int share_at(int tasks, int shares, int thread)
 {
-    return (int)((int64_t)tasks * thread / threads);
+    return (int)((int64_t)tasks * thread / shares);
 }
 
 /* Takes tasks of one share until there are none. */
 static void take_share(team *t, int owner, int thread)
 {
-    _Atomic uint64_t *own = &t->of[owner].ticket;
-    uint64_t ticket = atomic_load(own);
+    _Atomic uint64_t *own_ticket = &t->share[owner].ticket;
+    uint64_t ticket = atomic_load(own_ticket);
     for (uint32_t left; (left = (uint32_t)ticket) > 0;) {
         nm_task *fn = atomic_load(&t->fn);
         void *arg = atomic_load(&t->arg);
-        int tasks = atomic_load(&t->tasks), end = share_at(tasks, atomic_load(&t->threads), owner + 1);
-        if (!atomic_compare_exchange_weak(own, &ticket, ticket - 1))
+        int tasks = atomic_load(&t->tasks), end = share_at(tasks, atomic_load(&t->shares), owner + 1);
+        if (thread >= atomic_load(&t->most))
+            return;
+        if (!atomic_compare_exchange_weak(own_ticket, &ticket, ticket - 1))
             continue;
         fn(arg, end - (int)left, thread);
-        if (atomic_fetch_add(&t->done, 1) + 1 == tasks)
-            wake(t);
-        ticket = atomic_load(own);
+        if ((int)atomic_fetch_add(&t->done.value, 1) + 1 == tasks)
+            wake(&t->done);
+        ticket = atomic_load(own_ticket);
     }
 }
 
 static void take_tasks(team *t, int thread)
 {
-    int threads = atomic_load(&t->threads);
+    int shares = atomic_load(&t->shares);
     busy = true;
-    for (int k = 0; thread < threads && k < threads; k++)
-        take_share(t, (thread + k) % threads, thread);
+    for (int k = 0; thread < shares && k < shares; k++)
+        take_share(t, (thread + k) % shares, thread);
     busy = false;
 }
 
-static void stand_by(team *t, int thread)
+static void begin_round(team *t, int shares, int most, int tasks, nm_task *fn, void *arg)
 {
-    for (uint32_t round = 0;;) {
-        wait_for(t, has_begun, round);
-        round = atomic_load(&t->round);
+    uint32_t next = atomic_load(&t->round.value) + 1;
+    atomic_store(&t->fn, fn);
+    atomic_store(&t->arg, arg);
+    atomic_store(&t->shares, shares);
+    atomic_store(&t->most, most);
+    atomic_store(&t->tasks, tasks);
+    atomic_store(&t->done.value, 0);
+    for (int k = 0; k < shares; k++)
+        atomic_store(&t->share[k].ticket,
+                     (uint64_t)next << 32 | (uint32_t)(share_at(tasks, shares, k + 1) - share_at(tasks, shares, k)));
+    change(&t->round, next);
+}
+
+/* ---- workers --------------------------------------------------------------------------- */
+
+/* Outside a parallel region of OpenMP's, OpenBLAS would start threads of its own, and the bits would change. */
+static void make_serial(void)
+{
+    omp_set_num_threads(1);
+    is_serial = true;
+}
+
+static void *work(void *arg)
+{
+    member *m = arg;
+    team *t = m->team;
+    nm_unbind_thread();
+    nm_load_enter(m->times);
+    make_serial();
+    for (uint32_t round = m->round;;) {
+        uint32_t width = atomic_load(&t->width.value);
         if (atomic_load(&t->over))
-            return;
-        take_tasks(t, thread);
+            return NULL;
+        if (m->number >= (int)width) {
+            sleep_while(&t->width, width);
+        } else if (has_changed_soon(t, &t->round, round, m->number)) {
+            round = atomic_load(&t->round.value);
+            take_tasks(t, m->number);
+        } else {
+            sleep_while(&t->round, round);
+        }
     }
 }
 
-static void begin(team *t, int threads, int tasks, nm_task *fn, void *arg)
+static bool start_worker(team *t)
 {
-    uint32_t next = atomic_load(&t->round) + 1;
-    atomic_store(&t->fn, fn);
-    atomic_store(&t->arg, arg);
-    atomic_store(&t->threads, threads);
-    atomic_store(&t->tasks, tasks);
-    atomic_store(&t->done, 0);
-    for (int k = 0; k < threads; k++)
-        atomic_store(&t->of[k].ticket, (uint64_t)next << 32 | (uint32_t)(share_at(tasks, threads, k + 1) - share_at(tasks, threads, k)));
-    atomic_store(&t->round, next);
-    wake(t);
+    member *m = &t->member[t->size];
+    *m = (member){.times = &t->times[t->size], .team = t, .number = t->size, .round = atomic_load(&t->round.value)};
+    sigset_t all, before; /* signals are for the program's own threads */
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    bool started = pthread_create(&m->thread, NULL, work, m) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (started) {
+        nm_load_start(m->times, m->thread);
+        atomic_fetch_add(&alive, 1);
+        t->size++;
+    }
+    return started;
 }
 
-static void run_round(team *t, int threads, int tasks, nm_task *fn, void *arg)
+int nm_threads_alive(void)
 {
-    threads = threads < t->size ? threads : t->size;
-    begin(t, threads < tasks ? threads : tasks, tasks, fn, arg);
-    take_tasks(t, 0);
-    wait_for(t, is_done, 0);
+    return 1 + atomic_load(&alive);
 }
 
 /* ---- teams ----------------------------------------------------------------------------- */
 
-void nm_with_team(int threads, void (*fn)(void *arg), void *arg)
+static pthread_key_t team_key;
+static pthread_once_t key_made = PTHREAD_ONCE_INIT;
+
+static void end_team(void *arg)
 {
-    if (led || busy) {
-        fn(arg);
-        return;
-    }
-    threads = threads < 1 ? 1 : threads < MOST_THREADS ? threads : MOST_THREADS;
-    enum { LONG = 20000, SHORT = 100 }; /* about a millisecond, where every thread has a core */
-    team t = {.spins = threads <= omp_get_num_procs() ? LONG : SHORT, .lock = PTHREAD_MUTEX_INITIALIZER,
-              .changed = PTHREAD_COND_INITIALIZER};
-    int before = omp_get_max_threads();
-#pragma omp parallel num_threads(threads)
-    {
-        omp_set_num_threads(1); /* OpenBLAS would start threads of its own inside a team of one, and the bits would change */
-        int thread = omp_get_thread_num();
-        if (thread == 0) {
-            led = &t;
-            t.size = omp_get_num_threads();
-            fn(arg);
-            led = NULL;
-            atomic_store(&t.over, true);
-            begin(&t, threads, 0, NULL, NULL);
-        } else {
-            stand_by(&t, thread);
-        }
-    }
-    omp_set_num_threads(before); /* a team of one runs in the caller's own data environment: the setting may have leaked */
-    pthread_cond_destroy(&t.changed);
-    pthread_mutex_destroy(&t.lock);
+    team *t = arg;
+    atomic_store(&t->over, true);
+    change(&t->width, UINT32_MAX >> 1);
+    change(&t->round, atomic_load(&t->round.value) + 1);
+    for (int k = 1; k < t->size; k++)
+        pthread_join(t->member[k].thread, NULL);
+    atomic_fetch_sub(&alive, t->size - 1);
+    own = NULL;
+    free(t);
 }
 
-typedef struct work {
+static void init_team(team *t)
+{
+    t->size = 1;
+    t->processors = nm_cpus();
+    atomic_store(&t->width.value, 1);
+    nm_load_init(&t->load);
+    nm_load_start(&t->times[0], pthread_self());
+    nm_load_enter(&t->times[0]);
+}
+
+/* A process made by fork has the thread that called it, and no other. */
+static void forget_workers(void)
+{
+    atomic_store(&alive, 0);
+    if (!own)
+        return;
+    atomic_store(&own->round.sleepers, 0);
+    atomic_store(&own->width.sleepers, 0);
+    init_team(own);
+}
+
+static void make_key(void)
+{
+    pthread_key_create(&team_key, end_team);
+    pthread_atfork(NULL, NULL, forget_workers);
+}
+
+/* The calling thread's team, with as many threads as the system grants. NULL: no memory. It belongs to no context. */
+static team *team_of(int threads)
+{
+    pthread_once(&key_made, make_key);
+    if (!own) {
+        own = aligned_alloc(LINE, sizeof *own);
+        if (!own)
+            return NULL;
+        memset(own, 0, sizeof *own);
+        pthread_setspecific(team_key, own);
+        init_team(own);
+    }
+    while (own->size < threads && start_worker(own))
+        ;
+    return own;
+}
+
+/* How many threads take part. */
+static int width_of(team *t, int threads)
+{
+    int (*choose)(int) = atomic_load(&chosen_size);
+    t->load.asked = threads > t->load.asked ? threads : t->load.asked;
+    int width = choose ? choose(threads) : t->load.width;
+    width = width < t->size ? width : t->size;
+    return width < 1 ? 1 : width;
+}
+
+static void run_round(team *t, int threads, int tasks, nm_task *fn, void *arg)
+{
+    enum { LONG = 1000000, SHORT = 30000 }; /* nanoseconds */
+    int width = width_of(t, threads), shares = width < threads ? width : threads;
+    bool crowded = t->load.disturbed || threads > t->processors;
+    atomic_store_explicit(&t->patience, crowded ? SHORT : LONG, memory_order_relaxed);
+    if (atomic_load(&t->width.value) != (uint32_t)width)
+        change(&t->width, (uint32_t)width);
+    begin_round(t, shares < tasks ? shares : tasks, threads, tasks, fn, arg);
+    take_tasks(t, 0);
+    for (uint32_t done; (done = atomic_load(&t->done.value)) != (uint32_t)tasks;)
+        if (!has_changed_soon(t, &t->done, done, 0))
+            sleep_while(&t->done, done);
+    int64_t now = nm_load_now();
+    if (now >= t->load.due)
+        nm_load_look(&t->load, t->times, t->size, now);
+}
+
+typedef struct tasks_of {
     int threads, tasks;
     nm_task *fn;
     void *arg;
-} work;
+} tasks_of;
 
-static void run_work(void *arg)
+static void run_tasks(void *arg)
 {
-    const work *w = arg;
-    if (w->threads > 1 && w->tasks > 1 && !busy)
-        run_round(led, w->threads, w->tasks, w->fn, w->arg);
+    const tasks_of *w = arg;
+    int threads = w->threads < w->tasks ? w->threads : w->tasks;
+    threads = threads < NM_MOST_THREADS ? threads : NM_MOST_THREADS;
+    team *t = threads > 1 && !busy ? team_of(threads) : NULL;
+    if (t)
+        run_round(t, threads, w->tasks, w->fn, w->arg);
     else
         for (int task = 0; task < w->tasks; task++)
             w->fn(w->arg, task, 0);
 }
 
+void nm_with_team(void (*fn)(void *arg), void *arg)
+{
+    if (is_serial) {
+        fn(arg);
+        return;
+    }
+    int before = omp_get_max_threads();
+    make_serial();
+    fn(arg);
+    is_serial = false;
+    omp_set_num_threads(before);
+}
+
 void nm_parallel(int threads, int tasks, nm_task *fn, void *arg)
 {
-    work w = {threads, tasks, fn, arg};
-    if (threads > 0 && tasks > 0)
-        nm_with_team(threads < tasks ? threads : tasks, run_work, &w);
+    nm_with_team(run_tasks, &(tasks_of){threads, tasks, fn, arg});
 }
 
-/* CPUs that the cgroup's quota pays for, rounded up; a large number where there is no quota. */
-static int quota(void)
+void nm_team_size_from(int (*choose)(int threads))
 {
-    long limit = -1, period = 0;
-    FILE *f = fopen("/sys/fs/cgroup/cpu.max", "r");
-    if (f) {
-        if (fscanf(f, "%ld %ld", &limit, &period) != 2)
-            limit = -1;
-        fclose(f);
-    } else {
-        FILE *q = fopen("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", "r");
-        FILE *p = fopen("/sys/fs/cgroup/cpu/cpu.cfs_period_us", "r");
-        if (!q || !p || fscanf(q, "%ld", &limit) != 1 || fscanf(p, "%ld", &period) != 1)
-            limit = -1;
-        if (q)
-            fclose(q);
-        if (p)
-            fclose(p);
-    }
-    return limit > 0 && period > 0 ? (int)((limit + period - 1) / period) : 1 << 20;
-}
-
-/* Whether `cpu` is the first hyper-thread of its core among those in `set`. */
-static int first_of_core(int cpu, const cpu_set_t *set)
-{
-    char path[96];
-    snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu%d/topology/thread_siblings_list", cpu);
-    FILE *f = fopen(path, "r");
-    if (!f)
-        return 1;
-    int first = 1, low, high;
-    char separator = ',';
-    while (separator == ',' && fscanf(f, "%d", &low) == 1) {
-        high = low;
-        if (fscanf(f, "%c", &separator) == 1 && separator == '-' &&
-            (fscanf(f, "%d", &high) != 1 || fscanf(f, "%c", &separator) != 1))
-            separator = '\n';
-        for (int sibling = low; sibling <= high && sibling < cpu; sibling++)
-            first = first && !CPU_ISSET(sibling, set);
-    }
-    fclose(f);
-    return first;
-}
-
-int nm_threads_default(void)
-{
-    if (getenv("OMP_NUM_THREADS"))
-        return omp_get_max_threads() > 0 ? omp_get_max_threads() : 1;
-    cpu_set_t set;
-    if (sched_getaffinity(0, sizeof set, &set) != 0)
-        return omp_get_num_procs();
-    int cores = 0;
-    for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
-        if (CPU_ISSET(cpu, &set))
-            cores += first_of_core(cpu, &set);
-    int paid = quota();
-    int threads = cores < paid ? cores : paid;
-    return threads > 0 ? threads : 1;
+    atomic_store(&chosen_size, choose);
 }

@@ -53,7 +53,7 @@ static void many_rounds(void *arg)
             r->wrong += counts[task] != (task < tasks);
     }
     int calls = 0;
-    nm_with_team(2, nothing_more, &calls);
+    nm_with_team(nothing_more, &calls);
     r->wrong += calls != 1;
 }
 
@@ -62,7 +62,7 @@ START_TEST(a_team_serves_many_rounds)
     static const int threads[] = {1, 2, 3, 8};
     for (int i = 0; i < 4; i++) {
         rounds r = {threads[i], 0};
-        nm_with_team(threads[i], many_rounds, &r);
+        nm_with_team(many_rounds, &r);
         ck_assert_int_eq(r.wrong, 0);
     }
 }
@@ -70,7 +70,7 @@ END_TEST
 
 static void *lead(void *arg)
 {
-    nm_with_team(2, many_rounds, arg);
+    nm_with_team(many_rounds, arg);
     return NULL;
 }
 

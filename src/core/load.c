@@ -1,0 +1,148 @@
+/* Watching what other programs leave of the processors. */
+#include "load.h"
+
+#include "threads.h"
+
+#include <fcntl.h>
+#include <math.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { MILLISECOND = 1000000 };
+static const int64_t window = 25 * MILLISECOND; /* several of a scheduler's time slices */
+enum { FEWER, MORE };
+static const int64_t least_pause[] = {100 * MILLISECOND, 200 * MILLISECOND};
+static const int64_t longest_pause[] = {800 * MILLISECOND, 3200LL * MILLISECOND};
+static const double noticeable = 0.1; /* of a processor, for all threads together */
+static const double promising = 0.95; /* of what fewer threads could do at best */
+static const double clearly = 1.1;    /* how much more work justifies more threads */
+
+static int64_t nanoseconds(clockid_t clock)
+{
+    struct timespec t;
+    return clock_gettime(clock, &t) == 0 ? (int64_t)t.tv_sec * 1000000000 + t.tv_nsec : 0;
+}
+
+int64_t nm_load_now(void)
+{
+    return nanoseconds(CLOCK_MONOTONIC);
+}
+
+/* Time for which a thread could have run but had no processor (proc(5): schedstat); 0 where the system does not tell.
+ */
+static int64_t time_kept_waiting(pid_t thread)
+{
+    char text[128];
+    snprintf(text, sizeof text, "/proc/self/task/%d/schedstat", (int)thread);
+    int file = open(text, O_RDONLY | O_CLOEXEC);
+    if (file < 0)
+        return 0;
+    ssize_t length = read(file, text, sizeof text - 1);
+    close(file);
+    text[length > 0 ? length : 0] = '\0';
+    const char *second = strchr(text, ' ');
+    return second ? strtoll(second, NULL, 10) : 0;
+}
+
+static int64_t time_worked(nm_load_thread *t)
+{
+    return nanoseconds(t->clock) - atomic_load_explicit(&t->spun, memory_order_relaxed);
+}
+
+static void read_thread(nm_load_thread *t)
+{
+    t->worked = time_worked(t);
+    t->kept_waiting = time_kept_waiting(atomic_load(&t->id));
+}
+
+void nm_load_start(nm_load_thread *t, pthread_t thread)
+{
+    if (pthread_getcpuclockid(thread, &t->clock) != 0)
+        t->clock = CLOCK_MONOTONIC;
+    t->worked = time_worked(t);
+}
+
+void nm_load_enter(nm_load_thread *t)
+{
+    atomic_store(&t->id, gettid());
+}
+
+void nm_load_init(nm_load *l)
+{
+    int64_t now = nm_load_now();
+    *l = (nm_load){.width = NM_MOST_THREADS,
+                   .step = 1,
+                   .begin = now,
+                   .due = now + window,
+                   .pause = {least_pause[FEWER], least_pause[MORE]}};
+}
+
+static int at_most(int a, int b)
+{
+    return a < b ? a : b;
+}
+
+/* The trial of another width is over. */
+static void end_trial(nm_load *l, double rate, int64_t now)
+{
+    int direction = l->width > l->before ? MORE : FEWER;
+    bool better = rate > l->rate * (direction == MORE ? clearly : 1);
+    l->step = better && direction == MORE ? 2 * l->step : 1;
+    if (better) {
+        l->rate = rate;
+        for (int i = 0; i < 2; i++)
+            l->pause[i] = least_pause[i];
+        l->next[FEWER] = now;
+        l->next[MORE] = direction == MORE ? now : now + l->pause[MORE];
+    } else {
+        l->width = l->before;
+        l->next[direction] = now + l->pause[direction];
+        l->pause[direction] =
+            2 * l->pause[direction] < longest_pause[direction] ? 2 * l->pause[direction] : longest_pause[direction];
+    }
+    l->before = 0;
+}
+
+/* missing: processors that the team did not get. */
+static void begin_trial(nm_load *l, int threads, double missing, int64_t now)
+{
+    int fewer = threads - (int)ceil(missing - noticeable);
+    fewer = fewer < 1 ? 1 : fewer;
+    if (fewer < threads && l->rate < promising * fewer && now >= l->next[FEWER]) {
+        l->before = threads;
+        l->width = fewer;
+    } else if (threads < l->asked && now >= l->next[MORE]) {
+        l->before = threads;
+        l->width = at_most(l->asked, threads + l->step);
+    }
+}
+
+void nm_load_look(nm_load *l, nm_load_thread *thread, int alive, int64_t now)
+{
+    int threads = at_most(at_most(l->width, l->asked), alive);
+    double passed = (double)(now - l->begin), worked = 0, missing = 0;
+    for (int i = 0; i < threads; i++) {
+        nm_load_thread before = {.worked = thread[i].worked, .kept_waiting = thread[i].kept_waiting};
+        read_thread(&thread[i]);
+        worked += (double)(thread[i].worked - before.worked) / passed;
+        missing += (double)(thread[i].kept_waiting - before.kept_waiting) / passed;
+    }
+    if (l->before) {
+        end_trial(l, worked, now);
+    } else {
+        l->rate = l->rate > 0 ? (l->rate + worked) / 2 : worked;
+        begin_trial(l, threads, missing, now);
+    }
+    l->disturbed = missing > noticeable || l->width < l->asked;
+    for (int i = threads; i < at_most(at_most(l->width, l->asked), alive); i++)
+        read_thread(&thread[i]);
+    if (l->width >= l->asked && !l->before)
+        l->width = NM_MOST_THREADS;
+    l->asked = 0;
+    l->begin = nm_load_now();
+    l->due =
+        l->begin + (window > 200 * (l->begin - now) ? window : 200 * (l->begin - now)); /* half a percent at most */
+}

@@ -1,0 +1,52 @@
+/* How many threads of a team are worth having while other programs want the same processors.
+ *
+ * A thread that the system has stopped in the middle of a task holds up its whole team. So the team's leader looks,
+ * some forty times a second, at what the system tells of its threads: how long each has run, and how long it was kept
+ * waiting for a processor. Only where some were kept waiting, fewer threads are tried, and kept if they get more done;
+ * more are tried again now and then, ever more rarely while that fails. On a machine with nothing else to do no thread
+ * waits, and the team is never anything but whole. No result depends on it.
+ *
+ * Work done is counted as the threads' processor time without their waiting in loops: comparable whatever the team does
+ * at the moment. Where /proc does not tell how long a thread was kept waiting, the team stays whole. */
+#ifndef NM_LOAD_H
+#define NM_LOAD_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <time.h>
+
+/* One thread of a team. All times are in nanoseconds. */
+typedef struct nm_load_thread {
+    _Atomic pid_t id;
+    clockid_t clock;              /* its processor time */
+    _Atomic int64_t spun;         /* how long it has waited in a loop */
+    int64_t worked, kept_waiting; /* at the last look */
+} nm_load_thread;
+
+typedef struct nm_load {
+    int width;                 /* threads that rounds get at most: NM_MOST_THREADS while nothing is held back */
+    int asked;                 /* most threads that a round wanted since the last look */
+    bool disturbed;            /* other programs take processor time from the team */
+    int64_t begin, due;        /* the last look, the next one */
+    int before;                /* width to go back to where the one on trial is no better; 0: no trial */
+    double rate;               /* threads' worth of work done at the width that is not on trial */
+    int step;                  /* threads that the next trial of more adds */
+    int64_t pause[2], next[2]; /* between trials, and when the next one may begin: of fewer threads, of more */
+} nm_load;
+
+int64_t nm_load_now(void);
+
+/* Called for a new thread by the leader, and by the thread itself. */
+void nm_load_start(nm_load_thread *times, pthread_t thread);
+void nm_load_enter(nm_load_thread *times);
+
+void nm_load_init(nm_load *load);
+
+/* Called by the leader when now >= load->due, between rounds: sets width, disturbed and due. thread: `alive` of them.
+ */
+void nm_load_look(nm_load *load, nm_load_thread *thread, int alive, int64_t now);
+
+#endif
