@@ -62,6 +62,10 @@ const nm_source_type *const *nm_source_types(void);
 nm_status nm_dataset_open(nm_context *ctx, const char *spec, const nm_data_form *form, nm_dataset **out) NM_MUST_USE;
 void nm_dataset_free(nm_dataset *data);
 
+/* SHA-256 that tells data sets apart, as hexadecimal text: of shapes, pixels and labels of both splits in their order, and of
+ * the names of the classes. The same for any number of threads; the place it was found in does not count. */
+void nm_dataset_digest(const nm_dataset *data, char hex[65]);
+
 /* Per-channel mean and deviation of the training split, of pixels in 0..1. [c] each, c <= 8. Exact: integer sums. */
 typedef struct nm_normalisation {
     int channels;
