@@ -55,7 +55,7 @@ error_t parse_checkpoint(int key, char *arg, struct argp_state *state, const cha
 typedef struct trained {
     nm_network *net;
     nm_train_settings settings;
-    nm_normalisation normalisation;
+    nm_normalisation normalisation; /* of no channels where the checkpoint has none */
     char *classes; /* the names, one a line; NULL: the checkpoint has none */
     uint64_t step; /* steps that it was trained for; 0 where the checkpoint does not tell */
 } trained;

@@ -113,9 +113,8 @@ nm_status open_trained(nm_context *ctx, const char *path, trained *out)
     nm_free(file);
     NM_TRY(status);
     status = nm_checkpoint_network(ctx, checkpoint, &out->net, &out->settings);
-    if (status == NM_OK && !nm_checkpoint_normalisation(checkpoint, &out->normalisation))
-        for (int c = 0; c < 8; c++)
-            out->normalisation.deviation[c] = 1;
+    if (status == NM_OK)
+        status = nm_normalisation_copy(ctx, nm_checkpoint_normalisation(checkpoint), &out->normalisation);
     const char *classes = nm_checkpoint_classes(checkpoint);
     if (status == NM_OK && classes && !(out->classes = nm_strdup(ctx, classes)))
         status = NM_FAILED;
@@ -131,6 +130,7 @@ void close_trained(trained *t)
     if (t->net)
         nm_options_free(nm_train_options, &t->settings);
     nm_network_free(t->net);
+    nm_normalisation_free(&t->normalisation);
     nm_free(t->classes);
     *t = (trained){0};
 }

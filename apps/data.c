@@ -83,17 +83,19 @@ static void print_as_json(const nm_dataset *data, const nm_normalisation *n, con
 static nm_status tell(nm_context *ctx, const data_args *args)
 {
     nm_dataset *data;
-    nm_normalisation n;
+    nm_normalisation n = {0};
     int *train = NULL, *test = NULL;
     NM_TRY(nm_dataset_open(ctx, args->name, NULL, &data));
-    nm_dataset_normalisation(&data->train, &n);
-    nm_status status = count_classes(ctx, &data->train, data->classes, &train);
+    nm_status status = nm_dataset_normalisation(ctx, &data->train, &n);
+    if (status == NM_OK)
+        status = count_classes(ctx, &data->train, data->classes, &train);
     if (status == NM_OK)
         status = count_classes(ctx, &data->test, data->classes, &test);
     if (status == NM_OK)
         (args->json ? print_as_json : print_text)(data, &n, train, test);
     nm_free(train);
     nm_free(test);
+    nm_normalisation_free(&n);
     nm_dataset_free(data);
     return status;
 }

@@ -94,12 +94,12 @@ static nm_status load_image(view *v)
         else
             memcpy(fitted, v->data->test.pixels + (size_t)v->args->sample * nm_shape_size(in), nm_shape_size(in));
     }
-    for (size_t i = 0; status == NM_OK && i < nm_shape_size(in); i++) {
-        int c = (int)(i % (size_t)in.c), k = c < v->t.normalisation.channels ? c : 0;
-        v->image[i] = v->t.settings.binary
-                          ? (real)(fitted[i] >= 128)
-                          : (real)((fitted[i] / 255.0 - v->t.normalisation.mean[k]) / v->t.normalisation.deviation[k]);
-    }
+    real *table = NULL;
+    if (status == NM_OK)
+        status = nm_pixel_table_new(v->ctx, &v->t.normalisation, in.c, v->t.settings.binary, &table);
+    if (status == NM_OK)
+        nm_normalise(table, in.c, fitted, nm_shape_size(in), v->image);
+    nm_free(table);
     nm_free(pixels);
     nm_free(fitted);
     return status;

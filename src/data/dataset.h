@@ -4,6 +4,7 @@
 #define NM_DATASET_H
 
 #include "error.h"
+#include "normalisation.h"
 #include "real.h"
 #include "rng.h"
 #include "shape.h"
@@ -66,11 +67,7 @@ void nm_dataset_free(nm_dataset *data);
  * the names of the classes. The same for any number of threads; the place it was found in does not count. */
 void nm_dataset_digest(const nm_dataset *data, char hex[65]);
 
-/* Per-channel mean and deviation of the training split, of pixels in 0..1. [c] each, c <= 8. Exact: integer sums. */
-typedef struct nm_normalisation {
-    int channels;
-    double mean[8], deviation[8];
-} nm_normalisation;
-void nm_dataset_normalisation(const nm_samples *train, nm_normalisation *out);
+/* Mean and deviation of each channel of the training split; a channel that is constant has deviation 1. Exact: integer sums. */
+nm_status nm_dataset_normalisation(nm_context *ctx, const nm_samples *train, nm_normalisation *out) NM_MUST_USE;
 
 #endif

@@ -50,34 +50,6 @@ static void order_epoch(nm_loader *l, uint32_t epoch)
     l->order_epoch = epoch;
 }
 
-/* ---- pixels to numbers ------------------------------------------------------------------------ */
-
-static void fill_table(nm_loader *l)
-{
-    int channels = l->s.samples->shape.c;
-    const nm_normalisation *n = &l->s.normalisation;
-    for (int c = 0; c < channels; c++) {
-        int k = n->channels > 0 ? (c < n->channels ? c : n->channels - 1) : -1;
-        double mean = k >= 0 ? n->mean[k] : 0, deviation = k >= 0 ? n->deviation[k] : 1;
-        for (int value = 0; value < 256; value++)
-            l->table[c * 256 + value] =
-                l->s.binary ? (real)(value >= 128) : (real)((value / 255.0 - mean) / deviation);
-    }
-}
-
-static void convert(const nm_loader *l, const uint8_t *pixels, real *to)
-{
-    size_t size = nm_shape_size(l->s.samples->shape), channels = (size_t)l->s.samples->shape.c;
-    if (channels == 1) {
-        for (size_t i = 0; i < size; i++)
-            to[i] = l->table[pixels[i]];
-        return;
-    }
-    for (size_t i = 0; i < size; i += channels)
-        for (size_t c = 0; c < channels; c++)
-            to[i + c] = l->table[c * 256 + pixels[i + c]];
-}
-
 static void prepare(nm_loader *l, uint64_t step, slot *out)
 {
     uint32_t epoch = (uint32_t)(step / (uint64_t)l->steps_per_epoch);
@@ -96,7 +68,7 @@ static void prepare(nm_loader *l, uint64_t step, slot *out)
             nm_augment(&l->augmentation, &stream, samples->shape, pixels, l->changed);
             pixels = l->changed;
         }
-        convert(l, pixels, out->x + (size_t)i * size);
+        nm_normalise(l->table, samples->shape.c, pixels, size, out->x + (size_t)i * size);
         if (samples->labels)
             memcpy(out->labels + (size_t)i * places, samples->labels + (size_t)index * places,
                    places * sizeof *out->labels);
@@ -157,8 +129,7 @@ static nm_status allocate(nm_context *ctx, nm_loader *l)
     size_t batch = (size_t)l->s.batch, size = nm_shape_size(l->s.samples->shape);
     l->order = nm_alloc(ctx, (size_t)l->count + 1, sizeof *l->order);
     l->changed = nm_alloc(ctx, size, 1);
-    l->table = nm_alloc(ctx, 256 * (size_t)l->s.samples->shape.c, sizeof *l->table);
-    bool all = l->order && l->changed && l->table;
+    bool all = l->order && l->changed;
     for (int i = 0; i < AHEAD; i++) {
         slot *s = &l->ring[i];
         s->x = nm_alloc(ctx, batch * size, sizeof *s->x);
@@ -187,8 +158,9 @@ nm_status nm_loader_new(nm_context *ctx, const nm_loader_settings *settings, nm_
     pthread_mutex_init(&l->mutex, NULL);
     pthread_cond_init(&l->changed_state, NULL);
     nm_status status = allocate(ctx, l);
+    if (status == NM_OK)
+        status = nm_pixel_table_new(ctx, &l->s.normalisation, l->s.samples->shape.c, l->s.binary, &l->table);
     if (status == NM_OK) {
-        fill_table(l);
         order_epoch(l, (uint32_t)(l->next / (uint64_t)l->steps_per_epoch));
         l->running = pthread_create(&l->thread, NULL, run, l) == 0;
         if (!l->running)

@@ -14,7 +14,7 @@ typedef struct nm_loader_settings {
     int batch;
     bool shuffle;              /* full reshuffle every epoch, by (seed, "shuffle", epoch) */
     const nm_augmentation *augmentation; /* NULL: none */
-    nm_normalisation normalisation;      /* x = (pixel / 255 - mean) / deviation */
+    nm_normalisation normalisation;      /* read by nm_loader_new only */
     bool binary;               /* pixels become 0 or 1 (threshold at 128) instead of normalised */
     uint64_t seed;
     uint64_t first_step;       /* go on from here: step = epoch * steps_per_epoch + position, from 0 */

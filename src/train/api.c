@@ -127,7 +127,8 @@ enum { PIECE = 64 };
 struct nm_predictor {
     nm_network *net;
     nm_train_settings settings;
-    nm_normalisation normalisation;
+    nm_normalisation normalisation; /* of no channels where the checkpoint has none */
+    real *table;                    /* of pixels; NULL until the first are given */
     nm_plan *plan;
     real *x; /* [PIECE][h][w][c] */
     size_t inputs, outputs;
@@ -161,9 +162,8 @@ nm_status nm_predictor_open(nm_context *ctx, const char *path, nm_predictor **ou
     NM_TRY(nm_checkpoint_open(ctx, path, &checkpoint));
     nm_predictor *p = nm_alloc(ctx, 1, sizeof *p);
     nm_status status = p ? nm_checkpoint_network(ctx, checkpoint, &p->net, &p->settings) : NM_FAILED;
-    if (status == NM_OK && !nm_checkpoint_normalisation(checkpoint, &p->normalisation) && !p->settings.binary)
-        for (int c = 0; c < 8; c++)
-            p->normalisation.deviation[c] = 1;
+    if (status == NM_OK)
+        status = nm_normalisation_copy(ctx, nm_checkpoint_normalisation(checkpoint), &p->normalisation);
     nm_checkpoint_free(checkpoint);
     if (status == NM_OK)
         status = prepare(ctx, p);
@@ -181,6 +181,8 @@ void nm_predictor_free(nm_predictor *p)
     nm_plan_free(p->plan);
     nm_options_free(nm_train_options, &p->settings);
     nm_network_free(p->net);
+    nm_normalisation_free(&p->normalisation);
+    nm_free(p->table);
     nm_free(p->x);
     nm_free(p);
 }
@@ -230,18 +232,14 @@ nm_status nm_predict_u8(nm_context *ctx, nm_predictor *p, int n, const uint8_t *
 {
     nm_errors_clear(ctx);
     int channels = p->net->node[0].out.c;
-    const nm_normalisation *norm = &p->normalisation;
-    if (n < 1 || (channels > 8 && !p->settings.binary))
-        return nm_fail(ctx, NM_INVALID, "expected at least one image of at most 8 channels; found %d of %d",
-                       n, channels);
+    if (n < 1)
+        return nm_fail(ctx, NM_INVALID, "expected at least one image, found %d", n);
+    if (!p->table)
+        NM_TRY(nm_pixel_table_new(ctx, &p->normalisation, channels, p->settings.binary, &p->table));
     for (int first = 0; first < n; first += PIECE) {
         int part = n - first < PIECE ? n - first : PIECE;
         const uint8_t *from = pixels + (size_t)first * p->inputs;
-        for (size_t i = 0; i < (size_t)part * p->inputs; i++) {
-            size_t c = i % (size_t)channels;
-            p->x[i] = p->settings.binary ? (real)(from[i] >= 128)
-                                         : (real)((from[i] / 255.0 - norm->mean[c]) / norm->deviation[c]);
-        }
+        nm_normalise(p->table, channels, from, (size_t)part * p->inputs, p->x);
         predict_piece(p, part, outputs + (size_t)first * p->outputs);
     }
     return NM_OK;

@@ -28,7 +28,7 @@ typedef struct nm_train_state {
     int slots;
     const char *const *slot_names;
     real *slot[4];                   /* each as network->weights */
-    nm_normalisation normalisation;
+    nm_normalisation normalisation;  /* the caller's; after nm_checkpoint_load_state the checkpoint's */
     const char *data;                /* name of the data set */
     const char *classes;             /* the names of its classes, one a line; NULL: none */
 } nm_train_state;
@@ -61,7 +61,7 @@ nm_status nm_checkpoint_load_state(nm_context *ctx, const nm_checkpoint *checkpo
 const char *nm_checkpoint_classes(const nm_checkpoint *checkpoint);
 /* Steps that it was trained for; 0 where it does not tell. */
 uint64_t nm_checkpoint_step(const nm_checkpoint *checkpoint);
-/* Mean and deviation stored with it; false where it has none. */
-bool nm_checkpoint_normalisation(const nm_checkpoint *checkpoint, nm_normalisation *out);
+/* Mean and deviation stored with it, of no channels where it has none. Belongs to the checkpoint. */
+const nm_normalisation *nm_checkpoint_normalisation(const nm_checkpoint *checkpoint);
 
 #endif

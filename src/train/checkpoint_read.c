@@ -47,11 +47,10 @@ static nm_status read_normalisation(nm_checkpoint *c)
         return NM_OK;
     nm_h5_shape shape;
     NM_TRY(nm_h5_look(c->h5, "/train/mean", &shape));
-    enum { MOST = sizeof c->normalisation.mean / sizeof *c->normalisation.mean };
-    if (shape.rank != 1 || shape.count > MOST)
-        return nm_fail(c->ctx, NM_INVALID, "%s: /train/mean: expected at most %d channels, found %zu",
-                       c->path, MOST, shape.count);
-    c->normalisation.channels = (int)shape.count;
+    if (shape.rank != 1 || shape.count < 1 || shape.count > INT32_MAX / 256)
+        return nm_fail(c->ctx, NM_INVALID, "%s: /train/mean: expected one number a channel, found %zu of rank %d",
+                       c->path, shape.count, shape.rank);
+    NM_TRY(nm_normalisation_init(c->ctx, (int)shape.count, &c->normalisation));
     NM_TRY(nm_h5_read(c->h5, "/train/mean", NM_H5_F64, 1, shape.dims, c->normalisation.mean));
     return nm_h5_read(c->h5, "/train/deviation", NM_H5_F64, 1, shape.dims, c->normalisation.deviation);
 }
@@ -92,6 +91,7 @@ void nm_checkpoint_free(nm_checkpoint *c)
     nm_h5_free(c->h5);
     nm_free(c->model);
     nm_free(c->classes);
+    nm_normalisation_free(&c->normalisation);
     nm_free(c->path);
     nm_free(c);
 }
@@ -111,10 +111,9 @@ uint64_t nm_checkpoint_step(const nm_checkpoint *c)
     return c->step;
 }
 
-bool nm_checkpoint_normalisation(const nm_checkpoint *c, nm_normalisation *out)
+const nm_normalisation *nm_checkpoint_normalisation(const nm_checkpoint *c)
 {
-    *out = c->normalisation;
-    return out->channels > 0;
+    return &c->normalisation;
 }
 
 /* ---- parameters ------------------------------------------------------------------------ */

@@ -152,7 +152,7 @@ static nm_status open_data(nm_trainer *t)
     if (status == NM_OK && t->data->train.count == 0)
         status = nm_fail(t->ctx, NM_INVALID, "%s: it has no training samples", t->data->found);
     NM_TRY(status);
-    nm_dataset_normalisation(&t->data->train, &t->state.normalisation);
+    NM_TRY(nm_dataset_normalisation(t->ctx, &t->data->train, &t->state.normalisation));
     return nm_augmentation_read(t->ctx, &t->settings.augment, &t->augmentation);
 }
 
@@ -211,20 +211,13 @@ static nm_status differs(nm_trainer *t, const char *what, uint64_t found, uint64
                    what, (unsigned long long)found, (unsigned long long)wanted);
 }
 
-static bool same_normalisation(const nm_normalisation *a, const nm_normalisation *b)
-{
-    size_t size = (size_t)a->channels * sizeof *a->mean;
-    return a->channels == b->channels && memcmp(a->mean, b->mean, size) == 0 &&
-           memcmp(a->deviation, b->deviation, size) == 0;
-}
-
 /* What the order of batches and the meaning of a step depend on must be as it was. */
 static nm_status check_state(nm_trainer *t, const nm_train_state *loaded)
 {
     NM_TRY(differs(t, "seed", loaded->seed, t->state.seed));
     NM_TRY(differs(t, "steps an epoch (batch, limit or data)", loaded->steps_per_epoch,
                    t->state.steps_per_epoch));
-    if (!same_normalisation(&loaded->normalisation, &t->state.normalisation))
+    if (!nm_normalisation_same(&loaded->normalisation, &t->state.normalisation))
         return nm_fail(
             t->ctx, NM_INVALID,
             "%s/last.h5: it was trained on other data: mean or deviation of the training images differ",
@@ -238,6 +231,7 @@ static nm_status load_last(nm_trainer *t, const nm_checkpoint *last)
     NM_TRY(nm_checkpoint_load(t->ctx, last, t->net, false, NULL));
     NM_TRY(nm_checkpoint_load_state(t->ctx, last, t->net, &loaded));
     nm_status status = check_state(t, &loaded);
+    loaded.normalisation = t->state.normalisation;
     int rows = loaded.history_count;
     loaded.history_count = 0;
     nm_history_row *history = loaded.history;
@@ -335,6 +329,7 @@ void nm_trainer_close(nm_trainer *t)
     nm_optimization_free(t->optimization);
     nm_free(t->population_state);
     nm_free(t->state.history);
+    nm_normalisation_free(&t->state.normalisation);
     nm_free(t->row_seconds);
     nm_free(t->classes);
     nm_dataset_free(t->data);

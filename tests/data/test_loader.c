@@ -8,6 +8,7 @@ enum { COUNT = 23, H = 4, W = 3, C = 2, SIZE = H * W * C };
 
 static uint8_t pixels[COUNT * SIZE];
 static int32_t labels[COUNT];
+static double mean[] = {0.25, 0.5}, deviation[] = {0.5, 2};
 static const nm_samples samples = {COUNT, {H, W, C}, pixels, labels};
 
 static nm_loader_settings settings(void)
@@ -18,7 +19,7 @@ static nm_loader_settings settings(void)
     for (int i = 0; i < COUNT; i++)
         labels[i] = i % 7;
     return (nm_loader_settings){.samples = &samples, .batch = 5, .shuffle = true, .seed = 3,
-                                .normalisation = {2, {0.25, 0.5}, {0.5, 2}}};
+                                .normalisation = {2, mean, deviation}};
 }
 
 /* Each epoch has every sample once, in an order of its own, and the last batch is short. */
@@ -115,6 +116,7 @@ START_TEST(tells_how_long_it_was_waited_for)
     nm_augmentation a = {.affine = 1};
     nm_samples big = {BIG, {SIDE, SIDE, 1}, calloc(BIG, SIDE * SIDE), NULL};
     s.samples = &big;
+    s.normalisation.channels = 1;
     s.augmentation = &a;
     s.batch = 8;
     nm_loader *l;

@@ -77,7 +77,7 @@ START_TEST(train_and_predict)
 
     /* values normalised here give the same as pixels normalised there */
     nm_normalisation norm;
-    nm_dataset_normalisation(&data->train, &norm);
+    ck_assert_done(nm_dataset_normalisation(ctx, &data->train, &norm));
     float values[784];
     for (int i = 0; i < 784; i++)
         values[i] = (float)((data->test.pixels[i] / 255.0 - norm.mean[0]) / norm.deviation[0]);
@@ -87,6 +87,7 @@ START_TEST(train_and_predict)
     ck_assert_int_eq(nm_predict_u8(ctx, p, 0, data->test.pixels, out), NM_INVALID);
     nm_free(out);
     nm_free(some);
+    nm_normalisation_free(&norm);
     nm_dataset_free(data);
     nm_predictor_free(p);
 }

@@ -47,6 +47,7 @@ START_TEST(every_sample_weighs_the_same)
     free_result(&r);
     nm_free(e.confusion);
     nm_network_free(net);
+    nm_normalisation_free(&norm);
     nm_dataset_free(data);
 }
 END_TEST

@@ -67,6 +67,7 @@ START_TEST(population_statistics)
     ck_assert(state_of(net, "bn/running_mean")[0] != state_of(plain, "bn/running_mean")[0]);
     nm_network_free(plain);
     nm_network_free(net);
+    nm_normalisation_free(&norm);
     nm_dataset_free(data);
 }
 END_TEST

@@ -56,6 +56,7 @@ START_TEST(watched_input)
     nm_loader_free(loader);
     nm_free(text);
     nm_network_free(net);
+    nm_normalisation_free(&norm);
     nm_dataset_free(data);
 }
 END_TEST

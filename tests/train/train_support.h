@@ -287,7 +287,7 @@ static inline nm_loader *loader_of(const nm_samples *samples, const nm_normalisa
     return loader;
 }
 
-/* A fresh network with its data. */
+/* A fresh network with its data; norm is freed with nm_normalisation_free. */
 static inline nm_network *network_and_data(const char *text, nm_dataset **data, nm_normalisation *norm)
 {
     nm_network *net;
@@ -295,7 +295,7 @@ static inline nm_network *network_and_data(const char *text, nm_dataset **data, 
     ck_assert_done(nm_network_build(ctx, parse_model(text), &none, &net));
     nm_network_initialise(net, 7);
     ck_assert_done(nm_dataset_open(ctx, "mnist", NULL, data));
-    nm_dataset_normalisation(&(*data)->train, norm);
+    ck_assert_done(nm_dataset_normalisation(ctx, &(*data)->train, norm));
     return net;
 }
 
