@@ -1,77 +1,9 @@
-/* Datasets, attributes and groups of an HDF5 file. */
+/* Datasets and groups of an HDF5 file; attributes as they are written. */
 #include "alloc.h"
 #include "h5_private.h"
 
 #include <stdio.h>
 #include <string.h>
-
-/* ---- types ---------------------------------------------------------------------------- */
-
-static hid_t file_type(nm_h5_type type)
-{
-    switch (type) {
-    case NM_H5_F32:
-        return H5T_IEEE_F32LE;
-    case NM_H5_F64:
-        return H5T_IEEE_F64LE;
-    case NM_H5_U8:
-        return H5T_STD_U8LE;
-    case NM_H5_I32:
-        return H5T_STD_I32LE;
-    case NM_H5_I64:
-        return H5T_STD_I64LE;
-    case NM_H5_U64:
-        return H5T_STD_U64LE;
-    default:
-        return -1;
-    }
-}
-
-static hid_t memory_type(nm_h5_type type)
-{
-    switch (type) {
-    case NM_H5_F32:
-        return H5T_NATIVE_FLOAT;
-    case NM_H5_F64:
-        return H5T_NATIVE_DOUBLE;
-    case NM_H5_U8:
-        return H5T_NATIVE_UINT8;
-    case NM_H5_I32:
-        return H5T_NATIVE_INT32;
-    case NM_H5_I64:
-        return H5T_NATIVE_INT64;
-    case NM_H5_U64:
-        return H5T_NATIVE_UINT64;
-    default:
-        return -1;
-    }
-}
-
-static const char *type_name(nm_h5_type type)
-{
-    static const char *const names[] = {"float32", "float64", "uint8", "int32",
-                                        "int64",   "uint64",  "text",  "another type"};
-    return names[type];
-}
-
-static nm_h5_type type_of(hid_t type)
-{
-    size_t size = H5Tget_size(type);
-    switch (H5Tget_class(type)) {
-    case H5T_STRING:
-        return NM_H5_TEXT;
-    case H5T_FLOAT:
-        return size == 4 ? NM_H5_F32 : size == 8 ? NM_H5_F64 : NM_H5_OTHER;
-    case H5T_INTEGER:
-        if (size == 1 && H5Tget_sign(type) == H5T_SGN_NONE)
-            return NM_H5_U8;
-        if (size == 8 && H5Tget_sign(type) == H5T_SGN_NONE)
-            return NM_H5_U64;
-        return size == 4 ? NM_H5_I32 : size == 8 ? NM_H5_I64 : NM_H5_OTHER;
-    default:
-        return NM_H5_OTHER;
-    }
-}
 
 /* Variable-length UTF-8: what h5py reads as str. */
 static hid_t text_type(void)
@@ -131,7 +63,7 @@ nm_status nm_h5_write(nm_h5 *h5, const char *path, nm_h5_type type, int rank, co
     for (int i = 0; i < rank; i++)
         extent[i] = dims[i];
     hid_t space = rank ? H5Screate_simple(rank, extent, NULL) : H5Screate(H5S_SCALAR);
-    nm_status status = write_dataset(h5, path, file_type(type), memory_type(type), space, data);
+    nm_status status = write_dataset(h5, path, nm_h5_file_type(type), nm_h5_memory_type(type), space, data);
     H5Sclose(space);
     return status;
 }
@@ -196,13 +128,7 @@ bool nm_h5_has(nm_h5 *h5, const char *path)
     return true;
 }
 
-/* A dataset that was opened, with what there is to know about it. */
-typedef struct opened {
-    hid_t set, space, type;
-    nm_h5_shape shape;
-} opened;
-
-static void close_set(opened *o)
+void nm_h5_close_set(nm_h5_set *o)
 {
     if (o->type >= 0)
         H5Tclose(o->type);
@@ -212,9 +138,9 @@ static void close_set(opened *o)
         H5Dclose(o->set);
 }
 
-static nm_status open_set(nm_h5 *h5, const char *path, opened *o)
+nm_status nm_h5_open_set(nm_h5 *h5, const char *path, nm_h5_set *o)
 {
-    *o = (opened){-1, -1, -1, {0}};
+    *o = (nm_h5_set){-1, -1, -1, {0}};
     if (!nm_h5_has(h5, path))
         return nm_fail(h5->ctx, NM_INVALID, "%s: %s is missing", h5->name, path);
     o->set = H5Dopen2(h5->file, path, H5P_DEFAULT);
@@ -224,24 +150,27 @@ static nm_status open_set(nm_h5 *h5, const char *path, opened *o)
     int rank = o->space < 0 ? -1 : H5Sget_simple_extent_dims(o->space, dims, NULL);
     if (rank < 0 || rank > NM_H5_MAX_RANK || o->type < 0) {
         nm_status status = nm_h5_fail(h5, NM_INVALID, path, "expected a dataset of at most 8 dimensions");
-        close_set(o);
+        nm_h5_close_set(o);
         return status;
     }
-    o->shape = (nm_h5_shape){.type = type_of(o->type), .rank = rank, .count = 1};
+    o->shape = (nm_h5_shape){.type = nm_h5_type_of(o->type), .rank = rank, .count = 1};
     for (int i = 0; i < rank; i++) {
         o->shape.dims[i] = dims[i];
         o->shape.count *= dims[i];
     }
-    return NM_OK;
+    nm_status status = nm_h5_check_filters(h5, path, o->set);
+    if (status != NM_OK)
+        nm_h5_close_set(o);
+    return status;
 }
 
 nm_status nm_h5_look(nm_h5 *h5, const char *path, nm_h5_shape *shape)
 {
     NM_H5_ENTER;
-    opened o;
-    NM_TRY(open_set(h5, path, &o));
+    nm_h5_set o;
+    NM_TRY(nm_h5_open_set(h5, path, &o));
     *shape = o.shape;
-    close_set(&o);
+    nm_h5_close_set(&o);
     return NM_OK;
 }
 
@@ -252,12 +181,27 @@ static void dims_text(int rank, const size_t *dims, char *text, size_t size)
         used += (size_t)snprintf(text + used, size - used, "%s%zu", i ? "x" : "", dims[i]);
 }
 
+const char *nm_h5_describe(const nm_h5_shape *shape, char text[NM_H5_TOLD])
+{
+    char dims[128];
+    dims_text(shape->rank, shape->dims, dims, sizeof dims);
+    snprintf(text, NM_H5_TOLD, "%s of %s", nm_h5_type_name(shape->type), dims);
+    return text;
+}
+
+static nm_status check_type(nm_h5 *h5, const char *path, nm_h5_type found, nm_h5_type wanted)
+{
+    bool numbers = found != NM_H5_TEXT && found != NM_H5_OTHER;
+    bool same = !(nm_h5_is_integer(wanted) && nm_h5_is_float(found)) && (wanted != NM_H5_U8 || found == NM_H5_U8);
+    if (numbers && same)
+        return NM_OK;
+    return nm_fail(h5->ctx, NM_INVALID, "%s: %s: expected %s, found %s", h5->name, path,
+                   !numbers ? "numbers" : wanted == NM_H5_U8 ? "uint8" : "whole numbers", nm_h5_type_name(found));
+}
+
 static nm_status check_shape(nm_h5 *h5, const char *path, const nm_h5_shape *found, int rank,
                              const size_t *dims)
 {
-    if (found->type == NM_H5_TEXT || found->type == NM_H5_OTHER)
-        return nm_fail(h5->ctx, NM_INVALID, "%s: %s: expected numbers, found %s", h5->name, path,
-                       type_name(found->type));
     bool same = found->rank == rank;
     for (int i = 0; i < rank && same; i++)
         same = found->dims[i] == dims[i];
@@ -272,12 +216,14 @@ static nm_status check_shape(nm_h5 *h5, const char *path, const nm_h5_shape *fou
 nm_status nm_h5_read(nm_h5 *h5, const char *path, nm_h5_type type, int rank, const size_t *dims, void *data)
 {
     NM_H5_ENTER;
-    opened o;
-    NM_TRY(open_set(h5, path, &o));
-    nm_status status = check_shape(h5, path, &o.shape, rank, dims);
-    if (status == NM_OK && H5Dread(o.set, memory_type(type), H5S_ALL, H5S_ALL, H5P_DEFAULT, data) < 0)
+    nm_h5_set o;
+    NM_TRY(nm_h5_open_set(h5, path, &o));
+    nm_status status = check_type(h5, path, o.shape.type, type);
+    if (status == NM_OK)
+        status = check_shape(h5, path, &o.shape, rank, dims);
+    if (status == NM_OK && H5Dread(o.set, nm_h5_memory_type(type), H5S_ALL, H5S_ALL, H5P_DEFAULT, data) < 0)
         status = nm_h5_fail(h5, NM_INVALID, path, "cannot be read");
-    close_set(&o);
+    nm_h5_close_set(&o);
     return status;
 }
 
@@ -285,9 +231,9 @@ nm_status nm_h5_read_rows(nm_h5 *h5, const char *path, nm_h5_type type, size_t f
                           void *data)
 {
     NM_H5_ENTER;
-    opened o;
-    NM_TRY(open_set(h5, path, &o));
-    nm_status status = check_shape(h5, path, &o.shape, o.shape.rank, o.shape.dims);
+    nm_h5_set o;
+    NM_TRY(nm_h5_open_set(h5, path, &o));
+    nm_status status = check_type(h5, path, o.shape.type, type);
     if (status == NM_OK && (o.shape.rank == 0 || first + count > o.shape.dims[0]))
         status = nm_fail(h5->ctx, NM_INVALID, "%s: %s: expected at least %zu entries, found %zu", h5->name,
                          path, first + count, o.shape.rank ? o.shape.dims[0] : 1);
@@ -297,77 +243,12 @@ nm_status nm_h5_read_rows(nm_h5 *h5, const char *path, nm_h5_type type, size_t f
             extent[i] = o.shape.dims[i];
         hid_t part = H5Screate_simple(o.shape.rank, extent, NULL);
         if (H5Sselect_hyperslab(o.space, H5S_SELECT_SET, start, NULL, extent, NULL) < 0 ||
-            H5Dread(o.set, memory_type(type), part, o.space, H5P_DEFAULT, data) < 0)
+            H5Dread(o.set, nm_h5_memory_type(type), part, o.space, H5P_DEFAULT, data) < 0)
             status = nm_h5_fail(h5, NM_INVALID, path, "cannot be read");
         H5Sclose(part);
     }
-    close_set(&o);
+    nm_h5_close_set(&o);
     return status;
-}
-
-/* A variable-length string as HDF5 handed it out, as memory of ours. */
-static nm_status take_text(nm_h5 *h5, const char *path, char *given, char **text)
-{
-    if (!given)
-        return nm_h5_fail(h5, NM_INVALID, path, "expected text");
-    *text = nm_strdup(h5->ctx, given);
-    H5free_memory(given);
-    return *text ? NM_OK : NM_FAILED;
-}
-
-static bool is_text(hid_t type, hid_t space)
-{
-    return type >= 0 && H5Tis_variable_str(type) > 0 && H5Sget_simple_extent_npoints(space) == 1;
-}
-
-nm_status nm_h5_read_text(nm_h5 *h5, const char *path, char **text)
-{
-    NM_H5_ENTER;
-    *text = NULL;
-    opened o;
-    NM_TRY(open_set(h5, path, &o));
-    char *given = NULL;
-    if (is_text(o.type, o.space) && H5Dread(o.set, o.type, H5S_ALL, H5S_ALL, H5P_DEFAULT, &given) < 0)
-        given = NULL;
-    nm_status status = take_text(h5, path, given, text);
-    close_set(&o);
-    return status;
-}
-
-/* Calls for an attribute: in_memory 0 asks for text. */
-static nm_status read_note(nm_h5 *h5, const char *path, const char *name, bool text, void *value)
-{
-    hid_t attribute = H5Aexists_by_name(h5->file, path, name, H5P_DEFAULT) > 0
-                          ? H5Aopen_by_name(h5->file, path, name, H5P_DEFAULT, H5P_DEFAULT)
-                          : -1;
-    if (attribute < 0)
-        return nm_fail(h5->ctx, NM_INVALID, "%s: %s: attribute '%s' is missing", h5->name, path, name);
-    hid_t type = H5Aget_type(attribute), space = H5Aget_space(attribute);
-    bool right = text ? is_text(type, space)
-                      : H5Tget_class(type) == H5T_INTEGER && H5Sget_simple_extent_npoints(space) == 1;
-    nm_status status = NM_OK;
-    if (!right || H5Aread(attribute, text ? type : H5T_NATIVE_INT64, value) < 0)
-        status = nm_fail(h5->ctx, NM_INVALID, "%s: %s: attribute '%s' is not %s", h5->name, path, name,
-                         text ? "text" : "a whole number");
-    H5Sclose(space);
-    H5Tclose(type);
-    H5Aclose(attribute);
-    return status;
-}
-
-nm_status nm_h5_read_note_text(nm_h5 *h5, const char *path, const char *name, char **text)
-{
-    NM_H5_ENTER;
-    *text = NULL;
-    char *given = NULL;
-    NM_TRY(read_note(h5, path, name, true, &given));
-    return take_text(h5, path, given, text);
-}
-
-nm_status nm_h5_read_note_int(nm_h5 *h5, const char *path, const char *name, int64_t *value)
-{
-    NM_H5_ENTER;
-    return read_note(h5, path, name, false, value);
 }
 
 /* ---- groups ---------------------------------------------------------------------------- */

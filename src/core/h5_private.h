@@ -26,4 +26,18 @@ void nm_h5_leave(nm_h5_guard *guard);
 /* Records "file: object: what: the library's innermost reason". */
 nm_status nm_h5_fail(nm_h5 *h5, nm_status status, const char *object, const char *what);
 
+/* A dataset that was opened, with what there is to know about it. */
+typedef struct nm_h5_set {
+    hid_t set, space, type;
+    nm_h5_shape shape;
+} nm_h5_set;
+nm_status nm_h5_open_set(nm_h5 *h5, const char *path, nm_h5_set *set) NM_MUST_USE;
+void nm_h5_close_set(nm_h5_set *set);
+
+hid_t nm_h5_file_type(nm_h5_type type);
+hid_t nm_h5_memory_type(nm_h5_type type);
+nm_h5_type nm_h5_type_of(hid_t type);
+/* Refuses a dataset that is stored through a filter which this build of the HDF5 library has not, and names it. */
+nm_status nm_h5_check_filters(nm_h5 *h5, const char *path, hid_t set) NM_MUST_USE;
+
 #endif
