@@ -1,57 +1,91 @@
 /* Curves through gnuplot: a script that holds the data, so that it can be drawn again anywhere. */
-#include "alloc.h"
-#include "command.h"
-#include "gnuplot.h"
-#include "table.h"
+#include "curves.h"
 
-#include <errno.h>
+#include "alloc.h"
+#include "gnuplot.h"
+
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
-
-typedef struct variant {
-    const curve *of;
-    table rows;
-    int units;
-    watched *unit;
-} variant;
 
 /* ---- the data ------------------------------------------------------------------------------------ */
 
-static void close_variants(variant *v, int count)
+void close_variants(variant *v, int count)
 {
     for (int i = 0; v && i < count; i++) {
         free_table(&v[i].rows);
         free_watched(v[i].unit, v[i].units);
+        nm_free(v[i].name);
     }
     nm_free(v);
 }
 
-/* Whether a column has a measured value. */
-static bool any(const variant *v, int count, int column)
+int count_values(const variant *v, int count, int column)
 {
+    int values = 0;
     for (int i = 0; i < count; i++)
         for (int r = 0; r < v[i].rows.rows; r++)
-            if (isfinite(v[i].rows.row[r][column]))
-                return true;
-    return false;
+            values += isfinite(v[i].rows.row[r][column]) != 0;
+    return values;
 }
 
-static nm_status open_variants(nm_context *ctx, const curve *curves, int count, variant **out)
+void find_range(const variant *v, int count, int column, double range[2])
+{
+    range[0] = INFINITY;
+    range[1] = -INFINITY;
+    for (int diverged = 0; diverged < 2 && !(range[0] <= range[1]); diverged++)
+        for (int i = 0; i < count; i++)
+            for (int r = 0; r < v[i].rows.rows && v[i].diverged == diverged; r++) {
+                double value = v[i].rows.row[r][column];
+                if (!isfinite(value))
+                    continue;
+                range[0] = fmin(range[0], value);
+                range[1] = fmax(range[1], value);
+            }
+}
+
+void round_range(double range[2])
+{
+    double size = fmax(fabs(range[0]), fabs(range[1])), span = range[1] - range[0];
+    if (!(span > 1e-6 * size))
+        span = size > 0 ? size / 10 : 1;
+    double step = pow(10, floor(log10(span / 2)));
+    step *= span / step > 10 ? 2 : 1;
+    double least = step * floor(range[0] / step + 1e-6), most = step * ceil(range[1] / step - 1e-6);
+    if (!(most > least)) {
+        least -= step;
+        most += step;
+    }
+    range[0] = least;
+    range[1] = most;
+}
+
+static nm_status open_variant(nm_context *ctx, variant *v)
+{
+    NM_TRY(read_metrics(ctx, v->of->run, &v->rows));
+    NM_TRY(read_watched(ctx, v->of->run, &v->unit, &v->units));
+    v->diverged = v->rows.rows > 0 && !isfinite(v->rows.row[v->rows.rows - 1][COL_TRAIN_LOSS]);
+    return NM_OK;
+}
+
+nm_status open_variants(nm_context *ctx, const curve *curves, int count, variant **out)
 {
     variant *v = nm_alloc(ctx, (size_t)count + 1, sizeof *v);
     nm_status status = v ? NM_OK : NM_FAILED;
+    bool values = false;
     for (int i = 0; i < count && status == NM_OK; i++) {
         v[i].of = &curves[i];
-        status = read_metrics(ctx, curves[i].run, &v[i].rows);
-        if (status == NM_OK)
-            status = read_watched(ctx, curves[i].run, &v[i].unit, &v[i].units);
+        status = open_variant(ctx, &v[i]);
     }
-    if (status == NM_OK && !any(v, count, COL_STEP))
+    if (status == NM_OK && count_values(v, count, COL_STEP) == 0)
         status = nm_fail(ctx, NM_INVALID, "%s: nothing to draw yet: metrics.csv has no row", curves[0].run);
+    for (int i = 0; i < count && status == NM_OK; i++)
+        if (v[i].rows.rows == 0)
+            nm_log(ctx, "%s: no curve yet: metrics.csv has no row", curves[i].run);
+    for (int c = COL_TRAIN_LOSS; c <= COL_TEST_ACCURACY && status == NM_OK; c++)
+        values = values || count_values(v, count, c) > 0;
+    if (status == NM_OK && !values)
+        nm_log(ctx, "%s: the picture has no curve: metrics.csv has no finite loss or accuracy", curves[0].run);
     if (status != NM_OK) {
         close_variants(v, count);
         v = NULL;
@@ -65,15 +99,12 @@ static void put_csv(FILE *f, const variant *v, int count)
     fprintf(f, "variant,%s\n", metrics_header);
     for (int i = 0; i < count; i++)
         for (const char *line = v[i].rows.text; line && *line; line += strcspn(line, "\n") + 1) {
-            if (strchr(v[i].of->label, ','))
-                put_quoted(f, '"', v[i].of->label);
-            else
-                fputs(v[i].of->label, f);
+            put_csv_field(f, v[i].of->label);
             fprintf(f, ",%.*s\n", (int)strcspn(line, "\n"), line);
         }
 }
 
-static void put_blocks(FILE *f, const variant *v, int count)
+void put_blocks(FILE *f, const variant *v, int count)
 {
     for (int i = 0; i < count; i++) {
         fprintf(f, "$run%d << END\n", i);
@@ -93,150 +124,214 @@ static void put_blocks(FILE *f, const variant *v, int count)
 
 /* ---- the panels ------------------------------------------------------------------------------------ */
 
-/* Colours that colour-blind readers tell apart (Okabe, Ito 2008). */
-static const char *const colours[] = {"#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"};
-enum { COLOURS = sizeof colours / sizeof *colours };
-
 /* Whether the values of a column span more than a factor of ten, so that a logarithmic axis reads better. */
-static bool spans_decades(const variant *v, int count, int column)
+static bool spans_decades(const double range[2])
 {
-    double least = INFINITY, most = 0;
-    for (int i = 0; i < count; i++)
-        for (int r = 0; r < v[i].rows.rows; r++) {
-            double value = v[i].rows.row[r][column];
-            if (!isfinite(value))
-                continue;
-            least = fmin(least, value);
-            most = fmax(most, value);
-        }
-    return least > 0 && most > 10 * least;
+    return range[0] > 0 && range[1] > 10 * range[0];
 }
 
-/* One panel: the test column solid, the training column thin and dashed, against `x`. */
-static void put_panel(FILE *f, const variant *v, int count, int x, int test, int train, double scale)
+/* The curve of one column: the test split thick and with markers, training thin and pale. */
+static void put_curve(FILE *f, const variant *v, int i, int x, int column, double scale, bool styles, bool train)
 {
-    const char *comma = " ";
-    if (!any(v, count, test) && !any(v, count, train)) {
-        fprintf(f, "set xrange [0:1]\nset yrange [0:1]\nplot NaN notitle\nset xrange [*:*]\nset yrange [*:*]\n");
-        return;
-    }
-    fprintf(f, "plot");
-    for (int pass = 0; pass < 2; pass++) {
-        int column = pass ? train : test;
-        for (int i = 0; i < count && any(v, count, column); i++) {
-            if (!any(&v[i], 1, column)) { /* a run without a measured value */
-                if (pass)
-                    continue;
-                fprintf(f, "%sNaN with lines lw 2 lc rgb '%s' title ", comma, colours[i % COLOURS]);
-                put_quoted(f, '\'', v[i].of->label);
-                fprintf(f, ".' (diverged)'");
-                comma = ", \\\n     ";
-                continue;
-            }
-            fprintf(f, "%s$run%d using %d:(column(%d) * %g) with %s lw %d dt %d pt 7 ps 0.4 lc rgb '%s' %s", comma, i,
-                    x + 1, column + 1, scale,
-                    v[i].rows.rows < 2    ? "points"
-                    : v[i].rows.rows > 60 ? "lines"
-                                          : "linespoints",
-                    pass ? 1 : 2, pass ? 2 : 1, colours[i % COLOURS], pass ? "notitle" : "title ");
-            if (!pass)
-                put_quoted(f, '\'', v[i].of->label);
-            comma = ", \\\n     ";
-        }
-    }
-    fprintf(f, "%s NaN notitle\n", comma);
+    int rows = v[i].rows.rows, values = count_values(&v[i], 1, column);
+    bool marked = values < 2 || (!train && (styles || rows <= 60));
+    fprintf(f, "$run%d using %d:(column(%d) * %g) with %s", i, x + 1, column + 1, scale,
+            values < 2 ? "points"
+            : marked   ? "linespoints"
+                       : "lines");
+    if (marked)
+        fprintf(f, " pt %d ps %g", marker_of(&v[i]), styles ? 0.8 : 0.5);
+    if (values >= 2)
+        fprintf(f, " lw %g dt %d", train ? 1.2 : 2.0, dash_of(&v[i]));
+    if (values >= 2 && marked && rows > 60)
+        fprintf(f, " pi %d", rows / 12);
+    fprintf(f, " lc rgb '#%s%s' notitle", train ? "80" : "", colour_of(&v[i]) + 1);
 }
 
-/* Where the axis of accuracy starts, in %: below everything after the first tenth of the steps, so that the steep
- * beginning does not flatten the rest. */
-static double least_accuracy(const variant *v, int count)
+static void widen(double range[2], const double by[2])
 {
-    double last = 0, least = 100;
+    range[0] = fmin(range[0], by[0]);
+    range[1] = fmax(range[1], by[1]);
+}
+
+/* The steps or seconds: from 0 on, or from the first row where that is far from it. */
+static void put_x_axis(FILE *f, const variant *v, int count, int x)
+{
+    double range[2] = {INFINITY, -INFINITY}, own[2];
+    for (int i = 0; i < count; i++) { /* those that diverged too */
+        find_range(&v[i], 1, x, own);
+        widen(range, own);
+    }
+    double from = range[0] > range[1] / 2 && range[0] < range[1] ? range[0] : 0;
+    fprintf(f, "set xrange [%.9g:%.9g]\nset xlabel '%s'\n", from,
+            range[1] > from ? range[1] + 0.01 * (range[1] - from) : from + 1, x == COL_STEP ? "steps" : "seconds");
+}
+
+static void put_y_axis(FILE *f, double range[2], bool logarithmic)
+{
+    if (logarithmic) {
+        range[0] /= 1.1;
+        range[1] *= 1.1;
+        fprintf(f, "set logscale y\n");
+        put_log_ticks(f, 'y', range);
+    } else {
+        round_range(range);
+        fprintf(f, "unset logscale y\nset ytics autofreq\n");
+    }
+    fprintf(f, "set yrange [%.9g:%.9g]\n", range[0], range[1]);
+}
+
+/* The range of accuracy in %, without the first tenth of the steps: the steep beginning must not flatten the rest. */
+static void find_accuracy_range(const variant *v, int count, double range[2])
+{
+    double steps[2];
+    find_range(v, count, COL_STEP, steps);
+    range[0] = INFINITY;
+    range[1] = -INFINITY;
     for (int i = 0; i < count; i++)
         for (int r = 0; r < v[i].rows.rows; r++)
-            last = fmax(last, v[i].rows.row[r][COL_STEP]);
-    for (int i = 0; i < count; i++)
-        for (int r = 0; r < v[i].rows.rows; r++) {
-            const double *row = v[i].rows.row[r];
-            if (row[COL_STEP] < last / 10 && v[i].rows.rows > 2)
-                continue;
-            least = isfinite(row[COL_TEST_ACCURACY]) ? fmin(least, 100 * row[COL_TEST_ACCURACY]) : least;
-            least = isfinite(row[COL_TRAIN_ACCURACY]) ? fmin(least, 100 * row[COL_TRAIN_ACCURACY]) : least;
-        }
-    double start = least >= 95 ? floor(least) - 1 : 5 * floor(least / 5);
-    return start > 20 ? start : 0;
+            for (int train = 0; train < 2; train++) {
+                const double *row = v[i].rows.row[r];
+                double value = 100 * row[train ? COL_TRAIN_ACCURACY : COL_TEST_ACCURACY];
+                bool early = row[COL_STEP] < steps[1] / 10 && v[i].rows.rows > 2;
+                if (isfinite(value) && !early)
+                    widen(range, (double[]){value, value});
+            }
+    round_range(range);
+    range[1] = fmin(range[1], 100);
+    range[0] = range[0] < 20 || range[0] >= range[1] ? 0 : range[0];
 }
+
+/* One panel: `test` and `train` against `x`. */
+static void put_panel(FILE *f, const variant *v, int count, int x, int test, int train, double scale)
+{
+    const char *comma = "plot ";
+    bool styles = false;
+    put_x_axis(f, v, count, x);
+    for (int i = 0; i < count; i++)
+        styles = styles || v[i].style > 0;
+    for (int pass = 0; pass < 2; pass++) /* the test split's curves lie over training's */
+        for (int i = 0; i < count; i++) {
+            int column = pass ? test : train;
+            if (count_values(&v[i], 1, column) == 0)
+                continue;
+            fputs(comma, f);
+            put_curve(f, v, i, x, column, scale, styles, !pass);
+            comma = ", \\\n     ";
+        }
+    fprintf(f, "%s\n", comma[0] == 'p' ? "plot NaN notitle" : "");
+}
+
+static const char *kinds_of(const variant *v, int count, int test, int train)
+{
+    bool tests = count_values(v, count, test) > 0, trains = count_values(v, count, train) > 0;
+    return tests && trains ? "thick: test, thin: training" : tests ? "test" : trains ? "training" : "no finite value";
+}
+
+static bool has_accuracy(const variant *v, int count)
+{
+    return count_values(v, count, COL_TEST_ACCURACY) + count_values(v, count, COL_TRAIN_ACCURACY) > 0;
+}
+
+/* After the first panel the strip's labels must not be drawn again. */
+static const char clear_strip[] = "unset label\nunset arrow\n";
 
 static void put_curves(FILE *f, const variant *v, int count)
 {
-    static const struct {
-        int x;
-        const char *label;
-    } axes[] = {{COL_STEP, "steps"}, {COL_SECONDS, "seconds"}};
+    static const int axes[] = {COL_STEP, COL_SECONDS};
     for (int a = 0; a < 2; a++) {
-        fprintf(f, "set xlabel '%s'\nset ylabel 'accuracy, %%'\nset title 'accuracy (solid: test, dashed: training)'\n"
-                   "unset logscale y\nset key inside bottom right\nset yrange [%g:100]\n", axes[a].label, least_accuracy(v, count));
-        put_panel(f, v, count, axes[a].x, COL_TEST_ACCURACY, COL_TRAIN_ACCURACY, 100);
-        fprintf(f, "set yrange [*:*]\nset key inside top right\nset ylabel 'loss'\nset title 'loss (solid: test, dashed: training)'\n%s\n",
-                spans_decades(v, count, COL_TEST_LOSS) || spans_decades(v, count, COL_TRAIN_LOSS) ? "set logscale y"
-                                                                                                  : "unset logscale y");
-        put_panel(f, v, count, axes[a].x, COL_TEST_LOSS, COL_TRAIN_LOSS, 1);
+        double range[2], test[2];
+        if (has_accuracy(v, count)) {
+            fprintf(f, "set ylabel 'accuracy, %%'\nset title 'accuracy (%s)'\n",
+                    kinds_of(v, count, COL_TEST_ACCURACY, COL_TRAIN_ACCURACY));
+            find_accuracy_range(v, count, range);
+            fprintf(f, "unset logscale y\nset ytics autofreq\nset yrange [%g:%g]\n", range[0], range[1]);
+            put_panel(f, v, count, axes[a], COL_TEST_ACCURACY, COL_TRAIN_ACCURACY, 100);
+            fputs(clear_strip, f);
+        }
+        fprintf(f, "set ylabel 'loss'\nset title 'loss (%s)'\n", kinds_of(v, count, COL_TEST_LOSS, COL_TRAIN_LOSS));
+        find_range(v, count, COL_TRAIN_LOSS, range);
+        find_range(v, count, COL_TEST_LOSS, test);
+        widen(range, test);
+        if (!(range[0] <= range[1]))
+            range[0] = range[1] = 0;
+        put_y_axis(f, range, spans_decades(range));
+        put_panel(f, v, count, axes[a], COL_TEST_LOSS, COL_TRAIN_LOSS, 1);
+        fputs(clear_strip, f);
     }
 }
+
+static char *unit_title(const variant *v, int u, char text[1024])
+{
+    snprintf(text, 1024, "%s: input of %s, percentiles 15, 50, 85", v->name, v->unit[u].name);
+    return text;
+}
+
+enum { PANEL = 450, FOOT = 64, TITLE_LETTERS = 62 }; /* pixels of a panel and below it; letters of its title */
 
 /* The percentiles of what a unit reads: figures 1 (b, c) of Ioffe, Szegedy 2015. All panels share one scale. */
 static void put_units(FILE *f, const variant *v, int count)
 {
-    double least = INFINITY, most = -INFINITY;
+    double range[2] = {INFINITY, -INFINITY};
+    char title[1024];
     for (int i = 0; i < count; i++)
         for (int u = 0; u < v[i].units; u++)
-            for (int r = 0; r < v[i].unit[u].rows; r++) {
-                least = isfinite(v[i].unit[u].row[r][1]) ? fmin(least, v[i].unit[u].row[r][1]) : least;
-                most = isfinite(v[i].unit[u].row[r][3]) ? fmax(most, v[i].unit[u].row[r][3]) : most;
-            }
-    if (!(least < most))
+            for (int r = 0; r < v[i].unit[u].rows; r++)
+                for (int k = 1; k < 4; k++)
+                    if (isfinite(v[i].unit[u].row[r][k]))
+                        widen(range, (double[]){v[i].unit[u].row[r][k], v[i].unit[u].row[r][k]});
+    if (!(range[0] <= range[1]))
         return;
-    fprintf(f, "unset logscale y\nset xlabel 'steps'\nset ylabel 'value'\nset key inside top left\nset yrange [%g:%g]\n",
-            least - 0.05 * (most - least), most + 0.2 * (most - least));
+    round_range(range);
+    fprintf(f, "unset logscale y\nset ytics autofreq\nset ylabel 'value'\nset yrange [%g:%g]\n", range[0], range[1]);
+    put_x_axis(f, v, count, COL_STEP);
     for (int i = 0; i < count; i++)
         for (int u = 0; u < v[i].units; u++) {
-            char title[256];
-            snprintf(title, sizeof title, "%s: input of %s, percentiles 15, 50, 85", v[i].of->label, v[i].unit[u].name);
+            const char *colour = colour_of(&v[i]);
             fprintf(f, "set title ");
-            put_quoted(f, '\'', title);
+            put_wrapped(f, unit_title(&v[i], u, title), TITLE_LETTERS);
             fprintf(f,
                     "\nplot $run%d_unit%d using 1:2:4 with filledcurves fc rgb '%s' fs transparent solid 0.25 notitle, "
-                    "'' using 1:3 with lines lw 2 lc rgb '%s' title 'median', '' using 1:2 with lines lc rgb '%s' "
+                    "'' using 1:3 with lines lw 2 lc rgb '%s' notitle, '' using 1:2 with lines lc rgb '%s' "
                     "notitle, '' using 1:4 with lines lc rgb '%s' notitle\n",
-                    i, u, colours[i % COLOURS], colours[i % COLOURS], colours[i % COLOURS], colours[i % COLOURS]);
+                    i, u, colour, colour, colour, colour);
         }
-    fprintf(f, "set yrange [*:*]\n");
 }
 
-static int panels(const variant *v, int count)
+static int count_panels(const variant *v, int count, int *title_lines)
 {
-    int units = 0;
+    int panels = has_accuracy(v, count) ? 4 : 2, longest;
+    char title[1024];
+    *title_lines = 1;
     for (int i = 0; i < count; i++)
-        units += v[i].units;
-    return 4 + units;
+        for (int u = 0; u < v[i].units; u++) {
+            int lines = count_wrapped(unit_title(&v[i], u, title), TITLE_LETTERS, &longest);
+            *title_lines = lines > *title_lines ? lines : *title_lines;
+            panels++;
+        }
+    return panels;
 }
 
-static void put_script(FILE *f, const variant *v, int count)
+static void put_script(FILE *f, const variant *v, int count, const char *title)
 {
-    int rows = (panels(v, count) + 1) / 2;
+    int lines, rows = (count_panels(v, count, &lines) + 1) / 2, above = 14 + 22 * lines;
+    strip s = plan_strip(v, count, title);
+    int height = s.height + PANEL * rows;
     fprintf(f, "# Curves of training. 'gnuplot FILE.gp' draws them again.\n"
                "if (!exists('prefix')) prefix = ARG0[1:strlen(ARG0) - 3]\n"
-               "set datafile missing 'nan'\n");
+               "set encoding utf8\nset datafile missing 'nan'\n");
     put_blocks(f, v, count);
     fprintf(
         f,
-        "set grid lc rgb '#cccccc'\nset border 3\nset tics nomirror\nset format x '%%.12g'\n"
+        "set grid lc rgb '#cccccc'\nset border 3\nset tics nomirror\nunset key\nset format x '%%.12g'\n"
         "do for [picture = 1:2] {\n"
-        "if (picture == 1) { set terminal pngcairo noenhanced size 1400,%d font 'Sans,12'; set output prefix.'.png' }\n"
-        "if (picture == 2) { set terminal svg noenhanced size 1400,%d font 'Sans,12' background 'white'; set output "
+        "if (picture == 1) { set terminal pngcairo noenhanced size %d,%d font 'Sans,12'; set output prefix.'.png' }\n"
+        "if (picture == 2) { set terminal svg noenhanced size %d,%d font 'Sans,12' background 'white'; set output "
         "prefix.'.svg' }\n"
-        "set multiplot layout %d,2 %s margins 0.06,0.97,%g,%g spacing 0.07,%g\n",
-        450 * rows, 450 * rows, rows, "rowsfirst", 0.14 / rows, 1 - 0.1 / rows, 0.24 / rows);
+        "set multiplot layout %d,2 rowsfirst margins 0.065,0.98,%g,%g spacing 0.08,%g\n",
+        CURVES_WIDTH, height, CURVES_WIDTH, height, rows, (double)FOOT / height,
+        1 - (double)(s.height + above) / height, (double)(FOOT + above) / height);
+    put_strip(f, v, count, &s, height);
     put_curves(f, v, count);
     put_units(f, v, count);
     fprintf(f, "unset multiplot\nset output\n}\n");
@@ -244,17 +339,18 @@ static void put_script(FILE *f, const variant *v, int count)
 
 /* ---- writing and drawing -------------------------------------------------------------------------------- */
 
-typedef void put_function(FILE *f, const variant *v, int count);
-
-static nm_status write_text(nm_context *ctx, const char *prefix, const char *ending, put_function *put,
-                            const variant *v, int count)
+static nm_status write_text(nm_context *ctx, const char *prefix, const char *ending, const variant *v, int count,
+                            const char *title)
 {
     char *text = NULL;
     size_t size = 0;
     FILE *f = open_memstream(&text, &size);
     if (!f)
         return nm_fail_memory(ctx, 0);
-    put(f, v, count);
+    if (strcmp(ending, "csv") == 0)
+        put_csv(f, v, count);
+    else
+        put_script(f, v, count, title);
     fclose(f);
     nm_status status = plot_write(ctx, prefix, ending, text, size);
     free(text);
@@ -264,53 +360,16 @@ static nm_status write_text(nm_context *ctx, const char *prefix, const char *end
 nm_status write_curves(nm_context *ctx, const char *prefix, const curve *curves, int count, bool *drawn)
 {
     variant *v;
+    char *title;
     *drawn = false;
     NM_TRY(open_variants(ctx, curves, count, &v));
-    nm_status status = write_text(ctx, prefix, "csv", put_csv, v, count);
+    nm_status status = tell_apart(ctx, v, count, &title);
     if (status == NM_OK)
-        status = write_text(ctx, prefix, "gp", put_script, v, count);
+        status = write_text(ctx, prefix, "csv", v, count, title);
+    if (status == NM_OK)
+        status = write_text(ctx, prefix, "gp", v, count, title);
+    nm_free(title);
     close_variants(v, count);
     NM_TRY(status);
     return plot_draw(ctx, prefix, drawn);
-}
-
-static void put_terminal(FILE *f, const variant *v, int count)
-{
-    struct winsize w = {0};
-    bool screen = isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_col > 40;
-    fprintf(f, "set terminal dumb noenhanced size %d,%d\nset datafile missing 'nan'\n",
-            screen ? (w.ws_col < 160 ? w.ws_col : 160) : 100, 24);
-    put_blocks(f, v, count);
-    fprintf(f, "set xlabel 'steps'\nset key below\nset border 3\nset tics nomirror\nset format x '%%.12g'\n"
-               "set title 'test accuracy, %%'\nplot ");
-    for (int pass = 0; pass < 2; pass++) {
-        int column = pass ? COL_TEST_LOSS : COL_TEST_ACCURACY;
-        for (int i = 0; i < count; i++) {
-            if (!any(&v[i], 1, column))
-                continue;
-            fprintf(f, "$run%d using 2:(column(%d) * %d) with lines title ", i, column + 1, pass ? 1 : 100);
-            put_quoted(f, '\'', v[i].of->label);
-            fprintf(f, ", ");
-        }
-        fprintf(f, "NaN notitle\n%s", pass ? "" : "set title 'test loss'\nplot ");
-    }
-}
-
-nm_status draw_on_terminal(nm_context *ctx, const curve *curves, int count)
-{
-    variant *v;
-    char *text = NULL;
-    size_t size = 0;
-    NM_TRY(open_variants(ctx, curves, count, &v));
-    FILE *f = open_memstream(&text, &size);
-    if (f) {
-        put_terminal(f, v, count);
-        fclose(f);
-    }
-    close_variants(v, count);
-    if (!text)
-        return nm_fail_memory(ctx, 0);
-    int result = gnuplot_run(NULL, text);
-    free(text);
-    return gnuplot_status(ctx, result);
 }

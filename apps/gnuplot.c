@@ -3,40 +3,54 @@
 
 #include "alloc.h"
 #include "file.h"
+#include "fonts.h"
 
+#include <errno.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-int gnuplot_run(const char *path, const char *text)
+extern char **environ;
+
+/* gnuplot's stdin is the other end of a pair of sockets: should it end early, sending fails and no
+ * SIGPIPE ends norma. */
+static void send_text(int to, const char *text)
 {
-    int ends[2];
-    if (pipe(ends) != 0)
-        return 1;
-    fflush(NULL);
-    pid_t child = fork();
-    if (child == 0) {
-        dup2(ends[0], STDIN_FILENO);
-        close(ends[0]);
-        close(ends[1]);
-        if (path)
-            execlp("gnuplot", "gnuplot", path, (char *)NULL);
-        else
-            execlp("gnuplot", "gnuplot", "-", (char *)NULL);
-        _exit(127);
-    }
-    close(ends[0]);
-    for (size_t sent = 0, size = text ? strlen(text) : 0; child > 0 && sent < size;) {
-        ssize_t wrote = write(ends[1], text + sent, size - sent);
+    for (size_t sent = 0, size = text ? strlen(text) : 0; sent < size;) {
+        ssize_t wrote = send(to, text + sent, size - sent, MSG_NOSIGNAL);
+        if (wrote < 0 && errno == EINTR)
+            continue;
         if (wrote <= 0)
             break;
         sent += (size_t)wrote;
     }
-    close(ends[1]);
-    int state = 0;
-    if (child < 0 || waitpid(child, &state, 0) < 0)
+}
+
+int gnuplot_run(const char *path, const char *text)
+{
+    int ends[2], state = 0;
+    char *const words[] = {(char *)"gnuplot", (char *)"-d", (char *)(path ? path : "-"), NULL};
+    posix_spawn_file_actions_t actions;
+    pid_t child;
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
         return 1;
+    fflush(NULL);
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, ends[0], STDIN_FILENO);
+    int failed = posix_spawnp(&child, words[0], &actions, NULL, words, environ);
+    posix_spawn_file_actions_destroy(&actions);
+    close(ends[0]);
+    if (!failed)
+        send_text(ends[1], text);
+    close(ends[1]);
+    if (failed)
+        return failed == ENOENT ? NO_GNUPLOT : 1;
+    while (waitpid(child, &state, 0) < 0)
+        if (errno != EINTR)
+            return 1;
     return WIFEXITED(state) ? WEXITSTATUS(state) : 1;
 }
 
@@ -44,21 +58,10 @@ nm_status gnuplot_status(nm_context *ctx, int result)
 {
     if (result == 0)
         return NM_OK;
-    if (result == 127)
+    if (result == NO_GNUPLOT)
         return nm_fail(ctx, NM_FAILED,
                        "gnuplot is not installed, so no picture was drawn: apt-get install gnuplot-nox");
     return nm_fail(ctx, NM_FAILED, "gnuplot ended with status %d", result);
-}
-
-void put_quoted(FILE *f, char quote, const char *text)
-{
-    fputc(quote, f);
-    for (; *text; text++) {
-        if (*text == quote)
-            fputc(quote, f);
-        fputc(*text, f);
-    }
-    fputc(quote, f);
 }
 
 nm_status plot_write(nm_context *ctx, const char *prefix, const char *ending, const char *text, size_t size)
@@ -72,17 +75,26 @@ nm_status plot_write(nm_context *ctx, const char *prefix, const char *ending, co
 nm_status plot_draw(nm_context *ctx, const char *prefix, bool *drawn)
 {
     *drawn = false;
-    char *script = nm_format(ctx, "%s.gp", prefix);
+    if (!fonts_exist()) {
+        nm_log(ctx,
+               "no font is installed, so no picture was drawn (apt-get install fonts-dejavu-core); "
+               "'gnuplot %s.gp' will draw it",
+               prefix);
+        return NM_OK;
+    }
+    /* a path that begins with '-' would be an option */
+    char *script = nm_format(ctx, "%s%s.gp", prefix[0] == '-' ? "./" : "", prefix);
     if (!script)
         return NM_FAILED;
     int result = gnuplot_run(script, NULL);
     nm_free(script);
-    if (result == 127) {
+    if (result == NO_GNUPLOT) {
         nm_log(ctx, "gnuplot is not installed (apt-get install gnuplot-nox); 'gnuplot %s.gp' will draw the pictures",
                prefix);
         return NM_OK;
     }
     NM_TRY(gnuplot_status(ctx, result));
     *drawn = true;
+    fonts_report(ctx, prefix);
     return NM_OK;
 }

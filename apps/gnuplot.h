@@ -1,4 +1,4 @@
-/* Running gnuplot, which draws all pictures. */
+/* Running gnuplot, which draws all pictures, and writing texts into its scripts. */
 #ifndef GNUPLOT_H
 #define GNUPLOT_H
 
@@ -7,18 +7,40 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-/* Runs gnuplot with the script in `text` (piped) or in `path`. Its exit status; 127: it is not there. */
+/* ---- texts in a script ---------------------------------------------------------------------------
+ * A name comes from a file or a folder: no character of it may end the string or start a command,
+ * and one that no font has would be drawn as a box over half of the picture. */
+
+/* One line within single quotes: the quote is doubled, a control character is a blank, and a
+ * character that no font has is written "U+72AC"; plot_draw then says which font is missing. */
+void put_label(FILE *f, const char *text);
+/* The same, wrapped into lines of at most `columns` letters. How many lines. */
+int put_wrapped(FILE *f, const char *text, int columns);
+/* How many lines that is, and how many letters the longest has. */
+int count_wrapped(const char *text, int columns, int *longest);
+/* Pixels that a letter of Sans 12 takes, so that a text of that many letters surely fits. */
+#define LETTER 9.4
+
+/* Ticks of a logarithmic axis 'x' or 'y': at 1, 2, 5 of each decade, or at the decades of a long one. */
+void put_log_ticks(FILE *f, char axis, const double range[2]);
+
+/* A field of CSV, within quotes where it needs them. */
+void put_csv_field(FILE *f, const char *text);
+
+/* ---- running -------------------------------------------------------------------------------------- */
+
+enum { NO_GNUPLOT = 127 };
+
+/* Runs gnuplot with the script in `text` (through a pipe) or in `path`, without the user's own
+ * gnuplotrc. Its exit status, or NO_GNUPLOT. */
 int gnuplot_run(const char *path, const char *text);
 /* NM_OK, or a message that says what to do. */
 nm_status gnuplot_status(nm_context *ctx, int result) NM_MUST_USE;
 
-/* A label within single quotes of gnuplot, or a field of CSV within double quotes: the quote is doubled. */
-void put_quoted(FILE *f, char quote, const char *text);
-
 /* Makes the text the content of PREFIX.ENDING. */
 nm_status plot_write(nm_context *ctx, const char *prefix, const char *ending, const char *text,
                      size_t size) NM_MUST_USE;
-/* Runs PREFIX.gp. Where gnuplot is not there, a message says so and *drawn is false. */
+/* Runs PREFIX.gp. Where gnuplot or any font is missing, a message says so and *drawn is false. */
 nm_status plot_draw(nm_context *ctx, const char *prefix, bool *drawn) NM_MUST_USE;
 
 #endif

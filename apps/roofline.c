@@ -146,10 +146,7 @@ static void put_csv(FILE *f, const roofline *r)
     fprintf(f, "layer,type,pass,seconds,flops,bytes,flops_per_byte,gflops,gemm_peak_gflops,memory_gbytes_per_second\n");
     for (int i = 0; i < r->points; i++) {
         const roofline_point *p = &r->point[i];
-        if (strpbrk(p->name, ",\""))
-            put_quoted(f, '"', p->name);
-        else
-            fputs(p->name, f);
+        put_csv_field(f, p->name);
         fprintf(f, ",%s,%s,%.9g,%.0f,%.0f,%.6g,%.6g,%.6g,%.6g\n", p->type, p->backward ? "backward" : "forward",
                 p->seconds, p->flops, p->bytes, p->x, p->y, r->peak, r->bandwidth);
     }
@@ -175,31 +172,15 @@ static void put_blocks(FILE *f, const roofline *r)
         }
 }
 
-/* Ticks at 1, 2, 5, 10, …: an axis of two decades has enough of them. */
-static void put_ticks(FILE *f, char axis, const double range[2])
-{
-    const char *comma = "";
-    fprintf(f, "set %ctics (", axis);
-    for (double decade = pow(10, floor(log10(range[0]))); decade <= range[1]; decade *= 10)
-        for (int k = 0; k < 3; k++) {
-            double at = decade * (k == 0 ? 1 : k == 1 ? 2 : 5);
-            if (at < range[0] || at > range[1])
-                continue;
-            fprintf(f, "%s%g", comma, at);
-            comma = ", ";
-        }
-    fprintf(f, ")\n");
-}
-
 static void put_axes(FILE *f, const roofline *r)
 {
     fprintf(f, "set logscale xy\nset xrange [%g:%g]\nset yrange [%g:%g]\n", r->range[0][0], r->range[0][1],
             r->range[1][0], r->range[1][1]);
-    put_ticks(f, 'x', r->range[0]);
-    put_ticks(f, 'y', r->range[1]);
+    put_log_ticks(f, 'x', r->range[0]);
+    put_log_ticks(f, 'y', r->range[1]);
     fprintf(f, "set xlabel 'operations for each byte that the pass has to read or write'\n"
                "set ylabel 'effective GFLOP/s (counted as if summed directly)'\nset title ");
-    put_quoted(f, '\'', r->title);
+    put_label(f, r->title);
     fprintf(f,
             "\nset grid lt 1 lc rgb '#cccccc'\nset border 3\nset tics nomirror\nset lmargin screen %g\n"
             "set rmargin screen %g\nset bmargin screen %g\nset tmargin screen %g\n"

@@ -1,12 +1,13 @@
 /* Where the names in a roofline picture go. */
 #include "gnuplot.h"
 #include "roofline.h"
+#include "text.h"
 
 #include <math.h>
 #include <string.h>
 
 enum { MOST_LABELS = 12, RINGS = 8, DIRECTIONS = 16 };
-static const double letter = 9.4, line = 18; /* pixels that a letter of Sans 12 takes, and a line of it */
+static const double line = 18; /* pixels of a line of Sans 12 */
 
 double roofline_size(const roofline *r, const roofline_point *p)
 {
@@ -58,7 +59,7 @@ static double overlap(const double a[2], const double a_half[2], const double b[
 
 static void half_size(const char *text, double half[2])
 {
-    half[0] = letter * (double)strlen(text) / 2;
+    half[0] = LETTER * text_width(text) / 2;
     half[1] = line / 2;
 }
 
@@ -184,7 +185,7 @@ void roofline_put_labels(FILE *f, const roofline *r)
         if (!p->labelled)
             continue;
         fprintf(f, "set label ");
-        put_quoted(f, '\'', p->name);
+        put_label(f, p->name);
         fprintf(f, " at graph %.4f,%.4f center front\n", p->label[0] / frame(0), p->label[1] / frame(1));
         put_leader(f, r, p);
     }

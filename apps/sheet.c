@@ -1,21 +1,10 @@
 /* Sheets as gnuplot scripts. */
 #include "sheet.h"
+#include "gnuplot.h"
 #include "timing.h"
 
 #include <math.h>
 #include <stdlib.h>
-
-/* The text within single quotes of gnuplot. */
-static void quoted(FILE *f, const char *text)
-{
-    fputc('\'', f);
-    for (; *text; text++) {
-        if (*text == '\'')
-            fputc('\'', f);
-        fputc(*text, f);
-    }
-    fputc('\'', f);
-}
 
 static int columns_of(int count)
 {
@@ -74,7 +63,7 @@ void sheet_tiles(FILE *f, int number, const char *title, const tiles *t)
         }
     }
     fprintf(f, "END\nset title ");
-    quoted(f, title);
+    put_label(f, title);
     fprintf(f, "\nset yrange [%g:-0.5]\nset xrange [-0.5:%g]\nset size ratio -1\nunset key\nset border 0\n",
             rows * (t->h + gap) - gap - 0.5, columns * (t->w + gap) - gap - 0.5);
     fprintf(f, "set xtics scale 0 (");
@@ -89,7 +78,7 @@ void sheet_tiles(FILE *f, int number, const char *title, const tiles *t)
 static void plain_axes(FILE *f, const char *title, int h, int w)
 {
     fprintf(f, "set title ");
-    quoted(f, title);
+    put_label(f, title);
     fprintf(f,
             "\nset yrange [%g:-0.5]\nset xrange [-0.5:%g]\nunset colorbox\nset size ratio -1\nunset key\nset border 0\n"
             "set xtics scale 0 autofreq\nset ytics scale 0 autofreq\n",
@@ -148,9 +137,9 @@ void sheet_spreads(FILE *f, int number, const char *title, const char *label, co
     for (int i = 0; i < count; i++)
         fprintf(f, "%d %.6g %.6g %.6g %.6g %.6g\n", i, s[i].of[0], s[i].of[1], s[i].of[2], s[i].of[3], s[i].of[4]);
     fprintf(f, "END\nset title ");
-    quoted(f, title);
+    put_label(f, title);
     fprintf(f, "\nset ylabel ");
-    quoted(f, label);
+    put_label(f, label);
     fprintf(
         f,
         "\nset xrange [-0.7:%g]\nset yrange [*:*]\nset size noratio\nunset key\nset border 3\n%s\nset grid ytics lc rgb "
@@ -159,7 +148,7 @@ void sheet_spreads(FILE *f, int number, const char *title, const char *label, co
         count - 0.3, logarithmic ? "set logscale y\nset format y '%.0e'" : "unset logscale y\nset format y '%g'");
     for (int i = 0; i < count; i += every) {
         fprintf(f, "%s", i ? ", " : "");
-        quoted(f, s[i].name);
+        put_label(f, s[i].name);
         fprintf(f, " %d", i);
     }
     fprintf(f,

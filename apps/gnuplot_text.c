@@ -1,0 +1,130 @@
+/* Texts within gnuplot's scripts. */
+#include "fonts.h"
+#include "gnuplot.h"
+#include "text.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void put_quoted(FILE *f, char quote, const char *text, size_t bytes)
+{
+    fputc(quote, f);
+    for (size_t i = 0; i < bytes; i++) {
+        if (text[i] == quote)
+            fputc(quote, f);
+        fputc(text[i], f);
+    }
+    fputc(quote, f);
+}
+
+/* A copy that can be drawn as it is; free. NULL without memory. */
+static char *drawable(const char *text)
+{
+    char *copy = NULL;
+    size_t size = 0;
+    FILE *f = open_memstream(&copy, &size);
+    while (f && *text) {
+        const char *start = text;
+        int c = next_character(&text);
+        if (c < 0)
+            fputc('?', f);
+        else if (c < 0x20 || (c >= 0x7f && c < 0xa0))
+            fputc(' ', f);
+        else if (!fonts_have(c))
+            fprintf(f, "U+%04X", (unsigned)c);
+        else
+            fwrite(start, 1, (size_t)(text - start), f);
+    }
+    if (f)
+        fclose(f);
+    return copy;
+}
+
+void put_label(FILE *f, const char *text)
+{
+    char *copy = drawable(text);
+    const char *shown = copy ? copy : "";
+    put_quoted(f, '\'', shown, strlen(shown));
+    free(copy);
+}
+
+/* Where the line ends that begins at `text`: behind its last blank or comma that fits, or in a word
+ * that is longer than a line. */
+static const char *line_end(const char *text, int columns)
+{
+    const char *at = text, *best = NULL;
+    int width = 0;
+    while (*at) {
+        const char *next = at;
+        char letter[8] = "";
+        next_character(&next);
+        memcpy(letter, at, next - at < 7 ? (size_t)(next - at) : 7);
+        width += text_width(letter);
+        if (width > columns && at > text)
+            return best ? best : at;
+        if (*at == ' ' || *at == ',' || *at == '/')
+            best = next;
+        at = next;
+    }
+    return at;
+}
+
+/* Writes the lines where `f` is given. */
+static int wrap(FILE *f, const char *text, int columns, int *longest)
+{
+    char *copy = drawable(text);
+    int lines = 0;
+    *longest = 0;
+    for (const char *at = copy ? copy : ""; *at || lines == 0; lines++) {
+        const char *end = line_end(at, columns < 1 ? 1 : columns);
+        size_t bytes = (size_t)(end - at);
+        char *line = strndup(at, bytes);
+        int width = line ? text_width(line) : 0;
+        *longest = width > *longest ? width : *longest;
+        free(line);
+        if (f && lines)
+            fputs(".\"\\n\".", f);
+        if (f)
+            put_quoted(f, '\'', at, bytes);
+        at = end;
+    }
+    free(copy);
+    return lines;
+}
+
+int put_wrapped(FILE *f, const char *text, int columns)
+{
+    int longest;
+    return wrap(f, text, columns, &longest);
+}
+
+int count_wrapped(const char *text, int columns, int *longest)
+{
+    return wrap(NULL, text, columns, longest);
+}
+
+void put_log_ticks(FILE *f, char axis, const double range[2])
+{
+    const char *comma = "";
+    double decades = log10(range[1] / range[0]);
+    int every = decades > 8 ? (int)ceil(decades / 8) : 1, from = (int)floor(log10(range[0]));
+    fprintf(f, "set %ctics (", axis);
+    for (int d = from; pow(10, d) <= range[1]; d++)
+        for (int k = 0; k < 3; k++) {
+            double at = pow(10, d) * (k == 0 ? 1 : k == 1 ? 2 : 5);
+            if (at < range[0] || at > range[1] || (k && decades > 3) || (d - from) % every)
+                continue;
+            fprintf(f, "%s'%g' %g", comma, at, at);
+            comma = ", ";
+        }
+    fprintf(f, ")\n");
+}
+
+void put_csv_field(FILE *f, const char *text)
+{
+    if (strpbrk(text, ",\"\n\r"))
+        put_quoted(f, '"', text, strlen(text));
+    else
+        fputs(text, f);
+}
