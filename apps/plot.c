@@ -3,6 +3,7 @@
 #include "command.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,6 +52,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 typedef struct curve_list {
     int count;
     curve curves[MOST_RUNS];
+    char *path[MOST_RUNS]; /* without symbolic links; free */
 } curve_list;
 
 static bool has_metrics(nm_context *ctx, const char *folder)
@@ -63,19 +65,63 @@ static bool has_metrics(nm_context *ctx, const char *folder)
 
 static nm_status add(nm_context *ctx, curve_list *list, const char *folder, const char *below)
 {
-    if (list->count == MOST_RUNS)
-        return nm_fail(ctx, NM_INVALID, "%s: more than %d runs", folder, MOST_RUNS);
-    curve *c = &list->curves[list->count];
-    c->run = below ? nm_format(ctx, "%s/%s", folder, below) : nm_strdup(ctx, folder);
-    if (!c->run)
-        return NM_FAILED;
-    size_t length = strlen(c->run);
-    while (length > 1 && c->run[length - 1] == '/')
-        c->run[--length] = '\0';
-    const char *slash = strrchr(c->run, '/');
-    c->label = nm_strdup(ctx, slash ? slash + 1 : c->run);
-    list->count++;
-    return c->label ? NM_OK : NM_FAILED;
+    char *run = below ? nm_format(ctx, "%s/%s", folder, below) : nm_strdup(ctx, folder);
+    char *whole = run ? realpath(run, NULL) : NULL; /* "." has a name too */
+    nm_status status = run ? NM_OK : NM_FAILED;
+    if (run && !whole)
+        status = nm_fail(ctx, NM_INVALID, "%s: %s", run, strerror(errno));
+    for (int i = 0; i < list->count && status == NM_OK; i++)
+        if (strcmp(list->path[i], whole) == 0) {
+            nm_log(ctx, "%s: named twice, drawn once", run);
+            nm_free(run);
+            free(whole);
+            return NM_OK;
+        }
+    if (status == NM_OK && list->count == MOST_RUNS)
+        status = nm_fail(ctx, NM_INVALID, "%s: more than %d runs", folder, MOST_RUNS);
+    if (status == NM_OK) {
+        list->path[list->count] = whole;
+        list->curves[list->count++] = (curve){NULL, run};
+        return NM_OK;
+    }
+    nm_free(run);
+    free(whole);
+    return status;
+}
+
+/* The last `parts` parts of a path; all of it where it has no more. */
+static const char *last_parts(const char *path, int parts)
+{
+    const char *at = path + strlen(path);
+    for (int found = 0; at > path; at--)
+        if (at[-1] == '/' && ++found == parts)
+            break;
+    return at;
+}
+
+/* Labels are the names of the folders, with as many of the parents' as it takes to tell them apart. */
+static nm_status label_runs(nm_context *ctx, curve_list *list)
+{
+    int parts[MOST_RUNS];
+    bool changed = true;
+    for (int i = 0; i < list->count; i++)
+        parts[i] = 1;
+    while (changed) {
+        bool same[MOST_RUNS] = {false};
+        changed = false;
+        for (int i = 0; i < list->count; i++)
+            for (int k = 0; k < list->count; k++)
+                same[i] = same[i] || (k != i && strcmp(last_parts(list->path[i], parts[i]),
+                                                       last_parts(list->path[k], parts[k])) == 0);
+        for (int i = 0; i < list->count; i++) { /* paths differ, so that this ends */
+            parts[i] += same[i];
+            changed = changed || same[i];
+        }
+    }
+    for (int i = 0; i < list->count; i++)
+        if (!(list->curves[i].label = nm_strdup(ctx, last_parts(list->path[i], parts[i]))))
+            return NM_FAILED;
+    return NM_OK;
 }
 
 /* A run, or a folder of runs (as compare leaves it): all of them. */
@@ -109,8 +155,8 @@ static nm_status draw(nm_context *ctx, const plot_args *args, const curve_list *
                                      : nm_strdup(ctx, "curves");
     bool drawn;
     nm_status status = prefix ? write_curves(ctx, prefix, list->curves, list->count, &drawn) : NM_FAILED;
-    if (status == NM_OK && drawn)
-        printf("%s.png\n%s.svg\n", prefix, prefix);
+    if (status == NM_OK)
+        printf(drawn ? "%s.png\n%s.svg\n" : "%s.csv\n%s.gp\n", prefix, prefix);
     nm_free(prefix);
     return status == NM_OK && !drawn ? NM_FAILED : status;
 }
@@ -119,8 +165,10 @@ int command_plot(int argc, char **argv)
 {
     plot_args args = {0};
     const struct argp argp = {options, parse, "RUN...",
-                              "Loss and accuracy of runs, finished or running, against steps and seconds: one colour a "
-                              "run, test solid, training dashed. RUN may be a folder of runs, as compare leaves it.",
+                              "Loss and accuracy of runs, finished or running, against steps and seconds: test thick, "
+                              "training thin. Runs named KEY=VALUE,KEY=VALUE as compare names them have a colour for "
+                              "each value of the first key that differs, a dash and a marker for the others. RUN may "
+                              "be a folder of runs.",
                               NULL, NULL, NULL};
     argp_parse(&argp, argc, argv, 0, NULL, &args);
     nm_context *ctx = open_context();
@@ -129,10 +177,13 @@ int command_plot(int argc, char **argv)
     for (int i = 0; i < args.runs && status == NM_OK; i++)
         status = add_runs(ctx, &list, args.run[i]);
     if (status == NM_OK)
+        status = label_runs(ctx, &list);
+    if (status == NM_OK)
         status = draw(ctx, &args, &list);
     for (int i = 0; i < list.count; i++) {
         nm_free(list.curves[i].label);
         nm_free(list.curves[i].run);
+        free(list.path[i]);
     }
     return close_context(ctx, status);
 }
