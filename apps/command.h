@@ -91,10 +91,10 @@ nm_status read_settings(nm_context *ctx, const nm_yaml *document, nm_train_setti
 
 /* ---- training, watched from the terminal ------------------------------------------------------- */
 
-/* Runs nm_train with signals caught and progress shown; `label` (may be NULL) opens each line. The exit status of an
- * interrupted run (130, 143) is in *signalled, else 0. */
-nm_status train_shown(nm_context *ctx, nm_yaml *document, const char *run, bool resume, const char *label,
-                      nm_train_result *result, int *signalled) NM_MUST_USE;
+/* Runs nm_train with signals caught and progress shown: `request` has the document and the run. The exit status of an
+ * interrupted run (129, 130, 143) is in *signalled, else 0. */
+nm_status train_shown(nm_context *ctx, const nm_train_request *request, nm_train_result *result,
+                      int *signalled) NM_MUST_USE;
 
 /* ---- curves ---------------------------------------------------------------------------------------- */
 

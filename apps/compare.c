@@ -162,7 +162,8 @@ static nm_status train_all(comparison *c, int *signalled)
         char *last = nm_format(c->ctx, "%s/last.h5", a->run);
         bool resume = last && c->args->resume && access(last, F_OK) == 0;
         nm_free(last);
-        NM_TRY(train_shown(c->ctx, a->document, a->run, resume, NULL, &a->result, signalled));
+        nm_train_request request = {.document = a->document, .run = a->run, .resume = resume};
+        NM_TRY(train_shown(c->ctx, &request, &a->result, signalled));
         if (a->result.diverged)
             fprintf(stderr, "%s: diverged at step %llu\n", a->label, (unsigned long long)a->result.step);
         judge(a);
@@ -260,8 +261,7 @@ static void clear(comparison *c)
         nm_free(c->arm[i].label);
         nm_free(c->arm[i].run);
         nm_yaml_free(c->arm[i].document);
-        nm_free(c->arm[i].result.history);
-        nm_free(c->arm[i].result.row_seconds);
+        nm_train_result_free(&c->arm[i].result);
     }
     for (int k = 0; k < c->keys; k++)
         vary_free(&c->key[k]);

@@ -11,24 +11,37 @@
 
 static volatile int caught; /* the signal's number */
 
-/* The first asks training to save and stop, the second leaves at once. */
+/* The first asks training to save and stop; a second one leaves at once. A terminal that closes may send SIGHUP more
+ * than once: it only ever asks. */
 static void on_signal(int number)
 {
-    if (caught)
+    if (caught && number != SIGHUP)
         _exit(128 + number);
     caught = number;
 }
 
-static void catch_signals(bool on)
+static const int stopping[] = {SIGINT, SIGTERM, SIGHUP};
+enum { STOPPING = sizeof stopping / sizeof *stopping };
+static struct sigaction before[STOPPING];
+
+/* SIGHUP stays ignored where it is (nohup). SIGINT does not: shells start jobs in the background with it ignored. */
+static void catch_signals(void)
 {
-    struct sigaction action = {.sa_handler = on ? on_signal : SIG_DFL};
+    struct sigaction action = {.sa_handler = on_signal};
     sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
+    for (int i = 0; i < STOPPING; i++)
+        if (sigaction(stopping[i], NULL, &before[i]) == 0 &&
+            !(stopping[i] == SIGHUP && before[i].sa_handler == SIG_IGN))
+            sigaction(stopping[i], &action, NULL);
+}
+
+static void release_signals(void)
+{
+    for (int i = 0; i < STOPPING; i++)
+        sigaction(stopping[i], &before[i], NULL);
 }
 
 typedef struct screen {
-    const char *label;
     bool terminal, colour, headed;
     double drawn; /* when the progress line was drawn last */
 } screen;
@@ -50,10 +63,9 @@ static void draw_line(screen *s, const nm_progress *p)
     s->drawn = now;
     int left = p->seconds_left < 0 || !isfinite(p->seconds_left) ? 0 : (int)p->seconds_left;
     char accuracy[16];
-    fprintf(stderr, "\r\033[K%s%sepoch %d/%d  step %llu/%llu  loss %.4f  accuracy %s  %.0f images/s  %d:%02d left",
-            s->label ? s->label : "", s->label ? ": " : "", p->epoch, p->epochs, (unsigned long long)p->step,
-            (unsigned long long)p->steps, p->loss, percent(p->accuracy, accuracy), p->images_per_second, left / 60,
-            left % 60);
+    fprintf(stderr, "\r\033[Kepoch %d/%d  step %llu/%llu  loss %.4f  accuracy %s  %.0f images/s  %d:%02d left",
+            p->epoch, p->epochs, (unsigned long long)p->step, (unsigned long long)p->steps, p->loss,
+            percent(p->accuracy, accuracy), p->images_per_second, left / 60, left % 60);
     fflush(stderr);
 }
 
@@ -63,15 +75,14 @@ static void print_row(screen *s, const nm_progress *p)
     if (s->terminal)
         fprintf(stderr, "\r\033[K");
     if (!s->headed)
-        fprintf(stderr,
-                "%s%sepoch      step          lr  train loss  accuracy   test loss  accuracy   seconds  images/s  waited\n",
-                s->label ? s->label : "", s->label ? ": " : "");
+        fprintf(
+            stderr,
+            "epoch      step          lr  train loss  accuracy   test loss  accuracy   seconds  images/s  waited\n");
     s->headed = true;
     char train[16], test[16], waited[16];
-    fprintf(stderr, "%s%s%5u  %8llu  %10.4g  %10.4f  %8s  %10.4f  %s%8s%s  %8.1f  %8.0f  %s\n", s->label ? s->label : "",
-            s->label ? ": " : "", r->epoch, (unsigned long long)r->step, r->lr, r->train_loss,
-            percent(r->train_accuracy, train), r->test_loss, s->colour ? "\033[1m" : "",
-            percent(r->test_accuracy, test), s->colour ? "\033[0m" : "", p->seconds,
+    fprintf(stderr, "%5u  %8llu  %10.4g  %10.4f  %8s  %10.4f  %s%8s%s  %8.1f  %8.0f  %s\n", r->epoch,
+            (unsigned long long)r->step, r->lr, r->train_loss, percent(r->train_accuracy, train), r->test_loss,
+            s->colour ? "\033[1m" : "", percent(r->test_accuracy, test), s->colour ? "\033[0m" : "", p->seconds,
             p->images_per_second, percent(p->waited, waited));
 }
 
@@ -84,16 +95,17 @@ static void on_progress(void *arg, const nm_progress *p)
         draw_line(s, p);
 }
 
-nm_status train_shown(nm_context *ctx, nm_yaml *document, const char *run, bool resume, const char *label,
-                      nm_train_result *result, int *signalled)
+nm_status train_shown(nm_context *ctx, const nm_train_request *request, nm_train_result *result, int *signalled)
 {
     bool terminal = isatty(STDERR_FILENO);
-    screen s = {.label = label, .terminal = terminal, .colour = terminal && !getenv("NO_COLOR")};
-    nm_train_request request = {.document = document, .run = run, .resume = resume, .progress = on_progress, .arg = &s,
-                                .stop = &caught};
-    catch_signals(true);
-    nm_status status = nm_train(ctx, &request, result);
-    catch_signals(false);
+    screen s = {.terminal = terminal, .colour = terminal && !getenv("NO_COLOR")};
+    nm_train_request shown = *request;
+    shown.progress = on_progress;
+    shown.arg = &s;
+    shown.stop = &caught;
+    catch_signals();
+    nm_status status = nm_train(ctx, &shown, result);
+    release_signals();
     if (terminal)
         fprintf(stderr, "\r\033[K");
     *signalled = caught ? 128 + caught : 0;

@@ -1,6 +1,7 @@
 /* norma train MODEL: one run. */
 #include "alloc.h"
 #include "command.h"
+#include "run_dir.h"
 #include "tune.h"
 
 #include <math.h>
@@ -49,18 +50,15 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     }
 }
 
-/* The first of runs/NAME-1, runs/NAME-2, … that is free. */
-static void free_run(const nm_yaml *document, char *path, size_t size)
+/* runs/NAME, of which the first free number becomes the run directory. */
+static void run_stem(const nm_yaml *document, char *stem, size_t size)
 {
-    const char *name = nm_yaml_text(document, "name", "network");
-    for (int i = 1; i < 100000; i++) {
-        snprintf(path, size, "runs/%s-%d", name, i);
-        if (access(path, F_OK) != 0)
-            return;
-    }
+    char name[192];
+    nm_run_name(nm_yaml_text(document, "name", "network"), name, sizeof name);
+    snprintf(stem, size, "runs/%s", name);
 }
 
-static void print_result(const nm_train_result *r, const char *run)
+static void print_result(const nm_train_result *r)
 {
     double best = NAN;
     for (int i = 0; i < r->rows; i++)
@@ -79,8 +77,9 @@ static void print_result(const nm_train_result *r, const char *run)
         printf("diverged: the loss was NaN or infinite at step %llu; a smaller --lr may help\n",
                (unsigned long long)r->step);
     if (r->stopped)
-        printf("stopped at step %llu; 'norma train --resume --run %s …' goes on\n", (unsigned long long)r->step, run);
-    printf("run directory: %s\n", run);
+        printf("stopped at step %llu; 'norma train --resume --run %s …' goes on\n", (unsigned long long)r->step,
+               r->run);
+    printf("run directory: %s\n", r->run);
 }
 
 /* A resumed run takes the model that stands in the run directory, unless another is given. NULL: there is none. */
@@ -115,7 +114,7 @@ int command_train(int argc, char **argv)
         "Trains MODEL, a path or the name of a ready model (preset: mnist-cnn on Fashion-MNIST).\v"
         "The run directory gets model.yaml, metrics.csv, last.h5, best.h5. Ctrl-C saves and stops; "
         "--resume goes on, to the same bits as if nothing had happened (with the choices that --tune made). Exit status: 0 done, 1 failed, "
-        "2 wrong usage or file, 3 diverged, 130 or 143 after a signal.",
+        "2 wrong usage or file, 3 diverged, 129, 130 or 143 after a signal.",
         children,
         NULL,
         NULL};
@@ -124,7 +123,7 @@ int command_train(int argc, char **argv)
         return usage_error("--resume needs --run DIR: which run shall go on?");
     nm_context *ctx = open_context();
     nm_yaml *document = NULL;
-    char model[4096], run[4096];
+    char model[4096], stem[256];
     const char *otherwise = default_model(&args, model, sizeof model);
     if (!otherwise && !args.model.model) {
         (void)close_context(ctx, NM_OK);
@@ -135,18 +134,15 @@ int command_train(int argc, char **argv)
         nm_yaml_free(document);
     if (status != NM_OK)
         return close_context(ctx, status);
-    if (!args.run) {
-        free_run(document, run, sizeof run);
-        args.run = run;
-    }
+    run_stem(document, stem, sizeof stem);
+    nm_train_request request = {.document = document, .run = args.run, .run_stem = stem, .resume = args.resume};
     nm_train_result result = {0};
     int signalled = 0;
-    status = train_shown(ctx, document, args.run, args.resume, NULL, &result, &signalled);
-    if (status == NM_OK || status == NM_DIVERGED)
-        print_result(&result, args.run);
+    status = train_shown(ctx, &request, &result, &signalled);
+    if (status == NM_OK)
+        print_result(&result);
     bool diverged = result.diverged, stopped = result.stopped;
-    nm_free(result.history);
-    nm_free(result.row_seconds);
+    nm_train_result_free(&result);
     nm_yaml_free(document);
     int code = close_context(ctx, status);
     return code ? code : diverged ? NM_DIVERGED : stopped ? signalled : 0;

@@ -118,7 +118,7 @@ typedef struct nm_training {
 } nm_training;
 
 typedef struct nm_outcome {
-    uint64_t step; /* updates done in all */
+    uint64_t step; /* updates done in all; where it diverged, the step whose loss was not finite, as in last.step */
     bool stopped;  /* by `stop`, before the end */
     bool diverged;
     nm_metrics last;      /* the last row; step 0: none was made */

@@ -5,9 +5,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 /* ---- reading ------------------------------------------------------------------------- */
@@ -117,14 +121,33 @@ static void sync_folder(const char *path)
     close(fd);
 }
 
-/* Temporary names carry the process number, so that two processes never share one; what a killed process of
- * the same number left is in the way of nobody. */
+/* In the folder of `path`. The process number tells whose it is, the random number keeps it apart from all others,
+ * also from those of a process of that number on another machine. */
 static char *temporary_name(nm_context *ctx, const char *path)
 {
-    char *name = nm_format(ctx, "%s.tmp-%ld", path, (long)getpid());
-    if (name)
-        unlink(name);
-    return name;
+    const char *slash = strrchr(path, '/');
+    uint64_t number = 0;
+    if (getrandom(&number, sizeof number, GRND_NONBLOCK) != sizeof number) {
+        struct timespec now;
+        clock_gettime(CLOCK_REALTIME, &now);
+        number = (uint64_t)now.tv_sec * 1000000007u ^ (uint64_t)now.tv_nsec;
+    }
+    return nm_format(ctx, "%.*s.norma-%ld-%016" PRIx64 ".tmp", slash ? (int)(slash - path) + 1 : 0, path,
+                     (long)getpid(), number);
+}
+
+bool nm_file_is_temporary(const char *name, long *process)
+{
+    char again[64], *end;
+    if (strncmp(name, ".norma-", 7) != 0)
+        return false;
+    long number = strtol(name + 7, &end, 10);
+    if (number <= 0 || *end != '-')
+        return false;
+    unsigned long long random = strtoull(end + 1, NULL, 16);
+    snprintf(again, sizeof again, ".norma-%ld-%016llx.tmp", number, random);
+    *process = number;
+    return strcmp(name, again) == 0; /* exactly as temporary_name writes it */
 }
 
 static nm_status replace(nm_context *ctx, const char *path, const char *temporary, const nm_piece *pieces,
@@ -132,7 +155,8 @@ static nm_status replace(nm_context *ctx, const char *path, const char *temporar
 {
     int fd = open(temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (fd < 0)
-        return nm_fail(ctx, NM_FAILED, "%s: cannot create: %s", temporary, strerror(errno));
+        return nm_fail(ctx, NM_FAILED, "%s: cannot write: '%s' cannot be created: %s", path, temporary,
+                       strerror(errno));
     int bad = 0;
     for (int i = 0; i < count && !bad; i++)
         bad = write_fully(fd, pieces[i].bytes, pieces[i].size);

@@ -5,6 +5,8 @@
 #include "digest.h"
 #include "error.h"
 
+#include <stdbool.h>
+
 /* Reads all of `path`; *bytes is freed with nm_free and has a zero byte behind its end. A file that is not
  * there is NM_INVALID, one that cannot be read NM_FAILED. */
 nm_status nm_file_read(nm_context *ctx, const char *path, char **bytes, size_t *size) NM_MUST_USE;
@@ -17,5 +19,9 @@ nm_status nm_file_replace(nm_context *ctx, const char *path, const nm_piece *pie
 /* Makes `path` a second name of the file `from`, at once, in place of what it was. Where the file system has
  * no such names, the content is copied as nm_file_replace does. */
 nm_status nm_file_link(nm_context *ctx, const char *from, const char *path) NM_MUST_USE;
+
+/* Whether a file of this name (without its folder) is one that the two above left as their process was killed;
+ * *process is its number. */
+bool nm_file_is_temporary(const char *name, long *process);
 
 #endif

@@ -122,7 +122,7 @@ nm_status nm_h5_new(nm_context *ctx, const char *name, nm_h5 **out)
 
 /* ---- the user block ------------------------------------------------------------------- */
 
-static const char magic[] = "norma HDF5 file\n";
+static const char magic[] = NM_H5_MARK;
 
 /* Text, so that `head -c 512` shows it and `tail -c +513 FILE | sha256sum` checks it; zeros behind. */
 static void user_block(char block[NM_H5_USER_BLOCK], const void *body, size_t size)

@@ -49,6 +49,8 @@ bool nm_h5_is_float(nm_h5_type type);
 #define NM_H5_REAL NM_H5_F32
 #endif
 enum { NM_H5_MAX_RANK = 8, NM_H5_USER_BLOCK = 512 };
+/* The first bytes of a file that was saved with its digest. */
+#define NM_H5_MARK "norma HDF5 file\n"
 
 void nm_h5_free(nm_h5 *h5);
 

@@ -111,11 +111,10 @@ nm_status nm_model_train(nm_context *ctx, const nm_model *model, const nm_traini
     nm_errors_clear(ctx);
     NM_TRY(nm_train(ctx, &request, &result));
     fill_outcome(&result, outcome);
-    nm_free(result.history);
-    nm_free(result.row_seconds);
+    nm_train_result_free(&result);
     if (outcome->diverged)
         return nm_fail(ctx, NM_DIVERGED, "training diverged: the loss of step %llu is not a finite number",
-                       (unsigned long long)outcome->last.step);
+                       (unsigned long long)outcome->step);
     return NM_OK;
 }
 

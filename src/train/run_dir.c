@@ -3,14 +3,14 @@
 
 #include "alloc.h"
 #include "file.h"
+#include "h5.h"
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <math.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -32,74 +32,27 @@ static bool exists(const nm_run_dir *run, const char *name)
 
 /* ---- opening --------------------------------------------------------------------------- */
 
-/* The folder and those above it. */
-static nm_status make_folder(nm_context *ctx, const char *path)
+/* The number in the name of a step's checkpoint, or -1. */
+static long long step_of(const char *name)
 {
-    char *part = nm_strdup(ctx, path);
-    if (!part)
-        return NM_FAILED;
-    nm_status status = NM_OK;
-    for (char *c = part + 1; status == NM_OK; c++) {
-        char end = *c;
-        if (end != '/' && end != '\0')
-            continue;
-        *c = '\0';
-        struct stat st;
-        if (mkdir(part, 0777) != 0 && errno != EEXIST)
-            status = nm_fail(ctx, NM_FAILED, "%s: cannot make the run directory: %s", path, strerror(errno));
-        else if (stat(part, &st) != 0 || !S_ISDIR(st.st_mode))
-            status =
-                nm_fail(ctx, NM_INVALID, "%s: expected a folder for the run; '%s' is a file", path, part);
-        *c = end;
-        if (end == '\0')
-            break;
-    }
-    nm_free(part);
-    return status;
+    char again[64];
+    long long step = strncmp(name, "step-", 5) == 0 ? strtoll(name + 5, NULL, 10) : -1;
+    if (step < 0)
+        return -1;
+    snprintf(again, sizeof again, "step-%08lld.h5", step);
+    return strcmp(name, again) == 0 ? step : -1; /* exactly as it is written */
 }
 
-static nm_status take_lock(nm_run_dir *run)
+/* Whether a file begins as a checkpoint does. */
+static bool is_checkpoint(const nm_run_dir *run, const char *name)
 {
-    char *path = nm_run_dir_file(run, "lock");
-    if (!path)
-        return NM_FAILED;
-    nm_status status = NM_OK;
-    run->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    if (run->lock < 0) {
-        status =
-            nm_fail(run->ctx, NM_FAILED, "%s: cannot write in the run directory: %s", path, strerror(errno));
-    } else if (flock(run->lock, LOCK_EX | LOCK_NB) != 0) {
-        char holder[32] = "";
-        ssize_t got = read(run->lock, holder, sizeof holder - 1);
-        holder[got > 0 ? strcspn(holder, "\n") : 0] = '\0';
-        status = errno == EWOULDBLOCK || got >= 0
-                     ? nm_fail(run->ctx, NM_INVALID, "%s: in use by process %s: one process a run directory",
-                               run->path, *holder ? holder : "(unknown)")
-                     : nm_fail(run->ctx, NM_FAILED, "%s: cannot be locked: %s", path, strerror(errno));
-    } else {
-        char own[32];
-        int length = snprintf(own, sizeof own, "%ld\n", (long)getpid());
-        if (ftruncate(run->lock, 0) != 0 || pwrite(run->lock, own, (size_t)length, 0) != length)
-            status = nm_fail(run->ctx, NM_FAILED, "%s: cannot write: %s", path, strerror(errno));
-    }
+    char *path = nm_run_dir_file(run, name), head[sizeof NM_H5_MARK - 1];
+    FILE *f = path ? fopen(path, "rbe") : NULL;
     nm_free(path);
-    return status;
-}
-
-/* Nothing that somebody else put there may be replaced: without a lock file the folder has never been a
- * run's. */
-static nm_status check_foreign(const nm_run_dir *run)
-{
-    static const char *const ours[] = {"model.yaml", "metrics.csv", "watch.csv", "last.h5", "best.h5"};
-    if (exists(run, "lock"))
-        return NM_OK;
-    for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
-        if (exists(run, ours[i]))
-            return nm_fail(
-                run->ctx, NM_INVALID,
-                "%s: not a run directory, but it has a %s, which would be replaced: choose another folder",
-                run->path, ours[i]);
-    return NM_OK;
+    bool ours = f && fread(head, 1, sizeof head, f) == sizeof head && memcmp(head, NM_H5_MARK, sizeof head) == 0;
+    if (f)
+        fclose(f);
+    return ours;
 }
 
 /* Calls `each` for every file of the folder. */
@@ -113,16 +66,52 @@ static void each_file(const nm_run_dir *run, void (*each)(void *arg, const char 
         closedir(folder);
 }
 
-/* What a process that was killed while it wrote has left. The lock is ours: nobody is writing now. */
+/* What a process that was killed while it wrote has left; not what another one, such as a plot, is writing now. */
 static void remove_temporary(void *arg, const char *name)
 {
     const nm_run_dir *run = arg;
-    if (!strstr(name, ".tmp-"))
+    long process;
+    if (!nm_file_is_temporary(name, &process))
+        return;
+    if (process != (long)getpid() && (kill((pid_t)process, 0) == 0 || errno != ESRCH))
         return;
     char *path = nm_run_dir_file(run, name);
     if (path)
         unlink(path);
     nm_free(path);
+}
+
+typedef struct foreign_search {
+    const nm_run_dir *run;
+    bool was_run;
+    char name[64]; /* of a file that is in the way */
+} foreign_search;
+
+static void find_foreign(void *arg, const char *name)
+{
+    static const char *const ours[] = {"model.yaml", "metrics.csv", "watch.csv", "last.h5", "best.h5"};
+    foreign_search *s = arg;
+    bool hit = step_of(name) >= 0 && !(s->was_run && is_checkpoint(s->run, name));
+    for (size_t i = 0; i < sizeof ours / sizeof *ours && !s->was_run; i++)
+        hit = hit || strcmp(name, ours[i]) == 0;
+    if (hit)
+        snprintf(s->name, sizeof s->name, "%s", name);
+}
+
+/* Nothing that somebody else put there may be replaced. */
+static nm_status check_foreign(const nm_run_dir *run)
+{
+    nm_run_lock_state lock = nm_run_lock_look(run->path);
+    foreign_search search = {.run = run, .was_run = lock == NM_LOCK_OURS};
+    if (lock == NM_LOCK_FOREIGN)
+        strcpy(search.name, "lock");
+    else
+        each_file(run, find_foreign, &search);
+    if (!*search.name)
+        return NM_OK;
+    return nm_fail(run->ctx, NM_INVALID,
+                   "%s: %s a '%s' that is not norma's and would be replaced: choose another folder", run->path,
+                   search.was_run ? "holds" : "not a run directory, but it has", search.name);
 }
 
 static nm_status read_old_metrics(nm_run_dir *run)
@@ -156,7 +145,22 @@ static nm_status read_old_metrics(nm_run_dir *run)
     return status;
 }
 
-static nm_status open_folder(nm_run_dir *run, const char *path, bool resume)
+/* The folder is there. */
+static nm_status open_folder(nm_run_dir *run, bool resume)
+{
+    bool was_run = nm_run_lock_look(run->path) == NM_LOCK_OURS;
+    NM_TRY(check_foreign(run));
+    NM_TRY(nm_run_lock_take(run->ctx, run->path, &run->lock));
+    run->has_last = exists(run, "last.h5");
+    if (run->has_last && !resume)
+        return nm_fail(run->ctx, NM_INVALID,
+                       "%s: holds a run already: --resume goes on with it; or choose another folder", run->path);
+    if (was_run)
+        each_file(run, remove_temporary, run);
+    return resume ? read_old_metrics(run) : NM_OK;
+}
+
+static nm_status make_and_open(nm_run_dir *run, const char *path, bool resume)
 {
     if (!(run->path = nm_strdup(run->ctx, path)))
         return NM_FAILED;
@@ -164,26 +168,50 @@ static nm_status open_folder(nm_run_dir *run, const char *path, bool resume)
         run->path[n - 1] = '\0';
     if (!*run->path)
         return nm_fail(run->ctx, NM_INVALID, "the run directory has an empty name");
-    NM_TRY(make_folder(run->ctx, run->path));
-    NM_TRY(check_foreign(run));
-    NM_TRY(take_lock(run));
-    run->has_last = exists(run, "last.h5");
-    if (run->has_last && !resume)
-        return nm_fail(run->ctx, NM_INVALID,
-                       "%s: holds a run already: --resume goes on with it; or choose another folder",
-                       run->path);
-    each_file(run, remove_temporary, run);
-    return resume ? read_old_metrics(run) : NM_OK;
+    NM_TRY(nm_folder_make(run->ctx, run->path, false, &run->folders));
+    return open_folder(run, resume);
 }
 
-nm_status nm_run_dir_open(nm_context *ctx, const char *path, bool resume, nm_run_dir **out)
+void nm_run_name(const char *name, char *out, size_t size)
+{
+    enum { MOST = 150 }; /* bytes; names of files have at most 255 */
+    size_t used = 0, most = size - 1 < MOST ? size - 1 : MOST;
+    for (; *name && used < most; name++, used++) {
+        bool unfit = (unsigned char)*name < ' ' || *name == 127 || *name == '/' || (used == 0 && *name == '.');
+        out[used] = unfit ? '_' : *name;
+    }
+    if (((unsigned char)*name & 0xc0) == 0x80) /* cut within a character of UTF-8 */
+        while (used > 0 && (unsigned char)out[--used] < 0xc0)
+            continue;
+    out[used] = '\0';
+    if (!used)
+        snprintf(out, size, "network");
+}
+
+static nm_status make_fresh(nm_run_dir *run, const char *stem)
+{
+    enum { MOST = 1000000 };
+    for (int i = 1; i < MOST; i++) {
+        nm_free(run->path);
+        if (!(run->path = nm_format(run->ctx, "%s-%d", stem, i)))
+            return NM_FAILED;
+        NM_TRY(nm_folder_make(run->ctx, run->path, true, &run->folders));
+        if (run->folders > 0)
+            return open_folder(run, false);
+    }
+    return nm_fail(run->ctx, NM_INVALID, "%s-1 to %s-%d are there already: name a folder with --run", stem, stem,
+                   MOST - 1);
+}
+
+/* By `path`, or by `stem` where that is NULL. */
+static nm_status open_either(nm_context *ctx, const char *path, const char *stem, bool resume, nm_run_dir **out)
 {
     *out = NULL;
     nm_run_dir *run = nm_alloc(ctx, 1, sizeof *run);
     if (!run)
         return NM_FAILED;
-    *run = (nm_run_dir){.ctx = ctx, .lock = -1};
-    nm_status status = open_folder(run, path, resume);
+    *run = (nm_run_dir){.ctx = ctx, .lock.fd = -1};
+    nm_status status = path ? make_and_open(run, path, resume) : make_fresh(run, stem);
     if (status == NM_OK)
         *out = run;
     else
@@ -191,12 +219,25 @@ nm_status nm_run_dir_open(nm_context *ctx, const char *path, bool resume, nm_run
     return status;
 }
 
+nm_status nm_run_dir_open(nm_context *ctx, const char *path, bool resume, nm_run_dir **out)
+{
+    return open_either(ctx, path, NULL, resume, out);
+}
+
+nm_status nm_run_dir_open_fresh(nm_context *ctx, const char *stem, nm_run_dir **out)
+{
+    return open_either(ctx, NULL, stem, false, out);
+}
+
 void nm_run_dir_close(nm_run_dir *run)
 {
     if (!run)
         return;
-    if (run->lock >= 0)
-        close(run->lock); /* and with it the lock */
+    if (run->path) {
+        nm_run_lock_release(&run->lock, run->path, run->lock.made && !run->begun);
+        if (!run->begun)
+            nm_folder_remove(run->path, run->folders);
+    }
     nm_free(run->path);
     nm_free(run->old_steps);
     nm_free(run->old_seconds);
@@ -213,9 +254,11 @@ static nm_status replace(const nm_run_dir *run, const char *name, const char *te
     return status;
 }
 
-nm_status nm_run_dir_model(const nm_run_dir *run, const char *text)
+nm_status nm_run_dir_model(nm_run_dir *run, const char *text)
 {
-    return replace(run, "model.yaml", text, strlen(text));
+    NM_TRY(replace(run, "model.yaml", text, strlen(text)));
+    run->begun = true;
+    return NM_OK;
 }
 
 /* ",value"; a NaN has no sign here. */
@@ -258,16 +301,6 @@ double nm_run_dir_seconds(const nm_run_dir *run, uint64_t step)
 
 /* ---- checkpoints ------------------------------------------------------------------------- */
 
-/* The number in "step-NNNNNNNN.h5" (eight digits or more), or -1. */
-static long long step_of(const char *name)
-{
-    char *end;
-    if (strncmp(name, "step-", 5) != 0 || name[5] < '0' || name[5] > '9')
-        return -1;
-    long long step = strtoll(name + 5, &end, 10);
-    return end - (name + 5) >= 8 && strcmp(end, ".h5") == 0 ? step : -1;
-}
-
 typedef struct newest {
     long long below; /* looking for the largest number below this */
     long long found;
@@ -290,7 +323,7 @@ static void delete_older(const nm_run_dir *run, long long than)
             return;
         char name[40];
         snprintf(name, sizeof name, "step-%08lld.h5", n.found);
-        char *path = nm_run_dir_file(run, name);
+        char *path = is_checkpoint(run, name) ? nm_run_dir_file(run, name) : NULL;
         if (path)
             unlink(path);
         nm_free(path);

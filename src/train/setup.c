@@ -259,9 +259,13 @@ static nm_status go_on(nm_trainer *t)
 
 static nm_status open_run(nm_trainer *t)
 {
-    if (!t->request->run)
-        return t->request->resume ? nm_fail(t->ctx, NM_INVALID, "to resume, name the run directory") : NM_OK;
-    NM_TRY(nm_run_dir_open(t->ctx, t->request->run, t->request->resume, &t->run));
+    const nm_train_request *r = t->request;
+    if (!r->run && r->resume)
+        return nm_fail(t->ctx, NM_INVALID, "to resume, name the run directory");
+    if (!r->run && !r->run_stem)
+        return NM_OK;
+    NM_TRY(r->run ? nm_run_dir_open(t->ctx, r->run, r->resume, &t->run)
+                  : nm_run_dir_open_fresh(t->ctx, r->run_stem, &t->run));
     if (t->run->has_last)
         NM_TRY(go_on(t));
     else if (t->request->resume)

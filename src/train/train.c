@@ -226,6 +226,7 @@ static bool save_due(const nm_trainer *t)
 static nm_status diverge(nm_trainer *t, nm_train_result *result, uint64_t step)
 {
     result->diverged = true;
+    result->step = step;
     nm_history_row row = start_row(t, step);
     NM_TRY(nm_trainer_add_row(t, &row, seconds_so_far(t)));
     t->passing_rows++;
@@ -285,10 +286,13 @@ nm_status nm_train(nm_context *ctx, const nm_train_request *request, nm_train_re
     nm_trainer t = {0};
     *result = (nm_train_result){0};
     nm_status status = nm_trainer_open(ctx, request, &t, result);
+    if (status == NM_OK && t.run && !(result->run = nm_strdup(ctx, t.run->path)))
+        status = NM_FAILED;
     if (status == NM_OK)
         status = loop(&t, result);
     if (status == NM_OK) {
-        result->step = t.state.step;
+        if (!result->diverged)
+            result->step = t.state.step;
         result->seconds = seconds_so_far(&t);
         result->waited = waited_share(&t);
         result->rows = t.state.history_count;
@@ -296,7 +300,18 @@ nm_status nm_train(nm_context *ctx, const nm_train_request *request, nm_train_re
         result->row_seconds = t.row_seconds;
         t.state.history = NULL;
         t.row_seconds = NULL;
+    } else {
+        nm_free(result->run);
+        result->run = NULL;
     }
     nm_trainer_close(&t);
     return status;
+}
+
+void nm_train_result_free(nm_train_result *result)
+{
+    nm_free(result->history);
+    nm_free(result->row_seconds);
+    nm_free(result->run);
+    *result = (nm_train_result){0};
 }

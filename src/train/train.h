@@ -51,6 +51,7 @@ typedef struct nm_progress {
 typedef struct nm_train_request {
     nm_yaml *document;     /* the model file with every change applied; not owned */
     const char *run;       /* the run directory; NULL: none (nothing is written) */
+    const char *run_stem;  /* without `run`: the first of STEM-1, STEM-2, … that is free is made; may be NULL */
     bool resume;
     void (*progress)(void *arg, const nm_progress *progress);
     void *arg;
@@ -58,17 +59,19 @@ typedef struct nm_train_request {
 } nm_train_request;
 
 typedef struct nm_train_result {
-    uint64_t step;
+    uint64_t step; /* updates done; where it diverged, the step whose loss was not finite */
     bool diverged, stopped;
+    char *run; /* the run directory; NULL: none */
     double seconds;
     double waited;           /* as in nm_progress */
     int rows;
-    nm_history_row *history; /* nm_free */
-    double *row_seconds;     /* [rows], nm_free */
+    nm_history_row *history;
+    double *row_seconds;     /* [rows] */
     char model_digest[65];   /* SHA-256 of the initial parameters, hexadecimal: for paired comparisons */
 } nm_train_result;
 
 nm_status nm_train(nm_context *ctx, const nm_train_request *request, nm_train_result *result) NM_MUST_USE;
+void nm_train_result_free(nm_train_result *result);
 
 /* The network that a checkpoint holds, with its parameters. *settings are those it was trained with: to be freed with
  * nm_options_free(nm_train_options, settings) before the network. */

@@ -61,12 +61,14 @@ END_TEST
 /* Stops with a signal in the middle, resumes, and compares with a run that was left alone. */
 START_TEST(stopped_and_resumed)
 {
-    const char *signal = _i == 0 ? "INT" : "TERM";
+    static const char *const signals[] = {"INT", "TERM", "HUP"};
+    static const int statuses[] = {130, 143, 129};
     expect(0, "norma train tiny.yaml --epochs 60 --save-every 7s --run whole");
-    said s = expect(_i == 0 ? 130 : 143,
+    said s = expect(statuses[_i],
                     "\"$NORMA_PROGRAM\" train tiny.yaml --epochs 60 --save-every 7s --run cut & child=$!\n"
                     "while ! grep -q '^2,' cut/metrics.csv 2>/dev/null; do sleep 0.02; done\n"
-                    "kill -%s $child; wait $child", signal);
+                    "kill -%s $child; wait $child",
+                    signals[_i]);
     contains(s.out, "stopped at step");
     contains(s.out, "--resume");
     expect(0, "norma train --resume --run cut");
@@ -105,11 +107,42 @@ START_TEST(second_signal_leaves_at_once)
 }
 END_TEST
 
-START_TEST(divergence_is_status_3)
+/* Two of them, as terminals send, are one wish; under nohup it is none. */
+START_TEST(hangup)
 {
-    said s = expect(3, "norma train tiny.yaml --lr 1e8 --without batchnorm --run r");
-    contains(s.out, "diverged");
-    contains(read_text("r/metrics.csv"), "nan");
+    expect(129, "\"$NORMA_PROGRAM\" train tiny.yaml --epochs 5000 --limit 0 --batch 2000 --run r & child=$!\n"
+                "while ! test -f r/last.h5; do sleep 0.02; done\n"
+                "kill -HUP $child; kill -HUP $child; wait $child; code=$?; test -f r/metrics.csv && exit $code");
+    contains(read_text("out.txt"), "stopped at step");
+    expect(0, "trap '' HUP; \"$NORMA_PROGRAM\" train tiny.yaml --epochs 3 --run n & child=$!\n"
+              "while ! test -f n/last.h5; do sleep 0.02; done\n"
+              "kill -HUP $child; wait $child");
+    contains(read_text("out.txt"), "after 48 steps");
+}
+END_TEST
+
+/* The message, the row, the comparison and its JSON name one step. */
+START_TEST(divergence_names_one_step)
+{
+    unsigned long long message, row;
+    const char *out = expect(3, "norma train tiny.yaml --lr 1e8 --without batchnorm --run r").out;
+    const char *at = strstr(out, "at step ");
+    ck_assert(at && sscanf(at, "at step %llu", &message) == 1);
+    char *last = strrchr(read_text("r/metrics.csv"), 'n'); /* of the nan of the last row */
+    while (last[-1] != '\n')
+        last--;
+    ck_assert_int_eq(sscanf(last, "%*[^,],%llu", &row), 1);
+    ck_assert_uint_eq(message, row);
+    said s = expect(0, "norma compare tiny.yaml --vary lr=0.05,1e8 --without batchnorm --epochs 1 --run c --json");
+    json_t *arms = parse_json(s.out);
+    ck_assert(number_at(entry_of(arms, 1), "steps") == (double)row);
+    json_decref(arms);
+    char text[64];
+    snprintf(text, sizeof text, "diverged at step %llu\n", row);
+    contains(s.err, text);
+    contains(
+        expect(0, "norma compare tiny.yaml --vary lr=0.05,1e8 --without batchnorm --epochs 1 --run c --resume").out,
+        text);
 }
 END_TEST
 
@@ -141,9 +174,9 @@ END_TEST
 static void set_up(TCase *tcase)
 {
     in_own_folder(tcase);
-    tcase_add_loop_test(tcase, stopped_and_resumed, 0, 2);
+    tcase_add_loop_test(tcase, stopped_and_resumed, 0, 3);
     tcase_add_loop_test(tcase, killed_and_resumed, 0, 2);
 }
 
 SUITE_WITH("norma train", set_up, trains, options_win_over_the_file, any_number_of_threads, second_process_is_refused,
-           second_signal_leaves_at_once, divergence_is_status_3, starts_at_once)
+           second_signal_leaves_at_once, hangup, divergence_names_one_step, starts_at_once)

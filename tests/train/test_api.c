@@ -102,6 +102,7 @@ START_TEST(diverging)
     ck_assert_done(nm_model_set(ctx, model, "train.without", "batchnorm"));
     ck_assert_int_eq(nm_model_train(ctx, model, NULL, &outcome), NM_DIVERGED);
     ck_assert(outcome.diverged && isnan(outcome.last.train_loss));
+    ck_assert_uint_eq(outcome.step, outcome.last.step);
     assert_message(WORDS("diverged", "step"));
     nm_model_free(model);
 }

@@ -154,9 +154,7 @@ static inline nm_status train_with(const char *text, const char *run, bool resum
 
 static inline void free_result(nm_train_result *result)
 {
-    nm_free(result->history);
-    nm_free(result->row_seconds);
-    *result = (nm_train_result){0};
+    nm_train_result_free(result);
 }
 
 #define ck_assert_done(call) ck_assert_msg((call) == NM_OK, "%s", nm_error_message(ctx, 0))
