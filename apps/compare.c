@@ -146,12 +146,9 @@ static nm_status make_arms(comparison *c)
 static void judge(arm *a)
 {
     const nm_train_result *r = &a->result;
-    a->final = a->best = (double)NAN;
-    for (int i = 0; i < r->rows; i++) {
-        a->final = r->history[i].test_accuracy;
-        if (!(r->history[i].test_accuracy <= a->best) && !isnan(r->history[i].test_accuracy))
-            a->best = r->history[i].test_accuracy;
-    }
+    int best = nm_best_row(r->history, r->rows);
+    a->best = best < 0 ? (double)NAN : r->history[best].test_accuracy;
+    a->final = r->rows ? r->history[r->rows - 1].test_accuracy : (double)NAN;
 }
 
 static nm_status train_all(comparison *c, int *signalled)

@@ -60,17 +60,15 @@ static void run_stem(const nm_yaml *document, char *stem, size_t size)
 
 static void print_result(const nm_train_result *r)
 {
-    double best = NAN;
-    for (int i = 0; i < r->rows; i++)
-        if (!(r->history[i].test_accuracy <= best))
-            best = r->history[i].test_accuracy;
-    if (r->rows && !r->diverged && isnan(best))
-        printf("test loss %.6f after %llu steps in %.1f s\n", r->history[r->rows - 1].test_loss,
-               (unsigned long long)r->step, r->seconds);
-    else if (r->rows && !r->diverged)
-        printf("test accuracy %.2f %% (best %.2f %%), test loss %.4f after %llu steps in %.1f s\n",
-               100 * r->history[r->rows - 1].test_accuracy, 100 * best, r->history[r->rows - 1].test_loss,
-               (unsigned long long)r->step, r->seconds);
+    int best = nm_best_row(r->history, r->rows);
+    const nm_history_row *last = r->rows ? &r->history[r->rows - 1] : NULL;
+    if (last && !r->diverged && (best < 0 || isnan(last->test_accuracy)))
+        printf("%s loss %.6f after %llu steps in %.1f s\n", best < 0 ? "no test split; training" : "test",
+               best < 0 ? last->train_loss : last->test_loss, (unsigned long long)r->step, r->seconds);
+    else if (last && !r->diverged)
+        printf("test accuracy %.2f %% (best %.2f %% at step %llu), test loss %.4f after %llu steps in %.1f s\n",
+               100 * last->test_accuracy, 100 * r->history[best].test_accuracy,
+               (unsigned long long)r->history[best].step, last->test_loss, (unsigned long long)r->step, r->seconds);
     if (!isnan(r->waited))
         printf("waited %.2f %% of the time for data\n", 100 * r->waited);
     if (r->diverged)

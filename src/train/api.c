@@ -88,12 +88,11 @@ static void fill_outcome(const nm_train_result *result, nm_outcome *outcome)
                             .diverged = result->diverged,
                             .best_accuracy = (double)NAN,
                             .seconds = result->seconds};
-    for (int i = 0; i < result->rows; i++) {
-        double accuracy = result->history[i].test_accuracy;
-        if (!isnan(accuracy) && !(accuracy <= outcome->best_accuracy))
-            outcome->best_accuracy = accuracy;
-        outcome->last = metrics(&result->history[i], result->row_seconds[i]);
-    }
+    int best = nm_best_row(result->history, result->rows), last = result->rows - 1;
+    if (best >= 0)
+        outcome->best_accuracy = result->history[best].test_accuracy;
+    if (last >= 0)
+        outcome->last = metrics(&result->history[last], result->row_seconds[last]);
 }
 
 nm_status nm_model_train(nm_context *ctx, const nm_model *model, const nm_training *how, nm_outcome *outcome)

@@ -110,21 +110,31 @@ static nm_status write_metrics(const nm_trainer *t)
                   : NM_OK;
 }
 
-/* By accuracy on the test split; where there is none, by loss. The row is the history's last. */
-static bool is_best(const nm_train_state *s, const nm_history_row *row)
+/* NaN: not measured, worse than anything. */
+static bool better(const nm_history_row *a, const nm_history_row *b)
 {
-    if (!isnan(row->test_accuracy))
-        return !(row->test_accuracy <= s->best_accuracy);
-    bool best = !isnan(row->test_loss);
-    for (int i = 0; i + 1 < s->history_count; i++)
-        best = best && !(s->history[i].test_loss <= row->test_loss);
+    bool rated = !isnan(a->test_accuracy), rival = !isnan(b->test_accuracy);
+    if (rated != rival)
+        return rated;
+    if (rated && a->test_accuracy != b->test_accuracy)
+        return a->test_accuracy > b->test_accuracy;
+    return a->test_loss < b->test_loss || (isnan(b->test_loss) && !isnan(a->test_loss));
+}
+
+int nm_best_row(const nm_history_row *rows, int count)
+{
+    int best = -1;
+    for (int i = 0; i < count; i++)
+        if (best < 0 ? !isnan(rows[i].test_accuracy) || !isnan(rows[i].test_loss) : better(&rows[i], &rows[best]))
+            best = i;
     return best;
 }
 
+/* The row is the history's last. */
 static nm_status keep_best(nm_trainer *t, const nm_history_row *row)
 {
     nm_train_state *s = &t->state;
-    if (!is_best(s, row))
+    if (nm_best_row(s->history, s->history_count) != s->history_count - 1)
         return NM_OK;
     s->best_accuracy = row->test_accuracy;
     s->best_step = row->step;

@@ -73,6 +73,10 @@ typedef struct nm_train_result {
 nm_status nm_train(nm_context *ctx, const nm_train_request *request, nm_train_result *result) NM_MUST_USE;
 void nm_train_result_free(nm_train_result *result);
 
+/* The row with the highest accuracy on the test split, of those with the lowest loss the first; where no row has an
+ * accuracy, by loss alone. -1: the test split was never evaluated. */
+int nm_best_row(const nm_history_row *rows, int count);
+
 /* The network that a checkpoint holds, with its parameters. *settings are those it was trained with: to be freed with
  * nm_options_free(nm_train_options, settings) before the network. */
 nm_status nm_checkpoint_network(nm_context *ctx, const nm_checkpoint *checkpoint, nm_network **net,
