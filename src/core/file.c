@@ -155,8 +155,7 @@ static nm_status replace(nm_context *ctx, const char *path, const char *temporar
 {
     int fd = open(temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (fd < 0)
-        return nm_fail(ctx, NM_FAILED, "%s: cannot write: '%s' cannot be created: %s", path, temporary,
-                       strerror(errno));
+        return nm_fail(ctx, NM_FAILED, "%s: cannot create: %s (as '%s')", path, strerror(errno), temporary);
     int bad = 0;
     for (int i = 0; i < count && !bad; i++)
         bad = write_fully(fd, pieces[i].bytes, pieces[i].size);

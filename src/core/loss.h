@@ -25,7 +25,8 @@ typedef struct nm_loss_pass {
     double scale;        /* weight / samples in the whole batch */
     int threads;
     double *sample_loss; /* [n], to be overwritten: each sample's loss, unscaled */
-    float *correct; /* [n], to be overwritten: the share of right classes (with one label a sample 0 or 1); or NULL */
+    float *correct;      /* [n], to be overwritten: how many of a sample's labels are predicted right; or NULL */
+    float *counted;      /* [n], to be overwritten: how many of them count (all that are not ignored); or NULL */
 } nm_loss_pass;
 
 typedef struct nm_loss_type {
@@ -34,6 +35,8 @@ typedef struct nm_loss_type {
     const nm_option *options;
     bool classifies;     /* takes labels 0..c-1 and fills `correct` */
     bool soft;           /* such a loss takes values too: a share for each class */
+    bool (*counts)(const void *self,
+                   int32_t label); /* whether it judges what has this label; absent: labels from 0 on */
     /* Checks the prediction's shape against the options. Absent: any shape. */
     nm_status (*infer)(nm_context *ctx, const char *who, nm_shape prediction, void *self);
     void (*run)(const nm_loss_pass *p, const void *self);

@@ -129,8 +129,8 @@ typedef struct nm_batch {
 typedef struct nm_result {
     double loss;          /* mean over the batch, weighted sum over the objectives */
     double loss_sum;      /* loss * n, summed in sample order */
-    double correct;       /* samples of the right class, where the first objective classifies; with a label per pixel
-                             each sample counts with its share of right pixels */
+    double correct;       /* labels that are predicted right, where the first objective classifies */
+    double counted;       /* of so many: a label a sample, or a pixel; those that the loss ignores do not count */
 } nm_result;
 
 /* Forward, loss and backward: one training step but for the optimizer's part. */

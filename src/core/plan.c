@@ -75,10 +75,12 @@ static nm_status allocate(nm_draft *d)
     plan->thread_scratch = nm_alloc(d->ctx, (size_t)plan->request.threads, plan->memory.thread_scratch + NM_ALIGNMENT);
     plan->sample_loss = nm_alloc(d->ctx, (size_t)plan->request.batch, sizeof *plan->sample_loss);
     plan->correct = nm_alloc(d->ctx, (size_t)plan->request.batch, sizeof *plan->correct);
+    plan->counted = nm_alloc(d->ctx, (size_t)plan->request.batch, sizeof *plan->counted);
     if (plan->backward && !(plan->gradients = nm_alloc(d->ctx, d->net->weight_count + 1, sizeof(real))))
         return NM_FAILED;
-    return plan->slab && plan->scratch && plan->thread_scratch && plan->sample_loss && plan->correct ? NM_OK
-                                                                                                   : NM_FAILED;
+    return plan->slab && plan->scratch && plan->thread_scratch && plan->sample_loss && plan->correct && plan->counted
+               ? NM_OK
+               : NM_FAILED;
 }
 
 /* ---- the plan ------------------------------------------------------------------------ */
@@ -218,6 +220,7 @@ void nm_plan_free(nm_plan *plan)
     nm_free(plan->gradients);
     nm_free(plan->sample_loss);
     nm_free(plan->correct);
+    nm_free(plan->counted);
     nm_free(plan);
 }
 

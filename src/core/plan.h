@@ -96,7 +96,7 @@ struct nm_plan {
     size_t apart_scratch; /* of each thread's scratch, what a lane of its own has as scratch for all threads */
     real *gradients;
     double *sample_loss;
-    float *correct;
+    float *correct, *counted;
     nm_plan_memory memory;
 };
 

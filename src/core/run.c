@@ -134,9 +134,16 @@ void nm_run_loss(nm_plan *plan, const nm_batch *batch, int i, nm_slice s, nm_res
     nm_shape shape = net->node[o->from].out;
     size_t size = nm_shape_size(shape), first = (size_t)s.first;
     bool counts = i == 0 && o->type->classifies;
-    nm_loss_pass p = {.n = s.n, .xs = shape, .x = nm_plan_output(plan, o->from), .targets = batch->targets,
-                      .dx = plan->objective_dx[i], .scale = o->weight / batch->n, .threads = plan->request.threads,
-                      .sample_loss = plan->sample_loss, .correct = counts ? plan->correct : NULL};
+    nm_loss_pass p = {.n = s.n,
+                      .xs = shape,
+                      .x = nm_plan_output(plan, o->from),
+                      .targets = batch->targets,
+                      .dx = plan->objective_dx[i],
+                      .scale = o->weight / batch->n,
+                      .threads = plan->request.threads,
+                      .sample_loss = plan->sample_loss,
+                      .correct = counts ? plan->correct : NULL,
+                      .counted = counts ? plan->counted : NULL};
     if (o->from < net->inputs)
         p.x = batch->x[o->from] + first * size;
     if (p.targets.labels)
@@ -149,7 +156,9 @@ void nm_run_loss(nm_plan *plan, const nm_batch *batch, int i, nm_slice s, nm_res
     o->type->run(&p, o->self);
     for (int k = 0; k < s.n; k++) {
         result->loss_sum += o->weight * plan->sample_loss[k];
-        if (counts)
-            result->correct += (double)plan->correct[k];
+        if (!counts)
+            continue;
+        result->correct += (double)plan->correct[k];
+        result->counted += (double)plan->counted[k];
     }
 }

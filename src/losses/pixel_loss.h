@@ -46,8 +46,9 @@ static inline nm_status nm_pixel_loss_infer(nm_context *ctx, const char *who, nm
     return NM_OK;
 }
 
-static inline bool nm_pixel_counts(const nm_pixel_loss *self, int32_t label)
+static inline bool nm_pixel_counts(const void *private, int32_t label)
 {
+    const nm_pixel_loss *self = private;
     return label >= 0 && label != self->ignore;
 }
 
@@ -82,7 +83,9 @@ static inline void nm_pixel_loss_sample(const nm_pixel_job *j, int index)
     }
     p->sample_loss[index] = loss;
     if (p->correct)
-        p->correct[index] = counted ? (float)right / (float)counted : 0;
+        p->correct[index] = (float)right;
+    if (p->counted)
+        p->counted[index] = (float)counted;
 }
 
 enum { NM_PIXEL_LOSS_SAMPLES = 8 }; /* a task */
@@ -95,15 +98,21 @@ static inline void nm_pixel_loss_task(void *arg, int task, int thread)
         nm_pixel_loss_sample(j, i);
 }
 
-#define NM_PIXEL_LOSS_TYPE(word, sentence, class_loss, options_size, option_table, takes_soft)            \
-    static void run(const nm_loss_pass *p, const void *self)                                              \
-    {                                                                                                     \
-        nm_pixel_job j = {p, self, class_loss};                                                           \
-        nm_parallel(p->threads, nm_pieces(p->n, NM_PIXEL_LOSS_SAMPLES), nm_pixel_loss_task, &j);          \
-    }                                                                                                     \
-    extern const nm_loss_type NM_ISA(nm_loss_##word);                                                     \
-    const nm_loss_type NM_ISA(nm_loss_##word) = {                                                         \
-        .name = #word, .help = sentence, .size = options_size, .options = option_table,                   \
-        .classifies = true, .soft = takes_soft, .infer = nm_pixel_loss_infer, .run = run}
+#define NM_PIXEL_LOSS_TYPE(word, sentence, class_loss, options_size, option_table, takes_soft)                         \
+    static void run(const nm_loss_pass *p, const void *self)                                                           \
+    {                                                                                                                  \
+        nm_pixel_job j = {p, self, class_loss};                                                                        \
+        nm_parallel(p->threads, nm_pieces(p->n, NM_PIXEL_LOSS_SAMPLES), nm_pixel_loss_task, &j);                       \
+    }                                                                                                                  \
+    extern const nm_loss_type NM_ISA(nm_loss_##word);                                                                  \
+    const nm_loss_type NM_ISA(nm_loss_##word) = {.name = #word,                                                        \
+                                                 .help = sentence,                                                     \
+                                                 .size = options_size,                                                 \
+                                                 .options = option_table,                                              \
+                                                 .classifies = true,                                                   \
+                                                 .soft = takes_soft,                                                   \
+                                                 .counts = nm_pixel_counts,                                            \
+                                                 .infer = nm_pixel_loss_infer,                                         \
+                                                 .run = run}
 
 #endif

@@ -92,15 +92,11 @@ static nm_status write_train(nm_h5 *h5, const nm_train_state *state)
         nm_h5_type type;
         const void *value;
     } numbers[] = {
-        {"/train/step", NM_H5_U64, &state->step},
-        {"/train/epoch", NM_H5_U64, &epoch},
-        {"/train/seed", NM_H5_U64, &state->seed},
-        {"/train/steps_per_epoch", NM_H5_U64, &state->steps_per_epoch},
-        {"/train/loss_sum", NM_H5_F64, &loss_sum},
-        {"/train/correct", NM_H5_F64, &state->correct},
-        {"/train/seen", NM_H5_U64, &state->seen},
-        {"/train/best_accuracy", NM_H5_F64, &best},
-        {"/train/best_step", NM_H5_U64, &state->best_step},
+        {"/train/step", NM_H5_U64, &state->step},       {"/train/epoch", NM_H5_U64, &epoch},
+        {"/train/seed", NM_H5_U64, &state->seed},       {"/train/steps_per_epoch", NM_H5_U64, &state->steps_per_epoch},
+        {"/train/loss_sum", NM_H5_F64, &loss_sum},      {"/train/correct", NM_H5_F64, &state->correct},
+        {"/train/counted", NM_H5_F64, &state->counted}, {"/train/seen", NM_H5_U64, &state->seen},
+        {"/train/best_accuracy", NM_H5_F64, &best},     {"/train/best_step", NM_H5_U64, &state->best_step},
     };
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         NM_TRY(nm_h5_write(h5, numbers[i].path, numbers[i].type, 0, NULL, numbers[i].value));

@@ -19,7 +19,7 @@ typedef struct nm_train_state {
     uint64_t steps_per_epoch;
     double loss_sum;      /* over the samples trained on since the last row of the history */
     uint64_t seen;
-    double correct;
+    double correct, counted; /* labels predicted right since then, of so many that count */
     double best_accuracy; /* on the test split so far; NaN: none */
     uint64_t best_step;
     int history_count;
@@ -54,7 +54,8 @@ const char *nm_checkpoint_model(const nm_checkpoint *checkpoint);
 nm_status nm_checkpoint_load(nm_context *ctx, const nm_checkpoint *checkpoint, nm_network *net,
                              bool partial, int *taken) NM_MUST_USE;
 /* Loads the state. state->optimizer, data (unless NULL), slots, slot_names and slot[] say what is wanted: another
- * optimizer or data set is refused. history is allocated (nm_free). */
+ * optimizer or data set is refused. history is allocated (nm_free). counted < 0: a file of before, which does not tell
+ * it, and whose `correct` sums each sample's share. */
 nm_status nm_checkpoint_load_state(nm_context *ctx, const nm_checkpoint *checkpoint, const nm_network *net,
                                    nm_train_state *state) NM_MUST_USE;
 /* The names of the classes, one a line; NULL where it has none. Belongs to the checkpoint. */

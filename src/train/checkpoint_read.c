@@ -326,6 +326,9 @@ static nm_status load_numbers(const nm_checkpoint *c, nm_train_state *state)
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         NM_TRY(nm_h5_read(c->h5, numbers[i].path, numbers[i].type, 0, NULL, numbers[i].value));
     state->normalisation = c->normalisation;
+    state->counted = -1;
+    if (nm_h5_has(c->h5, "/train/counted"))
+        NM_TRY(nm_h5_read(c->h5, "/train/counted", NM_H5_F64, 0, NULL, &state->counted));
     return NM_OK;
 }
 

@@ -134,13 +134,14 @@ void nm_evaluator_free(nm_evaluator *e)
 static void count_predictions(const nm_evaluator *e, const nm_loaded *loaded, nm_evaluation *out)
 {
     const real *y = nm_plan_output(e->plan, e->net->output);
+    const nm_loss_type *judge = e->net->objective[0].type;
     size_t places = (size_t)loaded->n * nm_label_places(e->settings.samples);
     for (size_t i = 0; i < places && out->classes; i++, y += out->classes) {
         int best = 0;
         for (int c = 1; c < out->classes; c++)
             if (y[c] > y[best])
                 best = c;
-        if (loaded->labels[i] >= 0)
+        if (loaded->labels[i] >= 0 && (!judge->counts || judge->counts(e->net->objective[0].self, loaded->labels[i])))
             out->confusion[loaded->labels[i] * out->classes + best]++;
     }
 }

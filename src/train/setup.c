@@ -232,6 +232,11 @@ static nm_status load_last(nm_trainer *t, const nm_checkpoint *last)
     NM_TRY(nm_checkpoint_load_state(t->ctx, last, t->net, &loaded));
     nm_status status = check_state(t, &loaded);
     loaded.normalisation = t->state.normalisation;
+    if (loaded.counted < 0) {
+        double places = (double)nm_label_places(&t->data->train);
+        loaded.correct *= places;
+        loaded.counted = (double)loaded.seen * places;
+    }
     int rows = loaded.history_count;
     loaded.history_count = 0;
     nm_history_row *history = loaded.history;

@@ -63,6 +63,12 @@ static double waited_share(const nm_trainer *t)
     return t->stepping > 0 ? nm_loader_waited(t->loader) / t->stepping : (double)NAN;
 }
 
+/* NaN where nothing counts, as where the loss does not classify. */
+static double train_accuracy(const nm_train_state *s)
+{
+    return s->counted > 0 ? s->correct / s->counted : (double)NAN;
+}
+
 static void report(const nm_trainer *t, const nm_history_row *row)
 {
     if (!t->request->progress)
@@ -76,7 +82,7 @@ static void report(const nm_trainer *t, const nm_history_row *row)
         .epoch = (int)((s->step + epoch_steps - 1) / epoch_steps),
         .epochs = (int)((t->steps + epoch_steps - 1) / epoch_steps),
         .loss = s->seen ? s->loss_sum / (double)s->seen : (double)NAN,
-        .accuracy = s->seen && t->net->objective[0].type->classifies ? s->correct / (double)s->seen : (double)NAN,
+        .accuracy = train_accuracy(s),
         .images_per_second = rate,
         .seconds_left = rate > 0 ? left * t->loading.batch / rate : 0,
         .waited = waited_share(t),
@@ -149,12 +155,11 @@ static nm_status finish_row(nm_trainer *t, nm_history_row *row, bool lasting)
     nm_train_state *s = &t->state, before = *s;
     if (s->seen) {
         row->train_loss = s->loss_sum / (double)s->seen;
-        if (t->net->objective[0].type->classifies)
-            row->train_accuracy = s->correct / (double)s->seen;
+        row->train_accuracy = train_accuracy(s);
     }
     NM_TRY(nm_trainer_add_row(t, row, seconds_so_far(t)));
     s->loss_sum = 0;
-    s->correct = 0;
+    s->correct = s->counted = 0;
     s->seen = 0;
     NM_TRY(keep_best(t, row));
     NM_TRY(write_metrics(t));
@@ -162,6 +167,7 @@ static nm_status finish_row(nm_trainer *t, nm_history_row *row, bool lasting)
     if (!lasting) {
         s->loss_sum = before.loss_sum;
         s->correct = before.correct;
+        s->counted = before.counted;
         s->seen = before.seen;
         s->best_accuracy = before.best_accuracy;
         s->best_step = before.best_step;
@@ -264,6 +270,7 @@ static nm_status one_step(nm_trainer *t, nm_train_result *result)
     s->step++;
     s->loss_sum += r.loss_sum;
     s->correct += r.correct;
+    s->counted += r.counted;
     s->seen += (uint64_t)loaded->n;
     t->stepping += nm_clock() - start;
     t->stepped += (uint64_t)loaded->n;
