@@ -31,6 +31,7 @@ typedef struct nm_train_state {
     nm_normalisation normalisation;  /* the caller's; after nm_checkpoint_load_state the checkpoint's */
     const char *data;                /* name of the data set */
     const char *classes;             /* the names of its classes, one a line; NULL: none */
+    const char *data_digest;         /* of nm_dataset_digest; NULL: none */
 } nm_train_state;
 
 /* The document as text, such that parsing and writing it again gives the same text; nm_free. It is what checkpoints
@@ -60,6 +61,8 @@ nm_status nm_checkpoint_load_state(nm_context *ctx, const nm_checkpoint *checkpo
                                    nm_train_state *state) NM_MUST_USE;
 /* The names of the classes, one a line; NULL where it has none. Belongs to the checkpoint. */
 const char *nm_checkpoint_classes(const nm_checkpoint *checkpoint);
+/* The digest of the data it was trained on; NULL where it has none. Belongs to the checkpoint. */
+const char *nm_checkpoint_data_digest(const nm_checkpoint *checkpoint);
 /* Steps that it was trained for; 0 where it does not tell. */
 uint64_t nm_checkpoint_step(const nm_checkpoint *checkpoint);
 /* Mean and deviation stored with it, of no channels where it has none. Belongs to the checkpoint. */

@@ -12,6 +12,7 @@ struct nm_checkpoint {
     nm_h5 *h5;
     char *model;
     char *classes; /* NULL: none */
+    char *data_digest; /* NULL: none */
     uint64_t step; /* 0: not told */
     nm_normalisation normalisation; /* no channels: none is stored */
 };
@@ -66,6 +67,8 @@ static nm_status read_opened(nm_checkpoint *c, const char *path)
         NM_TRY(nm_h5_read(c->h5, "/train/step", NM_H5_U64, 0, NULL, &c->step));
     if (nm_h5_has(c->h5, "/train/classes"))
         NM_TRY(nm_h5_read_text(c->h5, "/train/classes", &c->classes));
+    if (nm_h5_has(c->h5, "/train/data_digest"))
+        NM_TRY(nm_h5_read_text(c->h5, "/train/data_digest", &c->data_digest));
     return read_normalisation(c);
 }
 
@@ -92,6 +95,7 @@ void nm_checkpoint_free(nm_checkpoint *c)
     nm_free(c->model);
     nm_free(c->classes);
     nm_normalisation_free(&c->normalisation);
+    nm_free(c->data_digest);
     nm_free(c->path);
     nm_free(c);
 }
@@ -104,6 +108,11 @@ const char *nm_checkpoint_model(const nm_checkpoint *c)
 const char *nm_checkpoint_classes(const nm_checkpoint *c)
 {
     return c->classes && *c->classes ? c->classes : NULL;
+}
+
+const char *nm_checkpoint_data_digest(const nm_checkpoint *c)
+{
+    return c->data_digest && *c->data_digest ? c->data_digest : NULL;
 }
 
 uint64_t nm_checkpoint_step(const nm_checkpoint *c)

@@ -1,6 +1,6 @@
 /* Setting a training run up: everything that can be wrong with the request is found here, before anything is
  * written. */
-#include "trainer.h"
+#include "resume.h"
 
 #include "alloc.h"
 #include "digest.h"
@@ -153,6 +153,10 @@ static nm_status open_data(nm_trainer *t)
         status = nm_fail(t->ctx, NM_INVALID, "%s: it has no training samples", t->data->found);
     NM_TRY(status);
     NM_TRY(nm_dataset_normalisation(t->ctx, &t->data->train, &t->state.normalisation));
+    if (t->request->run || t->request->run_stem) {
+        nm_dataset_digest(t->data, t->data_digest);
+        t->state.data_digest = t->data_digest;
+    }
     return nm_augmentation_read(t->ctx, &t->settings.augment, &t->augmentation);
 }
 
@@ -202,66 +206,6 @@ const nm_loaded *nm_trainer_next(const nm_trainer *t, nm_loader *loader)
 
 /* ---- the run directory ---------------------------------------------------------------------- */
 
-static nm_status differs(nm_trainer *t, const char *what, uint64_t found, uint64_t wanted)
-{
-    if (found == wanted)
-        return NM_OK;
-    return nm_fail(t->ctx, NM_INVALID,
-                   "%s/last.h5: it was trained with %s %llu, the run has %llu: it cannot go on", t->run->path,
-                   what, (unsigned long long)found, (unsigned long long)wanted);
-}
-
-/* What the order of batches and the meaning of a step depend on must be as it was. */
-static nm_status check_state(nm_trainer *t, const nm_train_state *loaded)
-{
-    NM_TRY(differs(t, "seed", loaded->seed, t->state.seed));
-    NM_TRY(differs(t, "steps an epoch (batch, limit or data)", loaded->steps_per_epoch,
-                   t->state.steps_per_epoch));
-    if (!nm_normalisation_same(&loaded->normalisation, &t->state.normalisation))
-        return nm_fail(
-            t->ctx, NM_INVALID,
-            "%s/last.h5: it was trained on other data: mean or deviation of the training images differ",
-            t->run->path);
-    return NM_OK;
-}
-
-static nm_status load_last(nm_trainer *t, const nm_checkpoint *last)
-{
-    nm_train_state loaded = t->state;
-    NM_TRY(nm_checkpoint_load(t->ctx, last, t->net, false, NULL));
-    NM_TRY(nm_checkpoint_load_state(t->ctx, last, t->net, &loaded));
-    nm_status status = check_state(t, &loaded);
-    loaded.normalisation = t->state.normalisation;
-    if (loaded.counted < 0) {
-        double places = (double)nm_label_places(&t->data->train);
-        loaded.correct *= places;
-        loaded.counted = (double)loaded.seen * places;
-    }
-    int rows = loaded.history_count;
-    loaded.history_count = 0;
-    nm_history_row *history = loaded.history;
-    loaded.history = NULL;
-    t->state = loaded;
-    for (int i = 0; i < rows && status == NM_OK; i++)
-        status = nm_trainer_add_row(t, &history[i], nm_run_dir_seconds(t->run, history[i].step));
-    nm_free(history);
-    t->seconds_before = rows && status == NM_OK ? nm_run_dir_seconds(t->run, t->state.history[rows - 1].step) : 0;
-    t->saved_step = t->state.step;
-    return status;
-}
-
-static nm_status go_on(nm_trainer *t)
-{
-    char *path = nm_run_dir_file(t->run, "last.h5");
-    nm_checkpoint *last = NULL;
-    nm_status status = path ? nm_checkpoint_open(t->ctx, path, &last) : NM_FAILED;
-    nm_free(path);
-    if (status == NM_OK)
-        status = load_last(t, last);
-    nm_checkpoint_free(last);
-    return status;
-}
-
 static nm_status open_run(nm_trainer *t)
 {
     const nm_train_request *r = t->request;
@@ -272,7 +216,7 @@ static nm_status open_run(nm_trainer *t)
     NM_TRY(r->run ? nm_run_dir_open(t->ctx, r->run, r->resume, &t->run)
                   : nm_run_dir_open_fresh(t->ctx, r->run_stem, &t->run));
     if (t->run->has_last)
-        NM_TRY(go_on(t));
+        NM_TRY(nm_trainer_go_on(t));
     else if (t->request->resume)
         nm_log(t->ctx, "%s: there is nothing to resume yet: starting at step 0", t->run->path);
     char *text;

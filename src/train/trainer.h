@@ -26,6 +26,7 @@ typedef struct nm_trainer {
     nm_optimization *optimization;
     nm_train_state state;
     char *classes; /* state.classes */
+    char data_digest[65]; /* state.data_digest; empty: nothing is written that could hold it */
     int row_room;
     int passing_rows;    /* of the history's last rows: not part of what a checkpoint holds */
     double *row_seconds; /* beside state.history */

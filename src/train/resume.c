@@ -1,0 +1,219 @@
+/* Going on from last.h5: what the order of batches and the meaning of a step depend on must be as it was. */
+#include "resume.h"
+
+#include "alloc.h"
+#include "text.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static nm_status differs(nm_trainer *t, const char *what, uint64_t found, uint64_t wanted)
+{
+    if (found == wanted)
+        return NM_OK;
+    return nm_fail(
+        t->ctx, NM_INVALID,
+        "%s/last.h5: it was trained with %s %llu, the run has %llu: it cannot go on; give what it was trained "
+        "with, or start another run (--run)",
+        t->run->path, what, (unsigned long long)found, (unsigned long long)wanted);
+}
+
+/* ---- data ---------------------------------------------------------------------------------- */
+
+static nm_status other_data(nm_trainer *t, const char *what)
+{
+    return nm_fail(
+        t->ctx, NM_INVALID,
+        "%s/last.h5: it was trained on other data: %s differ (%s): it cannot go on; give the data that it was "
+        "trained on (--data), or start another run (--run … --init-from %s/last.h5)",
+        t->run->path, what, t->data->found, t->run->path);
+}
+
+/* Two lists of names, one a line. */
+static nm_status check_classes(nm_trainer *t, const char *old, const char *now)
+{
+    for (int c = 0; *old || *now; c++) {
+        int a = (int)strcspn(old, "\n"), b = (int)strcspn(now, "\n");
+        if (a != b || memcmp(old, now, (size_t)a) != 0) {
+            char what[256];
+            snprintf(what, sizeof what, "the names of class %d, '%.*s' then and '%.*s' here,", c, a < 80 ? a : 80, old,
+                     b < 80 ? b : 80, now);
+            return other_data(t, what);
+        }
+        old += old[a] ? a + 1 : a;
+        now += now[b] ? b + 1 : b;
+    }
+    return NM_OK;
+}
+
+static nm_status check_data(nm_trainer *t, const nm_checkpoint *last, const nm_train_state *loaded)
+{
+    const char *classes = nm_checkpoint_classes(last), *digest = nm_checkpoint_data_digest(last);
+    if (!nm_normalisation_same(&loaded->normalisation, &t->state.normalisation))
+        return other_data(t, "mean or deviation of the training images");
+    if (classes)
+        NM_TRY(check_classes(t, classes, t->classes));
+    if (!digest)
+        nm_log(t->ctx,
+               "%s/last.h5: written by a norma that kept no digest of the data: that it is the same is not checked",
+               t->run->path);
+    else if (strcmp(digest, t->data_digest) != 0)
+        return other_data(t, "pixels or labels");
+    return NM_OK;
+}
+
+/* ---- settings ------------------------------------------------------------------------------- */
+
+static int used_samples(const nm_trainer *t, const nm_train_settings *s)
+{
+    int count = t->data->train.count;
+    return s->limit > 0 && s->limit < count ? s->limit : count;
+}
+
+/* Settings that decide which samples make a batch and what the network sees of them. */
+static nm_status check_settings(nm_trainer *t, const nm_train_settings *old)
+{
+    static const char *const fixed[] = {"binary", "shuffle"};
+    nm_status status = differs(t, "batch", (uint64_t)old->batch, (uint64_t)t->settings.batch);
+    if (status == NM_OK)
+        status = differs(t, "a number of samples (limit) of", (uint64_t)used_samples(t, old),
+                         (uint64_t)used_samples(t, &t->settings));
+    for (size_t i = 0; i < sizeof fixed / sizeof *fixed && status == NM_OK; i++) {
+        const nm_option *o = nm_option_find(nm_train_options, fixed[i]);
+        if (o && !nm_option_same(t->ctx, o, old, &t->settings))
+            status =
+                nm_fail(t->ctx, NM_INVALID,
+                        "%s/last.h5: it was trained with another value of '%s': it cannot go on; give the one that it "
+                        "was trained with, or start another run (--run)",
+                        t->run->path, fixed[i]);
+    }
+    return status;
+}
+
+/* ---- the network ----------------------------------------------------------------------------- */
+
+static nm_status another_network(nm_trainer *t, const char *where, const char *was, const char *is)
+{
+    return nm_fail(t->ctx, NM_INVALID,
+                   "%s/last.h5: of another model: %s was '%s', in the model it is '%s': it cannot go on", t->run->path,
+                   where, was, is);
+}
+
+/* Options may change (a rate of dropout); that they have is told. */
+static void tell_options(nm_trainer *t, const nm_option *table, const char *who, const void *old, const void *now)
+{
+    for (const nm_option *o = table; o && o->name; o++) {
+        nm_text was = {.ctx = t->ctx}, is = {.ctx = t->ctx};
+        if (nm_option_same(t->ctx, o, old, now))
+            continue;
+        nm_text_add_option(&was, o, old);
+        nm_text_add_option(&is, o, now);
+        nm_log(t->ctx, "%s/last.h5: %s had %s: %s; going on with %s", t->run->path, who, o->name,
+               was.text ? was.text : "", is.text ? is.text : "");
+        nm_free(was.text);
+        nm_free(is.text);
+    }
+}
+
+static nm_status check_node(nm_trainer *t, const nm_network *old, int i)
+{
+    const nm_node *was = &old->node[i], *is = &t->net->node[i];
+    if (was->type != is->type || strcmp(was->name, is->name) != 0 || was->inputs != is->inputs)
+        return another_network(t, "a layer", was->name, is->name);
+    for (int k = 0; k < was->inputs; k++)
+        if (was->from[k] != is->from[k])
+            return another_network(t, is->label, old->node[was->from[k]].name, t->net->node[is->from[k]].name);
+    if (was->type)
+        tell_options(t, was->type->options, is->label, was->self, is->self);
+    return NM_OK;
+}
+
+static nm_status check_network(nm_trainer *t, const nm_network *old)
+{
+    const nm_network *net = t->net;
+    for (int i = 0; i < old->nodes && i < net->nodes; i++)
+        NM_TRY(check_node(t, old, i));
+    if (old->nodes != net->nodes) {
+        const nm_network *longer = old->nodes > net->nodes ? old : net;
+        const char *name = longer->node[longer->nodes < 1 ? 0 : longer->nodes - 1].name;
+        return another_network(t, "the last layer", longer == old ? name : "", longer == net ? name : "");
+    }
+    for (int i = 0; i < old->objectives || i < net->objectives; i++) {
+        const nm_objective *was = i < old->objectives ? &old->objective[i] : NULL;
+        const nm_objective *is = i < net->objectives ? &net->objective[i] : NULL;
+        if (!was || !is || was->type != is->type || was->from != is->from || was->target != is->target)
+            return another_network(t, "a loss", was ? was->type->name : "", is ? is->type->name : "");
+        tell_options(t, was->type->options, was->type->name, was->self, is->self);
+    }
+    return NM_OK;
+}
+
+/* Against the settings and the network of the model file in the checkpoint. */
+static nm_status check_model(nm_trainer *t, const nm_checkpoint *last)
+{
+    const char *text = nm_checkpoint_model(last);
+    nm_yaml *document;
+    nm_network *old = NULL;
+    nm_train_settings settings = {0};
+    NM_TRY(nm_yaml_parse(t->ctx, "model.yaml", text, strlen(text), &document));
+    nm_status status =
+        nm_options_read(t->ctx, nm_train_options, &settings, nm_yaml_get(document, "train"), NULL, "train");
+    if (status == NM_OK)
+        status = check_settings(t, &settings);
+    if (status == NM_OK)
+        status = nm_network_build(t->ctx, document, &settings.without, &old);
+    else
+        nm_yaml_free(document);
+    if (status == NM_OK)
+        status = check_network(t, old);
+    nm_options_free(nm_train_options, &settings);
+    nm_network_free(old);
+    return status;
+}
+
+/* ---- loading ----------------------------------------------------------------------------------- */
+
+static nm_status check_all(nm_trainer *t, const nm_checkpoint *last, const nm_train_state *loaded)
+{
+    NM_TRY(differs(t, "seed", loaded->seed, t->state.seed));
+    NM_TRY(check_data(t, last, loaded));
+    NM_TRY(differs(t, "steps an epoch (batch, limit or data)", loaded->steps_per_epoch, t->state.steps_per_epoch));
+    return check_model(t, last);
+}
+
+static nm_status load_last(nm_trainer *t, const nm_checkpoint *last)
+{
+    nm_train_state loaded = t->state;
+    NM_TRY(nm_checkpoint_load(t->ctx, last, t->net, false, NULL));
+    NM_TRY(nm_checkpoint_load_state(t->ctx, last, t->net, &loaded));
+    nm_status status = check_all(t, last, &loaded);
+    loaded.normalisation = t->state.normalisation; /* the same numbers, which the trainer owns */
+    if (loaded.counted < 0) {
+        double places = (double)nm_label_places(&t->data->train);
+        loaded.correct *= places;
+        loaded.counted = (double)loaded.seen * places;
+    }
+    int rows = loaded.history_count;
+    loaded.history_count = 0;
+    nm_history_row *history = loaded.history;
+    loaded.history = NULL;
+    t->state = loaded;
+    for (int i = 0; i < rows && status == NM_OK; i++)
+        status = nm_trainer_add_row(t, &history[i], nm_run_dir_seconds(t->run, history[i].step));
+    nm_free(history);
+    t->seconds_before = rows && status == NM_OK ? nm_run_dir_seconds(t->run, t->state.history[rows - 1].step) : 0;
+    t->saved_step = t->state.step;
+    return status;
+}
+
+nm_status nm_trainer_go_on(nm_trainer *t)
+{
+    char *path = nm_run_dir_file(t->run, "last.h5");
+    nm_checkpoint *last = NULL;
+    nm_status status = path ? nm_checkpoint_open(t->ctx, path, &last) : NM_FAILED;
+    nm_free(path);
+    if (status == NM_OK)
+        status = load_last(t, last);
+    nm_checkpoint_free(last);
+    return status;
+}

@@ -1,0 +1,99 @@
+/* Text that grows. */
+#include "text.h"
+
+#include "alloc.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static bool reserve(nm_text *t, size_t more)
+{
+    if (t->size + more + 1 <= t->capacity)
+        return true;
+    size_t capacity = 2 * (t->size + more + 1);
+    char *text = nm_alloc(t->ctx, capacity, 1);
+    if (!text) {
+        t->failed = true;
+        return false;
+    }
+    if (t->text)
+        memcpy(text, t->text, t->size + 1);
+    nm_free(t->text);
+    t->text = text;
+    t->capacity = capacity;
+    return true;
+}
+
+void nm_text_add(nm_text *t, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    int length = vsnprintf(NULL, 0, fmt, args);
+    va_end(args);
+    if (length < 0 || !reserve(t, (size_t)length))
+        return;
+    va_start(args, fmt);
+    vsnprintf(t->text + t->size, (size_t)length + 1, fmt, args);
+    va_end(args);
+    t->size += (size_t)length;
+}
+
+void nm_text_add_option(nm_text *t, const nm_option *o, const void *target)
+{
+    const void *field = (const char *)target + o->offset;
+    switch (o->type) {
+    case NM_OPT_INT:
+        nm_text_add(t, "%d", *(const int *)field);
+        break;
+    case NM_OPT_REAL:
+        nm_text_add(t, "%.17g", *(const double *)field);
+        break;
+    case NM_OPT_BOOL:
+        nm_text_add(t, "%s", *(const bool *)field ? "true" : "false");
+        break;
+    case NM_OPT_PAIR:
+        nm_text_add(t, "[%d, %d]", ((const int *)field)[0], ((const int *)field)[1]);
+        break;
+    case NM_OPT_PAD: {
+        const nm_pad *pad = field;
+        nm_text_add(t, "%s[%d, %d, %d, %d]", pad->same ? "same " : "", pad->top, pad->bottom, pad->left, pad->right);
+        break;
+    }
+    case NM_OPT_ENUM:
+        nm_text_add(t, "%s", o->choices[*(const int *)field]);
+        break;
+    case NM_OPT_STRING:
+        nm_text_add(t, "%s", *(char *const *)field ? *(char *const *)field : "");
+        break;
+    case NM_OPT_REALS: {
+        const nm_reals *list = field;
+        for (int i = 0; i < list->count; i++)
+            nm_text_add(t, "%s%.17g", i ? ", " : "", list->values[i]);
+        break;
+    }
+    case NM_OPT_STRINGS: {
+        const nm_strings *list = field;
+        for (int i = 0; i < list->count; i++)
+            nm_text_add(t, "%s%s", i ? ", " : "", list->values[i]);
+        break;
+    }
+    case NM_OPT_CHOICE: {
+        const nm_choice *choice = field;
+        nm_text_add(t, "%s", choice->name ? choice->name : "");
+        break;
+    }
+    }
+}
+
+bool nm_option_same(nm_context *ctx, const nm_option *option, const void *a, const void *b)
+{
+    nm_text texts[2] = {{.ctx = ctx}, {.ctx = ctx}};
+    nm_text_add_option(&texts[0], option, a);
+    nm_text_add_option(&texts[1], option, b);
+    bool same = !texts[0].failed && !texts[1].failed && texts[0].size == texts[1].size &&
+                (texts[0].size == 0 || memcmp(texts[0].text, texts[1].text, texts[0].size) == 0);
+    nm_free(texts[0].text);
+    nm_free(texts[1].text);
+    return same;
+}
