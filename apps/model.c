@@ -125,7 +125,12 @@ nm_status load_document(nm_context *ctx, const model_args *args, const char *oth
         nm_status one = nm_document_set(ctx, *document, args->change[i].path, args->change[i].value);
         status = one != NM_OK ? one : status;
     }
-    if (status != NM_OK) {
+    const char *given[sizeof args->change / sizeof *args->change];
+    for (int i = 0; i < args->changes; i++)
+        given[i] = args->change[i].path;
+    if (status == NM_OK) {
+        nm_settings_settle(*document, given, args->changes);
+    } else {
         nm_yaml_free(*document);
         *document = NULL;
     }

@@ -128,6 +128,8 @@ int command_train(int argc, char **argv)
         return usage_error("%s: there is no run to go on with yet; name the MODEL to start it there", args.run);
     }
     nm_status status = load_document(ctx, &args.model, otherwise, &document);
+    if (args.tune && args.resume)
+        fprintf(stderr, "norma: --tune has no effect with --resume: the run keeps the algorithms that it began with\n");
     if (status == NM_OK && args.tune && !args.resume && (status = tune(ctx, document)) != NM_OK)
         nm_yaml_free(document);
     if (status != NM_OK)

@@ -52,19 +52,23 @@ static bool is_off(const char *value)
     return strcmp(value, "off") == 0 || strcmp(value, "false") == 0 || strcmp(value, "no") == 0;
 }
 
-/* Adds a layer type to train.without. */
-static nm_status leave_out(nm_context *ctx, nm_yaml *document, const char *type)
+/* Adds a layer type to train.without, or takes it away from there. */
+static nm_status leave_out(nm_context *ctx, nm_yaml *document, const char *type, bool out)
 {
     nm_train_settings settings;
     NM_TRY(read_settings(ctx, document, &settings));
-    char *list = nm_strdup(ctx, type);
+    char *list = nm_strdup(ctx, out ? type : "");
     for (int i = 0; list && i < settings.without.count; i++) {
-        char *longer = nm_format(ctx, "%s,%s", settings.without.values[i], list);
+        if (strcmp(settings.without.values[i], type) == 0)
+            continue;
+        char *longer = nm_format(ctx, *list ? "%s,%s" : "%s", settings.without.values[i], list);
         nm_free(list);
         list = longer;
     }
     nm_options_free(nm_train_options, &settings);
-    nm_status status = list ? nm_document_set(ctx, document, "train.without", list) : NM_FAILED;
+    nm_status status = !list ? NM_FAILED : NM_OK;
+    if (list && (*list || nm_yaml_get(nm_yaml_get(document, "train"), "without")))
+        status = nm_document_set(ctx, document, "train.without", list);
     nm_free(list);
     return status;
 }
@@ -76,15 +80,17 @@ static nm_status change(nm_context *ctx, nm_yaml *document, const char *key, con
     if (nm_layer_find(key)) {
         if (!is_on(value) && !is_off(value))
             return nm_fail(ctx, NM_INVALID, "--vary %s: expected on or off; found '%s'", key, value);
-        return is_off(value) ? leave_out(ctx, document, key) : NM_OK;
+        return leave_out(ctx, document, key, is_off(value));
     }
     snprintf(path, sizeof path, "train.%s", key);
     for (char *c = path; *c; c++)
         *c = *c == '-' ? '_' : *c;
-    if (nm_option_find(nm_train_options, path + strlen("train.")))
-        return nm_document_set(ctx, document, path, value);
-    if (strchr(key, '.'))
-        return nm_document_set(ctx, document, key, value);
+    const char *given = nm_option_find(nm_train_options, path + strlen("train.")) ? path : key;
+    if (given == path || strchr(key, '.')) {
+        NM_TRY(nm_document_set(ctx, document, given, value));
+        nm_settings_settle(document, &given, 1);
+        return NM_OK;
+    }
     const char *names[128];
     int count = 0;
     for (int i = 0; nm_train_options[i].name && count < 100; i++)

@@ -55,7 +55,9 @@ void nm_model_free(nm_model *model)
 nm_status nm_model_set(nm_context *ctx, nm_model *model, const char *key, const char *value)
 {
     nm_errors_clear(ctx);
-    return nm_document_set(ctx, model->document, key, value);
+    NM_TRY(nm_document_set(ctx, model->document, key, value));
+    nm_settings_settle(model->document, &key, 1);
+    return NM_OK;
 }
 
 /* ---- training -------------------------------------------------------------------------------- */

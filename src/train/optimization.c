@@ -65,8 +65,7 @@ static nm_status override(nm_context *ctx, nm_optimization *o, const char *name,
         return NM_OK;
     const nm_option *option = nm_option_find(o->type->options, name);
     if (!option || option->type != NM_OPT_REAL)
-        return nm_yaml_fail(ctx, o->net->document, "train: '%s' is given, but the optimizer %s has none",
-                            name, o->type->name);
+        return NM_OK; /* told as a setting without effect */
     if (value < 0 ||
         ((option->least != 0 || option->most != 0) && (value < option->least || value > option->most)))
         return nm_yaml_fail(ctx, o->net->document,
@@ -165,6 +164,35 @@ void nm_optimization_state(const nm_optimization *o, nm_train_state *state)
     state->slot_names = o->type->slot_names;
     for (int s = 0; s < 4; s++)
         state->slot[s] = o->slot[s];
+}
+
+const nm_optimizer_type *nm_optimization_type(const nm_optimization *o)
+{
+    return o->type;
+}
+
+const void *nm_optimization_options(const nm_optimization *o)
+{
+    return o->self;
+}
+
+const nm_schedule_type *nm_optimization_schedule(const nm_optimization *o, const void **options)
+{
+    *options = o->schedule_self;
+    return o->schedule;
+}
+
+bool nm_optimization_steady(const nm_optimization *o)
+{
+    enum { MOST = 4096 }; /* steps looked at, the last among them */
+    uint64_t last = o->steps ? o->steps - 1 : 0;
+    double first = o->schedule->factor(0, o->steps, o->steps_per_epoch, o->schedule_self);
+    for (uint64_t i = 1; i <= MOST && i <= last; i++) {
+        uint64_t step = last <= MOST ? i : last / MOST * i + last % MOST * i / MOST;
+        if (o->schedule->factor(step, o->steps, o->steps_per_epoch, o->schedule_self) != first)
+            return false;
+    }
+    return true;
 }
 
 double nm_optimization_rate(const nm_optimization *o, uint64_t step)

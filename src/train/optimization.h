@@ -15,6 +15,13 @@ void nm_optimization_free(nm_optimization *o);
 /* Points the state at the optimizer's memory, so that it is saved and loaded with it. */
 void nm_optimization_state(const nm_optimization *o, nm_train_state *state);
 
+const nm_optimizer_type *nm_optimization_type(const nm_optimization *o);
+/* The options in use, of type->options. */
+const void *nm_optimization_options(const nm_optimization *o);
+const nm_schedule_type *nm_optimization_schedule(const nm_optimization *o, const void **options);
+/* Whether the schedule, warmup aside, leaves the rate as it is in all steps. */
+bool nm_optimization_steady(const nm_optimization *o);
+
 /* The learning rate of step `step`, from 0. */
 double nm_optimization_rate(const nm_optimization *o, uint64_t step);
 /* Updates the parameters with the plan's gradients; step counts from 0. */

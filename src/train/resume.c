@@ -74,6 +74,9 @@ static int used_samples(const nm_trainer *t, const nm_train_settings *s)
 static nm_status check_settings(nm_trainer *t, const nm_train_settings *old)
 {
     static const char *const fixed[] = {"binary", "shuffle"};
+    const nm_option *from = nm_option_find(nm_train_options, "init_from");
+    if (t->settings.init_from && !nm_option_same(t->ctx, from, old, &t->settings))
+        nm_log(t->ctx, "train: 'init_from' has no effect: the run goes on from its own last.h5");
     nm_status status = differs(t, "batch", (uint64_t)old->batch, (uint64_t)t->settings.batch);
     if (status == NM_OK)
         status = differs(t, "a number of samples (limit) of", (uint64_t)used_samples(t, old),

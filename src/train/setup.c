@@ -5,6 +5,7 @@
 #include "alloc.h"
 #include "digest.h"
 #include "gemm.h"
+#include "idle.h"
 
 #include <fnmatch.h>
 #include <math.h>
@@ -268,6 +269,7 @@ nm_status nm_trainer_open(nm_context *ctx, const nm_train_request *request, nm_t
     NM_TRY(name_classes(t));
     NM_TRY(prepare(t));
     NM_TRY(open_run(t));
+    NM_TRY(nm_idle_report(t));
     return nm_trainer_load_from(t, t->state.step, &t->loader);
 }
 

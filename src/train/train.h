@@ -10,7 +10,7 @@
 
 typedef struct nm_train_settings {
     char *data;            /* "fashion-mnist", "cifar10:PATH" */
-    int epochs, steps;     /* steps > 0 wins; stops after that many in all */
+    int epochs, steps;     /* steps > 0 wins where both are given; stops after that many in all */
     int batch, eval_batch;
     int micro_batch;       /* samples at once; 0: the whole batch */
     bool recompute;
@@ -35,6 +35,11 @@ typedef struct nm_train_settings {
 } nm_train_settings;
 
 extern const nm_option nm_train_options[];
+
+/* What was given last wins where two keys say the same: of epochs and steps, and of lr or momentum here and among the
+ * optimizer's options, the one that is not `given` is dropped where the other is. For paths as nm_document_set takes
+ * them, after they were set: on one command line, or by one call. */
+void nm_settings_settle(nm_yaml *document, const char *const *given, int count);
 
 typedef struct nm_progress {
     uint64_t step, steps;
