@@ -211,12 +211,13 @@ static nm_status run(nm_context *ctx, const report_args *args)
     trained t;
     nm_dataset *data = NULL;
     NM_TRY(open_trained(ctx, args->checkpoint, &t));
+    nm_data_form form = nm_settings_form(&t.settings, t.net);
     real *running = nm_alloc(ctx, t.net->state_count + 1, sizeof *running);
     nm_status status = running ? NM_OK : NM_FAILED;
     if (status == NM_OK && t.net->state_count == 0)
         status = nm_fail(ctx, NM_INVALID, "%s: the network has no batch norm", args->checkpoint);
     if (status == NM_OK)
-        status = nm_dataset_open(ctx, args->data ? args->data : t.settings.data, NULL, &data);
+        status = nm_dataset_open(ctx, args->data ? args->data : t.settings.data, &form, &data);
     if (status == NM_OK)
         status = work(ctx, args, &t, data, running);
     nm_free(running);

@@ -132,7 +132,8 @@ static nm_status run(nm_context *ctx, const eval_args *args)
     nm_dataset *data = NULL;
     nm_evaluation e = {0};
     NM_TRY(open_trained(ctx, args->checkpoint, &t));
-    nm_status status = nm_dataset_open(ctx, args->data ? args->data : t.settings.data, NULL, &data);
+    nm_data_form form = nm_settings_form(&t.settings, t.net);
+    nm_status status = nm_dataset_open(ctx, args->data ? args->data : t.settings.data, &form, &data);
     if (status == NM_OK)
         status = nm_evaluate(ctx, t.net, &data->test, args->limit, args->batch ? args->batch : t.settings.eval_batch,
                              &t.normalisation, t.settings.binary, &e);

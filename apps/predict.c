@@ -65,6 +65,7 @@ typedef struct oracle {
     const predict_args *args;
     nm_predictor *predictor;
     nm_shape in;
+    nm_image_reader images; /* by the rules of the checkpoint */
     int classes, named;
     char *text, **names; /* [named] into text */
     uint8_t *pixels;     /* one image of the network's size */
@@ -87,6 +88,7 @@ static nm_status name_classes(oracle *o, const char *path)
     trained t;
     NM_TRY(open_trained(o->ctx, path, &t));
     nm_status status = NM_OK;
+    o->images = (nm_image_reader){.ctx = o->ctx, .rules = t.settings.images};
     o->text = nm_strdup(o->ctx, t.classes ? t.classes : "");
     o->names = nm_alloc(o->ctx, (size_t)o->classes, sizeof *o->names);
     if (!o->text || !o->names)
@@ -168,9 +170,9 @@ static nm_status tell(const oracle *o, const char *name)
     return NM_OK;
 }
 
-static nm_status predict(oracle *o, const char *name, nm_shape shape, const uint8_t *pixels)
+/* Of the image in o->pixels. */
+static nm_status predict(oracle *o, const char *name)
 {
-    nm_image_resize(shape, pixels, o->in, o->pixels);
     for (size_t i = 0; o->args->invert && i < nm_shape_size(o->in); i++)
         o->pixels[i] = (uint8_t)(255 - o->pixels[i]);
     NM_TRY(nm_predict_u8(o->ctx, o->predictor, 1, o->pixels, o->probability));
@@ -186,8 +188,10 @@ static nm_status predict_idx(oracle *o, const char *file)
                          o->in.c);
     for (int i = 0; i < samples.count && status == NM_OK; i++) {
         char *name = nm_format(o->ctx, "%s[%d]", file, i);
-        status = name ? predict(o, name, samples.shape, samples.pixels + (size_t)i * nm_shape_size(samples.shape))
-                      : NM_FAILED;
+        const uint8_t *pixels = samples.pixels + (size_t)i * nm_shape_size(samples.shape);
+        status = name ? nm_image_resize(o->ctx, &o->images.rules, samples.shape, pixels, o->in, o->pixels) : NM_FAILED;
+        if (status == NM_OK)
+            status = predict(o, name);
         nm_free(name);
     }
     nm_free(samples.pixels);
@@ -202,21 +206,16 @@ static nm_status predict_file(oracle *o, const char *file)
     NM_TRY(nm_file_read(o->ctx, file, &bytes, &size));
     bool gzip = size > 2 && memcmp(bytes, "\x1f\x8b", 2) == 0;
     bool idx = size > 4 && memcmp(bytes, "\0\0\x08", 3) == 0;
-    nm_shape shape;
-    uint8_t *pixels = NULL;
     nm_status status = NM_OK;
-    if (!gzip && !idx && !nm_image_known(bytes, size))
-        status =
-            nm_fail(o->ctx, NM_INVALID, "%s: expected a PNG, a JPEG or an IDX file; it starts with none's mark", file);
+    if (!gzip && !idx && size > 0 && !nm_image_known(bytes, size))
+        status = nm_fail(o->ctx, NM_INVALID,
+                         "%s: expected a " NM_IMAGE_FORMATS " image, or an IDX file; it starts with the mark of none",
+                         file);
     else if (!gzip && !idx)
-        status = nm_image_decode(o->ctx, file, bytes, size, o->in.c, &shape, &pixels);
+        status = nm_image_decode(&o->images, file, bytes, size, o->in, o->pixels);
     nm_free(bytes);
     NM_TRY(status);
-    if (gzip || idx)
-        return predict_idx(o, file);
-    status = predict(o, file, shape, pixels);
-    nm_free(pixels);
-    return status;
+    return gzip || idx ? predict_idx(o, file) : predict(o, file);
 }
 
 int command_predict(int argc, char **argv)
@@ -227,8 +226,8 @@ int command_predict(int argc, char **argv)
         parse,
         "CHECKPOINT FILE...",
         "The classes of images and their probabilities, by CHECKPOINT (a file, or a run directory: "
-        "its best.h5). FILE is a PNG or JPEG, brought to the network's size, or an IDX file of many "
-        "images.",
+        "its best.h5). FILE is a " NM_IMAGE_FORMATS " image, brought to the network's size as in training, or an "
+        "IDX file of many images.",
         NULL,
         NULL,
         NULL};
@@ -239,6 +238,7 @@ int command_predict(int argc, char **argv)
     nm_status status = open_oracle(&o, ctx, &args);
     for (int i = 0; i < args.count && status == NM_OK; i++)
         status = predict_file(&o, args.files[i]);
+    nm_image_tell(&o.images);
     close_oracle(&o);
     return close_context(ctx, status);
 }

@@ -79,14 +79,14 @@ static nm_status draw(view *v, const char *name, int width, int height, int colu
 
 static nm_status load_image(view *v)
 {
-    nm_shape in = v->t.net->node[0].out, found;
-    uint8_t *pixels = NULL, *fitted = nm_alloc(v->ctx, nm_shape_size(in), 1);
+    nm_shape in = v->t.net->node[0].out;
+    nm_image_reader reader = {.ctx = v->ctx, .rules = v->t.settings.images};
+    uint8_t *fitted = nm_alloc(v->ctx, nm_shape_size(in), 1);
     v->image = nm_alloc(v->ctx, nm_shape_size(in), sizeof *v->image);
     nm_status status = fitted && v->image ? NM_OK : NM_FAILED;
-    if (status == NM_OK && v->args->image)
-        status = nm_image_read(v->ctx, v->args->image, in.c, &found, &pixels);
     if (status == NM_OK && v->args->image) {
-        nm_image_resize(found, pixels, in, fitted);
+        status = nm_image_read(&reader, v->args->image, in, fitted);
+        nm_image_tell(&reader);
     } else if (status == NM_OK) {
         if (v->args->sample >= v->data->test.count)
             status =
@@ -100,7 +100,6 @@ static nm_status load_image(view *v)
     if (status == NM_OK)
         nm_normalise(table, in.c, fitted, nm_shape_size(in), v->image);
     nm_free(table);
-    nm_free(pixels);
     nm_free(fitted);
     return status;
 }
@@ -165,7 +164,8 @@ static nm_status draw_all(view *v)
 static nm_status work(view *v)
 {
     nm_network *net = v->t.net;
-    NM_TRY(nm_dataset_open(v->ctx, v->args->data ? v->args->data : v->t.settings.data, NULL, &v->data));
+    nm_data_form form = nm_settings_form(&v->t.settings, net);
+    NM_TRY(nm_dataset_open(v->ctx, v->args->data ? v->args->data : v->t.settings.data, &form, &v->data));
     if (!nm_shape_same(v->data->test.shape, net->node[0].out))
         return nm_check_fit(v->ctx, net, &v->data->test, v->data->classes);
     NM_TRY(load_image(v));

@@ -38,10 +38,22 @@ typedef struct nm_dataset {
     nm_samples train, test;
 } nm_dataset;
 
+/* How image files are brought to a size and a number of channels; all 0 are the presets. */
+enum { NM_RESIZE_AREA, NM_RESIZE_BILINEAR };
+enum { NM_FIT_STRETCH, NM_FIT_CROP };
+enum { NM_BACKGROUND_BLACK, NM_BACKGROUND_WHITE };
+typedef struct nm_image_rules {
+    int resize;     /* NM_RESIZE_… */
+    int fit;        /* NM_FIT_…: to the whole size, or to the shorter side with the longer one cropped */
+    int background; /* NM_BACKGROUND_…: behind transparent pixels */
+    bool orient;    /* turned as EXIF says */
+} nm_image_rules;
+
 /* The form in which the images are wanted, for sources whose files can be brought to it. A height, width or number of
  * channels of 0: as the data has it. */
 typedef struct nm_data_form {
     int height, width, channels;
+    nm_image_rules images;
 } nm_data_form;
 
 /* A format. Its `open` fills the dataset from `path` (a folder or a file); it checks magic numbers, sizes and

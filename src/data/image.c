@@ -1,145 +1,311 @@
-/* PNG through libpng, JPEG through libjpeg-turbo. */
+/* Images from files: the format by its mark, the decoder's pixels to grey or RGB, and what is
+ * told about it. */
 #include "image.h"
 
 #include "alloc.h"
 #include "file.h"
+#include "image_format.h"
 
-#include <math.h>
-#include <png.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
-#include <turbojpeg.h>
+#include <sys/stat.h>
 
-/* Larger than any image that a network is trained on; a header that claims more is taken for damage. */
-enum { MOST_SIDE = 32768 };
+/* Larger than any image that a network is trained on; a header that claims more is taken for
+ * damage. */
+enum { MOST_SIDE = 32768, MOST_PIXELS = 1 << 28 };
 
-static bool is_png(const void *bytes, size_t size)
+static const nm_image_format *const formats[] = {&nm_image_png, &nm_image_jpeg, &nm_image_webp, &nm_image_tiff,
+                                                 &nm_image_gif};
+
+static const nm_image_format *find_format(const void *bytes, size_t size)
 {
-    return size >= 8 && memcmp(bytes, "\x89PNG\r\n\x1a\n", 8) == 0;
+    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
+        if (formats[i]->known(bytes, size))
+            return formats[i];
+    return NULL;
 }
-static bool is_jpeg(const void *bytes, size_t size)
-{
-    return size >= 3 && memcmp(bytes, "\xff\xd8\xff", 3) == 0;
-}
+
 bool nm_image_known(const void *bytes, size_t size)
 {
-    return is_png(bytes, size) || is_jpeg(bytes, size);
+    return find_format(bytes, size) != NULL;
 }
 
-static nm_status make_room(nm_context *ctx, const char *path, long width, long height, int channels, nm_shape *shape,
-                           uint8_t **pixels)
+/* ---- for the decoders ---------------------------------------------------------------------- */
+
+nm_status nm_image_damaged(nm_image *image, const char *fmt, ...)
 {
-    if (width < 1 || height < 1 || width > MOST_SIDE || height > MOST_SIDE || width * height > 1 << 28)
-        return nm_fail(ctx, NM_INVALID, "%s: an image of %ld x %ld pixels is not read", path, width, height);
-    *shape = (nm_shape){(int)height, (int)width, channels};
-    *pixels = nm_alloc(ctx, nm_shape_size(*shape), 1);
-    return *pixels ? NM_OK : NM_FAILED;
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(image->message, sizeof image->message, fmt, args);
+    va_end(args);
+    return NM_INVALID;
 }
 
-static nm_status decode_png(nm_context *ctx, const char *path, const void *bytes, size_t size, int channels,
-                            nm_shape *shape, uint8_t **pixels)
+nm_status nm_image_unsupported(nm_image *image, const char *fmt, ...)
 {
-    png_image image = {.version = PNG_IMAGE_VERSION};
-    if (!png_image_begin_read_from_memory(&image, bytes, size))
-        return nm_fail(ctx, NM_INVALID, "%s: not a whole PNG: %s", path, image.message);
-    image.format = channels == 1 ? PNG_FORMAT_GRAY : PNG_FORMAT_RGB;
-    nm_status status = make_room(ctx, path, (long)image.width, (long)image.height, channels, shape, pixels);
-    png_color black = {0, 0, 0};
-    if (status == NM_OK && !png_image_finish_read(&image, &black, *pixels, 0, NULL))
-        status = nm_fail(ctx, NM_INVALID, "%s: not a whole PNG: %s", path, image.message);
-    png_image_free(&image);
-    return status;
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(image->message, sizeof image->message, fmt, args);
+    va_end(args);
+    image->unsupported = true;
+    return NM_INVALID;
 }
 
-static nm_status decode_jpeg(nm_context *ctx, const char *path, const void *bytes, size_t size, int channels,
-                             nm_shape *shape, uint8_t **pixels)
+static nm_status check_size(nm_image *image)
 {
-    int width, height, subsampling, space;
-    tjhandle decoder = tjInitDecompress();
-    if (!decoder)
-        return nm_fail(ctx, NM_FAILED, "%s: JPEG cannot be decoded: %s", path, tjGetErrorStr());
-    nm_status status = NM_OK;
-    if (tjDecompressHeader3(decoder, bytes, (unsigned long)size, &width, &height, &subsampling, &space) != 0)
-        status = nm_fail(ctx, NM_INVALID, "%s: not a whole JPEG: %s", path, tjGetErrorStr2(decoder));
+    long height = image->height, width = image->width;
+    if (height < 1 || width < 1 || height > MOST_SIDE || width > MOST_SIDE || height * width > MOST_PIXELS)
+        return nm_image_unsupported(image, "it has %ld x %ld pixels", width, height);
+    return NM_OK;
+}
+
+nm_status nm_image_allocate(nm_context *ctx, nm_image *image)
+{
+    NM_TRY(check_size(image));
+    image->pixels = nm_alloc(ctx, (size_t)image->height * (size_t)image->width, (size_t)image->channels);
+    return image->pixels ? NM_OK : NM_FAILED;
+}
+
+/* ---- decoding ------------------------------------------------------------------------------ */
+
+/* What people have under the name of an image. */
+static const char *other_format(const uint8_t *bytes, size_t size)
+{
+    if (size >= 2 && memcmp(bytes, "BM", 2) == 0)
+        return "it is a BMP: convert it to PNG";
+    if (size >= 12 && memcmp(bytes + 4, "ftyp", 4) == 0)
+        return "it is a HEIC, AVIF or video: convert it to PNG or JPEG";
+    if (size >= 1 && bytes[0] == '<')
+        return "it is a page of text, as a failed download leaves it: fetch it again";
+    return "it starts with the mark of none: replace or remove it";
+}
+
+/* The image as its file has it. image->pixels is to be freed only where this returns NM_OK. */
+static nm_status decode(nm_context *ctx, const char *path, const uint8_t *bytes, size_t size, bool header_only,
+                        nm_image *image)
+{
+    *image = (nm_image){.orientation = 1};
+    if (size == 0)
+        return nm_fail(ctx, NM_INVALID, "%s: the file is empty: replace or remove it", path);
+    const nm_image_format *format = find_format(bytes, size);
+    if (!format)
+        return nm_fail(ctx, NM_INVALID, "%s: expected a " NM_IMAGE_FORMATS " image; %s", path,
+                       other_format(bytes, size));
+    nm_status status = format->decode(ctx, bytes, size, header_only, image);
     if (status == NM_OK)
-        status = make_room(ctx, path, width, height, channels, shape, pixels);
-    if (status == NM_OK &&
-        tjDecompress2(decoder, bytes, (unsigned long)size, *pixels, width, 0, height,
-                      channels == 1 ? TJPF_GRAY : TJPF_RGB, TJFLAG_ACCURATEDCT | TJFLAG_STOPONWARNING) != 0)
-        status = nm_fail(ctx, NM_INVALID, "%s: not a whole JPEG: %s", path, tjGetErrorStr2(decoder));
-    tjDestroy(decoder);
-    return status;
-}
-
-nm_status nm_image_decode(nm_context *ctx, const char *path, const void *bytes, size_t size, int channels,
-                          nm_shape *shape, uint8_t **pixels)
-{
-    nm_status status;
-    *pixels = NULL;
-    if (channels != 1 && channels != 3)
-        return nm_fail(ctx, NM_INVALID, "%s: images have 1 or 3 channels; the network takes %d", path, channels);
-    if (is_png(bytes, size))
-        status = decode_png(ctx, path, bytes, size, channels, shape, pixels);
-    else if (is_jpeg(bytes, size))
-        status = decode_jpeg(ctx, path, bytes, size, channels, shape, pixels);
-    else
-        status = nm_fail(ctx, NM_INVALID, "%s: expected a PNG or JPEG image; it starts with neither's mark", path);
+        status = check_size(image);
+    if (status == NM_INVALID && image->unsupported)
+        status = nm_fail(ctx, NM_INVALID, "%s: a %s of this kind is not read: %s", path, format->name, image->message);
+    else if (status == NM_INVALID)
+        status = nm_fail(ctx, NM_INVALID, "%s: not a whole %s: %s; replace or remove it", path, format->name,
+                         image->message);
     if (status != NM_OK) {
-        nm_free(*pixels);
-        *pixels = NULL;
+        nm_free(image->pixels);
+        image->pixels = NULL;
     }
     return status;
 }
 
-nm_status nm_image_read(nm_context *ctx, const char *path, int channels, nm_shape *shape, uint8_t **pixels)
+static bool is_turned(const nm_image_rules *rules, const nm_image *image)
+{
+    return rules->orient && image->orientation >= 5;
+}
+
+static nm_shape upright_shape(const nm_image_rules *rules, const nm_image *image)
+{
+    bool turned = is_turned(rules, image);
+    return (nm_shape){turned ? image->width : image->height, turned ? image->height : image->width,
+                      image->channels < 3 ? 1 : 3};
+}
+
+/* The first bytes of a file hold the header of most; where they do not, the whole file is read. */
+enum { HEAD = 1 << 16 };
+
+static nm_status read_head(nm_context *ctx, const char *path, uint8_t *head, size_t *size, bool *whole)
+{
+    struct stat info;
+    FILE *f = fopen(path, "rb");
+    if (!f)
+        return nm_fail(ctx, errno == ENOENT ? NM_INVALID : NM_FAILED, "%s: cannot open: %s", path, strerror(errno));
+    if (fstat(fileno(f), &info) != 0 || !S_ISREG(info.st_mode)) {
+        fclose(f);
+        return nm_fail(ctx, NM_INVALID, "%s: expected an image file; it is no plain file", path);
+    }
+    *size = fread(head, 1, HEAD, f);
+    bool failed = ferror(f);
+    *whole = *size < HEAD;
+    fclose(f);
+    return failed ? nm_fail(ctx, NM_FAILED, "%s: cannot read: %s", path, strerror(errno)) : NM_OK;
+}
+
+static nm_status probe_whole(nm_context *ctx, const char *path, nm_image *image)
 {
     char *bytes;
     size_t size;
-    *pixels = NULL;
     NM_TRY(nm_file_read(ctx, path, &bytes, &size));
-    nm_status status = nm_image_decode(ctx, path, bytes, size, channels, shape, pixels);
+    nm_status status = decode(ctx, path, (const uint8_t *)bytes, size, true, image);
     nm_free(bytes);
     return status;
 }
 
-/* ---- size ---------------------------------------------------------------------------------------- */
-
-/* Along one axis, the weight of source pixel `s` in target pixel `t`: a triangle around the target's centre as wide as
- * the larger of the two pixels when the image grows, the covered part when it shrinks. */
-static double weight(int t, int s, double ratio)
+nm_status nm_image_probe(const nm_image_reader *reader, const char *path, nm_shape *shape)
 {
-    if (ratio <= 1) { /* grows: between centres */
-        double centre = (t + 0.5) * ratio - 0.5;
-        return fmax(0, 1 - fabs(centre - s));
+    nm_context *ctx = reader->ctx;
+    size_t size = 0;
+    bool whole = true;
+    nm_image image = {.orientation = 1};
+    uint8_t *head = nm_alloc(ctx, HEAD, 1);
+    nm_status status = head ? read_head(ctx, path, head, &size, &whole) : NM_FAILED;
+    const nm_image_format *format = status == NM_OK ? find_format(head, size) : NULL;
+    if (status == NM_OK && (whole || !format))
+        status = decode(ctx, path, head, size, true, &image);
+    else if (status == NM_OK && (format->decode(ctx, head, size, true, &image) != NM_OK || check_size(&image) != NM_OK))
+        status = probe_whole(ctx, path, &image);
+    nm_free(head);
+    if (status == NM_OK)
+        *shape = upright_shape(&reader->rules, &image);
+    return status;
+}
+
+/* ---- to grey or RGB ------------------------------------------------------------------------ */
+
+typedef struct seen {
+    bool transparent, colour;
+} seen;
+
+static int over_background(int value, int alpha, int background, bool premultiplied)
+{
+    int behind = background * (255 - alpha), sum = (premultiplied ? 255 * value : value * alpha) + behind;
+    int mixed = (sum + 127) / 255;
+    return mixed > 255 ? 255 : mixed;
+}
+
+/* Grey by the weights of ITU-R BT.601 (0.299, 0.587, 0.114), in 16 bits as PIL has it. */
+static uint8_t grey_of(const int rgb[3])
+{
+    return (uint8_t)((rgb[0] * 19595 + rgb[1] * 38470 + rgb[2] * 7471 + 0x8000) >> 16);
+}
+
+static seen convert_pixels(const nm_image *image, const nm_image_rules *rules, int channels, uint8_t *to)
+{
+    size_t pixels = (size_t)image->height * (size_t)image->width;
+    int colours = image->channels < 3 ? 1 : 3, background = rules->background == NM_BACKGROUND_WHITE ? 255 : 0;
+    bool has_alpha = image->channels % 2 == 0;
+    const uint8_t *from = image->pixels;
+    seen s = {false, false};
+    for (size_t i = 0; i < pixels; i++, from += image->channels, to += channels) {
+        int rgb[3], alpha = has_alpha ? from[colours] : 255;
+        for (int c = 0; c < 3; c++)
+            rgb[c] = from[colours == 1 ? 0 : c];
+        for (int c = 0; alpha < 255 && c < 3; c++)
+            rgb[c] = over_background(rgb[c], alpha, background, image->premultiplied);
+        s.transparent |= alpha < 255;
+        s.colour |= rgb[0] != rgb[1] || rgb[0] != rgb[2];
+        if (channels == 1)
+            to[0] = grey_of(rgb);
+        else
+            for (int c = 0; c < 3; c++)
+                to[c] = (uint8_t)rgb[c];
     }
-    double low = fmax(t * ratio, s), high = fmin((t + 1) * ratio, s + 1);
-    return fmax(0, high - low);
+    return s;
 }
 
-static void range(int t, double ratio, int size, int *first, int *last)
+/* ---- reading ------------------------------------------------------------------------------- */
+
+static void count_image(nm_image_count *to, const char *path)
 {
-    *first = (int)floor(ratio <= 1 ? (t + 0.5) * ratio - 0.5 : t * ratio);
-    *last = (int)ceil(ratio <= 1 ? (t + 0.5) * ratio - 0.5 : (t + 1) * ratio - 1);
-    *first = *first < 0 ? 0 : *first;
-    *last = *last >= size ? size - 1 : *last;
+    if (to->count++ == 0)
+        snprintf(to->first, sizeof to->first, "%s", path);
 }
 
-void nm_image_resize(nm_shape a, const uint8_t *from, nm_shape b, uint8_t *to)
+static void note_image(nm_image_reader *r, const char *path, const nm_image *image, seen s, nm_shape found,
+                       nm_shape wanted)
 {
-    double rh = (double)a.h / b.h, rw = (double)a.w / b.w;
-    for (int h = 0; h < b.h; h++)
-        for (int w = 0; w < b.w; w++) {
-            int h0, h1, w0, w1;
-            range(h, rh, a.h, &h0, &h1);
-            range(w, rw, a.w, &w0, &w1);
-            for (int c = 0; c < b.c; c++) {
-                double sum = 0, total = 0;
-                for (int y = h0; y <= h1; y++)
-                    for (int x = w0; x <= w1; x++) {
-                        double k = weight(h, y, rh) * weight(w, x, rw);
-                        sum += k * from[((size_t)y * (size_t)a.w + (size_t)x) * (size_t)a.c + (size_t)c];
-                        total += k;
-                    }
-                to[((size_t)h * (size_t)b.w + (size_t)w) * (size_t)b.c + (size_t)c] = (uint8_t)(sum / total + 0.5);
-            }
-        }
+    r->images++;
+    if (*image->warning && r->warned.count == 0)
+        snprintf(r->warning, sizeof r->warning, "%s", image->warning);
+    if (*image->warning)
+        count_image(&r->warned, path);
+    if (image->orientation != 1 && !r->rules.orient)
+        count_image(&r->rotated, path);
+    if (s.transparent)
+        count_image(&r->transparent, path);
+    if (s.colour && wanted.c == 1)
+        count_image(&r->made_grey, path);
+    if (image->channels < 3 && wanted.c == 3)
+        count_image(&r->made_rgb, path);
+    if (found.h != wanted.h || found.w != wanted.w)
+        count_image(&r->resized, path);
+}
+
+/* Brings a decoded image to `shape`. */
+static nm_status bring_to_shape(nm_image_reader *r, const char *path, const nm_image *image, nm_shape shape,
+                                uint8_t *pixels)
+{
+    nm_shape upright = upright_shape(&r->rules, image);
+    upright.c = shape.c;
+    size_t size = nm_shape_size(upright);
+    bool turn = r->rules.orient && image->orientation != 1;
+    uint8_t *converted = nm_alloc(r->ctx, size, 1), *turned = turn ? nm_alloc(r->ctx, size, 1) : NULL;
+    nm_status status = converted && (turned || !turn) ? NM_OK : NM_FAILED;
+    if (status == NM_OK) {
+        seen s = convert_pixels(image, &r->rules, shape.c, converted);
+        if (turn)
+            nm_image_turn(image->orientation, image->height, image->width, shape.c, converted, turned);
+        status = nm_image_resize(r->ctx, &r->rules, upright, turn ? turned : converted, shape, pixels);
+        note_image(r, path, image, s, upright, shape);
+    }
+    nm_free(converted);
+    nm_free(turned);
+    return status;
+}
+
+nm_status nm_image_decode(nm_image_reader *r, const char *path, const void *bytes, size_t size, nm_shape shape,
+                          uint8_t *pixels)
+{
+    nm_image image;
+    if (shape.c != 1 && shape.c != 3)
+        return nm_fail(r->ctx, NM_INVALID, "%s: images have 1 or 3 channels; the network takes %d", path, shape.c);
+    NM_TRY(decode(r->ctx, path, bytes, size, false, &image));
+    nm_status status = bring_to_shape(r, path, &image, shape, pixels);
+    nm_free(image.pixels);
+    return status;
+}
+
+nm_status nm_image_read(nm_image_reader *r, const char *path, nm_shape shape, uint8_t *pixels)
+{
+    char *bytes;
+    size_t size;
+    NM_TRY(nm_file_read(r->ctx, path, &bytes, &size));
+    nm_status status = nm_image_decode(r, path, bytes, size, shape, pixels);
+    nm_free(bytes);
+    return status;
+}
+
+/* ---- telling ------------------------------------------------------------------------------- */
+
+static void tell(const nm_image_reader *r, const nm_image_count *n, const char *what)
+{
+    if (n->count == 1 && r->images == 1)
+        nm_log(r->ctx, "%s: %s", n->first, what);
+    else if (n->count > 0)
+        nm_log(r->ctx, "%d of %d images: %s; the first is %s", n->count, r->images, what, n->first);
+}
+
+void nm_image_tell(const nm_image_reader *r)
+{
+    char text[320];
+    snprintf(text, sizeof text, "the file has a fault that decoding can pass over (%s)", r->warning);
+    tell(r, &r->warned, text);
+    tell(r, &r->rotated,
+         "EXIF says that the camera was turned; the pixels are taken as stored (orient: true turns them)");
+    tell(r, &r->transparent,
+         r->rules.background == NM_BACKGROUND_WHITE ? "transparent pixels were put over white"
+                                                    : "transparent pixels were put over black (background: white)");
+    tell(r, &r->made_grey, "in colour, made grey");
+    tell(r, &r->made_rgb, "grey, made RGB");
+    snprintf(text, sizeof text, "resized%s", r->rules.fit == NM_FIT_CROP ? ", and cropped at the longer side" : "");
+    tell(r, &r->resized, text);
 }

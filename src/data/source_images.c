@@ -1,222 +1,282 @@
-/* Images in folders, one for each class: PATH/train/CLASS/… and PATH/test/CLASS/…, or PATH/CLASS/…, of which every fifth
- * image of a class, by name, is kept for testing. PNG and JPEG; other files are passed over. All take the size of the
- * first; where the first images of all classes are grey, the data has one channel. */
+/* Images in folders, one for each class: PATH/train/CLASS/… and PATH/test/CLASS/…, or
+ * PATH/CLASS/…, of which every fifth image of a class, by name, is kept for testing. All take
+ * the height, width and channels of the form, which are those of the network. Without a network:
+ * the size of the first image, and one channel where the first images of all classes are grey.
+ * Nothing is passed over without a word. */
 #include "alloc.h"
 #include "image.h"
+#include "image_folder.h"
 #include "sources.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <strings.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
-enum { PATH_ROOM = 4096, MOST_CLASSES = 65536, HOLD_OUT = 5 };
+enum { MOST_CLASSES = 65536, HOLD_OUT = 5 };
 
-/* ---- listing ------------------------------------------------------------------------------------------- */
+/* An image of the data set. */
+typedef struct entry {
+    char *path;
+    int label;
+    bool first, test; /* first of its class in the training split */
+    nm_shape shape;   /* by its header */
+} entry;
 
-typedef struct listing {
-    int count, room;
-    char **name;
-} listing;
+typedef struct collection {
+    nm_image_reader reader;
+    const nm_data_form *form;
+    nm_dataset *out;
+    nm_names classes;
+    entry *entries;
+    int count, capacity;
+    int passed_over;
+    char first_passed_over[512];
+    nm_shape shape; /* that all images are brought to */
+} collection;
 
-static void free_listing(listing *l)
+/* ---- finding the images -------------------------------------------------------------------- */
+
+static void pass_over(collection *c, const char *path, const nm_names *names)
 {
-    for (int i = 0; i < l->count; i++)
-        nm_free(l->name[i]);
-    nm_free(l->name);
-    *l = (listing){0};
+    if (names->count && c->passed_over == 0)
+        snprintf(c->first_passed_over, sizeof c->first_passed_over, "%s/%s", path, names->name[0]);
+    c->passed_over += names->count;
 }
 
-static nm_status add(nm_context *ctx, listing *l, const char *name)
+static void tell_passed_over(const collection *c)
 {
-    if (l->count == l->room) {
-        int room = l->room ? 2 * l->room : 64;
-        char **more = nm_alloc(ctx, (size_t)room, sizeof *more);
-        if (!more)
-            return NM_FAILED;
-        if (l->count)
-            memcpy(more, l->name, (size_t)l->count * sizeof *more);
-        nm_free(l->name);
-        l->name = more;
-        l->room = room;
+    if (c->passed_over)
+        nm_log(c->reader.ctx,
+               "%s: %d file%s or folder%s passed over (read are .png, .jpg, .webp, .tif and .gif files that lie in the "
+               "folder of a class); the first is %s",
+               c->out->found, c->passed_over, c->passed_over == 1 ? "" : "s", c->passed_over == 1 ? " was" : "s were",
+               c->first_passed_over);
+}
+
+/* Takes e.path. */
+static nm_status add_entry(collection *c, entry e)
+{
+    nm_context *ctx = c->reader.ctx;
+    nm_status status = e.path ? nm_image_probe(&c->reader, e.path, &e.shape) : NM_FAILED;
+    if (status == NM_OK && c->count == c->capacity) {
+        int capacity = c->capacity ? 2 * c->capacity : 256;
+        entry *more = nm_alloc(ctx, (size_t)capacity, sizeof *more);
+        if (more && c->count)
+            memcpy(more, c->entries, (size_t)c->count * sizeof *more);
+        if (more) {
+            nm_free(c->entries);
+            c->entries = more;
+            c->capacity = capacity;
+        }
+        status = more ? NM_OK : NM_FAILED;
     }
-    if (!(l->name[l->count] = nm_strdup(ctx, name)))
-        return NM_FAILED;
-    l->count++;
+    if (status != NM_OK) {
+        nm_free(e.path);
+        return status;
+    }
+    c->entries[c->count++] = e;
     return NM_OK;
 }
 
-static int by_name(const void *a, const void *b)
+/* The images of one class in one split. In the training split each class must have some. */
+static nm_status add_class(collection *c, const char *root, int label, bool test, bool hold_out)
 {
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static bool is_image(const char *name)
-{
-    const char *dot = strrchr(name, '.');
-    return dot && (strcasecmp(dot, ".png") == 0 || strcasecmp(dot, ".jpg") == 0 || strcasecmp(dot, ".jpeg") == 0);
-}
-
-static bool is_folder(const char *path)
-{
-    struct stat info;
-    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
-}
-
-/* The folders, or the images, in `path`, by name; hidden ones are passed over. */
-static nm_status list(nm_context *ctx, const char *path, bool folders, listing *out)
-{
-    char below[PATH_ROOM];
-    struct dirent *entry;
-    DIR *d = opendir(path);
-    if (!d)
-        return nm_fail(ctx, errno == ENOENT || errno == ENOTDIR ? NM_INVALID : NM_FAILED, "%s: cannot be listed: %s", path,
-                       strerror(errno));
-    nm_status status = NM_OK;
-    while (status == NM_OK && (entry = readdir(d))) {
-        snprintf(below, sizeof below, "%s/%s", path, entry->d_name);
-        if (entry->d_name[0] != '.' && (folders ? is_folder(below) : is_image(entry->d_name)))
-            status = add(ctx, out, entry->d_name);
+    nm_context *ctx = c->reader.ctx;
+    nm_image_folder in;
+    char *path = nm_format(ctx, "%s/%s", root, c->classes.name[label]);
+    if (!path)
+        return NM_FAILED;
+    nm_status status = nm_image_folder_list(ctx, path, &in);
+    if (status != NM_OK) {
+        nm_free(path);
+        return status;
     }
-    closedir(d);
-    if (out->count)
-        qsort(out->name, (size_t)out->count, sizeof *out->name, by_name);
+    pass_over(c, path, &in.others);
+    pass_over(c, path, &in.folders);
+    if (in.images.count == 0 && !test)
+        status = nm_fail(ctx, NM_INVALID, "%s: no " NM_IMAGE_FORMATS " images there%s", path,
+                         in.folders.count ? ", only folders; images of a class lie in its folder itself"
+                                          : "; add some or remove the folder");
+    for (int i = 0; i < in.images.count && status == NM_OK; i++)
+        status = add_entry(c, (entry){.path = nm_format(ctx, "%s/%s", path, in.images.name[i]),
+                                      .label = label,
+                                      .first = !test && i == 0,
+                                      .test = test || (hold_out && i % HOLD_OUT == HOLD_OUT - 1)});
+    nm_image_folder_free(&in);
+    nm_free(path);
     return status;
 }
 
-/* ---- reading -------------------------------------------------------------------------------------------- */
-
-typedef struct reader {
-    nm_context *ctx;
-    nm_dataset *out;
-    listing classes;
-    nm_shape shape; /* c 0: not known yet */
-} reader;
-
-/* Grey where red, green and blue are equal everywhere. */
-static bool is_grey(const uint8_t *rgb, size_t pixels)
+static nm_status add_training(collection *c, const nm_image_splits *splits)
 {
-    for (size_t i = 0; i < pixels; i++)
-        if (rgb[3 * i] != rgb[3 * i + 1] || rgb[3 * i] != rgb[3 * i + 2])
-            return false;
-    return true;
-}
-
-/* Size by the first image, channels by the first one of each class. */
-static nm_status find_shape(reader *r, const char *root)
-{
-    bool grey = true;
-    for (int c = 0; c < r->classes.count; c++) {
-        char path[PATH_ROOM], file[2 * PATH_ROOM];
-        listing files = {0};
-        uint8_t *pixels = NULL;
-        nm_shape s;
-        snprintf(path, sizeof path, "%s/%s", root, r->classes.name[c]);
-        nm_status status = list(r->ctx, path, false, &files);
-        if (status == NM_OK && files.count == 0)
-            status = nm_fail(r->ctx, NM_INVALID, "%s: no PNG or JPEG images there", path);
-        if (status == NM_OK) {
-            snprintf(file, sizeof file, "%s/%s", path, files.name[0]);
-            status = nm_image_read(r->ctx, file, 3, &s, &pixels);
-        }
-        free_listing(&files);
-        NM_TRY(status);
-        r->shape = c == 0 ? s : r->shape;
-        grey = grey && is_grey(pixels, (size_t)s.h * (size_t)s.w);
-        nm_free(pixels);
-    }
-    r->shape.c = grey ? 1 : 3;
+    nm_context *ctx = c->reader.ctx;
+    nm_image_folder in;
+    NM_TRY(nm_image_folder_list(ctx, splits->train, &in));
+    pass_over(c, splits->train, &in.images);
+    pass_over(c, splits->train, &in.others);
+    c->classes = in.folders;
+    in.folders = (nm_names){0};
+    nm_image_folder_free(&in);
+    if (c->classes.count < 2 || c->classes.count > MOST_CLASSES)
+        return nm_fail(ctx, NM_INVALID, "%s: expected a folder for each class, two or more; found %d", splits->train,
+                       c->classes.count);
+    for (int k = 0; k < c->classes.count; k++)
+        NM_TRY(add_class(c, splits->train, k, false, splits->hold_out));
     return NM_OK;
 }
 
-static nm_status read_image(reader *r, const char *file, nm_samples *to, int label)
+static int find_class(const collection *c, const char *name)
 {
-    nm_shape found;
-    uint8_t *pixels;
-    NM_TRY(nm_image_read(r->ctx, file, r->shape.c, &found, &pixels));
-    uint8_t *place = to->pixels + (size_t)to->count * nm_shape_size(r->shape);
-    if (nm_shape_same(found, r->shape))
-        memcpy(place, pixels, nm_shape_size(found));
-    else
-        nm_image_resize(found, pixels, r->shape, place);
+    for (int k = 0; k < c->classes.count; k++)
+        if (strcmp(c->classes.name[k], name) == 0)
+            return k;
+    return -1;
+}
+
+static nm_status check_test_classes(const collection *c, const nm_image_splits *splits, const nm_names *folders)
+{
+    nm_status status = NM_OK;
+    char hint[NM_HINT];
+    for (int i = 0; i < folders->count; i++)
+        if (find_class(c, folders->name[i]) < 0)
+            status = nm_fail(
+                c->reader.ctx, NM_INVALID, "%s/%s: there is no class of that name in %s%s", splits->test,
+                folders->name[i], splits->train,
+                nm_did_you_mean(hint, folders->name[i], (const char *const *)c->classes.name, c->classes.count));
+    return status;
+}
+
+static nm_status add_test(collection *c, const nm_image_splits *splits)
+{
+    nm_image_folder in;
+    NM_TRY(nm_image_folder_list(c->reader.ctx, splits->test, &in));
+    pass_over(c, splits->test, &in.images);
+    pass_over(c, splits->test, &in.others);
+    nm_status status = check_test_classes(c, splits, &in.folders);
+    for (int i = 0; i < in.folders.count && status == NM_OK; i++)
+        status = add_class(c, splits->test, find_class(c, in.folders.name[i]), true, false);
+    nm_image_folder_free(&in);
+    return status;
+}
+
+static nm_status tell_absent_classes(const collection *c)
+{
+    int absent = 0, first = 0;
+    bool *tested = nm_alloc(c->reader.ctx, (size_t)c->classes.count, sizeof *tested);
+    if (!tested)
+        return NM_FAILED;
+    for (int i = 0; i < c->count; i++)
+        tested[c->entries[i].label] |= c->entries[i].test;
+    for (int k = 0; k < c->classes.count; k++) {
+        first = tested[k] || absent ? first : k;
+        absent += !tested[k];
+    }
+    if (absent && absent < c->classes.count) /* all of them: there is no test split */
+        nm_log(c->reader.ctx, "%s: %d of %d classes have no image in the test split; the first is %s", c->out->found,
+               absent, c->classes.count, c->classes.name[first]);
+    nm_free(tested);
+    return NM_OK;
+}
+
+/* ---- their shape --------------------------------------------------------------------------- */
+
+/* Whether red, green and blue are equal everywhere. */
+static nm_status find_grey(const collection *c, const entry *e, bool *grey)
+{
+    nm_image_reader uncounted = {.ctx = c->reader.ctx, .rules = c->reader.rules};
+    nm_shape rgb = {e->shape.h, e->shape.w, 3};
+    uint8_t *pixels = nm_alloc(c->reader.ctx, nm_shape_size(rgb), 1);
+    nm_status status = pixels ? nm_image_read(&uncounted, e->path, rgb, pixels) : NM_FAILED;
+    *grey = true;
+    for (size_t i = 0; status == NM_OK && *grey && i < nm_shape_size(rgb); i += 3)
+        *grey = pixels[i] == pixels[i + 1] && pixels[i] == pixels[i + 2];
     nm_free(pixels);
-    to->labels[to->count++] = label;
+    return status;
+}
+
+static nm_status find_shape(collection *c)
+{
+    const nm_data_form *form = c->form;
+    bool grey = true;
+    c->shape = (nm_shape){form->height ? form->height : c->entries[0].shape.h,
+                          form->width ? form->width : c->entries[0].shape.w, form->channels};
+    for (int i = 0; !form->channels && grey && i < c->count; i++)
+        if (c->entries[i].first)
+            NM_TRY(find_grey(c, &c->entries[i], &grey));
+    c->shape.c = form->channels ? form->channels : grey ? 1 : 3;
     return NM_OK;
 }
 
-/* One pass counts (samples have no room yet), one reads. `held` takes every fifth image, where it is given. */
-static nm_status walk(reader *r, const char *root, bool reading, nm_samples *to, nm_samples *held)
+/* What the machine has no memory for is refused before anything is decoded. */
+static nm_status check_memory(const collection *c)
 {
-    for (int c = 0; c < r->classes.count; c++) {
-        char path[PATH_ROOM], file[2 * PATH_ROOM];
-        listing files = {0};
-        snprintf(path, sizeof path, "%s/%s", root, r->classes.name[c]);
-        if (!is_folder(path)) /* a class that the test split has no images of */
-            continue;
-        nm_status status = list(r->ctx, path, false, &files);
-        for (int i = 0; i < files.count && status == NM_OK; i++) {
-            nm_samples *split = held && i % HOLD_OUT == HOLD_OUT - 1 ? held : to;
-            snprintf(file, sizeof file, "%s/%s", path, files.name[i]);
-            if (reading)
-                status = read_image(r, file, split, c);
-            else
-                split->count++;
-        }
-        free_listing(&files);
-        NM_TRY(status);
+    double bytes = (double)c->count * c->shape.h * c->shape.w * c->shape.c;
+    double memory = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
+    if (memory <= 0 || bytes <= memory)
+        return NM_OK;
+    return nm_fail(c->reader.ctx, NM_INVALID,
+                   "%s: %d images of " NM_SHAPE_FMT
+                   " take %.1f GB; this machine has %.1f GB of memory. A network with a "
+                   "smaller input has them resized to it",
+                   c->out->found, c->count, NM_SHAPE_ARGS(c->shape), bytes / 1e9, memory / 1e9);
+}
+
+/* ---- reading ------------------------------------------------------------------------------- */
+
+static nm_status read_images(collection *c)
+{
+    nm_samples *train = &c->out->train, *test = &c->out->test;
+    int tests = 0;
+    for (int i = 0; i < c->count; i++)
+        tests += c->entries[i].test;
+    NM_TRY(nm_samples_make(c->reader.ctx, train, c->count - tests, c->shape));
+    NM_TRY(nm_samples_make(c->reader.ctx, test, tests, c->shape));
+    train->count = test->count = 0; /* counted again as they are read */
+    for (int i = 0; i < c->count; i++) {
+        nm_samples *to = c->entries[i].test ? test : train;
+        uint8_t *pixels = to->pixels + (size_t)to->count * nm_shape_size(c->shape);
+        NM_TRY(nm_image_read(&c->reader, c->entries[i].path, c->shape, pixels));
+        to->labels[to->count++] = c->entries[i].label;
     }
     return NM_OK;
 }
 
-static nm_status make_room(reader *r, nm_samples *samples)
+static nm_status collect(collection *c, const char *path)
 {
-    NM_TRY(nm_samples_make(r->ctx, samples, samples->count, r->shape));
-    samples->count = 0; /* counted again as they are read */
-    return NM_OK;
-}
-
-static nm_status read_all(reader *r, const char *path)
-{
-    char train[PATH_ROOM], test[PATH_ROOM];
-    snprintf(train, sizeof train, "%s/train", path);
-    snprintf(test, sizeof test, "%s/test", path);
-    bool split = is_folder(train);
-    const char *root = split ? train : path;
-    NM_TRY(list(r->ctx, root, true, &r->classes));
-    if (r->classes.count < 2 || r->classes.count > MOST_CLASSES)
-        return nm_fail(r->ctx, NM_INVALID, "%s: expected a folder for each class, two or more; found %d", root,
-                       r->classes.count);
-    NM_TRY(find_shape(r, root));
-    NM_TRY(nm_dataset_set_classes(r->ctx, r->out, (const char *const *)r->classes.name, r->classes.count));
-    nm_samples *held = split ? NULL : &r->out->test;
-    for (int reading = 0; reading < 2; reading++) {
-        NM_TRY(walk(r, root, reading, &r->out->train, held));
-        if (split && is_folder(test))
-            NM_TRY(walk(r, test, reading, &r->out->test, NULL));
-        if (!reading) {
-            NM_TRY(make_room(r, &r->out->train));
-            NM_TRY(make_room(r, &r->out->test));
-        }
-    }
+    nm_context *ctx = c->reader.ctx;
+    nm_image_splits splits;
+    nm_status status = nm_image_splits_find(ctx, path, &splits);
+    if (status == NM_OK)
+        status = add_training(c, &splits);
+    if (status == NM_OK && splits.test)
+        status = add_test(c, &splits);
+    nm_image_splits_free(&splits);
+    NM_TRY(status);
+    tell_passed_over(c);
+    NM_TRY(tell_absent_classes(c));
+    NM_TRY(find_shape(c));
+    NM_TRY(check_memory(c));
+    NM_TRY(nm_dataset_set_classes(ctx, c->out, (const char *const *)c->classes.name, c->classes.count));
+    NM_TRY(read_images(c));
+    nm_image_tell(&c->reader);
     return NM_OK;
 }
 
 static nm_status open(nm_context *ctx, const char *path, const nm_data_form *form, nm_dataset *out)
 {
-    (void)form;
-    reader r = {.ctx = ctx, .out = out};
-    nm_status status = read_all(&r, path);
-    free_listing(&r.classes);
+    collection c = {.reader = {.ctx = ctx, .rules = form->images}, .form = form, .out = out};
+    nm_status status = collect(&c, path);
+    for (int i = 0; i < c.count; i++)
+        nm_free(c.entries[i].path);
+    nm_free(c.entries);
+    nm_names_free(&c.classes);
     return status;
 }
 
 extern const nm_source_type nm_source_images;
 const nm_source_type nm_source_images = {
     .name = "images",
-    .help = "PNG and JPEG files in a folder for each class: PATH/train/CLASS, PATH/test/CLASS, or PATH/CLASS",
+    .help = NM_IMAGE_FORMATS " files in a folder for each class: PATH/train/CLASS, PATH/test/CLASS, or PATH/CLASS",
     .needs_path = true,
     .fetch = "your own images",
     .open = open,

@@ -266,7 +266,8 @@ nm_status nm_predictor_score(nm_context *ctx, nm_predictor *p, const char *data,
     nm_dataset *set;
     *out = (nm_score){0};
     nm_errors_clear(ctx);
-    NM_TRY(nm_dataset_open(ctx, data ? data : p->settings.data, NULL, &set));
+    nm_data_form form = nm_settings_form(&p->settings, p->net);
+    NM_TRY(nm_dataset_open(ctx, data ? data : p->settings.data, &form, &set));
     nm_evaluation e = {0};
     nm_status status = nm_evaluate(ctx, p->net, &set->test, 0, p->settings.eval_batch, &p->normalisation,
                                    p->settings.binary, &e);

@@ -4,6 +4,11 @@
 
 #define AT(field) offsetof(nm_train_settings, field)
 
+/* In the order of NM_RESIZE_…, NM_FIT_… and NM_BACKGROUND_…. */
+static const char *const resizes[] = {"area", "bilinear", NULL};
+static const char *const fits[] = {"stretch", "crop", NULL};
+static const char *const backgrounds[] = {"black", "white", NULL};
+
 const nm_option nm_train_options[] = {
     {"data", NM_OPT_STRING, AT(data), "fashion-mnist",
      .help = "data set, NAME or NAME:PATH (see norma data)"},
@@ -32,6 +37,14 @@ const nm_option nm_train_options[] = {
      .help = "steps in which the learning rate rises to its value"},
     {"augment", NM_OPT_STRINGS, AT(augment), "",
      .help = "changes of the training images: flip, pad-crop=4, affine, cutout=8"},
+    {"resize", NM_OPT_ENUM, AT(images.resize), "area", .choices = resizes,
+     .help = "how image files come to the network's size: area or bilinear"},
+    {"fit", NM_OPT_ENUM, AT(images.fit), "stretch", .choices = fits,
+     .help = "image files of another shape: stretch, or crop (the longer side, at both ends)"},
+    {"background", NM_OPT_ENUM, AT(images.background), "black", .choices = backgrounds,
+     .help = "behind transparent pixels of image files: black or white"},
+    {"orient", NM_OPT_BOOL, AT(images.orient), "false",
+     .help = "image files are turned as their EXIF orientation says"},
     {"binary", NM_OPT_BOOL, AT(binary), "false",
      .help = "pixels become 0 or 1 (threshold 128) instead of normalised"},
     {"seed", NM_OPT_INT, AT(seed), "1", 0, 2147483647,

@@ -148,7 +148,8 @@ static nm_status name_classes(nm_trainer *t)
 
 static nm_status open_data(nm_trainer *t)
 {
-    NM_TRY(nm_dataset_open(t->ctx, t->settings.data, NULL, &t->data));
+    nm_data_form form = nm_settings_form(&t->settings, t->net);
+    NM_TRY(nm_dataset_open(t->ctx, t->settings.data, &form, &t->data));
     nm_status status = nm_check_fit(t->ctx, t->net, &t->data->train, t->data->classes);
     if (status == NM_OK && t->data->train.count == 0)
         status = nm_fail(t->ctx, NM_INVALID, "%s: it has no training samples", t->data->found);

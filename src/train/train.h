@@ -22,6 +22,7 @@ typedef struct nm_train_settings {
     double clip_norm;      /* 0: none */
     int warmup;            /* steps */
     nm_strings augment;    /* "flip", "pad-crop=4", … */
+    nm_image_rules images; /* how image files come to the network's input */
     bool binary;           /* pixels to 0/1 */
     int seed;
     int limit;
@@ -92,6 +93,14 @@ static inline void nm_settings_rule(const nm_train_settings *settings, nm_networ
 {
     net->exact = settings->exact;
     net->no_fuse = settings->no_fuse;
+}
+
+/* The form in which the network takes images, by the rules of the settings. A network with several inputs takes them as
+ * they are. */
+static inline nm_data_form nm_settings_form(const nm_train_settings *settings, const nm_network *net)
+{
+    nm_shape in = net->inputs == 1 ? net->node[0].out : (nm_shape){0};
+    return (nm_data_form){in.h, in.w, in.c, settings->images};
 }
 
 /* The file of a model: `name` itself where it is a path (has a slash, ends in .yaml or is a file), otherwise NAME.yaml

@@ -40,7 +40,7 @@ START_TEST(predicts_images)
     s = expect(0, "norma predict r three.idx && gzip three.idx && norma predict r three.idx.gz");
     contains(s.out, "three.idx[2]: ");
     contains(s.out, "three.idx.gz[2]: ");
-    contains(expect(2, "norma predict r tiny.yaml").err, "tiny.yaml: expected a PNG, a JPEG or an IDX file");
+    contains(expect(2, "norma predict r tiny.yaml").err, "tiny.yaml: expected a PNG, JPEG, WebP, TIFF or GIF image, or an IDX file");
     contains(expect(2, "norma predict r missing.png").err, "missing.png");
     write_bytes("cut.png", "\x89PNG\r\n\x1a\nabc", 11);
     contains(expect(2, "norma predict r cut.png").err, "cut.png: not a whole PNG");

@@ -68,10 +68,10 @@ START_TEST(wrong_folders)
     ck_assert_int_eq(system("mkdir -p e/one"), 0);
     ck_assert_refused(nm_dataset_open(ctx, "images:e", NULL, &d), NM_INVALID, "expected a folder for each class", "found 1");
     ck_assert_int_eq(system("mkdir -p e/two"), 0);
-    ck_assert_refused(nm_dataset_open(ctx, "images:e", NULL, &d), NM_INVALID, "e/one: no PNG or JPEG images");
+    ck_assert_refused(nm_dataset_open(ctx, "images:e", NULL, &d), NM_INVALID, "e/one: no PNG, JPEG, WebP, TIFF or GIF images");
     write_png("e/one/a.png", 8, true, 1);
     write_bytes("e/two/b.png", "not an image", 12);
-    ck_assert_refused(nm_dataset_open(ctx, "images:e", NULL, &d), NM_INVALID, "e/two/b.png", "expected a PNG or JPEG");
+    ck_assert_refused(nm_dataset_open(ctx, "images:e", NULL, &d), NM_INVALID, "e/two/b.png", "expected a PNG, JPEG, WebP, TIFF or GIF image");
 }
 END_TEST
 
