@@ -202,7 +202,7 @@ static nm_status tell(nm_context *ctx, summary *s, const summary_args *args)
     NM_TRY(make_plans(s));
     NM_TRY(nm_network_paths(s->net, &s->paths));
     for (int i = 0; i < s->net->nodes; i++)
-        s->field[i] = s->paths[i].all.field[0].field;
+        s->field[i] = s->paths[i].all.largest;
     total(s);
     s->anchor = args->anchor;
     s->suited = s->anchor ? find_suited(s) : -1;

@@ -190,10 +190,14 @@ static void print_memory(const char *mode, const nm_plan *plan, int threads, boo
 /* Whether any field that was printed has a star. */
 static bool printed_gaps(const summary *s, bool verbose)
 {
-    for (int i = 0; i < s->net->nodes; i++)
-        for (int f = 0; f < (verbose ? s->paths[i].all.count : 1); f++)
-            if (s->paths[i].all.field[f].field.gaps && (f == 0 || s->net->node[i].inputs > 1))
-                return true;
+    for (int i = 0; i < s->net->nodes; i++) {
+        if (s->field[i].gaps)
+            return true;
+        for (int k = 0; verbose && s->paths[i].by && k < s->net->node[i].inputs; k++)
+            for (int f = 0; f < s->paths[i].by[k].count; f++)
+                if (s->paths[i].by[k].field[f].field.gaps)
+                    return true;
+    }
     return false;
 }
 

@@ -175,19 +175,21 @@ void nm_plan_chosen(const nm_plan *plan, int node, char *text, size_t size);
 typedef struct nm_receptive {
     double size[2], jump[2], start[2]; /* input pixels; start: centre of the first unit, from 0 */
     bool whole;                        /* sees the whole input */
-    bool gaps;                         /* dilation leaves pixels in the field that are never read */
+    bool gaps;                         /* pixels within the field are never read, as dilation can leave them */
 } nm_receptive;
 
-/* A field that paths from the inputs to a node have, and how many have it (they multiply from join to join). Two that see
- * the whole input are the same field unless only one has gaps. */
+/* A field that paths from the inputs to a node have, and how many have it (they multiply from join to join). All that see
+ * the whole input are the same field. */
 typedef struct nm_path_field {
-    nm_receptive field;
+    nm_receptive field; /* gaps: what none of these paths reads */
     double paths;
+    struct nm_reads *reads; /* the pixels that they read; owned */
 } nm_path_field;
 
 typedef struct nm_paths {
     int count;
     nm_path_field *field; /* [count]: different ones, the largest first */
+    nm_receptive largest; /* the first; gaps: what no path at all reads */
 } nm_paths;
 
 typedef struct nm_node_paths {
@@ -199,7 +201,7 @@ typedef struct nm_node_paths {
 nm_status nm_network_paths(const nm_network *net, nm_node_paths **out) NM_MUST_USE;
 void nm_paths_free(const nm_network *net, nm_node_paths *paths);
 
-/* The field of each node by its largest path; `out` has room for net->nodes. */
+/* The field of each node by its largest path, with gaps that no other path fills; `out` has room for net->nodes. */
 nm_status nm_network_receptive(const nm_network *net, nm_receptive *out) NM_MUST_USE;
 double nm_node_cost(const nm_node *node); /* multiply-adds of one sample's forward */
 size_t nm_node_weights(const nm_network *net, int node); /* optimised parameters */

@@ -7,19 +7,15 @@
  *
  *     r += floor((k - 1) * g / stride) * d / g * j      s += (pad - (k - 1) * d / 2) / stride * j      j /= stride
  *
- * (Araujo, Norris, Sim: Computing Receptive Fields of Convolutional Neural Networks, Distill 2019). */
+ * (Araujo, Norris, Sim: Computing Receptive Fields of Convolutional Neural Networks, Distill 2019). Whether pixels within
+ * a field are left out, and whether a later layer or another path fills them, follows from the sets in reads.h. */
 #include "alloc.h"
 #include "network.h"
+#include "reads.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* Whether `taps` inputs, `apart` steps of `jump` pixels from each other, leave holes between what they see. */
-static bool leaves_gaps(const nm_receptive *r, int taps, int apart, int axis)
-{
-    return taps > 1 && apart * r->jump[axis] > r->size[axis];
-}
 
 static int common_divisor(int a, int b)
 {
@@ -31,18 +27,21 @@ static void through_transposed(const nm_window *w, int axis, nm_receptive *r)
     int common = common_divisor(w->dilation[axis], w->stride[axis]), apart = w->dilation[axis] / common;
     int taps = (w->kernel[axis] - 1) * common / w->stride[axis] + 1;
     double reach = (double)(w->kernel[axis] - 1) * w->dilation[axis];
-    r->gaps = r->gaps || leaves_gaps(r, taps, apart, axis);
     r->size[axis] += (taps - 1) * apart * r->jump[axis];
     r->start[axis] += (w->pad[axis] - reach / 2) / w->stride[axis] * r->jump[axis];
     r->jump[axis] /= w->stride[axis];
 }
 
-static nm_receptive through(const nm_node *node, nm_receptive r)
+static nm_window window_of(const nm_node *node)
 {
-    if (!node->type->window)
-        return r;
     nm_window w = {{1, 1}, {1, 1}, {1, 1}, {0, 0}, false, false};
-    node->type->window(node->self, &w);
+    if (node->type->window)
+        node->type->window(node->self, &w);
+    return w;
+}
+
+static nm_receptive through(const nm_node *node, nm_window w, nm_receptive r)
+{
     if (w.global) {
         for (int axis = 0; axis < 2; axis++) {
             int extent = axis == 0 ? node->in[0].h : node->in[0].w;
@@ -59,7 +58,6 @@ static nm_receptive through(const nm_node *node, nm_receptive r)
             through_transposed(&w, axis, &r);
             continue;
         }
-        r.gaps = r.gaps || leaves_gaps(&r, w.kernel[axis], w.dilation[axis], axis);
         r.size[axis] += reach * r.jump[axis];
         r.start[axis] += (reach / 2 - w.pad[axis]) * r.jump[axis];
         r.jump[axis] *= w.stride[axis];
@@ -82,8 +80,6 @@ static int by_size(const void *one, const void *other)
 {
     const nm_receptive *a = &((const nm_path_field *)one)->field, *b = &((const nm_path_field *)other)->field;
     int order = b->whole - a->whole;
-    if (order == 0 && a->whole)
-        order = a->gaps - b->gaps;
     if (order == 0)
         order = falling(a->size[0] * a->size[1], b->size[0] * b->size[1]);
     for (int axis = 0; axis < 2 && order == 0; axis++) {
@@ -91,39 +87,102 @@ static int by_size(const void *one, const void *other)
         order = order ? order : falling(a->jump[axis], b->jump[axis]);
         order = order ? order : falling(a->start[axis], b->start[axis]);
     }
-    return order ? order : a->gaps - b->gaps;
+    return order;
 }
 
 /* Of what sees the whole input the size and the grid tell nothing more. Kept apart, they would grow exponentially with
  * the gates of squeeze and excitation. */
 static bool is_same(const nm_path_field *a, const nm_path_field *b)
 {
-    return (a->field.whole && b->field.whole && a->field.gaps == b->field.gaps) || by_size(a, b) == 0;
+    return (a->field.whole && b->field.whole) || by_size(a, b) == 0;
 }
 
-static void merge_equals(nm_paths *paths)
+static nm_status merge_equals(nm_context *ctx, nm_paths *paths)
 {
     int kept = 0;
+    nm_status status = NM_OK;
     qsort(paths->field, (size_t)paths->count, sizeof *paths->field, by_size);
-    for (int i = 1; i < paths->count; i++)
-        if (is_same(&paths->field[kept], &paths->field[i]))
-            paths->field[kept].paths += paths->field[i].paths;
-        else
-            paths->field[++kept] = paths->field[i];
+    for (int i = 1; i < paths->count; i++) {
+        nm_path_field *last = &paths->field[kept], *next = &paths->field[i];
+        if (status != NM_OK || !is_same(last, next)) {
+            paths->field[++kept] = *next;
+            continue;
+        }
+        last->paths += next->paths;
+        status = nm_reads_unite(ctx, last->reads, next->reads);
+        last->field.gaps = nm_reads_has_gaps(last->reads);
+        nm_reads_free(next->reads);
+    }
     paths->count = kept + 1;
+    return status;
+}
+
+/* The largest field, and whether the other paths leave its gaps. */
+static nm_status find_largest(nm_context *ctx, nm_paths *paths)
+{
+    nm_reads *all;
+    const nm_path_field *first = &paths->field[0];
+    paths->largest = first->field;
+    if (!first->field.gaps || paths->count == 1)
+        return NM_OK;
+    NM_TRY(nm_reads_copy(ctx, first->reads, &all));
+    nm_status status = NM_OK;
+    for (int i = 1; i < paths->count && status == NM_OK; i++)
+        if (nm_reads_on_one_grid(all, paths->field[i].reads))
+            status = nm_reads_unite(ctx, all, paths->field[i].reads);
+    if (status == NM_OK)
+        status = nm_reads_leaves_gaps(ctx, first->reads, all, &paths->largest.gaps);
+    nm_reads_free(all);
+    return status;
+}
+
+/* The network's input, of the larger extents where there are several. */
+static nm_shape image_of(const nm_network *net)
+{
+    nm_shape image = net->node[0].out;
+    for (int i = 1; i < net->inputs; i++) {
+        image.h = net->node[i].out.h > image.h ? net->node[i].out.h : image.h;
+        image.w = net->node[i].out.w > image.w ? net->node[i].out.w : image.w;
+    }
+    return image;
 }
 
 static nm_status follow_input(const nm_network *net, int node, int input, const nm_node_paths *all, nm_paths *out)
 {
-    const nm_paths *from = &all[net->node[node].from[input]].all;
+    const nm_node *n = &net->node[node];
+    const nm_paths *from = &all[n->from[input]].all;
+    const nm_window w = window_of(n);
     out->field = nm_alloc(net->ctx, (size_t)from->count, sizeof *out->field);
     if (!out->field)
         return NM_FAILED;
-    out->count = from->count;
-    for (int i = 0; i < from->count; i++)
-        out->field[i] = (nm_path_field){through(&net->node[node], from->field[i].field), from->field[i].paths};
-    merge_equals(out);
-    return NM_OK;
+    for (int i = 0; i < from->count; i++) {
+        nm_path_field *to = &out->field[i];
+        *to = (nm_path_field){.field = through(n, w, from->field[i].field), .paths = from->field[i].paths};
+        nm_status status = n->type->window
+                               ? nm_reads_through(net->ctx, from->field[i].reads, &w, n->in[input], image_of(net), &to->reads)
+                               : nm_reads_copy(net->ctx, from->field[i].reads, &to->reads);
+        if (status != NM_OK)
+            return status;
+        to->field.gaps = nm_reads_has_gaps(to->reads);
+        out->count++;
+    }
+    NM_TRY(merge_equals(net->ctx, out));
+    return find_largest(net->ctx, out);
+}
+
+static nm_status join_inputs(const nm_network *net, nm_paths *out, const nm_paths *by, int inputs, int count)
+{
+    out->field = nm_alloc(net->ctx, (size_t)count, sizeof *out->field);
+    if (!out->field)
+        return NM_FAILED;
+    for (int k = 0; k < inputs; k++)
+        for (int i = 0; i < by[k].count; i++) {
+            out->field[out->count] = by[k].field[i];
+            NM_TRY(nm_reads_copy(net->ctx, by[k].field[i].reads, &out->field[out->count].reads));
+            out->count++;
+        }
+    NM_TRY(merge_equals(net->ctx, out));
+    return find_largest(net->ctx, out);
 }
 
 static nm_status join(const nm_network *net, int node, nm_node_paths *all)
@@ -137,15 +196,7 @@ static nm_status join(const nm_network *net, int node, nm_node_paths *all)
         NM_TRY(follow_input(net, node, k, all, &at->by[k]));
         count += at->by[k].count;
     }
-    at->all.field = nm_alloc(net->ctx, (size_t)count, sizeof *at->all.field);
-    if (!at->all.field)
-        return NM_FAILED;
-    for (int k = 0; k < inputs; k++) {
-        memcpy(at->all.field + at->all.count, at->by[k].field, (size_t)at->by[k].count * sizeof *at->all.field);
-        at->all.count += at->by[k].count;
-    }
-    merge_equals(&at->all);
-    return NM_OK;
+    return join_inputs(net, &at->all, at->by, inputs, count);
 }
 
 static nm_status begin(const nm_network *net, nm_paths *out)
@@ -153,7 +204,9 @@ static nm_status begin(const nm_network *net, nm_paths *out)
     out->field = nm_alloc(net->ctx, 1, sizeof *out->field);
     if (!out->field)
         return NM_FAILED;
-    out->field[0] = (nm_path_field){{{1, 1}, {1, 1}, {0, 0}, false, false}, 1};
+    out->field[0] = (nm_path_field){{{1, 1}, {1, 1}, {0, 0}, false, false}, 1, NULL};
+    out->largest = out->field[0].field;
+    NM_TRY(nm_reads_begin(net->ctx, &out->field[0].reads));
     out->count = 1;
     return NM_OK;
 }
@@ -175,13 +228,20 @@ nm_status nm_network_paths(const nm_network *net, nm_node_paths **out)
     return status;
 }
 
+static void free_fields(nm_paths *paths)
+{
+    for (int i = 0; i < paths->count; i++)
+        nm_reads_free(paths->field[i].reads);
+    nm_free(paths->field);
+}
+
 void nm_paths_free(const nm_network *net, nm_node_paths *paths)
 {
     for (int i = 0; paths && i < net->nodes; i++) {
         for (int k = 0; paths[i].by && k < net->node[i].inputs; k++)
-            nm_free(paths[i].by[k].field);
+            free_fields(&paths[i].by[k]);
         nm_free(paths[i].by);
-        nm_free(paths[i].all.field);
+        free_fields(&paths[i].all);
     }
     nm_free(paths);
 }
@@ -191,7 +251,7 @@ nm_status nm_network_receptive(const nm_network *net, nm_receptive *out)
     nm_node_paths *paths;
     NM_TRY(nm_network_paths(net, &paths));
     for (int i = 0; i < net->nodes; i++)
-        out[i] = paths[i].all.field[0].field;
+        out[i] = paths[i].all.largest;
     nm_paths_free(net, paths);
     return NM_OK;
 }

@@ -66,7 +66,7 @@ START_TEST(transposed)
 END_TEST
 
 /* Two joins, one within the other, and one that takes the outer twice; then a pool and a dilation that leaves gaps in
- * the small fields; last a gate that has seen the whole input. */
+ * the small fields; last a gate that has seen the whole input, as its units fill the gaps of each other. */
 static const char nested[] = "input: {height: 32, width: 32, channels: 1}\n"
                              "defaults: {conv: {filters: 1, kernel: 3, pad: same}}\n"
                              "layers:\n"
@@ -117,8 +117,8 @@ START_TEST(every_path_by_hand)
                  {"twice", -1, "9 x2, 7 x4, 5 x4, 3 x4"},
                  {"p", -1, "10 x2, 8 x4, 6 x4, 4 x4"},
                  {"e", -1, "26 x2, 24 x4, 22* x4, 20* x4"}, /* taps 8 pixels apart */
-                 {"g", -1, "whole x6, whole* x8"},
-                 {"gated", -1, "whole x6, whole* x8, 26 x2, 24 x4, 22* x4, 20* x4"}};
+                 {"g", -1, "whole x14"},
+                 {"gated", -1, "whole x14, 26 x2, 24 x4, 22* x4, 20* x4"}};
     nm_network *net = built(nested);
     nm_node_paths *paths;
     nm_receptive largest[16];
