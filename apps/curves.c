@@ -44,22 +44,6 @@ void find_range(const variant *v, int count, int column, double range[2])
             }
 }
 
-void round_range(double range[2])
-{
-    double size = fmax(fabs(range[0]), fabs(range[1])), span = range[1] - range[0];
-    if (!(span > 1e-6 * size))
-        span = size > 0 ? size / 10 : 1;
-    double step = pow(10, floor(log10(span / 2)));
-    step *= span / step > 10 ? 2 : 1;
-    double least = step * floor(range[0] / step + 1e-6), most = step * ceil(range[1] / step - 1e-6);
-    if (!(most > least)) {
-        least -= step;
-        most += step;
-    }
-    range[0] = least;
-    range[1] = most;
-}
-
 static nm_status open_variant(nm_context *ctx, variant *v)
 {
     NM_TRY(read_metrics(ctx, v->of->run, &v->rows));

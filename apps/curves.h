@@ -29,8 +29,6 @@ int count_values(const variant *v, int count, int column);
 /* Their range; least is above most where there is none. Runs that diverged count only where no other has a value:
  * what they were before would leave the others a flat line. */
 void find_range(const variant *v, int count, int column, double range[2]);
-/* Makes it begin and end at round numbers. */
-void round_range(double range[2]);
 
 /* The data blocks $run0, $run1, …, as columns of metrics.csv, and $run0_unit0, … of watched units. */
 void put_blocks(FILE *f, const variant *v, int count);

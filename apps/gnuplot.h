@@ -21,6 +21,11 @@ int count_wrapped(const char *text, int columns, int *longest);
 /* Pixels that a letter of Sans 12 takes, so that a text of that many letters surely fits. */
 #define LETTER 9.4
 
+/* At most `columns` letters of it: the middle of a longer one is left out. */
+void put_short_label(FILE *f, const char *text, int columns);
+
+/* Makes a range begin and end at round numbers. */
+void round_range(double range[2]);
 /* Ticks of a logarithmic axis 'x' or 'y': at 1, 2, 5 of each decade, or at the decades of a long one. */
 void put_log_ticks(FILE *f, char axis, const double range[2]);
 

@@ -1,4 +1,4 @@
-/* Texts within gnuplot's scripts. */
+/* Texts and axes within gnuplot's scripts. */
 #include "fonts.h"
 #include "gnuplot.h"
 #include "text.h"
@@ -102,6 +102,45 @@ int put_wrapped(FILE *f, const char *text, int columns)
 int count_wrapped(const char *text, int columns, int *longest)
 {
     return wrap(NULL, text, columns, longest);
+}
+
+void put_short_label(FILE *f, const char *text, int columns)
+{
+    int width = text_width(text), at = 0;
+    char *copy = NULL;
+    size_t size = 0;
+    FILE *shorter = width > columns ? open_memstream(&copy, &size) : NULL;
+    for (bool inside = false; shorter && *text;) {
+        const char *start = text;
+        next_character(&text);
+        bool kept = at < columns / 2 || at >= width - (columns - columns / 2 - 1);
+        if (kept)
+            fwrite(start, 1, (size_t)(text - start), shorter);
+        else if (!inside)
+            fputs("\u2026", shorter);
+        inside = !kept;
+        at++; /* of a wide character too: the label is then shorter than it may be */
+    }
+    if (shorter)
+        fclose(shorter);
+    put_label(f, copy ? copy : text);
+    free(copy);
+}
+
+void round_range(double range[2])
+{
+    double size = fmax(fabs(range[0]), fabs(range[1])), span = range[1] - range[0];
+    if (!(span > 1e-6 * size))
+        span = size > 0 ? size / 10 : 1;
+    double step = pow(10, floor(log10(span / 2)));
+    step *= span / step > 10 ? 2 : 1;
+    double least = step * floor(range[0] / step + 1e-6), most = step * ceil(range[1] / step - 1e-6);
+    if (!(most > least)) {
+        least -= step;
+        most += step;
+    }
+    range[0] = least;
+    range[1] = most;
 }
 
 void put_log_ticks(FILE *f, char axis, const double range[2])

@@ -9,21 +9,32 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-/* Tiles of height and width h, w: value (tile, y, x) stands at data[tile * tile_step + (y * w + x) * pixel_step]. */
+typedef enum tile_colours {
+    TILE_GREY,   /* from the tile's least value, black, to its largest, white */
+    TILE_SIGNED, /* from blue over white, zero, to red */
+    TILE_RGB,    /* three channels together: zero is grey */
+} tile_colours;
+
+/* Tiles of height and width h, w: value (tile, y, x, c) stands at
+ * data[tile * tile_step + (y * w + x) * pixel_step + c * channel_step]; c is 0 but for TILE_RGB. */
+enum { MOST_TILES = 64 };
 typedef struct tiles {
     const real *data;
-    int count, h, w;
-    size_t tile_step, pixel_step;
-    bool symmetric; /* around zero, blue to red; otherwise grey from the tile's least to its largest value */
+    int count, h, w; /* at most MOST_TILES */
+    size_t tile_step, pixel_step, channel_step;
+    tile_colours colours;
 } tiles;
 
-/* One panel of a multiplot: the tiles side by side, each stretched over the whole range of colours. */
-void sheet_tiles(FILE *f, int number, const char *title, const tiles *t);
+/* One panel of a multiplot, as all below: the tiles side by side, each stretched over the whole range
+ * of colours. Titles are wrapped for a panel 700 pixels wide. Returns how many values were NaN or
+ * infinite; they are drawn in magenta. */
+int sheet_tiles(FILE *f, int number, const char *title, const tiles *t);
 
 /* One panel: the colour image [h][w][3], or grey with c 1, scaled to its own range. */
 void sheet_image(FILE *f, int number, const char *title, nm_shape s, const real *data);
 
-/* One panel: a heat map [h][w] of values from 0 up, with a rectangle (x, y, width, height) drawn over it. */
+/* One panel: a heat map [h][w] of values from 0 up, with a rectangle (x, y, width, height) drawn over it; NULL:
+ * none. */
 void sheet_heat(FILE *f, int number, const char *title, int h, int w, const double *values, const double box[4]);
 
 /* Five quantiles (5, 25, 50, 75, 95 %) of one layer's numbers. */
@@ -32,8 +43,9 @@ typedef struct spread {
     double of[5];
 } spread;
 
-/* One panel: a box for each layer. `logarithmic`: the values are magnitudes. */
-void sheet_spreads(FILE *f, int number, const char *title, const char *label, const spread *s, int count,
+/* One panel: a box for each layer. `logarithmic`: the values are magnitudes. False where no layer has a
+ * value: the panel then says so. */
+bool sheet_spreads(FILE *f, int number, const char *title, const char *label, const spread *s, int count,
                    bool logarithmic);
 
 /* Quantiles of `count` numbers (or of their magnitudes); takes a copy. NaN where memory is short. */

@@ -2,7 +2,6 @@
 #include "visualize.h"
 
 #include "alloc.h"
-#include "file.h"
 #include "gnuplot.h"
 #include "image.h"
 
@@ -50,28 +49,38 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 /* ---- drawing ----------------------------------------------------------------------------------------- */
 
 /* FOLDER/name.gp and, through gnuplot, FOLDER/name.png. */
+static nm_status draw_script(view *v, const char *name, const char *text, size_t size)
+{
+    char *prefix = nm_format(v->ctx, "%s/%s", v->folder, name);
+    bool drawn = false;
+    nm_status status = prefix ? plot_write(v->ctx, prefix, "gp", text, size) : NM_FAILED;
+    if (status == NM_OK && !v->not_drawn)
+        status = plot_draw(v->ctx, prefix, &drawn);
+    v->not_drawn = !drawn;
+    if (status == NM_OK)
+        printf("%s.%s\n", prefix, drawn ? "png" : "gp");
+    nm_free(prefix);
+    return status;
+}
+
 static nm_status draw(view *v, const char *name, int width, int height, int columns, int rows, put_sheet *put)
 {
-    char *text = NULL, *path = nm_format(v->ctx, "%s/%s.gp", v->folder, name);
+    char *text = NULL;
     size_t size = 0;
-    FILE *f = path ? open_memstream(&text, &size) : NULL;
-    if (!f) {
-        nm_free(path);
+    FILE *f = open_memstream(&text, &size);
+    if (!f)
         return nm_fail_memory(v->ctx, 0);
-    }
-    fprintf(f, "# 'gnuplot FILE.gp' draws this again.\nprefix = ARG0[1:strlen(ARG0) - 3]\n"
-               "set terminal pngcairo noenhanced size %d,%d font 'Sans,11'\nset output prefix.'.png'\n"
-               "set multiplot layout %d,%d\n", width, height, rows, columns);
-    put(f, v);
+    fprintf(f,
+            "# 'gnuplot FILE.gp' draws this again.\nprefix = ARG0[1:strlen(ARG0) - 3]\nset encoding utf8\n"
+            "set terminal pngcairo noenhanced size %d,%d font 'Sans,11'\nset output prefix.'.png'\n"
+            "set multiplot layout %d,%d\n",
+            width, height, rows, columns);
+    nm_status status = put(f, v);
     fprintf(f, "unset multiplot\n");
     fclose(f);
-    nm_status status = nm_file_replace(v->ctx, path, &(nm_piece){text, size}, 1);
+    if (status == NM_OK)
+        status = draw_script(v, name, text, size);
     free(text);
-    if (status == NM_OK)
-        status = gnuplot_status(v->ctx, gnuplot_run(path, NULL));
-    if (status == NM_OK)
-        printf("%s/%s.png\n", v->folder, name);
-    nm_free(path);
     return status;
 }
 
@@ -107,8 +116,12 @@ static nm_status load_image(view *v)
 static nm_status run_batches(view *v)
 {
     nm_network *net = v->t.net;
-    nm_loader_settings loading = {.samples = &v->data->train, .batch = BATCH, .shuffle = true, .seed = 1,
-                                  .normalisation = v->t.normalisation, .binary = v->t.settings.binary};
+    nm_loader_settings loading = {.samples = &v->data->train,
+                                  .batch = BATCH,
+                                  .shuffle = true,
+                                  .seed = 1,
+                                  .normalisation = v->t.normalisation,
+                                  .binary = v->t.settings.binary};
     nm_request request = {.mode = NM_TRAIN, .batch = BATCH, .threads = nm_context_threads(v->ctx), .keep_all = true};
     NM_TRY(nm_check_fit(v->ctx, net, &v->data->train, v->data->classes));
     if (v->data->train.count < BATCH)
@@ -148,17 +161,41 @@ static nm_status make_folder(view *v)
 static nm_status draw_all(view *v)
 {
     const nm_network *net = v->t.net;
-    int at[3], conv = first_conv(net), maps = pick_maps(net, at);
-    if (conv >= 0) {
-        int panels = net->param[conv].dims[2] < 3 ? net->param[conv].dims[2] : 3;
+    int at[3], conv = first_conv(net), maps = pick_maps(v, at);
+    if (conv < 0)
+        nm_log(v->ctx, "no filters.png: the network has no convolution of more than 1x1");
+    else {
+        int inputs = reads_colours(net, conv) ? 1 : net->param[conv].dims[2], panels = inputs < 3 ? inputs : 3;
         NM_TRY(draw(v, "filters", 700 * panels, 740, panels, 1, put_filters));
     }
-    if (maps > 0)
+    if (maps == 0)
+        nm_log(v->ctx, "no maps.png: no layer with weights has an output of more than one pixel");
+    else
         NM_TRY(draw(v, "maps", 1400, 1400, 2, 2, put_maps));
     NM_TRY(draw(v, "distributions", 1400, 1100, 2, 2, put_distributions));
-    if (unit_of(v) >= 0)
+    if (unit_of(v) < 0)
+        nm_log(v->ctx, "no field.png: no layer has a local field");
+    else
         NM_TRY(draw(v, "field", 760, 800, 1, 1, put_field));
-    return NM_OK;
+    return v->not_drawn ? NM_FAILED : NM_OK;
+}
+
+/* --unit names no layer: says which there are. */
+static nm_status refuse_unit(const view *v)
+{
+    const nm_network *net = v->t.net;
+    const char **names = nm_alloc(v->ctx, (size_t)net->nodes, sizeof *names);
+    char hint[NM_HINT];
+    int count = 0;
+    if (!names)
+        return NM_FAILED;
+    for (int i = net->inputs; i < net->nodes; i++)
+        names[count++] = net->node[i].name;
+    const char *known = nm_did_you_mean(hint, v->args->unit, names, count);
+    nm_status status = nm_fail(v->ctx, NM_INVALID, "--unit %s: there is no such layer%s", v->args->unit,
+                               *known ? known : "; 'norma summary MODEL' lists them");
+    nm_free(names);
+    return status;
 }
 
 static nm_status work(view *v)
@@ -174,7 +211,7 @@ static nm_status work(view *v)
         return NM_FAILED;
     NM_TRY(nm_network_receptive(net, v->field));
     if (v->args->unit && nm_network_find(net, v->args->unit) < net->inputs)
-        return nm_fail(v->ctx, NM_INVALID, "--unit %s: there is no such layer", v->args->unit);
+        return refuse_unit(v);
     NM_TRY(run_batches(v));
     NM_TRY(make_folder(v));
     return draw_all(v);

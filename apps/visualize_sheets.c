@@ -7,7 +7,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { MOST_MAPS = 16, MOST_FILTERS = 64 };
+enum { MOST_MAPS = 16, MOST_FILTERS = MOST_TILES };
 
 int first_conv(const nm_network *net)
 {
@@ -17,20 +17,50 @@ int first_conv(const nm_network *net)
     return -1;
 }
 
-void put_filters(FILE *f, view *v)
+bool reads_colours(const nm_network *net, int param)
+{
+    for (int i = net->inputs; i < net->nodes; i++) {
+        const nm_node *node = &net->node[i];
+        if (param >= node->first_param && param < node->first_param + node->params)
+            return node->from[0] < net->inputs && node->in[0].c == 3 && net->param[param].dims[2] == 3;
+    }
+    return false;
+}
+
+/* Tells of values that have no colour. */
+static void report_lost(view *v, const char *sheet, const char *name, int lost)
+{
+    if (lost)
+        nm_log(v->ctx, "%s.png: %d value%s of '%s' %s NaN or infinite, drawn in magenta", sheet, lost,
+               lost == 1 ? "" : "s", name, lost == 1 ? "is" : "are");
+}
+
+nm_status put_filters(FILE *f, view *v)
 {
     const nm_network *net = v->t.net;
-    const nm_param *p = &net->param[first_conv(net)];
+    int first = first_conv(net);
+    const nm_param *p = &net->param[first];
     const real *w = nm_param_values(net, p);
     int count = p->dims[3] < MOST_FILTERS ? p->dims[3] : MOST_FILTERS, inputs = p->dims[2];
-    char title[160];
-    for (int c = 0; c < inputs && c < 3; c++) {
-        snprintf(title, sizeof title,
-                 "%s, input channel %d: %d of %d filters of %dx%d, each by its largest weight (blue -, red +)", p->name,
-                 c, count, p->dims[3], p->dims[0], p->dims[1]);
-        sheet_tiles(f, c, title, &(tiles){w + (size_t)c * (size_t)p->dims[3], count, p->dims[0], p->dims[1], 1,
-                                          (size_t)(inputs * p->dims[3]), true});
+    bool colours = reads_colours(net, first);
+    char title[512];
+    for (int c = 0; c < (colours ? 1 : inputs) && c < 3; c++) {
+        char channel[64] = "";
+        if (!colours && inputs > 1)
+            snprintf(channel, sizeof channel, ", input channel %d of %d", c, inputs);
+        snprintf(title, sizeof title, "%s%s: %d of %d filters of %dx%d, each by its largest weight (%s)", p->name,
+                 channel, count, p->dims[3], p->dims[0], p->dims[1], colours ? "RGB, 0 is grey" : "blue -, red +");
+        tiles t = {w + (size_t)c * (size_t)p->dims[3],
+                   count,
+                   p->dims[0],
+                   p->dims[1],
+                   1,
+                   (size_t)(inputs * p->dims[3]),
+                   (size_t)p->dims[3],
+                   colours ? TILE_RGB : TILE_SIGNED};
+        report_lost(v, "filters", p->name, sheet_tiles(f, c, title, &t));
     }
+    return NM_OK;
 }
 
 enum { MOST_LAYERS = 512 };
@@ -48,33 +78,51 @@ static int layers_with_maps(const nm_network *net, bool windows, int found[MOST_
     return count;
 }
 
-/* The first, the middle and the last layer with maps; pools count too where there would not be three without. */
-int pick_maps(const nm_network *net, int out[3])
+/* How many pixels of the image a unit may read. */
+static double field_of(const view *v, int node)
 {
-    int found[MOST_LAYERS], count = layers_with_maps(net, false, found);
+    return v->field[node].whole ? (double)INFINITY : v->field[node].size[0] * v->field[node].size[1];
+}
+
+/* The layers with the smallest, a middle and the largest field: where paths join, the last layer by
+ * order need not be the deepest. Pools count too where there would not be three without. */
+int pick_maps(const view *v, int out[3])
+{
+    int found[MOST_LAYERS], count = layers_with_maps(v->t.net, false, found);
     if (count < 3)
-        count = layers_with_maps(net, true, found);
+        count = layers_with_maps(v->t.net, true, found);
+    for (int i = 1; i < count; i++) /* of equal fields the order stays */
+        for (int k = i; k > 0 && field_of(v, found[k]) < field_of(v, found[k - 1]); k--) {
+            int other = found[k];
+            found[k] = found[k - 1];
+            found[k - 1] = other;
+        }
     int picked = count < 3 ? count : 3;
     for (int k = 0; k < picked; k++)
         out[k] = found[picked == 1 ? 0 : k * (count - 1) / (picked - 1)];
     return picked;
 }
 
-void put_maps(FILE *f, view *v)
+nm_status put_maps(FILE *f, view *v)
 {
     const nm_network *net = v->t.net;
-    int at[3], count = pick_maps(net, at);
+    int at[3], count = pick_maps(v, at);
     static const char *const depths[3][3] = {{"shallow"}, {"shallow", "deep"}, {"shallow", "middle", "deep"}};
     sheet_image(f, 0, "input", net->node[0].out, v->image);
     for (int k = 0; k < count; k++) {
         const nm_node *node = &net->node[at[k]];
-        char title[160];
+        const nm_receptive *r = &v->field[at[k]];
+        char title[512], field[64] = "the whole image";
         int maps = node->out.c < MOST_MAPS ? node->out.c : MOST_MAPS;
-        snprintf(title, sizeof title, "%s: %s, %d of %d maps of %dx%d, each black to white", depths[count - 1][k],
-                 node->name, maps, node->out.c, node->out.h, node->out.w);
-        sheet_tiles(f, k + 1, title, &(tiles){nm_plan_output(v->eval, at[k]), maps, node->out.h, node->out.w, 1,
-                                              (size_t)node->out.c, false});
+        if (!r->whole)
+            snprintf(field, sizeof field, "%gx%g", r->size[0], r->size[1]);
+        snprintf(title, sizeof title, "%s: %s, %d of %d maps of %dx%d, each black to white; field %s",
+                 depths[count - 1][k], node->name, maps, node->out.c, node->out.h, node->out.w, field);
+        tiles t = {
+            nm_plan_output(v->eval, at[k]), maps, node->out.h, node->out.w, 1, (size_t)node->out.c, 0, TILE_GREY};
+        report_lost(v, "maps", node->name, sheet_tiles(f, k + 1, title, &t));
     }
+    return NM_OK;
 }
 
 static int with_weights(const nm_network *net, int *out)
@@ -86,7 +134,7 @@ static int with_weights(const nm_network *net, int *out)
     return count;
 }
 
-void put_distributions(FILE *f, view *v)
+nm_status put_distributions(FILE *f, view *v)
 {
     const nm_network *net = v->t.net;
     int *at = nm_alloc(v->ctx, (size_t)net->nodes, sizeof *at), count = at ? with_weights(net, at) : 0;
@@ -95,7 +143,7 @@ void put_distributions(FILE *f, view *v)
         "weights of each layer (5, 25, 50, 75, 95 %)", "its outputs, over a training batch",
         "size of the loss's gradient by its outputs", "size of the loss's gradient by its weights"};
     static const char *const labels[] = {"weight", "output", "|gradient|", "|gradient|"};
-    for (int kind = 0; s && kind < 4; kind++) {
+    for (int kind = 0; s && at && kind < 4; kind++) {
         for (int k = 0; k < count; k++) {
             const nm_node *node = &net->node[at[k]];
             const nm_param *p = &net->param[node->first_param];
@@ -107,10 +155,14 @@ void put_distributions(FILE *f, view *v)
             s[k].name = node->name;
             take_spread(values, values ? (kind == 1 || kind == 2 ? outputs : p->count) : 0, kind >= 2, s[k].of);
         }
-        sheet_spreads(f, kind, titles[kind], labels[kind], s, count, kind >= 2);
+        if (!sheet_spreads(f, kind, titles[kind], labels[kind], s, count, kind >= 2))
+            nm_log(v->ctx, "distributions.png: no finite value%s in '%s'", kind >= 2 ? " other than 0" : "",
+                   titles[kind]);
     }
+    nm_status status = s && at ? NM_OK : NM_FAILED;
     nm_free(s);
     nm_free(at);
+    return status;
 }
 
 int unit_of(const view *v)
@@ -161,28 +213,61 @@ static nm_status measure_field(view *v, int unit, double *heat)
     return dy ? status : NM_FAILED;
 }
 
-void put_field(FILE *f, view *v)
+/* Mean distance from the unit's place along an axis, weighted by the heat: a Gaussian of that deviation
+ * has 95 % within 4 deviations. */
+static double width_of(const double *heat, nm_shape in, double cy, double cx)
+{
+    double sum = 0, square = 0;
+    for (int i = 0; i < in.h * in.w; i++) {
+        sum += heat[i];
+        square += heat[i] * (pow(i / in.w - cy, 2) + pow(i % in.w - cx, 2)) / 2;
+    }
+    return 4 * sqrt(square / (sum > 0 ? sum : 1));
+}
+
+/* A picture without any value would be black all over. */
+static void report_heat(view *v, const char *name, const double *heat, int pixels)
+{
+    int zeros = 0, lost = 0;
+    for (int i = 0; i < pixels; i++) {
+        zeros += heat[i] == 0;
+        lost += !isfinite(heat[i]);
+    }
+    if (lost)
+        nm_log(v->ctx, "field.png: the gradient of '%s' is NaN or infinite at %d of %d pixels", name, lost, pixels);
+    else if (zeros == pixels)
+        nm_log(v->ctx,
+               "field.png is empty: the gradient of the middle unit of '%s' is 0 at every pixel "
+               "(a dead relu?); --unit LAYER shows another",
+               name);
+}
+
+nm_status put_field(FILE *f, view *v)
 {
     int unit = unit_of(v);
     const nm_network *net = v->t.net;
     nm_shape in = net->node[0].out, out = net->node[unit].out;
     const nm_receptive *r = &v->field[unit];
     double *heat = nm_alloc(v->ctx, (size_t)(in.h * in.w), sizeof *heat);
-    if (!heat || measure_field(v, unit, heat) != NM_OK) {
+    nm_status status = heat ? measure_field(v, unit, heat) : NM_FAILED;
+    if (status != NM_OK) {
         nm_free(heat);
-        return;
+        return status;
     }
-    double y = r->start[0] + out.h / 2 * r->jump[0] - r->size[0] / 2,
-           x = r->start[1] + out.w / 2 * r->jump[1] - r->size[1] / 2;
-    char title[200];
-    double sum = 0, square = 0, cy = r->start[0] + out.h / 2 * r->jump[0], cx = r->start[1] + out.w / 2 * r->jump[1];
-    for (int i = 0; i < in.h * in.w; i++) {
-        sum += heat[i];
-        square += heat[i] * (pow(i / in.w - cy, 2) + pow(i % in.w - cx, 2)) / 2;
-    }
+    report_heat(v, net->node[unit].name, heat, in.h * in.w);
+    double cy = r->whole ? (in.h - 1) / 2.0 : r->start[0] + out.h / 2 * r->jump[0];
+    double cx = r->whole ? (in.w - 1) / 2.0 : r->start[1] + out.w / 2 * r->jump[1];
+    double y = cy - r->size[0] / 2, x = cx - r->size[1] / 2;
+    char title[512], field[96] = "the whole image";
+    bool beyond = y < -0.5 || x < -0.5 || y + r->size[0] > in.h - 0.5 || x + r->size[1] > in.w - 0.5;
+    if (!r->whole)
+        snprintf(field, sizeof field, "%gx%g (frame%s)", r->size[0], r->size[1],
+                 beyond ? ", which reaches over the image's edge" : "");
     snprintf(title, sizeof title,
-             "%s, middle unit: |gradient| by the input. Field %gx%g (frame); measured: 95 %% within about %.0f",
-             net->node[unit].name, r->size[0], r->size[1], 4 * sqrt(square / (sum > 0 ? sum : 1)));
-    sheet_heat(f, 0, title, in.h, in.w, heat, (double[]){x, y, r->size[1], r->size[0]});
+             "%s, middle unit: |gradient| by the input. Field: %s; measured: 95 %% within about "
+             "%.0f pixels",
+             net->node[unit].name, field, width_of(heat, in, cy, cx));
+    sheet_heat(f, 0, title, in.h, in.w, heat, r->whole ? NULL : (double[]){x, y, r->size[1], r->size[0]});
     nm_free(heat);
+    return NM_OK;
 }

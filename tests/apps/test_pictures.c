@@ -1,6 +1,8 @@
 /* The pictures' scripts and what is said about them: names of any letters, keys, axes, runs with little to draw. */
 #include "program.h"
 
+#include <png.h>
+
 #define HEAD "epoch,step,lr,train_loss,train_accuracy,test_loss,test_accuracy,seconds\n"
 
 /* A run directory with these rows of metrics.csv. */
@@ -184,5 +186,75 @@ START_TEST(works_without_gnuplot)
 }
 END_TEST
 
+/* A network on colour images whose last layer by order has a smaller field than another. */
+#define COLOURED                                                                                                       \
+    "name: coloured\ninput: {height: 8, width: 8, channels: 3}\nlayers:\n"                                             \
+    "- {name: first, conv: {filters: 4, kernel: 3, pad: same}}\n"                                                      \
+    "- {name: wide, conv: {filters: 4, kernel: 5, pad: same}}\n"                                                       \
+    "- {name: narrow, conv: {filters: 4, kernel: 1}, from: first}\n"                                                   \
+    "- {name: sum, add: {}, from: [wide, narrow]}\n- gap: {}\n- {name: logits, dense: {units: 2}}\n"                   \
+    "loss: softmax_ce\ntrain: {data: \"images:pixels\", batch: 16, steps: 1}\n"
+
+/* 80 images in two classes, of which 16 are for testing. */
+static void make_images(void)
+{
+    expect(0, "mkdir -p pixels/bright pixels/dark");
+    for (int i = 0; i < 80; i++) {
+        uint8_t pixels[8 * 8 * 3];
+        char path[64];
+        for (int k = 0; k < 8 * 8 * 3; k++)
+            pixels[k] = (uint8_t)((i * 31 + k * 37) % 101 + (i % 2 ? 0 : 150));
+        snprintf(path, sizeof path, "pixels/%s/%02d.png", i % 2 ? "dark" : "bright", i);
+        png_image image = {.version = PNG_IMAGE_VERSION, .width = 8, .height = 8, .format = PNG_FORMAT_RGB};
+        ck_assert(png_image_write_to_file(&image, path, 0, pixels, 0, NULL));
+    }
+}
+
+START_TEST(visualizes_colours_and_depth)
+{
+    make_images();
+    write_text("coloured.yaml", COLOURED);
+    expect(0, "norma train coloured.yaml --run r");
+    said s = shell("norma visualize r");
+    ck_assert_int_eq(s.status, has_gnuplot() ? 0 : 1);
+    ck_assert_msg(!has_gnuplot() || !*s.err, "said: %s", s.err);
+    char *filters = read_text("r/pictures/filters.gp"), *maps = read_text("r/pictures/maps.gp");
+    contains(filters, "first/weight: 4 of 4 filters");
+    ck_assert_ptr_null(strstr(filters, "$tiles1"));
+    int extremes = 0; /* the three channels of a filter share one range: its largest weight is 0 or 255 */
+    for (char *line = strstr(filters, "END\n") + 4; strncmp(line, "END", 3) != 0; line = strchr(line, '\n') + 1) {
+        int x, y, rgb[3];
+        ck_assert_int_eq(sscanf(line, "%d %d %d %d %d", &x, &y, &rgb[0], &rgb[1], &rgb[2]), 5);
+        for (int c = 0; c < 3 && x % 4 < 3 && y % 4 < 3; c++)
+            extremes += rgb[c] == 0 || rgb[c] == 255;
+    }
+    ck_assert_int_ge(extremes, 4);
+    ck_assert_int_le(extremes, 8);
+    contains(maps, "shallow: first,");
+    contains(maps, "deep: wide,"); /* not narrow, which comes later */
+    contains(expect(2, "norma visualize r --unit wid").err, "did you mean 'wide'?");
+    ck_assert_ptr_null(strstr(shell("norma visualize r --unit logits").err, "field"));
+    contains(read_text("r/pictures/field.gp"), "the whole image");
+}
+END_TEST
+
+START_TEST(says_what_is_not_drawn)
+{
+    write_text("dense.yaml", "name: dense\ninput: {height: 28, width: 28, channels: 1}\nlayers:\n"
+                             "- {name: logits, dense: {units: 10}}\nloss: softmax_ce\n"
+                             "train: {data: digits, steps: 1, batch: 64, limit: 64}\n");
+    expect(0, "norma train dense.yaml --run r");
+    said s = shell("norma visualize r");
+    ck_assert_int_eq(s.status, has_gnuplot() ? 0 : 1);
+    contains(s.err, "no filters.png");
+    contains(s.err, "no maps.png");
+    contains(s.err, "no field.png");
+    s = expect(1, "PATH=/nowhere norma visualize r --output out");
+    contains(s.err, "gnuplot-nox");
+    contains(s.out, "out/distributions.gp");
+}
+END_TEST
+
 SUITE_WITH("pictures", in_own_folder, tells_runs_of_one_name_apart, keeps_many_curves_distinct, draws_what_there_is,
-           fits_axes, takes_names_as_they_are, names_missing_fonts, works_without_gnuplot)
+           fits_axes, takes_names_as_they_are, names_missing_fonts, works_without_gnuplot, visualizes_colours_and_depth,
+           says_what_is_not_drawn)
