@@ -152,7 +152,7 @@ void put_log_ticks(FILE *f, char axis, const double range[2])
     for (int d = from; pow(10, d) <= range[1]; d++)
         for (int k = 0; k < 3; k++) {
             double at = pow(10, d) * (k == 0 ? 1 : k == 1 ? 2 : 5);
-            if (at < range[0] || at > range[1] || (k && decades > 3) || (d - from) % every)
+            if (at < range[0] || at > range[1] || (k && decades > 4) || (d - from) % every)
                 continue;
             fprintf(f, "%s'%g' %g", comma, at, at);
             comma = ", ";

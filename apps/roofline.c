@@ -180,7 +180,7 @@ static void put_axes(FILE *f, const roofline *r)
     put_log_ticks(f, 'y', r->range[1]);
     fprintf(f, "set xlabel 'operations for each byte that the pass has to read or write'\n"
                "set ylabel 'effective GFLOP/s (counted as if summed directly)'\nset title ");
-    put_label(f, r->title);
+    put_wrapped(f, r->title, (int)(0.9 * ROOFLINE_WIDTH / LETTER));
     fprintf(f,
             "\nset grid lt 1 lc rgb '#cccccc'\nset border 3\nset tics nomirror\nset lmargin screen %g\n"
             "set rmargin screen %g\nset bmargin screen %g\nset tmargin screen %g\n"
@@ -227,7 +227,7 @@ static void put_script(FILE *f, const roofline *r)
 {
     fprintf(f,
             "# Roofline of a network's layers. 'gnuplot FILE.gp' draws it again.\n"
-            "if (!exists('prefix')) prefix = ARG0[1:strlen(ARG0) - 3]\n"
+            "if (!exists('prefix')) prefix = ARG0[1:strlen(ARG0) - 3]\nset encoding utf8\n"
             "peak = %.6g # GFLOP/s\nbandwidth = %.6g # GB/s\n",
             r->peak, r->bandwidth);
     put_blocks(f, r);

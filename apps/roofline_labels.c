@@ -6,7 +6,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { MOST_LABELS = 12, RINGS = 8, DIRECTIONS = 16 };
+enum { MOST_LABELS = 12, NAME_LETTERS = 24, RINGS = 8, DIRECTIONS = 16 };
 static const double line = 18; /* pixels of a line of Sans 12 */
 
 double roofline_size(const roofline *r, const roofline_point *p)
@@ -59,7 +59,7 @@ static double overlap(const double a[2], const double a_half[2], const double b[
 
 static void half_size(const char *text, double half[2])
 {
-    half[0] = LETTER * text_width(text) / 2;
+    half[0] = LETTER * fmin(NAME_LETTERS, text_width(text)) / 2;
     half[1] = line / 2;
 }
 
@@ -185,7 +185,7 @@ void roofline_put_labels(FILE *f, const roofline *r)
         if (!p->labelled)
             continue;
         fprintf(f, "set label ");
-        put_label(f, p->name);
+        put_short_label(f, p->name, NAME_LETTERS);
         fprintf(f, " at graph %.4f,%.4f center front\n", p->label[0] / frame(0), p->label[1] / frame(1));
         put_leader(f, r, p);
     }
