@@ -108,12 +108,6 @@ void put_blocks(FILE *f, const variant *v, int count)
 
 /* ---- the panels ------------------------------------------------------------------------------------ */
 
-/* Whether the values of a column span more than a factor of ten, so that a logarithmic axis reads better. */
-static bool spans_decades(const double range[2])
-{
-    return range[0] > 0 && range[1] > 10 * range[0];
-}
-
 /* The curve of one column: the test split thick and with markers, training thin and pale. */
 static void put_curve(FILE *f, const variant *v, int i, int x, int column, double scale, bool styles, bool train)
 {
@@ -124,7 +118,7 @@ static void put_curve(FILE *f, const variant *v, int i, int x, int column, doubl
             : marked   ? "linespoints"
                        : "lines");
     if (marked)
-        fprintf(f, " pt %d ps %g", marker_of(&v[i]), styles ? 0.8 : 0.5);
+        fprintf(f, " pt %d ps %g", marker_of(&v[i]), values < 2 ? 1.2 : styles ? 0.8 : 0.5);
     if (values >= 2)
         fprintf(f, " lw %g dt %d", train ? 1.2 : 2.0, dash_of(&v[i]));
     if (values >= 2 && marked && rows > 60)
@@ -146,14 +140,15 @@ static void put_x_axis(FILE *f, const variant *v, int count, int x)
         find_range(&v[i], 1, x, own);
         widen(range, own);
     }
-    double from = range[0] > range[1] / 2 && range[0] < range[1] ? range[0] : 0;
+    double from = range[0] > 0.7 * range[1] && range[0] < range[1] ? range[0] : 0;
     fprintf(f, "set xrange [%.9g:%.9g]\nset xlabel '%s'\n", from,
-            range[1] > from ? range[1] + 0.01 * (range[1] - from) : from + 1, x == COL_STEP ? "steps" : "seconds");
+            range[1] > from ? range[1] + 0.02 * (range[1] - from) : from + 1, x == COL_STEP ? "steps" : "seconds");
 }
 
-static void put_y_axis(FILE *f, double range[2], bool logarithmic)
+void put_y_axis(FILE *f, const double values[2], bool may_be_logarithmic)
 {
-    if (logarithmic) {
+    double range[2] = {values[0], values[1]};
+    if (may_be_logarithmic && range[0] > 0 && range[1] > 10 * range[0]) {
         range[0] /= 1.1;
         range[1] *= 1.1;
         fprintf(f, "set logscale y\n");
@@ -181,9 +176,10 @@ static void find_accuracy_range(const variant *v, int count, double range[2])
                 if (isfinite(value) && !early)
                     widen(range, (double[]){value, value});
             }
+    if (range[0] < 20 || range[0] >= range[1])
+        range[0] = 0;
     round_range(range);
     range[1] = fmin(range[1], 100);
-    range[0] = range[0] < 20 || range[0] >= range[1] ? 0 : range[0];
 }
 
 /* One panel: `test` and `train` against `x`. */
@@ -239,7 +235,7 @@ static void put_curves(FILE *f, const variant *v, int count)
         widen(range, test);
         if (!(range[0] <= range[1]))
             range[0] = range[1] = 0;
-        put_y_axis(f, range, spans_decades(range));
+        put_y_axis(f, range, true);
         put_panel(f, v, count, axes[a], COL_TEST_LOSS, COL_TRAIN_LOSS, 1);
         fputs(clear_strip, f);
     }

@@ -33,6 +33,9 @@ void find_range(const variant *v, int count, int column, double range[2]);
 /* The data blocks $run0, $run1, …, as columns of metrics.csv, and $run0_unit0, … of watched units. */
 void put_blocks(FILE *f, const variant *v, int count);
 
+/* The axis of such values; logarithmic where it may be and they span more than a factor of ten. */
+void put_y_axis(FILE *f, const double values[2], bool may_be_logarithmic);
+
 /* Sets names, hues and styles. *common is what all labels share, or the only label; nm_free. */
 nm_status tell_apart(nm_context *ctx, variant *v, int count, char **common) NM_MUST_USE;
 /* What stands behind a name: " (diverged)", or nothing. */

@@ -71,13 +71,13 @@ static void put_panel(FILE *f, const variant *v, int count, const char *what, in
         return;
     range[0] *= scale;
     range[1] *= scale;
-    round_range(range);
     find_range(v, count, COL_STEP, steps);
-    fprintf(f, "set title '%s %s'\nset xrange [0:%g]\nset yrange [%g:%g]\n",
+    fprintf(f, "set title '%s %s'\nset xrange [0:%g]\n",
             tests == drawn ? "test"
             : tests        ? "test (training where there is no test)"
                            : "training",
-            what, fmax(1, steps[1]), range[0], range[1]);
+            what, fmax(1, steps[1]));
+    put_y_axis(f, range, scale == 1);
     for (int i = 0; i < count; i++) {
         int column = choose_column(&v[i], test, train), values = count_values(&v[i], 1, column);
         if (!values)
