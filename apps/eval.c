@@ -36,7 +36,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         args->batch = parse_number(state, "--batch", arg, 1, 1000000);
         return 0;
     case KEY_THREADS:
-        args->threads = parse_number(state, "--threads", arg, 1, 64);
+        args->threads = parse_number(state, "--threads", arg, 1, NM_MOST_THREADS);
         return 0;
     case KEY_JSON:
         args->json = true;

@@ -41,11 +41,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     }
     if (key == KEY_THREADS) {
-        char *end;
-        long threads = strtol(arg, &end, 10);
-        if (*end || threads < 1 || threads > 64)
-            argp_error(state, "--threads must be a number from 1 to 64; found '%s'", arg);
-        args->threads = (int)threads;
+        args->threads = parse_number(state, "--threads", arg, 1, NM_MOST_THREADS);
         return 0;
     }
     if (key == KEY_EXACT || key == KEY_NO_FUSE) {

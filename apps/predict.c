@@ -35,7 +35,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         args->invert = true;
         return 0;
     case 't':
-        args->threads = parse_number(state, "--threads", arg, 1, 64);
+        args->threads = parse_number(state, "--threads", arg, 1, NM_MOST_THREADS);
         return 0;
     case 'j':
         args->json = true;

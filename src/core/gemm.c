@@ -2,6 +2,7 @@
 #include "gemm.h"
 
 #include "alloc.h"
+#include "blas_callers.h"
 #include "threads.h"
 
 #include <cblas.h>
@@ -12,6 +13,7 @@
 static void whole(bool ta, bool tb, int m, int n, int k, real alpha, const real *a, int lda, const real *b, int ldb, real beta,
                   real *c, int ldc)
 {
+    bool counted = nm_blas_enter();
 #ifdef NM_DOUBLE
     cblas_dgemm(CblasRowMajor, ta ? CblasTrans : CblasNoTrans, tb ? CblasTrans : CblasNoTrans, m, n, k, alpha, a,
                 lda, b, ldb, beta, c, ldc);
@@ -19,6 +21,7 @@ static void whole(bool ta, bool tb, int m, int n, int k, real alpha, const real 
     cblas_sgemm(CblasRowMajor, ta ? CblasTrans : CblasNoTrans, tb ? CblasTrans : CblasNoTrans, m, n, k, alpha, a,
                 lda, b, ldb, beta, c, ldc);
 #endif
+    nm_blas_leave(counted);
 }
 
 /* ---- pieces ------------------------------------------------------------------------------
@@ -112,8 +115,11 @@ int nm_gemm_whole_rows(int rows)
 nm_status nm_gemm_check(nm_context *ctx)
 {
     enum { OPENMP_BUILD = 2 };
-    if (openblas_get_parallel() == OPENMP_BUILD)
+    if (openblas_get_parallel() == OPENMP_BUILD && nm_blas_has_memory())
         return NM_OK;
+    if (openblas_get_parallel() == OPENMP_BUILD)
+        return nm_fail(ctx, NM_FAILED, "OpenBLAS has no memory for a matrix product: the limit of address space or data "
+                                       "(ulimit -v, ulimit -d) leaves it less than 144 MiB; raise it");
     return nm_fail(ctx, NM_FAILED,
                    "the OpenBLAS that was loaded is not its OpenMP build (found: %s); install it "
                    "(Debian: apt-get install libopenblas0-openmp) and choose it with "

@@ -2,6 +2,7 @@
 #include "loader.h"
 
 #include "alloc.h"
+#include "threads.h"
 
 #include <pthread.h>
 #include <string.h>
@@ -82,6 +83,7 @@ static void prepare(nm_loader *l, uint64_t step, slot *out)
 static void *run(void *arg)
 {
     nm_loader *l = arg;
+    nm_unbind_thread();
     pthread_mutex_lock(&l->mutex);
     while (!l->stop) {
         /* the batch that was taken last is still being read */
