@@ -4,6 +4,7 @@
 #include "alloc.h"
 #include "sources.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,65 +21,84 @@ static const nm_source_type *find_source(const char *name, size_t length)
 static nm_status unknown_name(nm_context *ctx, const char *name, size_t length)
 {
     char word[128], hint[NM_HINT];
-    snprintf(word, sizeof word, "%.*s", (int)length, name);
-    const char *names[32];
-    int count = 0;
-    for (const nm_source_type *const *t = nm_source_types(); *t && count < 32; t++)
-        names[count++] = (*t)->name;
-    return nm_fail(ctx, NM_INVALID, "unknown data set '%s'%s ('norma data' tells more)", word,
-                   nm_did_you_mean(hint, word, names, count));
+    snprintf(word, sizeof word, "%.*s", (int)(length < sizeof word ? length : sizeof word - 1), name);
+    int count = 0, known = 0;
+    while (nm_source_types()[known])
+        known++;
+    const char **names = nm_alloc(ctx, (size_t)known + 1, sizeof *names);
+    if (!names)
+        return NM_FAILED;
+    for (; count < known; count++)
+        names[count] = nm_source_types()[count]->name;
+    nm_status status = nm_fail(ctx, NM_INVALID, "unknown data set '%s'%s ('norma data' tells more)", word,
+                               nm_did_you_mean(hint, word, names, count));
+    nm_free(names);
+    return status;
 }
 
-/* The places where NAME is looked for, in order; empty strings where a variable is unset. */
-enum { PLACES = 3, PATH_ROOM = 4096 };
+/* The places where a folder is looked for, in order; NULL where a variable is unset. */
+enum { PLACES = 3 };
 
-static void places(const char *name, char out[PLACES][PATH_ROOM])
+static nm_status name_places(nm_context *ctx, const char *folder, char *out[PLACES])
 {
     const char *own = getenv("NORMA_DATA"), *xdg = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
-    memset(out, 0, PLACES * PATH_ROOM);
-    if (own && *own)
-        snprintf(out[0], PATH_ROOM, "%s/%s", own, name);
-    if (xdg && *xdg)
-        snprintf(out[1], PATH_ROOM, "%s/norma/%s", xdg, name);
-    else if (home && *home)
-        snprintf(out[1], PATH_ROOM, "%s/.local/share/norma/%s", home, name);
-    snprintf(out[2], PATH_ROOM, "/usr/share/datasets/%s", name);
+    bool has_own = own && *own, has_xdg = xdg && *xdg, has_home = home && *home;
+    if (has_own)
+        out[0] = nm_format(ctx, "%s/%s", own, folder);
+    if (has_xdg || has_home)
+        out[1] = has_xdg ? nm_format(ctx, "%s/norma/%s", xdg, folder)
+                         : nm_format(ctx, "%s/.local/share/norma/%s", home, folder);
+    out[2] = nm_format(ctx, "/usr/share/datasets/%s", folder);
+    return (out[0] || !has_own) && (out[1] || !(has_xdg || has_home)) && out[2] ? NM_OK : NM_FAILED;
 }
 
-static nm_status not_found(nm_context *ctx, const nm_source_type *type, char looked[PLACES][PATH_ROOM])
+static nm_status search_places(nm_context *ctx, const nm_source_type *type, char **path)
 {
-    return nm_fail(ctx, NM_INVALID,
-                   "data set %s was not found; looked in %s%s%s%s%s (and --data %s:PATH takes another "
-                   "folder); to get it: %s",
-                   type->name, *looked[0] ? looked[0] : "$NORMA_DATA (not set)", ", ", looked[1],
-                   *looked[1] ? ", " : "", looked[2], type->name, type->fetch);
+    char *looked[PLACES] = {0};
+    nm_status status = name_places(ctx, type->folder ? type->folder : type->name, looked);
+    for (int i = 0; i < PLACES && !*path && status == NM_OK; i++)
+        if (looked[i] && access(looked[i], F_OK) == 0 && !(*path = nm_strdup(ctx, looked[i])))
+            status = NM_FAILED;
+    if (!*path && status == NM_OK)
+        status = nm_fail(ctx, NM_INVALID,
+                         "data set %s was not found; looked in %s%s%s%s%s (and --data %s:PATH takes another "
+                         "folder); to get it: %s",
+                         type->name, looked[0] ? looked[0] : "$NORMA_DATA (not set)", ", ", looked[1] ? looked[1] : "",
+                         looked[1] ? ", " : "", looked[2], type->name, type->fetch);
+    for (int i = 0; i < PLACES; i++)
+        nm_free(looked[i]);
+    return status;
+}
+
+/* A relative path may be right elsewhere: in the folder that a run was started in, as a checkpoint has it. */
+static nm_status check_given(nm_context *ctx, const nm_source_type *type, const char *path)
+{
+    if (type->generated || type->part_in_path || access(path, F_OK) == 0 || errno != ENOENT)
+        return NM_OK;
+    if (*path == '/')
+        return nm_fail(ctx, NM_INVALID, "%s: No such file or directory; --data %s:PATH names another place", path,
+                       type->name);
+    char *here = getcwd(NULL, 0);
+    nm_status status =
+        nm_fail(ctx, NM_INVALID,
+                "%s: No such file or directory; this path is relative to the folder that norma runs in, %s; "
+                "--data %s:PATH names another place",
+                path, here ? here : "which cannot be told", type->name);
+    free(here);
+    return status;
 }
 
 static nm_status locate(nm_context *ctx, const nm_source_type *type, const char *given, char **path)
 {
     *path = NULL;
-    if (given) {
-        *path = nm_strdup(ctx, given);
-        return *path ? NM_OK : NM_FAILED;
-    }
-    if (type->needs_path)
+    if (type->needs_path && (!given || !*given))
         return nm_fail(ctx, NM_INVALID, "data set %s needs a path: %s:PATH", type->name, type->name);
-    if (type->generated) {
-        *path = nm_strdup(ctx, "generated");
-        return *path ? NM_OK : NM_FAILED;
-    }
-    char(*looked)[PATH_ROOM] = nm_alloc(ctx, PLACES, PATH_ROOM);
-    if (!looked)
-        return NM_FAILED;
-    places(type->name, looked);
-    nm_status status = NM_OK;
-    for (int i = 0; i < PLACES && !*path && status == NM_OK; i++)
-        if (*looked[i] && access(looked[i], F_OK) == 0 && !(*path = nm_strdup(ctx, looked[i])))
-            status = NM_FAILED;
-    if (!*path && status == NM_OK)
-        status = not_found(ctx, type, looked);
-    nm_free(looked);
-    return status;
+    if (given)
+        NM_TRY(check_given(ctx, type, given));
+    if (!given && !type->generated)
+        return search_places(ctx, type, path);
+    *path = nm_strdup(ctx, given ? given : "generated");
+    return *path ? NM_OK : NM_FAILED;
 }
 
 static nm_status check_labels(nm_context *ctx, const nm_dataset *data, const nm_samples *samples, const char *split)
@@ -147,6 +167,14 @@ nm_status nm_dataset_set_classes(nm_context *ctx, nm_dataset *data, const char *
             return NM_FAILED;
     }
     return NM_OK;
+}
+
+int nm_largest_label(const nm_samples *s)
+{
+    int most = -1;
+    for (size_t i = 0; s->labels && i < (size_t)s->count * nm_label_places(s); i++)
+        most = s->labels[i] > most ? s->labels[i] : most;
+    return most;
 }
 
 nm_status nm_samples_make(nm_context *ctx, nm_samples *samples, int count, nm_shape shape)

@@ -63,6 +63,8 @@ typedef struct nm_source_type {
     const char *help;
     bool needs_path;       /* only as NAME:PATH ("hdf5", "images") */
     bool generated;        /* needs no files ("digits") */
+    bool part_in_path;     /* the end of a path may name a part of the data instead of a file ("emnist:FOLDER/letters") */
+    const char *folder;    /* where it is looked for; NULL: as it is called */
     const char *fetch;     /* the command that gets it: "datasets/fetch-mnist DIR" or "apt-get install …" */
     nm_status (*open)(nm_context *ctx, const char *path, const nm_data_form *form, nm_dataset *out);
 } nm_source_type;

@@ -1,48 +1,25 @@
-/* Reading IDX files through zlib, which reads plain files too. */
+/* Reading IDX files. */
 #include "idx.h"
 
 #include "alloc.h"
+#include "packed.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
-#include <zlib.h>
+#include <sys/stat.h>
 
-enum { UNSIGNED_BYTES = 8, PATH_ROOM = 4096 };
+enum { UNSIGNED_BYTES = 8 };
 
-static nm_status read_failed(nm_context *ctx, gzFile f, const char *path, size_t expected, size_t found)
-{
-    int code;
-    const char *text = gzerror(f, &code);
-    if (code != Z_OK && code != Z_BUF_ERROR)
-        return nm_fail(ctx, code == Z_ERRNO ? NM_FAILED : NM_INVALID, "%s: cannot read: %s", path,
-                       code == Z_ERRNO ? strerror(errno) : text);
-    return nm_fail(ctx, NM_INVALID, "%s: cut short: expected %zu bytes of content, found %zu", path, expected, found);
-}
-
-/* Exactly `size` bytes, of which `before` came earlier. */
-static nm_status read_exactly(nm_context *ctx, gzFile f, const char *path, void *to, size_t size, size_t before)
-{
-    size_t done = 0;
-    while (done < size) {
-        unsigned piece = size - done < 1u << 30 ? (unsigned)(size - done) : 1u << 30;
-        int got = gzread(f, (char *)to + done, piece);
-        if (got <= 0)
-            return read_failed(ctx, f, path, before + size, before + done);
-        done += (size_t)got;
-    }
-    return NM_OK;
-}
-
-static nm_status read_header(nm_context *ctx, gzFile f, const char *path, int rank, uint32_t *extent)
+static nm_status read_header(nm_packed *f, int rank, uint32_t *extent)
 {
     unsigned char head[16];
-    NM_TRY(read_exactly(ctx, f, path, head, 4, 0));
+    NM_TRY(nm_packed_read(f, head, 4, "", 4 + 4 * (size_t)rank));
     if (head[0] || head[1] || head[2] != UNSIGNED_BYTES || head[3] != rank)
-        return nm_fail(ctx, NM_INVALID, "%s: not IDX %s: expected magic 0000%02x%02x, found %02x%02x%02x%02x", path,
-                       rank == 3 ? "images" : "labels", UNSIGNED_BYTES, rank, head[0], head[1], head[2], head[3]);
-    NM_TRY(read_exactly(ctx, f, path, head + 4, 4 * (size_t)rank, 4));
+        return nm_fail(f->ctx, NM_INVALID, "%s: not IDX %s: expected magic 0000%02x%02x, found %02x%02x%02x%02x",
+                       f->path, rank == 3 ? "images" : "labels", UNSIGNED_BYTES, rank, head[0], head[1], head[2],
+                       head[3]);
+    NM_TRY(nm_packed_read(f, head + 4, 4 * (size_t)rank, "", 4 + 4 * (size_t)rank));
     for (int i = 0; i < rank; i++) {
         const unsigned char *b = head + 4 + 4 * i;
         extent[i] = (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3];
@@ -50,37 +27,85 @@ static nm_status read_header(nm_context *ctx, gzFile f, const char *path, int ra
     return NM_OK;
 }
 
-static nm_status nothing_more(nm_context *ctx, gzFile f, const char *path, size_t size)
+static nm_status nothing_more(nm_packed *f)
 {
-    char extra;
-    int got = gzread(f, &extra, 1);
-    if (got > 0)
-        return nm_fail(ctx, NM_INVALID, "%s: longer than its header says: expected %zu bytes of content", path, size);
-    int code; /* a gzipped file may end before its checksum: then the read of nothing is an error too */
-    gzerror(f, &code);
-    return got < 0 || code != Z_OK ? read_failed(ctx, f, path, size, size) : NM_OK;
+    bool more;
+    NM_TRY(nm_packed_more(f, &more));
+    return more ? nm_fail(f->ctx, NM_INVALID, "%s: longer than its header says: expected %zu bytes of content", f->path,
+                          f->done)
+                : NM_OK;
 }
 
-/* FOLDER/STEM, or FOLDER/STEM.gz. */
-static nm_status open_either(nm_context *ctx, const char *folder, const char *stem, char path[PATH_ROOM], gzFile *f)
+/* ---- finding a file --------------------------------------------------------------------------- */
+
+/* The kind of what is at `path`: S_IFREG, S_IFDIR …; 0: nothing. */
+static mode_t kind_of(const char *path)
 {
-    snprintf(path, PATH_ROOM, "%s/%s", folder, stem);
-    if (access(path, F_OK) != 0)
-        snprintf(path, PATH_ROOM, "%s/%s.gz", folder, stem);
-    *f = gzopen(path, "rb");
-    if (!*f)
-        return nm_fail(ctx, errno == ENOENT ? NM_INVALID : NM_FAILED, "%s/%s(.gz): cannot open: %s", folder, stem,
-                       strerror(errno));
-    gzbuffer(*f, 1 << 17);
+    struct stat info;
+    return stat(path, &info) == 0 ? info.st_mode & S_IFMT : 0;
+}
+
+/* STEM, or with a dot before its "idx", as Kaggle has it. */
+static char *other_spelling(nm_context *ctx, const char *stem)
+{
+    char *name = nm_strdup(ctx, stem), *at = name ? strstr(name, "-idx") : NULL;
+    if (at)
+        *at = '.';
+    return name;
+}
+
+/* FOLDER/NAME or FOLDER/NAME.gz as a file; *path NULL: neither is there. */
+static nm_status find_named(nm_context *ctx, const char *folder, const char *name, char **path)
+{
+    static const char *const ends[] = {"", ".gz"};
+    *path = NULL;
+    for (int i = 0; i < 2 && !*path; i++) {
+        if (!(*path = nm_format(ctx, "%s/%s%s", folder, name, ends[i])))
+            return NM_FAILED;
+        if (kind_of(*path) == S_IFDIR || kind_of(*path) == 0) {
+            nm_free(*path);
+            *path = NULL;
+        }
+    }
     return NM_OK;
 }
 
-static nm_status images(nm_context *ctx, gzFile f, const char *path, nm_samples *samples)
+/* Likewise in FOLDER, or in a folder in it that is called as the file is: so do some archives unpack. */
+nm_status nm_idx_find(nm_context *ctx, const char *folder, const char *stem, char **path)
 {
+    *path = NULL;
+    char *other = other_spelling(ctx, stem);
+    const char *names[] = {stem, other};
+    nm_status status = other ? NM_OK : NM_FAILED;
+    for (int i = 0; i < 2 && status == NM_OK && !*path; i++)
+        status = find_named(ctx, folder, names[i], path);
+    for (int i = 0; i < 4 && status == NM_OK && !*path; i++) {
+        char *inner = nm_format(ctx, "%s/%s", folder, names[i / 2]);
+        status = inner ? find_named(ctx, inner, names[i % 2], path) : NM_FAILED;
+        nm_free(inner);
+    }
+    nm_free(other);
+    return status;
+}
+
+static nm_status open_stem(nm_context *ctx, const char *folder, const char *stem, char **path, nm_packed *f)
+{
+    *f = (nm_packed){0};
+    NM_TRY(nm_idx_find(ctx, folder, stem, path));
+    if (!*path)
+        return nm_fail(ctx, NM_INVALID, "%s/%s(.gz): cannot open: %s", folder, stem, strerror(ENOENT));
+    return nm_packed_open(ctx, *path, f);
+}
+
+/* ---- reading ------------------------------------------------------------------------------------ */
+
+static nm_status images(nm_packed *f, nm_samples *samples)
+{
+    nm_context *ctx = f->ctx;
     uint32_t extent[3];
-    NM_TRY(read_header(ctx, f, path, 3, extent));
+    NM_TRY(read_header(f, 3, extent));
     if (extent[0] > 1u << 28 || extent[1] < 1 || extent[1] > 4096 || extent[2] < 1 || extent[2] > 4096)
-        return nm_fail(ctx, NM_INVALID, "%s: its header says %u images of %ux%u: not believable", path, extent[0],
+        return nm_fail(ctx, NM_INVALID, "%s: its header says %u images of %ux%u: not believable", f->path, extent[0],
                        extent[1], extent[2]);
     samples->count = (int)extent[0];
     samples->shape = (nm_shape){(int)extent[1], (int)extent[2], 1};
@@ -88,52 +113,57 @@ static nm_status images(nm_context *ctx, gzFile f, const char *path, nm_samples 
     samples->pixels = nm_alloc(ctx, size + 1, 1);
     if (!samples->pixels)
         return NM_FAILED;
-    NM_TRY(read_exactly(ctx, f, path, samples->pixels, size, 16));
-    return nothing_more(ctx, f, path, size + 16);
+    NM_TRY(nm_packed_read(f, samples->pixels, size, "", size + 16));
+    return nothing_more(f);
 }
 
-static nm_status labels(nm_context *ctx, gzFile f, const char *path, nm_samples *samples)
+static nm_status labels(nm_packed *f, nm_samples *samples)
 {
+    nm_context *ctx = f->ctx;
     uint32_t count = 0;
-    NM_TRY(read_header(ctx, f, path, 1, &count));
+    NM_TRY(read_header(f, 1, &count));
     if (count != (uint32_t)samples->count)
-        return nm_fail(ctx, NM_INVALID, "%s: expected %d labels, one for each image; its header says %u", path,
+        return nm_fail(ctx, NM_INVALID, "%s: expected %d labels, one for each image; its header says %u", f->path,
                        samples->count, count);
     samples->labels = nm_alloc(ctx, (size_t)count + 1, sizeof *samples->labels);
     uint8_t *bytes = nm_alloc(ctx, (size_t)count + 1, 1);
-    nm_status status = samples->labels && bytes ? read_exactly(ctx, f, path, bytes, count, 8) : NM_FAILED;
+    nm_status status = samples->labels && bytes ? nm_packed_read(f, bytes, count, "", (size_t)count + 8) : NM_FAILED;
     for (uint32_t i = 0; status == NM_OK && i < count; i++)
         samples->labels[i] = bytes[i];
     nm_free(bytes);
-    return status == NM_OK ? nothing_more(ctx, f, path, count + 8) : status;
+    return status == NM_OK ? nothing_more(f) : status;
 }
 
 nm_status nm_idx_images(nm_context *ctx, const char *folder, const char *stem, nm_samples *samples)
 {
-    char path[PATH_ROOM];
-    gzFile f;
-    NM_TRY(open_either(ctx, folder, stem, path, &f));
-    nm_status status = images(ctx, f, path, samples);
-    gzclose(f);
+    char *path = NULL;
+    nm_packed f;
+    nm_status status = open_stem(ctx, folder, stem, &path, &f);
+    if (status == NM_OK)
+        status = images(&f, samples);
+    nm_packed_close(&f);
+    nm_free(path);
     return status;
 }
 
 nm_status nm_idx_labels(nm_context *ctx, const char *folder, const char *stem, nm_samples *samples)
 {
-    char path[PATH_ROOM];
-    gzFile f;
-    NM_TRY(open_either(ctx, folder, stem, path, &f));
-    nm_status status = labels(ctx, f, path, samples);
-    gzclose(f);
+    char *path = NULL;
+    nm_packed f;
+    nm_status status = open_stem(ctx, folder, stem, &path, &f);
+    if (status == NM_OK)
+        status = labels(&f, samples);
+    nm_packed_close(&f);
+    nm_free(path);
     return status;
 }
 
 nm_status nm_idx_file(nm_context *ctx, const char *path, nm_samples *samples)
 {
-    gzFile f = gzopen(path, "rb");
-    if (!f)
-        return nm_fail(ctx, errno == ENOENT ? NM_INVALID : NM_FAILED, "%s: cannot open: %s", path, strerror(errno));
-    nm_status status = images(ctx, f, path, samples);
-    gzclose(f);
+    nm_packed f;
+    nm_status status = nm_packed_open(ctx, path, &f);
+    if (status == NM_OK)
+        status = images(&f, samples);
+    nm_packed_close(&f);
     return status;
 }

@@ -7,7 +7,7 @@ static const char *const classes[] = {"T-shirt/top", "Trouser", "Pullover", "Dre
 static nm_status open(nm_context *ctx, const char *path, const nm_data_form *form, nm_dataset *out)
 {
     (void)form;
-    return nm_open_idx_folder(ctx, path, classes, out);
+    return nm_open_ten_classes(ctx, path, classes, out);
 }
 
 extern const nm_source_type nm_source_fashion_mnist;

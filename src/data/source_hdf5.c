@@ -46,18 +46,10 @@ static nm_status read_split(nm_hdf5_file *f, const char *images, const char *lab
     return nm_hdf5_read_labels(f, labels, samples);
 }
 
-static int most_label(const nm_samples *s)
-{
-    int most = -1;
-    for (size_t i = 0; i < (size_t)s->count * nm_label_places(s); i++)
-        most = s->labels[i] > most ? s->labels[i] : most;
-    return most;
-}
-
 /* The lines of `text` as names, or numbers up to the largest label. */
 static nm_status name_classes(const nm_hdf5_file *f, char *text, nm_dataset *out)
 {
-    int most = most_label(&out->train), other = most_label(&out->test), count = 0;
+    int most = nm_largest_label(&out->train), other = nm_largest_label(&out->test), count = 0;
     int known = (most > other ? most : other) + 1;
     if (!text)
         return nm_dataset_set_classes(f->ctx, out, NULL, f->one_hot > known ? f->one_hot : known);
