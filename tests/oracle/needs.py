@@ -17,7 +17,7 @@ def need(*modules):
                 print(f"NORMA_PYTHON={other}: {error.strerror}")
                 sys.exit(1)
         print(f"skipped: {missing} in {sys.executable}; needed are {', '.join(modules)} (Debian: python3-torch, "
-              "python3-h5py). NORMA_PYTHON=/path/to/python meson test --suite oracle takes another python.")
+              "python3-h5py, python3-pil, python3-opencv). NORMA_PYTHON=/path/to/python meson test --suite oracle takes another python.")
         sys.exit(77)
 
 
