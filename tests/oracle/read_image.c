@@ -1,5 +1,5 @@
-/* read_image [bilinear] [crop] [white] [orient] FILE CHANNELS [HEIGHT WIDTH]: the pixels of an image
- * file as norma reads them, behind a line with their height and width. For images.py. */
+/* read_image [bilinear] [crop] [white] [orient] FILE CHANNELS [HEIGHT WIDTH]: the pixels of an
+ * image file as norma reads them, behind a line with their height and width. For images.py. */
 #include "alloc.h"
 #include "image.h"
 
