@@ -16,7 +16,7 @@ enum { KEY_DATA = 'd', KEY_OUTPUT = 'o', KEY_IMAGE = 'i', KEY_SAMPLE = 's', KEY_
 static const struct argp_option options[] = {
     {"data", KEY_DATA, "NAME[:PATH]", 0, "another data set than the one it was trained on", 1},
     {"output", KEY_OUTPUT, "FOLDER", 0, "where the pictures go (preset: CHECKPOINT's folder and /pictures)", 1},
-    {"image", KEY_IMAGE, "FILE", 0, "a PNG or JPEG for the feature maps, instead of a test sample", 1},
+    {"image", KEY_IMAGE, "FILE", 0, "an image file for the feature maps, instead of a test sample", 1},
     {"sample", KEY_SAMPLE, "N", 0, "the test sample for the feature maps (preset: 0)", 1},
     {"unit", KEY_UNIT, "LAYER", 0, "whose receptive field is measured (preset: the last layer with a local field)", 1},
     {0},

@@ -53,9 +53,9 @@ START_TEST(form_of_network)
     ck_assert_logged("2 of 3 images: grey, made RGB; the first is d/train/a/0.png");
     ck_assert_logged("2 of 3 images: resized; the first is d/train/a/0.png");
     nm_dataset_free(data);
-    form.channels = 1;
+    form.channels = 1; /* 0.299 * 200 + 0.587 * 100 + 0.114 * 30 = 122 */
     ck_assert_done(open_folder(&form));
-    ck_assert(data->train.shape.c == 1 && data->train.pixels[256] == 122); /* 0.299 * 200 + 0.587 * 100 + 0.114 * 30 */
+    ck_assert(data->train.shape.c == 1 && data->train.pixels[256] == 122);
     ck_assert_logged("1 of 3 images: in colour, made grey; the first is d/train/a/1.png");
     nm_dataset_free(data);
     form.channels = 5;

@@ -25,7 +25,7 @@ static void drop_alpha(const uint8_t *rgba, uint8_t *rgb)
         memcpy(rgb + 3 * i, rgba + 4 * i, 3);
 }
 
-/* ---- PNG ------------------------------------------------------------------------------------ */
+/* ---- PNG ----------------------------------------------------------------------------------- */
 
 typedef struct png_kind {
     int depth, type, interlace;
@@ -102,7 +102,7 @@ START_TEST(png_palette_and_key)
 }
 END_TEST
 
-/* ---- grey and transparency ------------------------------------------------------------------- */
+/* ---- grey and transparency ----------------------------------------------------------------- */
 
 /* ITU-R BT.601 from every format: 0.299, 0.587, 0.114. */
 START_TEST(grey_of_colour)
@@ -147,8 +147,7 @@ START_TEST(background)
 }
 END_TEST
 
-/* ---- JPEG
- * -------------------------------------------------------------------------------------- */
+/* ---- JPEG ---------------------------------------------------------------------------------- */
 
 /* Adobe's programs store CMYK inverted: 255 is no ink. YCCK is the same after a change of
  * colours. */
@@ -235,8 +234,7 @@ START_TEST(exif_orientation)
 }
 END_TEST
 
-/* ---- WebP, TIFF, GIF
- * ------------------------------------------------------------------------------ */
+/* ---- WebP, TIFF, GIF ----------------------------------------------------------------------- */
 
 static void write_webp(const char *path, const uint8_t *rgba)
 {
@@ -357,8 +355,7 @@ START_TEST(gif)
 }
 END_TEST
 
-/* ---- damage
- * -------------------------------------------------------------------------------------- */
+/* ---- damage -------------------------------------------------------------------------------- */
 
 /* Cut short anywhere a file is refused or, behind its pixels, read; a changed byte never does
  * more than that. */
