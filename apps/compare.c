@@ -1,20 +1,14 @@
 /* norma compare MODEL --vary KEY=A,B…: every combination, trained with the same seed, batches and augmentation. */
+#include "compare.h"
+
 #include "alloc.h"
-#include "vary.h"
+#include "run_dir.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-typedef struct compare_args {
-    model_args model;
-    int varied;
-    const char *vary[MOST_VARIED];
-    const char *run;
-    bool resume, json;
-} compare_args;
 
 static const struct argp_option options[] = {
     {"vary", 'v', "KEY=A,B...", 0,
@@ -65,82 +59,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     }
 }
 
-/* ---- the variants ------------------------------------------------------------------------------------ */
-
-typedef struct arm {
-    char *label, *run;
-    nm_yaml *document;
-    nm_train_result result;
-    double final, best; /* test accuracy; NaN: never measured */
-} arm;
-
-typedef struct comparison {
-    nm_context *ctx;
-    const compare_args *args;
-    int keys;
-    varied key[MOST_VARIED];
-    int arms;
-    arm arm[MOST_VARIANTS];
-    char folder[4096];
-} comparison;
-
-/* Everything that can be wrong with a variant is found before the first one is trained. */
-static nm_status check_variant(nm_context *ctx, const nm_yaml *document)
-{
-    nm_yaml *copy;
-    nm_train_settings settings;
-    nm_network *net = NULL;
-    NM_TRY(read_settings(ctx, document, &settings));
-    nm_status status = nm_yaml_copy(ctx, document, &copy);
-    if (status == NM_OK)
-        status = nm_network_build(ctx, copy, &settings.without, &net);
-    nm_network_free(net);
-    nm_options_free(nm_train_options, &settings);
-    return status;
-}
-
-static nm_status make_arm(comparison *c, const nm_yaml *base, arm *a)
-{
-    NM_TRY(vary_make(c->ctx, c->key, c->keys, c->arms, base, &a->label, &a->document));
-    c->arms++;
-    char *name = nm_strdup(c->ctx, a->label);
-    for (char *at = name; at && *at; at++)
-        *at = *at == ' ' ? ',' : *at == '/' ? '_' : *at;
-    a->run = name ? nm_format(c->ctx, "%s/%s", c->folder, name) : NULL;
-    nm_free(name);
-    return a->run ? check_variant(c->ctx, a->document) : NM_FAILED;
-}
-
-static void choose_folder(comparison *c, const nm_yaml *base)
-{
-    if (c->args->run)
-        snprintf(c->folder, sizeof c->folder, "%s", c->args->run);
-    for (int i = 1; !c->args->run && i < 100000; i++) {
-        snprintf(c->folder, sizeof c->folder, "runs/compare-%s-%d", nm_yaml_text(base, "name", "network"), i);
-        if (access(c->folder, F_OK) != 0)
-            break;
-    }
-}
-
-static nm_status make_arms(comparison *c)
-{
-    nm_yaml *base;
-    int combinations = 1;
-    for (int k = 0; k < c->args->varied; k++) {
-        NM_TRY(vary_read(c->ctx, c->args->vary[k], &c->key[c->keys++]));
-        combinations *= c->key[k].values;
-        if (combinations > MOST_VARIANTS)
-            return nm_fail(c->ctx, NM_INVALID, "more than %d variants", MOST_VARIANTS);
-    }
-    NM_TRY(load_document(c->ctx, &c->args->model, "mnist-cnn", &base));
-    choose_folder(c, base);
-    nm_status status = NM_OK;
-    for (int i = 0; i < combinations && status == NM_OK; i++)
-        status = make_arm(c, base, &c->arm[i]);
-    nm_yaml_free(base);
-    return status;
-}
-
 /* ---- training ------------------------------------------------------------------------------------------ */
 
 static void judge(arm *a)
@@ -156,9 +74,7 @@ static nm_status train_all(comparison *c, int *signalled)
     for (int i = 0; i < c->arms && !*signalled; i++) {
         arm *a = &c->arm[i];
         fprintf(stderr, "%s (%d of %d)\n", a->label, i + 1, c->arms);
-        char *last = nm_format(c->ctx, "%s/last.h5", a->run);
-        bool resume = last && c->args->resume && access(last, F_OK) == 0;
-        nm_free(last);
+        bool resume = c->args->resume && comparison_has(c, a->run, "last.h5");
         nm_train_request request = {.document = a->document, .run = a->run, .resume = resume};
         NM_TRY(train_shown(c->ctx, &request, &a->result, signalled));
         if (a->result.diverged)
@@ -258,10 +174,14 @@ static void clear(comparison *c)
         nm_free(c->arm[i].label);
         nm_free(c->arm[i].run);
         nm_yaml_free(c->arm[i].document);
+        nm_free(c->arm[i].effect);
         nm_train_result_free(&c->arm[i].result);
     }
     for (int k = 0; k < c->keys; k++)
         vary_free(&c->key[k]);
+    if (c->folder)
+        nm_folder_remove(c->folder, c->made);
+    nm_free(c->folder);
 }
 
 int command_compare(int argc, char **argv)
@@ -286,7 +206,7 @@ int command_compare(int argc, char **argv)
     static comparison c;
     c = (comparison){.ctx = ctx, .args = &args};
     int signalled = 0;
-    nm_status status = make_arms(&c);
+    nm_status status = comparison_set_up(&c);
     if (status == NM_OK)
         status = train_all(&c, &signalled);
     if (status == NM_OK && signalled)

@@ -183,7 +183,8 @@ static bool without(nm_trainer *t, nm_text *why)
     return missing;
 }
 
-/* Whether the plan would be the same without a setting, which is off in the request and the network now. */
+/* Whether the plan would be the same without a setting, which is off in the request and the network now. (A setting
+ * that is off has no effect anyway.) */
 static bool same_plan(nm_trainer *t, bool recompute)
 {
     nm_request request = {.mode = NM_TRAIN,
@@ -210,25 +211,29 @@ static bool same_plan(nm_trainer *t, bool recompute)
 static bool recompute(nm_trainer *t, nm_text *why)
 {
     nm_text_add(why, "nothing in this network is worth computing again");
-    return t->settings.recompute && same_plan(t, false);
+    return !t->settings.recompute || same_plan(t, false);
 }
 
 static bool exact(nm_trainer *t, nm_text *why)
 {
     nm_text_add(why, "no layer would take another algorithm");
+    if (!t->settings.exact)
+        return true;
     t->net->exact = false;
     bool same = same_plan(t, t->settings.recompute);
-    t->net->exact = t->settings.exact;
-    return t->settings.exact && same;
+    t->net->exact = true;
+    return same;
 }
 
 static bool no_fuse(nm_trainer *t, nm_text *why)
 {
     nm_text_add(why, "no layer would do another's work");
+    if (!t->settings.no_fuse)
+        return true;
     t->net->no_fuse = false;
     bool same = same_plan(t, t->settings.recompute);
-    t->net->no_fuse = t->settings.no_fuse;
-    return t->settings.no_fuse && same;
+    t->net->no_fuse = true;
+    return same;
 }
 
 /* ---- the table ---------------------------------------------------------------------------------- */

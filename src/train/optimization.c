@@ -98,9 +98,8 @@ static nm_status make_spans(nm_context *ctx, const nm_train_settings *settings, 
             span->slot[s] = o->slot[s] + param->offset;
         o->offsets[o->count++] = param->offset;
     }
-    if (o->count == 0)
-        return nm_yaml_fail(ctx, net->document, "train: there is no parameter to train%s",
-                            settings->freeze.count ? ": all are frozen" : "");
+    if (o->count == 0 && settings->freeze.count)
+        return nm_yaml_fail(ctx, net->document, "train: there is no parameter to train: all are frozen");
     return NM_OK;
 }
 
@@ -164,6 +163,11 @@ void nm_optimization_state(const nm_optimization *o, nm_train_state *state)
     state->slot_names = o->type->slot_names;
     for (int s = 0; s < 4; s++)
         state->slot[s] = o->slot[s];
+}
+
+int nm_optimization_parameters(const nm_optimization *o)
+{
+    return o->count;
 }
 
 const nm_optimizer_type *nm_optimization_type(const nm_optimization *o)

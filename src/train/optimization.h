@@ -15,6 +15,8 @@ void nm_optimization_free(nm_optimization *o);
 /* Points the state at the optimizer's memory, so that it is saved and loaded with it. */
 void nm_optimization_state(const nm_optimization *o, nm_train_state *state);
 
+/* How many parameters are optimised; 0 for a network that has none. */
+int nm_optimization_parameters(const nm_optimization *o);
 const nm_optimizer_type *nm_optimization_type(const nm_optimization *o);
 /* The options in use, of type->options. */
 const void *nm_optimization_options(const nm_optimization *o);

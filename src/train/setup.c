@@ -23,7 +23,7 @@ static nm_status read_save_every(nm_trainer *t, bool *epochs)
     char *end = NULL;
     long count = text && *text >= '0' && *text <= '9' ? strtol(text, &end, 10) : -1;
     *epochs = end && strcmp(end, "e") == 0;
-    if (count < 0 || (!*epochs && strcmp(end, "s") != 0 && *end))
+    if (count < 0 || count > 1000000000 || (!*epochs && strcmp(end, "s") != 0 && *end))
         return nm_fail(
             t->ctx, NM_INVALID,
             "%s: train: option 'save_every' must be a number of steps (200s) or epochs (1e); found '%s'",
@@ -89,15 +89,12 @@ static nm_status take_initial_values(nm_trainer *t)
         return NM_OK;
     nm_checkpoint *from;
     NM_TRY(nm_checkpoint_open(t->ctx, t->settings.init_from, &from));
-    int taken = 0;
-    nm_status status = nm_checkpoint_load(t->ctx, from, t->net, true, &taken);
+    nm_status status = nm_checkpoint_load(t->ctx, from, t->net, true, &t->taken);
     nm_checkpoint_free(from);
     NM_TRY(status);
-    if (taken == 0)
-        return nm_fail(t->ctx, NM_INVALID,
-                       "%s: none of its parameters fits a parameter of the model by name and shape",
+    if (t->taken == 0)
+        return nm_fail(t->ctx, NM_INVALID, "%s: none of its parameters fits a parameter of the model by name and shape",
                        t->settings.init_from);
-    nm_log(t->ctx, "%s: took %d of the model's %d parameters", t->settings.init_from, taken, t->net->params);
     return NM_OK;
 }
 
@@ -159,8 +156,12 @@ static nm_status open_data(nm_trainer *t)
         nm_dataset_digest(t->data, t->data_digest);
         t->state.data_digest = t->data_digest;
     }
-    return nm_augmentation_read(t->ctx, &t->settings.augment, &t->augmentation);
+    t->state.data = t->data->name;
+    return name_classes(t);
 }
+
+/* Stands for the number of training samples where the data is not opened: more than any batch. */
+enum { SAMPLES_UNKNOWN = 1 << 24 };
 
 /* How an epoch is cut into steps. A single sample that is left at its end is passed over, as batch norm after a dense
  * layer could not be trained on it; in every network, so that those with and without batch norm see the same batches.
@@ -168,9 +169,10 @@ static nm_status open_data(nm_trainer *t)
 static nm_status count_steps(nm_trainer *t, bool save_epochs)
 {
     const nm_train_settings *s = &t->settings;
-    int count = s->limit > 0 && s->limit < t->data->train.count ? s->limit : t->data->train.count;
+    int all = t->data ? t->data->train.count : SAMPLES_UNKNOWN;
+    int count = s->limit > 0 && s->limit < all ? s->limit : all;
     int batch = s->batch < count ? s->batch : count;
-    t->loading = (nm_loader_settings){.samples = &t->data->train,
+    t->loading = (nm_loader_settings){.samples = t->data ? &t->data->train : NULL,
                                       .limit = s->limit,
                                       .batch = batch,
                                       .shuffle = true,
@@ -239,6 +241,10 @@ static nm_status prepare(nm_trainer *t)
     NM_TRY(nm_optimization_new(ctx, s, t->net, t->steps, t->state.steps_per_epoch, &t->optimization));
     nm_optimization_state(t->optimization, &t->state);
     NM_TRY(nm_watch_new(ctx, t->net, &s->watch, t->loading.batch, &t->watch));
+    if (!t->data)
+        return NM_OK;
+    if (nm_optimization_parameters(t->optimization) == 0)
+        return nm_yaml_fail(ctx, t->document, "there is no parameter to train");
     nm_request request = {.mode = NM_TRAIN, .batch = t->loading.batch, .threads = nm_context_threads(ctx),
                           .micro = s->micro_batch, .recompute = s->recompute};
     request.keep = nm_watch_nodes(t->watch, &request.keeps);
@@ -253,24 +259,31 @@ static nm_status prepare(nm_trainer *t)
     return NM_OK;
 }
 
-nm_status nm_trainer_open(nm_context *ctx, const nm_train_request *request, nm_trainer *t,
-                          nm_train_result *result)
+nm_status nm_trainer_set_up(nm_context *ctx, const nm_train_request *request, bool data, nm_trainer *t,
+                            nm_train_result *result)
 {
     bool save_epochs = false;
     *t = (nm_trainer){.ctx = ctx, .request = request, .saved_step = NM_NEVER_SAVED, .started = nm_clock()};
     NM_TRY(nm_gemm_check(ctx));
     NM_TRY(build_network(t, &save_epochs));
     NM_TRY(freeze(t));
-    NM_TRY(open_data(t));
+    NM_TRY(nm_augmentation_read(ctx, &t->settings.augment, &t->augmentation));
+    if (data)
+        NM_TRY(open_data(t));
     NM_TRY(count_steps(t, save_epochs));
-    NM_TRY(initialise(t, result->model_digest));
+    NM_TRY(data ? initialise(t, result->model_digest) : take_initial_values(t));
     t->state.seed = (uint64_t)t->settings.seed;
     t->state.best_accuracy = (double)NAN;
-    t->state.data = t->data->name;
-    NM_TRY(name_classes(t));
-    NM_TRY(prepare(t));
+    return prepare(t);
+}
+
+nm_status nm_trainer_open(nm_context *ctx, const nm_train_request *request, nm_trainer *t, nm_train_result *result)
+{
+    NM_TRY(nm_trainer_set_up(ctx, request, true, t, result));
     NM_TRY(open_run(t));
     NM_TRY(nm_idle_report(t));
+    if (t->taken)
+        nm_log(ctx, "%s: took %d of the model's %d parameters", t->settings.init_from, t->taken, t->net->params);
     return nm_trainer_load_from(t, t->state.step, &t->loader);
 }
 

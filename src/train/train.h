@@ -79,6 +79,11 @@ typedef struct nm_train_result {
 nm_status nm_train(nm_context *ctx, const nm_train_request *request, nm_train_result *result) NM_MUST_USE;
 void nm_train_result_free(nm_train_result *result);
 
+/* Finds everything that nm_train would refuse before its first step, the run directory aside, and writes nothing.
+ * `data` false: the data set need not be there, and what depends on it is left. *effect (may be NULL; with `data` only)
+ * gets a text that is equal for two documents that train the same network in the same way; nm_free. */
+nm_status nm_train_check(nm_context *ctx, nm_yaml *document, bool data, char **effect) NM_MUST_USE;
+
 /* The row with the highest accuracy on the test split, of those with the lowest loss the first; where no row has an
  * accuracy, by loss alone. -1: the test split was never evaluated. */
 int nm_best_row(const nm_history_row *rows, int count);

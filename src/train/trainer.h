@@ -25,6 +25,7 @@ typedef struct nm_trainer {
     nm_evaluator *evaluator; /* NULL: the data has no test split */
     nm_optimization *optimization;
     nm_train_state state;
+    int taken;     /* parameters that came from settings.init_from */
     char *classes; /* state.classes */
     char data_digest[65]; /* state.data_digest; empty: nothing is written that could hold it */
     int row_room;
@@ -46,6 +47,10 @@ typedef struct nm_trainer {
 
 #define NM_NEVER_SAVED UINT64_MAX
 
+/* Everything but the run directory and the loader, so that nothing is written. Without `data` the data set is not
+ * opened: t->data is NULL, and there is no plan. */
+nm_status nm_trainer_set_up(nm_context *ctx, const nm_train_request *request, bool data, nm_trainer *t,
+                            nm_train_result *result) NM_MUST_USE;
 nm_status nm_trainer_open(nm_context *ctx, const nm_train_request *request, nm_trainer *t,
                           nm_train_result *result) NM_MUST_USE;
 void nm_trainer_close(nm_trainer *t);
