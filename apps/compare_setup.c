@@ -95,6 +95,9 @@ static nm_status check_folder(const comparison *c)
 {
     static const char *const files[] = {"compare.csv", "compare.gp", "compare.png", "compare.svg"};
     bool begun = false;
+    if (nm_run_lock_look(c->folder) == NM_LOCK_OURS)
+        return nm_fail(c->ctx, NM_INVALID, "%s: is a run of norma train, not a comparison: choose another --run",
+                       c->folder);
     for (int i = 0; i < c->arms; i++) {
         bool run = comparison_has(c, c->arm[i].run, "last.h5");
         begun = begun || run;

@@ -7,6 +7,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { KEY_RUN = 'r', KEY_RESUME = 'c', KEY_TUNE = 't' };
@@ -101,6 +102,42 @@ static nm_status tune(nm_context *ctx, nm_yaml *document)
     return status;
 }
 
+/* A MODEL that is something else that norma made; 0: nothing is wrong with it. */
+static int check_model_word(const train_args *args)
+{
+    const char *model = args->model.model, *base = model ? strrchr(model, '/') : NULL;
+    size_t length = model ? strlen(model) : 0;
+    char inside[4096];
+    struct stat st;
+    snprintf(inside, sizeof inside, "%s/model.yaml", model ? model : "");
+    if (model && stat(inside, &st) == 0)
+        return usage_error(
+            "%s: is a run directory, not a MODEL; to go on with it: norma train --resume --run %s; to begin "
+            "another such run: norma train %s",
+            model, model, inside);
+    if (length > 3 && strcmp(model + length - 3, ".h5") == 0)
+        return usage_error(
+            "%s: is a checkpoint, not a MODEL; to go on with its run: norma train --resume --run %.*s; to "
+            "begin another with its parameters: norma train MODEL --init-from %s",
+            model, base ? (int)(base - model) : 1, base ? model : ".", model);
+    return 0;
+}
+
+/* There is no model.yaml in the run directory, and no MODEL was named. */
+static int nothing_to_resume(const char *run)
+{
+    char last[4096];
+    struct stat st;
+    const char *base = strrchr(run, '/');
+    snprintf(last, sizeof last, "%s/last.h5", run);
+    if (stat(run, &st) == 0 && !S_ISDIR(st.st_mode))
+        return usage_error("%s: is a file; --run takes the run directory: %.*s", run, base ? (int)(base - run) : 1,
+                           base ? run : ".");
+    if (access(last, F_OK) == 0)
+        return usage_error("%s: its model.yaml is missing; name the MODEL that it was trained from", run);
+    return usage_error("%s: there is no run to go on with yet; name the MODEL to start it there", run);
+}
+
 int command_train(int argc, char **argv)
 {
     train_args args = {0};
@@ -117,6 +154,8 @@ int command_train(int argc, char **argv)
         NULL,
         NULL};
     argp_parse(&argp, argc, argv, 0, NULL, &args);
+    if (check_model_word(&args))
+        return NM_INVALID;
     if (args.resume && !args.run)
         return usage_error("--resume needs --run DIR: which run shall go on?");
     nm_context *ctx = open_context();
@@ -125,7 +164,7 @@ int command_train(int argc, char **argv)
     const char *otherwise = default_model(&args, model, sizeof model);
     if (!otherwise && !args.model.model) {
         (void)close_context(ctx, NM_OK);
-        return usage_error("%s: there is no run to go on with yet; name the MODEL to start it there", args.run);
+        return nothing_to_resume(args.run);
     }
     nm_status status = load_document(ctx, &args.model, otherwise, &document);
     if (args.tune && args.resume)

@@ -266,8 +266,11 @@ static nm_status same_text(const nm_checkpoint *c, const char *what, const char 
 {
     if (strcmp(found, wanted) == 0)
         return NM_OK;
-    return nm_fail(c->ctx, NM_INVALID, "%s: its %s is '%s', the run's is '%s': it cannot go on", c->path,
-                   what, found, wanted);
+    return nm_fail(
+        c->ctx, NM_INVALID,
+        "%s: its %s is '%s', the run's is '%s': it cannot go on; give what it was trained with, or start another run "
+        "(--run)",
+        c->path, what, found, wanted);
 }
 
 static nm_status load_slots(nm_context *ctx, const nm_checkpoint *c, const nm_network *net,

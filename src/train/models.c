@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* ---- by name ------------------------------------------------------------------------------- */
@@ -95,8 +96,9 @@ static nm_status not_found(nm_context *ctx, const char *name, const places *p)
 static bool is_path(const char *name)
 {
     const char *dot = strrchr(name, '.');
+    struct stat st; /* a folder may be called like a ready model */
     return strchr(name, '/') || (dot && (strcmp(dot, ".yaml") == 0 || strcmp(dot, ".yml") == 0)) ||
-           access(name, F_OK) == 0;
+           (stat(name, &st) == 0 && !S_ISDIR(st.st_mode));
 }
 
 nm_status nm_model_path(nm_context *ctx, const char *name, char **path)

@@ -184,6 +184,22 @@ static nm_status check_all(nm_trainer *t, const nm_checkpoint *last, const nm_tr
     return check_model(t, last);
 }
 
+/* What a user may not expect of a run that goes on. */
+static void tell_place(nm_trainer *t)
+{
+    unsigned long long step = t->state.step, broken = nm_run_dir_diverged(t->run);
+    if (step >= t->steps)
+        nm_log(t->ctx,
+               "%s: there is nothing to do: %llu steps are done, and training ends after %llu; more epochs or steps "
+               "go on",
+               t->run->path, step, (unsigned long long)t->steps);
+    else if (broken > step)
+        nm_log(t->ctx,
+               "%s: the run diverged at step %llu; it goes on from step %llu, and will diverge again unless its "
+               "settings change (a smaller --lr)",
+               t->run->path, broken, step);
+}
+
 static nm_status load_last(nm_trainer *t, const nm_checkpoint *last)
 {
     nm_train_state loaded = t->state;
@@ -215,8 +231,16 @@ nm_status nm_trainer_go_on(nm_trainer *t)
     nm_checkpoint *last = NULL;
     nm_status status = path ? nm_checkpoint_open(t->ctx, path, &last) : NM_FAILED;
     nm_free(path);
+    if (status == NM_INVALID)
+        return nm_fail(
+            t->ctx, NM_INVALID,
+            "%s: so the run cannot go on; an earlier step-NNNNNNNN.h5 there may be whole: copied to last.h5 it "
+            "can be gone on from",
+            t->run->path);
     if (status == NM_OK)
         status = load_last(t, last);
+    if (status == NM_OK)
+        tell_place(t);
     nm_checkpoint_free(last);
     return status;
 }

@@ -7,6 +7,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <limits.h>
 #include <math.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -137,12 +138,42 @@ static nm_status read_old_metrics(nm_run_dir *run)
         unsigned long long step;
         double seconds;
         if (sscanf(line, "%*[^,],%llu,%*[^,],%*[^,],%*[^,],%*[^,],%*[^,],%lf", &step, &seconds) == 2) {
+            run->diverged = strstr(line, ",nan,nan,nan,nan,") && strstr(line, ",nan,nan,nan,nan,") < end ? step : 0;
             run->old_steps[run->old_rows] = step;
             run->old_seconds[run->old_rows++] = seconds;
         }
     }
     nm_free(text);
     return status;
+}
+
+typedef struct newest {
+    long long below; /* looking for the largest number below this */
+    long long found;
+} newest;
+
+static void find_newest(void *arg, const char *name)
+{
+    newest *n = arg;
+    long long step = step_of(name);
+    if (step >= 0 && step < n->below && step > n->found)
+        n->found = step;
+}
+
+/* Checkpoints without the one to go on from: it was lost, and a new run would replace the others. */
+static nm_status check_lost(const nm_run_dir *run)
+{
+    newest n = {.below = LLONG_MAX, .found = -1};
+    each_file(run, find_newest, &n);
+    char name[64] = "best.h5";
+    if (n.found >= 0)
+        snprintf(name, sizeof name, "step-%08lld.h5", n.found);
+    if (run->has_last || (n.found < 0 && !exists(run, name)))
+        return NM_OK;
+    return nm_fail(run->ctx, NM_INVALID,
+                   "%s: last.h5 is missing, but %s is there: copied to last.h5 it can be gone on from (--resume); or "
+                   "choose another folder",
+                   run->path, name);
 }
 
 /* The folder is there. */
@@ -155,6 +186,7 @@ static nm_status open_folder(nm_run_dir *run, bool resume)
     if (run->has_last && !resume)
         return nm_fail(run->ctx, NM_INVALID,
                        "%s: holds a run already: --resume goes on with it; or choose another folder", run->path);
+    NM_TRY(check_lost(run));
     if (was_run)
         each_file(run, remove_temporary, run);
     return resume ? read_old_metrics(run) : NM_OK;
@@ -167,7 +199,7 @@ static nm_status make_and_open(nm_run_dir *run, const char *path, bool resume)
     for (size_t n = strlen(run->path); n > 1 && run->path[n - 1] == '/'; n--)
         run->path[n - 1] = '\0';
     if (!*run->path)
-        return nm_fail(run->ctx, NM_INVALID, "the run directory has an empty name");
+        return nm_fail(run->ctx, NM_INVALID, "the run directory has an empty name: give --run DIR");
     NM_TRY(nm_folder_make(run->ctx, run->path, false, &run->folders));
     return open_folder(run, resume);
 }
@@ -299,20 +331,12 @@ double nm_run_dir_seconds(const nm_run_dir *run, uint64_t step)
     return 0;
 }
 
-/* ---- checkpoints ------------------------------------------------------------------------- */
-
-typedef struct newest {
-    long long below; /* looking for the largest number below this */
-    long long found;
-} newest;
-
-static void find_newest(void *arg, const char *name)
+uint64_t nm_run_dir_diverged(const nm_run_dir *run)
 {
-    newest *n = arg;
-    long long step = step_of(name);
-    if (step >= 0 && step < n->below && step > n->found)
-        n->found = step;
+    return run->diverged;
 }
+
+/* ---- checkpoints ------------------------------------------------------------------------- */
 
 static void delete_older(const nm_run_dir *run, long long than)
 {

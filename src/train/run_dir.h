@@ -31,6 +31,7 @@ typedef struct nm_run_dir {
     int old_rows;  /* what metrics.csv held then: seconds are not in the checkpoint */
     uint64_t *old_steps;
     double *old_seconds;
+    uint64_t diverged; /* at what step it ended so */
 } nm_run_dir;
 
 /* Makes the folder where needed and takes its lock. Refused (NM_INVALID): a folder that another process
@@ -53,6 +54,9 @@ nm_status nm_run_dir_metrics(const nm_run_dir *run, const nm_history_row *histor
                              int rows) NM_MUST_USE;
 /* Seconds that the old metrics.csv has for the row of `step`; 0 where it has none. */
 double nm_run_dir_seconds(const nm_run_dir *run, uint64_t step);
+
+/* The step at which the old metrics.csv ends in divergence; 0 where it does not. */
+uint64_t nm_run_dir_diverged(const nm_run_dir *run);
 
 /* Saves step-NNNNNNNN.h5 (keep > 0), deletes all but the newest `keep` of them, then makes last.h5 the same.
  */

@@ -23,7 +23,8 @@ static nm_status make_level(nm_context *ctx, const char *path, const char *level
         return NM_OK;
     }
     if (errno != EEXIST)
-        return nm_fail(ctx, NM_FAILED, "%s: cannot make the run directory: %s", path, strerror(errno));
+        return nm_fail(ctx, NM_FAILED, "%s: cannot make the run directory: %s; choose another --run", path,
+                       strerror(errno));
     if (fresh)
         return NM_OK;
     if (stat(level, &st) != 0 || !S_ISDIR(st.st_mode))
@@ -139,7 +140,8 @@ static nm_status take(nm_context *ctx, const char *folder, const char *path, nm_
         }
         if (lock->fd < 0) {
             lock->made = false;
-            return nm_fail(ctx, NM_FAILED, "%s: cannot write in the run directory: %s", path, strerror(errno));
+            return nm_fail(ctx, NM_FAILED, "%s: cannot write in the run directory: %s; choose another --run", path,
+                           strerror(errno));
         }
         if (flock(lock->fd, LOCK_EX | LOCK_NB) != 0) {
             int why = errno;
