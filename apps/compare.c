@@ -75,7 +75,7 @@ static nm_status train_all(comparison *c, int *signalled)
         arm *a = &c->arm[i];
         fprintf(stderr, "%s (%d of %d)\n", a->label, i + 1, c->arms);
         bool resume = c->args->resume && comparison_has(c, a->run, "last.h5");
-        nm_train_request request = {.document = a->document, .run = a->run, .resume = resume};
+        nm_train_request request = {.document = a->document, .run = a->run, .resume = resume, .cache = &c->data};
         NM_TRY(train_shown(c->ctx, &request, &a->result, signalled));
         if (a->result.diverged)
             fprintf(stderr, "%s: diverged at step %llu\n", a->label, (unsigned long long)a->result.step);
@@ -182,6 +182,7 @@ static void clear(comparison *c)
     if (c->folder)
         nm_folder_remove(c->folder, c->made);
     nm_free(c->folder);
+    nm_data_cache_free(&c->data);
 }
 
 int command_compare(int argc, char **argv)

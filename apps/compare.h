@@ -27,6 +27,7 @@ typedef struct comparison {
     varied key[MOST_VARIED];
     int arms;
     arm arm[MOST_VARIANTS];
+    nm_data_cache data;
     char *folder;
     int made; /* levels of the folder that were not there */
 } comparison;

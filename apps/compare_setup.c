@@ -23,7 +23,8 @@ static nm_status check_arms(comparison *c)
 {
     nm_status status = NM_OK;
     for (int i = 0; i < c->arms; i++) {
-        nm_status one = nm_train_check(c->ctx, c->arm[i].document, true, &c->arm[i].effect);
+        nm_train_request request = {.document = c->arm[i].document, .cache = &c->data};
+        nm_status one = nm_train_check(c->ctx, &request, true, &c->arm[i].effect);
         if (one != NM_OK)
             (void)nm_fail(c->ctx, one, "so the variant %s cannot be trained, and none was", c->arm[i].label);
         status = one != NM_OK ? one : status;

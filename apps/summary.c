@@ -221,7 +221,7 @@ static nm_status run(nm_context *ctx, const summary_args *args)
     NM_TRY(load_document(ctx, &args->model, "mnist-cnn", &document));
     nm_status status = set_image(ctx, document, args);
     if (status == NM_OK)
-        status = nm_train_check(ctx, document, false, NULL);
+        status = nm_train_check(ctx, &(nm_train_request){.document = document}, false, NULL);
     if (status == NM_OK)
         status = read_settings(ctx, document, &settings);
     if (status != NM_OK) {

@@ -65,9 +65,9 @@ static void add_settings(nm_text *text, nm_trainer *t)
     }
 }
 
-nm_status nm_train_check(nm_context *ctx, nm_yaml *document, bool data, char **effect)
+nm_status nm_train_check(nm_context *ctx, const nm_train_request *given, bool data, char **effect)
 {
-    nm_train_request request = {.document = document};
+    nm_train_request request = {.document = given->document, .cache = given->cache};
     nm_train_result result = {0};
     nm_trainer t;
     nm_text text = {.ctx = ctx};

@@ -145,8 +145,7 @@ static nm_status name_classes(nm_trainer *t)
 
 static nm_status open_data(nm_trainer *t)
 {
-    nm_data_form form = nm_settings_form(&t->settings, t->net);
-    NM_TRY(nm_dataset_open(t->ctx, t->settings.data, &form, &t->data));
+    NM_TRY(nm_trainer_open_data(t));
     nm_status status = nm_check_fit(t->ctx, t->net, &t->data->train, t->data->classes);
     if (status == NM_OK && t->data->train.count == 0)
         status = nm_fail(t->ctx, NM_INVALID, "%s: it has no training samples", t->data->found);
@@ -301,7 +300,8 @@ void nm_trainer_close(nm_trainer *t)
     nm_normalisation_free(&t->state.normalisation);
     nm_free(t->row_seconds);
     nm_free(t->classes);
-    nm_dataset_free(t->data);
+    if (!t->request->cache)
+        nm_dataset_free(t->data);
     nm_options_free(nm_train_options, &t->settings);
     if (t->net)
         nm_network_free(t->net);

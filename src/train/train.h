@@ -54,11 +54,19 @@ typedef struct nm_progress {
     double seconds;
 } nm_progress;
 
+/* The data set of the run before, for runs that follow and read the same. {0} at first. */
+typedef struct nm_data_cache {
+    char *key;
+    nm_dataset *data;
+} nm_data_cache;
+void nm_data_cache_free(nm_data_cache *cache);
+
 typedef struct nm_train_request {
     nm_yaml *document;     /* the model file with every change applied; not owned */
     const char *run;       /* the run directory; NULL: none (nothing is written) */
     const char *run_stem;  /* without `run`: the first of STEM-1, STEM-2, … that is free is made; may be NULL */
     bool resume;
+    nm_data_cache *cache; /* where the data is looked for and stays; NULL: it is opened, and closed with the run */
     void (*progress)(void *arg, const nm_progress *progress);
     void *arg;
     const volatile int *stop; /* becomes non-zero when training shall save and return NM_OK early; may be NULL */
@@ -79,10 +87,10 @@ typedef struct nm_train_result {
 nm_status nm_train(nm_context *ctx, const nm_train_request *request, nm_train_result *result) NM_MUST_USE;
 void nm_train_result_free(nm_train_result *result);
 
-/* Finds everything that nm_train would refuse before its first step, the run directory aside, and writes nothing.
+/* Finds everything that nm_train would refuse of request->document before its first step, and writes nothing.
  * `data` false: the data set need not be there, and what depends on it is left. *effect (may be NULL; with `data` only)
  * gets a text that is equal for two documents that train the same network in the same way; nm_free. */
-nm_status nm_train_check(nm_context *ctx, nm_yaml *document, bool data, char **effect) NM_MUST_USE;
+nm_status nm_train_check(nm_context *ctx, const nm_train_request *request, bool data, char **effect) NM_MUST_USE;
 
 /* The row with the highest accuracy on the test split, of those with the lowest loss the first; where no row has an
  * accuracy, by loss alone. -1: the test split was never evaluated. */

@@ -55,6 +55,9 @@ nm_status nm_trainer_open(nm_context *ctx, const nm_train_request *request, nm_t
                           nm_train_result *result) NM_MUST_USE;
 void nm_trainer_close(nm_trainer *t);
 
+/* Sets t->data, from the request's cache or opened. */
+nm_status nm_trainer_open_data(nm_trainer *t) NM_MUST_USE;
+
 /* Makes the loader start at `step`. */
 nm_status nm_trainer_load_from(nm_trainer *t, uint64_t step, nm_loader **loader) NM_MUST_USE;
 /* The batch of the next step: passes over the single sample that an epoch may leave. */
