@@ -254,6 +254,8 @@ nm_status nm_network_build(nm_context *ctx, nm_yaml *document, const nm_strings 
         status = nm_link(net, without);
     if (status == NM_OK)
         status = nm_infer_shapes(net);
+    if (status == NM_OK)
+        status = nm_find_prediction(net);
     if (status != NM_OK) {
         nm_network_free(net);
         return status;

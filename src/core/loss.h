@@ -3,6 +3,7 @@
 #ifndef NM_LOSS_H
 #define NM_LOSS_H
 
+#include "activation.h"
 #include "error.h"
 #include "isa.h"
 #include "option.h"
@@ -35,8 +36,9 @@ typedef struct nm_loss_type {
     const nm_option *options;
     bool classifies;     /* takes labels 0..c-1 and fills `correct` */
     bool soft;           /* such a loss takes values too: a share for each class */
-    bool (*counts)(const void *self,
-                   int32_t label); /* whether it judges what has this label; absent: labels from 0 on */
+    /* Whether it judges what has this label. Absent: labels from 0 on. */
+    bool (*counts)(const void *self, int32_t label);
+    nm_activation activation; /* that it applies itself to the prediction, which makes it probabilities */
     /* Checks the prediction's shape against the options. Absent: any shape. */
     nm_status (*infer)(nm_context *ctx, const char *who, nm_shape prediction, void *self);
     void (*run)(const nm_loss_pass *p, const void *self);

@@ -38,6 +38,7 @@ typedef struct nm_node {
     int share;            /* the node whose parameters it uses too (`share: NAME`), or -1 */
     int pair;             /* the node that it undoes (type->undoes), or -1 */
     bool activated;       /* the next node is the activation that was written with this one */
+    nm_activation activation; /* what its output is: its type's, or that of the input whose probabilities it keeps */
     int first_param, params;
     int users;            /* how many inputs of other nodes and losses read its output */
 } nm_node;
@@ -62,6 +63,10 @@ typedef struct nm_network {
     int objectives;
     nm_objective *objective;
     int output;           /* the node that gives the prediction: the first objective's, or the last node */
+    int judge;            /* the objective whose prediction that is, directly or through layers without parameters, and
+                             that has the batch's targets: it tells what is right. -1: none */
+    nm_activation apply;  /* what makes the output probabilities: its objective's activation. Linear: nothing is to be
+                             done; the output is what node[output].activation says */
     int params, param_room;
     nm_param *param;
     size_t weight_count, state_count;

@@ -15,6 +15,8 @@ void nm_node_clear(nm_node *node);
 nm_init nm_init_resolve(const nm_network *net, int node, nm_init init);
 /* Shapes and parameters; the slabs. */
 nm_status nm_infer_shapes(nm_network *net);
+/* What the outputs are and which loss judges the prediction; refuses losses of scores that are given probabilities. */
+nm_status nm_find_prediction(nm_network *net);
 
 /* One entry of `layers:`: its type word, its options (NULL: none), its own name or NULL. */
 typedef struct nm_entry {

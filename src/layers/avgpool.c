@@ -44,6 +44,7 @@ const nm_layer_type NM_ISA(nm_layer_avgpool) = {
     .options = options,
     .least_inputs = 1,
     .most_inputs = 1,
+    .keeps_probabilities = true,
     .infer = nm_pool_infer,
     .forward = forward,
     .backward = backward,

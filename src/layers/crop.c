@@ -68,6 +68,7 @@ const nm_layer_type NM_ISA(nm_layer_crop) = {
     .options = options,
     .least_inputs = 1,
     .most_inputs = 2,
+    .keeps_probabilities = true,
     .infer = infer,
     .forward = forward,
     .backward = backward,

@@ -122,6 +122,7 @@ static inline void nm_dropout_backward(const nm_pass *p, const void *self, nm_dr
     extern const nm_layer_type NM_ISA(nm_layer_##word);                                                          \
     const nm_layer_type NM_ISA(nm_layer_##word) = {                                                              \
         .name = #word, .help = sentence, .size = sizeof(nm_dropout), .options = options, .least_inputs = 1,      \
-        .most_inputs = 1, .memory = NM_INPLACE, .plan = plan, .forward = forward, .backward = backward}
+        .most_inputs = 1, .memory = NM_INPLACE, .keeps_probabilities = true, .plan = plan, .forward = forward,   \
+        .backward = backward}
 
 #endif

@@ -65,6 +65,7 @@ const nm_layer_type NM_ISA(nm_layer_gap) = {
     .help = "Global average pooling: the mean of each channel",
     .least_inputs = 1,
     .most_inputs = 1,
+    .keeps_probabilities = true,
     .infer = infer,
     .forward = forward,
     .backward = backward,

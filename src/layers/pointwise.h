@@ -59,11 +59,11 @@ static inline void nm_pointwise_backward(const nm_pass *p, const void *self, uns
                                             .dx = p->dx[0]});
 }
 
-/* The vtable of a pointwise type, or of one that is a relu's like. `options_size` is the size of its private struct, 0 for
- * none; in-place needs NM_BACK_Y or neither flag. */
-#define NM_POINTWISE_TYPE(...) NM_POINTWISE_TYPE_AS(NM_ROLE_OTHER, __VA_ARGS__)
-#define NM_RECTIFIER_TYPE(...) NM_POINTWISE_TYPE_AS(NM_ROLE_RECTIFIER, __VA_ARGS__)
-#define NM_POINTWISE_TYPE_AS(its_role, word, loop, sentence, options_size, option_table, flags)                 \
+/* The vtable of a pointwise type; of one that is a relu's like; of one with further fields of the vtable at the end.
+ * `options_size` is the size of its private struct, 0 for none; in-place needs NM_BACK_Y or neither flag. */
+#define NM_POINTWISE_TYPE(...) NM_POINTWISE_TYPE_WITH(__VA_ARGS__, .role = NM_ROLE_OTHER)
+#define NM_RECTIFIER_TYPE(...) NM_POINTWISE_TYPE_WITH(__VA_ARGS__, .role = NM_ROLE_RECTIFIER)
+#define NM_POINTWISE_TYPE_WITH(word, loop, sentence, options_size, option_table, flags, ...)                     \
     static void word##_forward_pass(const nm_pass *p, const void *self)                                         \
     {                                                                                                           \
         nm_pointwise_forward(p, self, loop);                                                                    \
@@ -75,6 +75,7 @@ static inline void nm_pointwise_backward(const nm_pass *p, const void *self, uns
     extern const nm_layer_type NM_ISA(nm_layer_##word);                                                         \
     const nm_layer_type NM_ISA(nm_layer_##word) = {                                                             \
         .name = #word, .help = sentence, .size = options_size, .options = option_table, .least_inputs = 1,      \
-        .most_inputs = 1, .role = its_role, .memory = flags, .forward = word##_forward_pass, .backward = word##_backward_pass};
+        .most_inputs = 1, .memory = flags, .forward = word##_forward_pass, .backward = word##_backward_pass,    \
+        __VA_ARGS__};
 
 #endif

@@ -53,6 +53,7 @@ const nm_layer_type NM_ISA(nm_layer_reshape) = {
     .least_inputs = 1,
     .most_inputs = 1,
     .memory = NM_INPLACE,
+    .keeps_probabilities = true,
     .infer = infer,
     .forward = forward,
     .backward = backward,

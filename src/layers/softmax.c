@@ -61,6 +61,7 @@ const nm_layer_type NM_ISA(nm_layer_softmax) = {
     .least_inputs = 1,
     .most_inputs = 1,
     .memory = NM_INPLACE | NM_BACK_Y,
+    .activation = NM_SOFTMAX,
     .forward = forward,
     .backward = backward,
 };

@@ -149,6 +149,7 @@ const nm_layer_type NM_ISA(nm_layer_upsample) = {
     .options = options,
     .least_inputs = 1,
     .most_inputs = 1,
+    .keeps_probabilities = true,
     .infer = infer,
     .forward = forward,
     .backward = backward,

@@ -43,4 +43,4 @@ static double pixel(const void *private, const real *x, int label, const real *v
 }
 
 NM_PIXEL_LOSS_TYPE(focal, "Cross-entropy in which what is already right counts for little, for classes", pixel,
-                   sizeof(focal), options, false);
+                   sizeof(focal), options, false, NM_SOFTMAX);

@@ -40,4 +40,4 @@ static double pixel(const void *private, const real *x, int label, const real *v
 }
 
 NM_PIXEL_LOSS_TYPE(hinge, "Every other class must score less than the label by a margin, for classes", pixel,
-                   sizeof(hinge), options, false);
+                   sizeof(hinge), options, false, NM_LINEAR);

@@ -11,4 +11,4 @@ static double pair(const void *self, double x, double t, double *slope)
     return fabs(off);
 }
 
-NM_VALUE_LOSS_TYPE(l1, "Mean absolute error, for values", pair, 0, NULL);
+NM_VALUE_LOSS_TYPE(l1, "Mean absolute error, for values", pair, 0, NULL, NM_LINEAR);

@@ -8,4 +8,4 @@ static double pair(const void *self, double x, double t, double *slope)
     return (x - t) * (x - t);
 }
 
-NM_VALUE_LOSS_TYPE(mse, "Mean squared error, for values", pair, 0, NULL);
+NM_VALUE_LOSS_TYPE(mse, "Mean squared error, for values", pair, 0, NULL, NM_LINEAR);

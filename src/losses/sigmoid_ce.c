@@ -27,4 +27,4 @@ static double pair(const void *self, double x, double t, double *slope)
 }
 
 NM_VALUE_LOSS_TYPE(sigmoid_ce, "Cross-entropy of the sigmoid of each number, for several labels at once", pair,
-                   sizeof(sigmoid_ce), options);
+                   sizeof(sigmoid_ce), options, NM_SIGMOID);

@@ -25,4 +25,4 @@ static double pair(const void *self, double x, double t, double *slope)
 }
 
 NM_VALUE_LOSS_TYPE(smooth_l1, "Squared error near the target, absolute error further off, for values", pair,
-                   sizeof(smooth_l1), options);
+                   sizeof(smooth_l1), options, NM_LINEAR);

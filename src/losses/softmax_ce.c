@@ -49,4 +49,4 @@ static double pixel(const void *private, const real *x, int label, const real *v
 }
 
 NM_PIXEL_LOSS_TYPE(softmax_ce, "Cross-entropy of the softmax of the prediction, for classes", pixel, sizeof(softmax_ce),
-                   options, true);
+                   options, true, NM_SOFTMAX);
