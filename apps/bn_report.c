@@ -136,8 +136,10 @@ static void print_as_json(const report *r)
                                         json_number(c->var_least), "var_ratio_most", json_number(c->var_most),
                                         "share_of_start", json_number(left_of_start(c->rate, r->t->step))));
     }
-    print_json(json_pack("{s:o, s:o, s:o, s:I}", "batchnorms", list, "train_mode_loss", json_number(r->train_loss),
-                         "eval_mode_loss", json_number(r->eval_loss), "steps", (json_int_t)r->t->step));
+    json_t *all = json_pack("{s:o, s:o, s:o, s:I}", "batchnorms", list, "train_mode_loss", json_number(r->train_loss),
+                            "eval_mode_loss", json_number(r->eval_loss), "steps", (json_int_t)r->t->step);
+    add_trained(all, r->t);
+    print_json(all);
 }
 
 /* ---- the commands ------------------------------------------------------------------------------------- */
@@ -149,20 +151,46 @@ static nm_status save(nm_context *ctx, const report_args *args, const trained *t
     return nm_checkpoint_save(ctx, args->output, t->net, &state);
 }
 
+static void print_scores(const char *when, const nm_evaluation *e)
+{
+    if (isfinite(e->loss))
+        printf("%sloss %.4f", when, e->loss);
+    else
+        printf("%sloss and outputs are not finite numbers", when);
+    if (!isnan(e->accuracy))
+        printf(", accuracy %.2f %%", 100 * e->accuracy);
+    printf("\n");
+}
+
+/* Running statistics that are NaN or infinite are what recalibration is there to mend. */
+static nm_status evaluate_before(nm_context *ctx, trained *t, const nm_dataset *data, nm_evaluation *before)
+{
+    nm_status status =
+        nm_evaluate(ctx, t->net, &data->test, 0, t->settings.eval_batch, &t->normalisation, t->settings.binary, before);
+    if (status != NM_DIVERGED)
+        return status;
+    nm_errors_clear(ctx);
+    *before = (nm_evaluation){.loss = (double)NAN, .accuracy = (double)NAN};
+    return NM_OK;
+}
+
 static nm_status tell_recalibration(nm_context *ctx, const report_args *args, trained *t, const nm_dataset *data,
                                     const nm_evaluation *before)
 {
     nm_evaluation after = {0};
     NM_TRY(nm_evaluate(ctx, t->net, &data->test, 0, t->settings.eval_batch, &t->normalisation, t->settings.binary,
                        &after));
-    if (args->json)
-        print_json(json_pack("{s:{s:o, s:o}, s:{s:o, s:o}}", "before", "loss", json_number(before->loss), "accuracy",
-                             json_number(before->accuracy), "after", "loss", json_number(after.loss), "accuracy",
-                             json_number(after.accuracy)));
-    else
-        printf("before: loss %.4f, accuracy %.2f %%\nafter:  loss %.4f, accuracy %.2f %%\n", before->loss,
-               100 * before->accuracy, after.loss, 100 * after.accuracy);
-    nm_free(after.confusion);
+    if (args->json) {
+        json_t *all = json_pack("{s:{s:o, s:o}, s:{s:o, s:o}}", "before", "loss", json_number(before->loss), "accuracy",
+                                json_number(before->accuracy), "after", "loss", json_number(after.loss), "accuracy",
+                                json_number(after.accuracy));
+        add_trained(all, t);
+        print_json(all);
+    } else {
+        print_scores("before: ", before);
+        print_scores("after:  ", &after);
+    }
+    nm_evaluation_free(&after);
     if (!args->output) {
         fprintf(stderr, "norma: nothing was saved; --output FILE writes the network with its new statistics\n");
         return NM_OK;
@@ -195,13 +223,14 @@ static nm_status work(nm_context *ctx, const report_args *args, trained *t, cons
     memcpy(running, t->net->states, t->net->state_count * sizeof *running);
     NM_TRY(nm_mode_gap(ctx, t->net, &how, data->classes, GAP_BATCHES, &r.train_loss, &r.eval_loss));
     if (args->recalibrate)
-        NM_TRY(nm_evaluate(ctx, t->net, &data->test, 0, t->settings.eval_batch, &t->normalisation, t->settings.binary,
-                           &before));
+        NM_TRY(evaluate_before(ctx, t, data, &before));
     nm_status status = nm_recalibrate(ctx, t->net, &how);
+    if (status == NM_OK)
+        status = nm_check_finite(ctx, t->net);
     if (status == NM_OK)
         status = args->recalibrate ? tell_recalibration(ctx, args, t, data, &before)
                                    : tell_report(ctx, args, t, running, &r);
-    nm_free(before.confusion);
+    nm_evaluation_free(&before);
     nm_free(r.of);
     return status;
 }
@@ -211,13 +240,19 @@ static nm_status run(nm_context *ctx, const report_args *args)
     trained t;
     nm_dataset *data = NULL;
     NM_TRY(open_trained(ctx, args->checkpoint, &t));
-    nm_data_form form = nm_settings_form(&t.settings, t.net);
+    if (!args->json)
+        tell_trained(&t);
     real *running = nm_alloc(ctx, t.net->state_count + 1, sizeof *running);
     nm_status status = running ? NM_OK : NM_FAILED;
     if (status == NM_OK && t.net->state_count == 0)
         status = nm_fail(ctx, NM_INVALID, "%s: the network has no batch norm", args->checkpoint);
+    if (status == NM_OK && !args->recalibrate)
+        status = nm_check_finite(ctx, t.net);
     if (status == NM_OK)
-        status = nm_dataset_open(ctx, args->data ? args->data : t.settings.data, &form, &data);
+        status = nm_trained_data_open(ctx, args->data, &t.settings, t.net, t.classes, &data);
+    if (status == NM_OK && data->train.count == 0)
+        status =
+            nm_fail(ctx, NM_INVALID, "%s: it has no training samples, of which the statistics would be", data->found);
     if (status == NM_OK)
         status = work(ctx, args, &t, data, running);
     nm_free(running);

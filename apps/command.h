@@ -34,7 +34,10 @@ int command_trace(int argc, char **argv);
  * the wrong library the program ends here. */
 nm_context *open_context(void);
 
-/* Prints the context's messages, one line each, frees it, and gives the exit status for `status`. */
+/* Prints the context's messages, one line each, and clears them. */
+void print_errors(nm_context *ctx);
+
+/* Prints the context's messages, frees it, and gives the exit status for `status`. */
 int close_context(nm_context *ctx, nm_status status);
 
 /* Prints "norma: MESSAGE" and gives exit status 2. */
@@ -57,13 +60,18 @@ typedef struct trained {
     nm_train_settings settings;
     nm_normalisation normalisation; /* of no channels where the checkpoint has none */
     char *classes; /* the names, one a line; NULL: the checkpoint has none */
+    char *file;    /* where it was read from */
     uint64_t step; /* steps that it was trained for; 0 where the checkpoint does not tell */
+    uint64_t epoch; /* of that step, as metrics.csv counts; 0 where the checkpoint does not tell */
 } trained;
 
-/* `path` is a checkpoint, or a run directory: its best.h5, or last.h5 where there is no best. The file; nm_free. */
-char *checkpoint_path(nm_context *ctx, const char *path);
+/* `path` is a checkpoint, or a run directory: its best.h5, or last.h5 where there is no best. */
 nm_status open_trained(nm_context *ctx, const char *path, trained *out) NM_MUST_USE;
 void close_trained(trained *t);
+/* Says on stderr which file was read and what state it holds: "runs/x/best.h5, step 400 (epoch 2)". */
+void tell_trained(const trained *t);
+/* The same as the keys "checkpoint" and "step" of a JSON object. */
+void add_trained(json_t *object, const trained *t);
 /* The name of class `c`, or its number. */
 const char *class_name(char *const *names, int count, int c);
 

@@ -32,11 +32,17 @@ nm_context *open_context(void)
     return ctx;
 }
 
+void print_errors(nm_context *ctx)
+{
+    for (int i = 0; i < nm_error_count(ctx); i++)
+        fprintf(stderr, "norma: %s\n", nm_error_message(ctx, i));
+    nm_errors_clear(ctx);
+}
+
 int close_context(nm_context *ctx, nm_status status)
 {
     if (status != NM_OK)
-        for (int i = 0; i < nm_error_count(ctx); i++)
-            fprintf(stderr, "norma: %s\n", nm_error_message(ctx, i));
+        print_errors(ctx);
     nm_context_free(ctx);
     return (int)status;
 }
@@ -92,33 +98,49 @@ error_t parse_checkpoint(int key, char *arg, struct argp_state *state, const cha
 
 /* ---- trained networks -------------------------------------------------------------------------- */
 
-char *checkpoint_path(nm_context *ctx, const char *path)
+static bool is_there(const char *path)
+{
+    return path && access(path, F_OK) == 0;
+}
+
+/* The file; nm_free. NULL: neither is there, or no memory. */
+static char *find_checkpoint(nm_context *ctx, const char *path)
 {
     struct stat st;
     if (stat(path, &st) != 0 || !S_ISDIR(st.st_mode))
         return nm_strdup(ctx, path);
-    char *best = nm_format(ctx, "%s/best.h5", path);
-    if (!best || access(best, F_OK) == 0)
-        return best;
-    nm_free(best);
-    return nm_format(ctx, "%s/last.h5", path);
+    char *best = nm_format(ctx, "%s/best.h5", path), *last = nm_format(ctx, "%s/last.h5", path);
+    char *file = is_there(best) ? best : is_there(last) ? last : NULL;
+    if (!file && best && last)
+        nm_fail(ctx, NM_INVALID,
+                "%s: a folder without best.h5 or last.h5: expected a checkpoint or the folder of a run (norma train "
+                "--run %s makes one)",
+                path, path);
+    nm_free(file == best ? last : best);
+    if (!file)
+        nm_free(last);
+    return file;
+}
+
+static nm_status read_trained(nm_context *ctx, const nm_checkpoint *checkpoint, trained *out)
+{
+    NM_TRY(nm_checkpoint_network(ctx, checkpoint, &out->net, &out->settings));
+    NM_TRY(nm_normalisation_copy(ctx, nm_checkpoint_normalisation(checkpoint), &out->normalisation));
+    const char *classes = nm_checkpoint_classes(checkpoint);
+    if (classes && !(out->classes = nm_strdup(ctx, classes)))
+        return NM_FAILED;
+    out->step = nm_checkpoint_step(checkpoint);
+    out->epoch = nm_checkpoint_epoch(checkpoint);
+    return NM_OK;
 }
 
 nm_status open_trained(nm_context *ctx, const char *path, trained *out)
 {
     nm_checkpoint *checkpoint = NULL;
-    *out = (trained){0};
-    char *file = checkpoint_path(ctx, path);
-    nm_status status = file ? nm_checkpoint_open(ctx, file, &checkpoint) : NM_FAILED;
-    nm_free(file);
-    NM_TRY(status);
-    status = nm_checkpoint_network(ctx, checkpoint, &out->net, &out->settings);
+    *out = (trained){.file = find_checkpoint(ctx, path)};
+    nm_status status = out->file ? nm_checkpoint_open(ctx, out->file, &checkpoint) : NM_INVALID;
     if (status == NM_OK)
-        status = nm_normalisation_copy(ctx, nm_checkpoint_normalisation(checkpoint), &out->normalisation);
-    const char *classes = nm_checkpoint_classes(checkpoint);
-    if (status == NM_OK && classes && !(out->classes = nm_strdup(ctx, classes)))
-        status = NM_FAILED;
-    out->step = nm_checkpoint_step(checkpoint);
+        status = read_trained(ctx, checkpoint, out);
     nm_checkpoint_free(checkpoint);
     if (status != NM_OK)
         close_trained(out);
@@ -132,7 +154,22 @@ void close_trained(trained *t)
     nm_network_free(t->net);
     nm_normalisation_free(&t->normalisation);
     nm_free(t->classes);
+    nm_free(t->file);
     *t = (trained){0};
+}
+
+void tell_trained(const trained *t)
+{
+    fprintf(stderr, "norma: %s, step %llu", t->file, (unsigned long long)t->step);
+    if (t->epoch)
+        fprintf(stderr, " (epoch %llu)", (unsigned long long)t->epoch);
+    fprintf(stderr, "\n");
+}
+
+void add_trained(json_t *object, const trained *t)
+{
+    json_object_set_new(object, "checkpoint", json_string(t->file));
+    json_object_set_new(object, "step", json_integer((json_int_t)t->step));
 }
 
 const char *class_name(char *const *names, int count, int c)

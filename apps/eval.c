@@ -48,23 +48,20 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 /* ---- the result ----------------------------------------------------------------------------- */
 
-typedef struct class_score {
-    int samples, right, predicted;
-} class_score;
-
-static class_score score_class(const nm_evaluation *e, int c)
+/* Of nothing: NaN, which is told as "-" or null. */
+static double share(uint64_t part, uint64_t whole)
 {
-    class_score s = {0, e->confusion[c * e->classes + c], 0};
-    for (int k = 0; k < e->classes; k++) {
-        s.samples += e->confusion[c * e->classes + k];
-        s.predicted += e->confusion[k * e->classes + c];
-    }
-    return s;
+    return whole ? (double)part / (double)whole : (double)NAN;
 }
 
-static double share(int part, int whole)
+/* "97.50 %", or "-" where there is nothing to tell. */
+static const char *percent(char text[16], double value)
 {
-    return whole ? (double)part / whole : (double)NAN;
+    if (isnan(value))
+        snprintf(text, 16, "-");
+    else
+        snprintf(text, 16, "%.2f %%", 100 * value);
+    return text;
 }
 
 /* The mean of the classes' own accuracies, of those that there are samples of. */
@@ -73,58 +70,88 @@ static double mean_of_classes(const nm_evaluation *e)
     double sum = 0;
     int counted = 0;
     for (int c = 0; c < e->classes; c++) {
-        class_score s = score_class(e, c);
-        sum += s.samples ? share(s.right, s.samples) : 0;
-        counted += s.samples > 0;
+        sum += e->of_class[c].samples ? share(e->of_class[c].right, e->of_class[c].samples) : 0;
+        counted += e->of_class[c].samples > 0;
     }
     return counted ? sum / counted : (double)NAN;
 }
 
-static void print_table(const nm_evaluation *e, const nm_dataset *data)
+static void print_confusion(const nm_evaluation *e, const nm_dataset *data)
 {
-    if (e->classes == 0) {
-        printf("%d samples: loss %.6f\n", e->samples, e->loss);
-        return;
-    }
-    printf("%d samples: loss %.4f, accuracy %.2f %% (mean over classes %.2f %%)\n\n", e->samples, e->loss,
-           100 * e->accuracy, 100 * mean_of_classes(e));
-    printf("%-16s %8s %10s %10s\n", "class", "samples", "found", "precision");
-    for (int c = 0; c < e->classes; c++) {
-        class_score s = score_class(e, c);
-        printf("%-16s %8d %8.2f %% %8.2f %%\n", class_name(data->class_names, data->classes, c), s.samples,
-               100 * share(s.right, s.samples), 100 * share(s.right, s.predicted));
-    }
     printf("\nconfusion (row: true class, column: predicted)\n%-16s", "");
     for (int c = 0; c < e->classes; c++)
         printf(" %6.6s", class_name(data->class_names, data->classes, c));
     for (int c = 0; c < e->classes; c++) {
         printf("\n%-16s", class_name(data->class_names, data->classes, c));
         for (int k = 0; k < e->classes; k++)
-            printf(" %6d", e->confusion[c * e->classes + k]);
+            printf(" %6d", e->confusion[(size_t)c * (size_t)e->classes + (size_t)k]);
     }
     printf("\n");
 }
 
-static void print_as_json(const nm_evaluation *e, const nm_dataset *data)
+static void print_table(const nm_evaluation *e, const nm_dataset *data)
 {
-    json_t *classes = json_array(), *confusion = json_array();
+    char all[16], mean[16], found[16], precision[16];
+    if (e->classes == 0) {
+        printf("%d samples: loss %.6f\n", e->samples, e->loss);
+        return;
+    }
+    printf("%d samples: loss %.4f, accuracy %s (mean over classes %s)\n\n", e->samples, e->loss,
+           percent(all, e->accuracy), percent(mean, mean_of_classes(e)));
+    printf("%-16s %8s %10s %10s\n", "class", "samples", "found", "precision");
     for (int c = 0; c < e->classes; c++) {
-        class_score s = score_class(e, c);
-        json_array_append_new(classes, json_pack("{s:s, s:i, s:o, s:o}", "class",
-                                                 class_name(data->class_names, data->classes, c), "samples", s.samples,
-                                                 "accuracy", json_number(share(s.right, s.samples)), "precision",
-                                                 json_number(share(s.right, s.predicted))));
+        const nm_class_count *n = &e->of_class[c];
+        printf("%-16s %8llu %10s %10s\n", class_name(data->class_names, data->classes, c),
+               (unsigned long long)n->samples, percent(found, share(n->right, n->samples)),
+               percent(precision, share(n->right, n->predicted)));
+    }
+    if (e->confusion)
+        print_confusion(e, data);
+}
+
+static json_t *confusion_as_json(const nm_evaluation *e)
+{
+    if (!e->confusion && e->classes)
+        return json_null();
+    json_t *confusion = json_array();
+    for (int c = 0; c < e->classes; c++) {
         json_t *row = json_array();
         for (int k = 0; k < e->classes; k++)
-            json_array_append_new(row, json_integer(e->confusion[c * e->classes + k]));
+            json_array_append_new(row, json_integer(e->confusion[(size_t)c * (size_t)e->classes + (size_t)k]));
         json_array_append_new(confusion, row);
     }
-    print_json(json_pack("{s:o, s:o, s:o, s:i, s:o, s:o}", "loss", json_number(e->loss), "accuracy",
-                         json_number(e->accuracy), "mean_class_accuracy", json_number(mean_of_classes(e)), "samples",
-                         e->samples, "per_class", classes, "confusion", confusion));
+    return confusion;
+}
+
+static void print_as_json(const nm_evaluation *e, const trained *t, const nm_dataset *data)
+{
+    json_t *classes = json_array();
+    for (int c = 0; c < e->classes; c++) {
+        const nm_class_count *n = &e->of_class[c];
+        json_array_append_new(
+            classes, json_pack("{s:s, s:I, s:o, s:o}", "class", class_name(data->class_names, data->classes, c),
+                               "samples", (json_int_t)n->samples, "accuracy", json_number(share(n->right, n->samples)),
+                               "precision", json_number(share(n->right, n->predicted))));
+    }
+    json_t *all = json_pack("{s:o, s:o, s:o, s:i, s:o, s:o}", "loss", json_number(e->loss), "accuracy",
+                            json_number(e->accuracy), "mean_class_accuracy", json_number(mean_of_classes(e)), "samples",
+                            e->samples, "per_class", classes, "confusion", confusion_as_json(e));
+    add_trained(all, t);
+    print_json(all);
 }
 
 /* ---- the command ------------------------------------------------------------------------------ */
+
+static void print_result(const nm_evaluation *e, const eval_args *args, const trained *t, const nm_dataset *data)
+{
+    if (args->json)
+        print_as_json(e, t, data);
+    else
+        print_table(e, data);
+    if (e->classes && !e->confusion)
+        fprintf(stderr, "norma: the confusion matrix of %d classes is left out; it is made for at most %d\n",
+                e->classes, NM_MOST_CONFUSED);
+}
 
 static nm_status run(nm_context *ctx, const eval_args *args)
 {
@@ -132,16 +159,17 @@ static nm_status run(nm_context *ctx, const eval_args *args)
     nm_dataset *data = NULL;
     nm_evaluation e = {0};
     NM_TRY(open_trained(ctx, args->checkpoint, &t));
-    nm_data_form form = nm_settings_form(&t.settings, t.net);
-    nm_status status = nm_dataset_open(ctx, args->data ? args->data : t.settings.data, &form, &data);
+    if (!args->json)
+        tell_trained(&t);
+    nm_status status = nm_trained_data_open(ctx, args->data, &t.settings, t.net, t.classes, &data);
+    if (status == NM_OK && data->test.count == 0)
+        status = nm_fail(ctx, NM_INVALID, "%s: it has no test samples", data->found);
     if (status == NM_OK)
         status = nm_evaluate(ctx, t.net, &data->test, args->limit, args->batch ? args->batch : t.settings.eval_batch,
                              &t.normalisation, t.settings.binary, &e);
-    if (status == NM_OK && args->json)
-        print_as_json(&e, data);
-    else if (status == NM_OK)
-        print_table(&e, data);
-    nm_free(e.confusion);
+    if (status == NM_OK)
+        print_result(&e, args, &t, data);
+    nm_evaluation_free(&e);
     nm_dataset_free(data);
     close_trained(&t);
     return status;

@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 typedef struct predict_args {
     const char *checkpoint;
@@ -15,6 +17,8 @@ typedef struct predict_args {
     int count, top, threads;
     bool json, invert;
 } predict_args;
+
+enum { TOP_PRESET = 3, TOP_MOST = 1 << 20 };
 
 static const struct argp_option options[] = {
     {"top", 'k', "N", 0, "tells the N most probable classes (preset 3)", 0},
@@ -29,7 +33,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     predict_args *args = state->input;
     switch (key) {
     case 'k':
-        args->top = parse_number(state, "--top", arg, 1, 1000);
+        args->top = parse_number(state, "--top", arg, 1, TOP_MOST);
         return 0;
     case 'i':
         args->invert = true;
@@ -67,62 +71,65 @@ typedef struct oracle {
     nm_shape in;
     nm_image_reader images; /* by the rules of the checkpoint */
     int classes, named;
+    trained trained;
     char *text, **names; /* [named] into text */
     uint8_t *pixels;     /* one image of the network's size */
-    float *probability;  /* [classes] */
+    float *probability;  /* [classes]; or scores */
 } oracle;
 
-/* Classes of images need one prediction an image. */
-static nm_status check_output(nm_context *ctx, const nm_network *net, const char *checkpoint)
+/* Classes of images need one prediction an image, which a loss holds against labels. */
+static nm_status check_output(nm_context *ctx, const trained *t)
 {
+    const nm_network *net = t->net;
     nm_shape out = net->node[net->output].out;
-    if (out.h * out.w == 1 && (net->objectives == 0 || net->objective[0].target < 0))
+    if (out.h * out.w == 1 && (net->objectives == 0 || net->judge >= 0))
         return NM_OK;
     return nm_fail(ctx, NM_INVALID,
-                   "%s: its prediction '%s' of " NM_SHAPE_FMT " is not a class for each image; norma trace shows it",
-                   checkpoint, net->node[net->output].name, NM_SHAPE_ARGS(out));
+                   "%s: its prediction '%s' of " NM_SHAPE_FMT " is not a score for each class; norma trace shows it",
+                   t->file, net->node[net->output].name, NM_SHAPE_ARGS(out));
 }
 
-static nm_status name_classes(oracle *o, const char *path)
+static nm_status name_classes(oracle *o)
 {
-    trained t;
-    NM_TRY(open_trained(o->ctx, path, &t));
-    nm_status status = NM_OK;
-    o->images = (nm_image_reader){.ctx = o->ctx, .rules = t.settings.images};
-    o->text = nm_strdup(o->ctx, t.classes ? t.classes : "");
+    o->images = (nm_image_reader){.ctx = o->ctx, .rules = o->trained.settings.images};
+    o->text = nm_strdup(o->ctx, o->trained.classes ? o->trained.classes : "");
     o->names = nm_alloc(o->ctx, (size_t)o->classes, sizeof *o->names);
     if (!o->text || !o->names)
-        status = NM_FAILED;
-    for (char *line = o->text; status == NM_OK && *line && o->named < o->classes;) {
+        return NM_FAILED;
+    for (char *line = o->text; *line && o->named < o->classes;) {
         size_t length = strcspn(line, "\n");
         o->names[o->named++] = line;
         char *next = line + length + (line[length] != '\0');
         line[length] = '\0';
         line = next;
     }
-    if (status == NM_OK)
-        status = check_output(o->ctx, t.net, path);
-    close_trained(&t);
-    return status;
+    return NM_OK;
 }
 
 static nm_status open_oracle(oracle *o, nm_context *ctx, const predict_args *args)
 {
     *o = (oracle){.ctx = ctx, .args = args};
-    char *path = checkpoint_path(ctx, args->checkpoint);
-    nm_status status = path ? nm_predictor_open(ctx, path, &o->predictor) : NM_FAILED;
-    nm_free(path);
-    NM_TRY(status);
+    NM_TRY(open_trained(ctx, args->checkpoint, &o->trained));
+    NM_TRY(check_output(ctx, &o->trained));
+    NM_TRY(nm_predictor_open(ctx, o->trained.file, &o->predictor));
     nm_predictor_input(o->predictor, &o->in.h, &o->in.w, &o->in.c);
     o->classes = nm_predictor_outputs(o->predictor);
     o->pixels = nm_alloc(ctx, nm_shape_size(o->in), 1);
     o->probability = nm_alloc(ctx, (size_t)o->classes, sizeof *o->probability);
-    return o->pixels && o->probability ? name_classes(o, args->checkpoint) : NM_FAILED;
+    if (!o->pixels || !o->probability)
+        return NM_FAILED;
+    NM_TRY(name_classes(o));
+    if (!args->json)
+        tell_trained(&o->trained);
+    if (args->top > o->classes && args->top != TOP_PRESET)
+        fprintf(stderr, "norma: --top %d: the network has %d classes, all of which are told\n", args->top, o->classes);
+    return NM_OK;
 }
 
 static void close_oracle(oracle *o)
 {
     nm_predictor_free(o->predictor);
+    close_trained(&o->trained);
     nm_free(o->text);
     nm_free(o->names);
     nm_free(o->pixels);
@@ -141,33 +148,47 @@ static int next_best(const oracle *o, const bool *taken)
     return best;
 }
 
-static nm_status tell(const oracle *o, const char *name)
+static void tell_as_json(const oracle *o, const char *name, const int *best, int count, bool finite)
 {
-    bool *taken = nm_alloc(o->ctx, (size_t)o->classes, sizeof *taken);
-    if (!taken)
-        return NM_FAILED;
+    const char *what = nm_predictor_probabilities(o->predictor) ? "probability" : "score";
     json_t *all = json_array();
-    const char *best = "";
-    for (int k = 0; k < o->args->top && k < o->classes; k++) {
-        int c = next_best(o, taken);
-        taken[c] = true;
-        const char *word = class_name(o->names, o->named, c);
-        if (o->args->json)
-            json_array_append_new(all, json_pack("{s:s, s:o}", "class", word, "probability",
-                                                 json_number((double)o->probability[c])));
-        else if (k == 0)
-            printf("%s: %s %.4f", name, word, (double)o->probability[c]);
-        else
-            printf(", %s %.4f", word, (double)o->probability[c]);
-        best = k == 0 ? word : best;
+    for (int k = 0; k < count; k++)
+        json_array_append_new(all, json_pack("{s:s, s:o}", "class", class_name(o->names, o->named, best[k]), what,
+                                             json_number((double)o->probability[best[k]])));
+    json_t *first = finite ? json_string(class_name(o->names, o->named, best[0])) : json_null();
+    json_t *whole = json_pack("{s:s, s:o, s:o}", "file", name, "class", first, "top", all);
+    add_trained(whole, &o->trained);
+    print_json(whole);
+}
+
+static void tell_as_text(const oracle *o, const char *name, const int *best, int count)
+{
+    printf("%s:", name);
+    for (int k = 0; k < count; k++)
+        printf("%s %s %s%.4f", k ? "," : "", class_name(o->names, o->named, best[k]),
+               nm_predictor_probabilities(o->predictor) ? "" : "score ", (double)o->probability[best[k]]);
+    printf("\n");
+}
+
+static nm_status tell(const oracle *o, const char *name, bool finite)
+{
+    int count = o->args->top < o->classes ? o->args->top : o->classes;
+    bool *taken = nm_alloc(o->ctx, (size_t)o->classes, sizeof *taken);
+    int *best = nm_alloc(o->ctx, (size_t)count, sizeof *best);
+    for (int k = 0; taken && best && k < count; k++) {
+        best[k] = next_best(o, taken);
+        taken[best[k]] = true;
     }
-    if (o->args->json)
-        print_json(json_pack("{s:s, s:s, s:O}", "file", name, "class", best, "top", all));
-    else
-        printf("\n");
-    json_decref(all);
+    nm_status status = taken && best ? NM_OK : NM_FAILED;
+    if (status == NM_OK && o->args->json)
+        tell_as_json(o, name, best, count, finite);
+    else if (status == NM_OK && finite)
+        tell_as_text(o, name, best, count);
+    else if (status == NM_OK)
+        printf("%s: no class\n", name);
     nm_free(taken);
-    return NM_OK;
+    nm_free(best);
+    return status;
 }
 
 /* Of the image in o->pixels. */
@@ -175,8 +196,12 @@ static nm_status predict(oracle *o, const char *name)
 {
     for (size_t i = 0; o->args->invert && i < nm_shape_size(o->in); i++)
         o->pixels[i] = (uint8_t)(255 - o->pixels[i]);
-    NM_TRY(nm_predict_u8(o->ctx, o->predictor, 1, o->pixels, o->probability));
-    return tell(o, name);
+    nm_status status = nm_predict_u8(o->ctx, o->predictor, 1, o->pixels, o->probability);
+    if (status != NM_OK && status != NM_DIVERGED)
+        return status;
+    NM_TRY(tell(o, name, status == NM_OK));
+    return status == NM_OK ? NM_OK
+                           : nm_fail(o->ctx, status, "%s: the network yields NaN or infinity: there is no class", name);
 }
 
 static nm_status predict_idx(oracle *o, const char *file)
@@ -218,16 +243,42 @@ static nm_status predict_file(oracle *o, const char *file)
     return gzip || idx ? predict_idx(o, file) : predict(o, file);
 }
 
+/* A folder or standard input would be told of in the words of some library. */
+static nm_status check_file(oracle *o, const char *file)
+{
+    struct stat st;
+    if (stat(file, &st) == 0 && S_ISDIR(st.st_mode))
+        return nm_fail(o->ctx, NM_INVALID, "%s: a folder; name the images in it, as %s/*", file, file);
+    if (strcmp(file, "-") == 0 && access(file, F_OK) != 0)
+        return nm_fail(o->ctx, NM_INVALID, "-: images are read from files, not from standard input");
+    return NM_OK;
+}
+
+/* Every file is tried; the status is that of the first which failed. */
+static nm_status predict_files(oracle *o)
+{
+    nm_status first = NM_OK;
+    for (int i = 0; i < o->args->count; i++) {
+        nm_status status = check_file(o, o->args->files[i]);
+        if (status == NM_OK)
+            status = predict_file(o, o->args->files[i]);
+        if (status != NM_OK)
+            print_errors(o->ctx);
+        first = first == NM_OK ? status : first;
+    }
+    return first;
+}
+
 int command_predict(int argc, char **argv)
 {
-    predict_args args = {.top = 3};
+    predict_args args = {.top = TOP_PRESET};
     const struct argp argp = {
         options,
         parse,
         "CHECKPOINT FILE...",
-        "The classes of images and their probabilities, by CHECKPOINT (a file, or a run directory: "
-        "its best.h5). FILE is a " NM_IMAGE_FORMATS " image, brought to the network's size as in training, or an "
-        "IDX file of many images.",
+        "The classes of images, by CHECKPOINT (a file, or a run directory: its best.h5), with their probabilities, or "
+        "with scores where the network's loss makes no probabilities of them (hinge, mse, l1). FILE is a "
+        NM_IMAGE_FORMATS " image, brought to the network's size as in training, or an IDX file of many images.",
         NULL,
         NULL,
         NULL};
@@ -236,8 +287,8 @@ int command_predict(int argc, char **argv)
     nm_context_set_threads(ctx, args.threads);
     oracle o;
     nm_status status = open_oracle(&o, ctx, &args);
-    for (int i = 0; i < args.count && status == NM_OK; i++)
-        status = predict_file(&o, args.files[i]);
+    if (status == NM_OK)
+        status = predict_files(&o);
     nm_image_tell(&o.images);
     close_oracle(&o);
     return close_context(ctx, status);

@@ -135,9 +135,39 @@ static nm_status read_images(nm_context *ctx, nm_h5 *h5, const char *file, const
     return *out ? nm_h5_read(h5, path, NM_H5_REAL, 4, found.dims, *out) : NM_FAILED;
 }
 
+/* The shape of what labels or targets are for: the predictions of the losses that take them, with the classes that all
+ * have. Without such a loss, the output. */
+static nm_shape judged_shape(const nm_network *net)
+{
+    nm_shape shape = {0, 0, 0};
+    for (int i = 0; i < net->objectives; i++) {
+        nm_shape s = net->node[net->objective[i].from].out;
+        if (net->objective[i].target < 0)
+            shape = shape.c && shape.c < s.c ? shape : s;
+    }
+    return shape.c ? shape : net->node[net->output].out;
+}
+
+/* All losses read the same labels or values. */
+static nm_status check_heads(nm_context *ctx, const char *file, const nm_network *net, bool values)
+{
+    nm_shape all = judged_shape(net);
+    for (int i = 0; i < net->objectives; i++) {
+        const nm_objective *o = &net->objective[i];
+        nm_shape s = net->node[o->from].out;
+        bool fits = s.h == all.h && s.w == all.w && (s.c == all.c || (o->type->classifies && !values));
+        if (o->target < 0 && !fits)
+            return nm_fail(ctx, NM_INVALID,
+                           "%s: the losses judge predictions of different shapes, of which '%s' is " NM_SHAPE_FMT
+                           "; one set of labels or targets does not fit all",
+                           file, net->node[o->from].name, NM_SHAPE_ARGS(s));
+    }
+    return NM_OK;
+}
+
 static nm_status read_labels(nm_context *ctx, nm_h5 *h5, const char *file, const nm_network *net, given *g)
 {
-    nm_shape out = net->node[net->output].out;
+    nm_shape out = judged_shape(net);
     size_t places = (size_t)g->n * (size_t)out.h * (size_t)out.w;
     nm_h5_shape found;
     NM_TRY(nm_h5_look(h5, "/labels", &found));
@@ -160,7 +190,7 @@ static nm_status read_labels(nm_context *ctx, nm_h5 *h5, const char *file, const
 /* /targets, or the labels one-hot. */
 static nm_status make_values(nm_context *ctx, nm_h5 *h5, const char *file, const nm_network *net, given *g)
 {
-    nm_shape out = net->node[net->output].out;
+    nm_shape out = judged_shape(net);
     if (nm_h5_has(h5, "/targets"))
         return read_images(ctx, h5, file, "/targets", out, &g->n, &g->values);
     size_t places = (size_t)g->n * (size_t)out.h * (size_t)out.w;
@@ -210,6 +240,8 @@ static nm_status read_given(nm_context *ctx, const char *file, const nm_network 
     NM_TRY(nm_h5_open(ctx, file, false, &h5));
     g->x = nm_alloc(ctx, (size_t)net->inputs + 1, sizeof *g->x);
     nm_status status = g->x ? read_params(h5, net) : NM_FAILED;
+    if (status == NM_OK)
+        status = check_heads(ctx, file, net, nm_h5_has(h5, "/targets"));
     for (int i = 0; i < net->inputs && status == NM_OK; i++) {
         char path[PATH_ROOM];
         snprintf(path, sizeof path, "/inputs/%s", net->node[i].name);
@@ -302,6 +334,7 @@ static nm_status run(nm_context *ctx, const trace_args *args)
         if (args->model.changes)
             return nm_fail(ctx, NM_INVALID, "--set changes a MODEL; '%s' is a checkpoint", args->model.model);
         NM_TRY(open_trained(ctx, args->model.model, &t));
+        tell_trained(&t);
     } else {
         NM_TRY(open_model(ctx, args, &t));
     }

@@ -201,8 +201,7 @@ static nm_status refuse_unit(const view *v)
 static nm_status work(view *v)
 {
     nm_network *net = v->t.net;
-    nm_data_form form = nm_settings_form(&v->t.settings, net);
-    NM_TRY(nm_dataset_open(v->ctx, v->args->data ? v->args->data : v->t.settings.data, &form, &v->data));
+    NM_TRY(nm_trained_data_open(v->ctx, v->args->data, &v->t.settings, net, v->t.classes, &v->data));
     if (!nm_shape_same(v->data->test.shape, net->node[0].out))
         return nm_check_fit(v->ctx, net, &v->data->test, v->data->classes);
     NM_TRY(load_image(v));
@@ -221,6 +220,7 @@ static nm_status run(nm_context *ctx, const visualize_args *args)
 {
     view v = {.ctx = ctx, .args = args};
     NM_TRY(open_trained(ctx, args->checkpoint, &v.t));
+    tell_trained(&v.t);
     nm_status status = work(&v);
     nm_loader_free(v.loader);
     nm_target_maker_free(&v.targets);

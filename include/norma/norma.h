@@ -51,7 +51,7 @@ typedef enum nm_status {
     NM_OK = 0,
     NM_FAILED = 1,   /* failed at work: I/O, memory */
     NM_INVALID = 2,  /* wrong usage or wrong input file */
-    NM_DIVERGED = 3, /* the loss became NaN or infinite */
+    NM_DIVERGED = 3, /* the loss became NaN or infinite, or a network gives such numbers */
 } nm_status;
 
 typedef struct nm_context nm_context;
@@ -138,17 +138,23 @@ NM_API nm_status nm_model_train(nm_context *ctx, const nm_model *model, const nm
 /* A trained network, ready to predict. */
 typedef struct nm_predictor nm_predictor;
 
-/* Reads a checkpoint, which must be whole: a cut or changed file is NM_INVALID. */
+/* Reads a checkpoint, which must be whole: a cut or changed file is NM_INVALID; one whose parameters
+ * hold NaN or infinity is NM_DIVERGED. */
 NM_API nm_status nm_predictor_open(nm_context *ctx, const char *checkpoint, nm_predictor **out);
 NM_API void nm_predictor_free(nm_predictor *predictor);
 
 /* The images it takes, and how many numbers it gives for each (classes, for a classifier). */
 NM_API void nm_predictor_input(const nm_predictor *predictor, int *height, int *width, int *channels);
 NM_API int nm_predictor_outputs(const nm_predictor *predictor);
+/* Whether they are probabilities: the network ends in softmax or sigmoid, or its loss applies that
+ * itself (softmax_ce and focal: they sum to 1 over the classes; sigmoid_ce: each by itself) and
+ * prediction does too. Otherwise they are scores: what the last layer gives. */
+NM_API bool nm_predictor_probabilities(const nm_predictor *predictor);
 
 /* Predicts `n` images, n >= 1: pixels are [n][height][width][channels], 0 to 255, and are normalised as in
- * training; outputs get [n][outputs]. A network trained with softmax_ce gives probabilities, another one what
- * its last layer gives. The outputs of an image do not depend on the images beside it. */
+ * training; outputs get [n][outputs], probabilities or scores. The outputs of an image do not depend on
+ * the images beside it. NM_DIVERGED: for some images the network yields NaN or infinity; their
+ * outputs are all NaN. */
 NM_API nm_status nm_predict_u8(nm_context *ctx, nm_predictor *predictor, int n, const uint8_t *pixels,
                                float *outputs);
 /* The same from values as the network sees them: nothing is normalised. */
@@ -158,11 +164,14 @@ NM_API nm_status nm_predict_f32(nm_context *ctx, nm_predictor *predictor, int n,
 typedef struct nm_score {
     int samples, classes;
     double loss, accuracy;
-    int *confusion; /* [classes][classes]: row the true class, column the predicted one */
+    /* [classes][classes]: row the true class, column the predicted one; NULL for more than 4096 classes */
+    int *confusion;
 } nm_score;
 
-/* Loss and accuracy on the test split of a data set: "mnist", "cifar10:PATH", or NULL for the one it was trained
- * on. */
+/* Loss and accuracy on the test split of a data set: "mnist", "cifar10:PATH", or NULL for the one it
+ * was trained on. Classes are matched by name; samples of a class that it was not trained on are
+ * NM_INVALID. NM_DIVERGED: the network yields NaN or infinity. classes is 0 and accuracy NaN where it
+ * predicts no classes. */
 NM_API nm_status nm_predictor_score(nm_context *ctx, nm_predictor *predictor, const char *data,
                                     nm_score *out);
 NM_API void nm_score_free(nm_score *score);

@@ -207,7 +207,7 @@ struct nm_layer_type {
     nm_role role;
     unsigned memory;           /* flags above */
     nm_activation activation;  /* what its outputs are: probabilities by softmax or sigmoid, or nothing of the kind */
-    bool keeps_probabilities;  /* of inputs that are probabilities it makes probabilities: the same or averages of them */
+    bool keeps_probabilities;  /* it makes probabilities of probabilities: the same, or averages of them */
     const char *undoes; /* a layer type that this one undoes (unpool: maxpool): it names a layer of that type in a
                            string option, reads that one's input as its last, and sees its struct in infer */
     size_t partner_offset;     /* of that option in the private struct */

@@ -131,8 +131,8 @@ struct nm_predictor {
     real *table;                    /* of pixels; NULL until the first are given */
     nm_plan *plan;
     real *x; /* [PIECE][h][w][c] */
+    char *classes; /* names, one a line; NULL: the checkpoint has none */
     size_t inputs, outputs;
-    bool softmax;
 };
 
 static nm_status prepare(nm_context *ctx, nm_predictor *p)
@@ -143,7 +143,6 @@ static nm_status prepare(nm_context *ctx, nm_predictor *p)
                        net->inputs);
     p->inputs = nm_shape_size(net->node[0].out);
     p->outputs = nm_shape_size(net->node[net->output].out);
-    p->softmax = net->objectives > 0 && strcmp(net->objective[0].type->name, "softmax_ce") == 0;
     nm_request request = {.mode = NM_EVAL,
                           .batch = PIECE,
                           .threads = nm_context_threads(ctx),
@@ -164,7 +163,12 @@ nm_status nm_predictor_open(nm_context *ctx, const char *path, nm_predictor **ou
     nm_status status = p ? nm_checkpoint_network(ctx, checkpoint, &p->net, &p->settings) : NM_FAILED;
     if (status == NM_OK)
         status = nm_normalisation_copy(ctx, nm_checkpoint_normalisation(checkpoint), &p->normalisation);
+    const char *classes = status == NM_OK ? nm_checkpoint_classes(checkpoint) : NULL;
+    if (classes && !(p->classes = nm_strdup(ctx, classes)))
+        status = NM_FAILED;
     nm_checkpoint_free(checkpoint);
+    if (status == NM_OK)
+        status = nm_check_finite(ctx, p->net);
     if (status == NM_OK)
         status = prepare(ctx, p);
     if (status == NM_OK)
@@ -183,6 +187,7 @@ void nm_predictor_free(nm_predictor *p)
     nm_network_free(p->net);
     nm_normalisation_free(&p->normalisation);
     nm_free(p->table);
+    nm_free(p->classes);
     nm_free(p->x);
     nm_free(p);
 }
@@ -200,6 +205,11 @@ int nm_predictor_outputs(const nm_predictor *p)
     return (int)p->outputs;
 }
 
+bool nm_predictor_probabilities(const nm_predictor *p)
+{
+    return p->net->apply != NM_LINEAR || p->net->node[p->net->output].activation != NM_LINEAR;
+}
+
 /* Over the channels of each place, in double; shifted by the largest, so that nothing overflows. */
 static void softmax(const real *y, int channels, float *out)
 {
@@ -212,26 +222,48 @@ static void softmax(const real *y, int channels, float *out)
         out[c] = (float)(exp((double)y[c] - largest) / sum);
 }
 
-static void predict_piece(nm_predictor *p, int n, float *outputs)
+static double sigmoid(double x)
+{
+    return x > 0 ? 1 / (1 + exp(-x)) : exp(x) / (1 + exp(x));
+}
+
+/* What the loss would make of the scores of one image. False: they hold NaN or infinity, and so `out` is all NaN. */
+static bool finish_image(const nm_predictor *p, const real *y, float *out)
+{
+    size_t channels = (size_t)p->net->node[p->net->output].out.c;
+    bool finite = true;
+    for (size_t i = 0; i < p->outputs; i++)
+        finite = finite && isfinite((double)y[i]);
+    for (size_t i = 0; i < p->outputs; i++)
+        out[i] = !finite ? NAN : p->net->apply == NM_SIGMOID ? (float)sigmoid((double)y[i]) : (float)y[i];
+    for (size_t i = 0; i < p->outputs && finite && p->net->apply == NM_SOFTMAX; i += channels)
+        softmax(y + i, (int)channels, out + i);
+    return finite;
+}
+
+/* Of the images in p->x; gives how many have outputs that are not finite. */
+static int predict_piece(nm_predictor *p, int n, float *outputs)
 {
     const real *x = p->x;
     nm_batch batch = {.n = n, .x = &x};
     nm_plan_forward(p->plan, &batch);
     const real *y = nm_plan_output(p->plan, p->net->output);
-    int channels = p->net->node[p->net->output].out.c;
-    size_t count = (size_t)n * p->outputs;
-    if (p->softmax)
-        for (size_t i = 0; i < count; i += (size_t)channels)
-            softmax(y + i, channels, outputs + i);
-    else
-        for (size_t i = 0; i < count; i++)
-            outputs[i] = (float)y[i];
+    int broken = 0;
+    for (int i = 0; i < n; i++)
+        broken += !finish_image(p, y + (size_t)i * p->outputs, outputs + (size_t)i * p->outputs);
+    return broken;
+}
+
+static nm_status check_outputs(nm_context *ctx, int broken, int n)
+{
+    return broken ? nm_fail(ctx, NM_DIVERGED, "the network yields NaN or infinity for %d of %d images", broken, n)
+                  : NM_OK;
 }
 
 nm_status nm_predict_u8(nm_context *ctx, nm_predictor *p, int n, const uint8_t *pixels, float *outputs)
 {
     nm_errors_clear(ctx);
-    int channels = p->net->node[0].out.c;
+    int channels = p->net->node[0].out.c, broken = 0;
     if (n < 1)
         return nm_fail(ctx, NM_INVALID, "expected at least one image, found %d", n);
     if (!p->table)
@@ -240,13 +272,14 @@ nm_status nm_predict_u8(nm_context *ctx, nm_predictor *p, int n, const uint8_t *
         int part = n - first < PIECE ? n - first : PIECE;
         const uint8_t *from = pixels + (size_t)first * p->inputs;
         nm_normalise(p->table, channels, from, (size_t)part * p->inputs, p->x);
-        predict_piece(p, part, outputs + (size_t)first * p->outputs);
+        broken += predict_piece(p, part, outputs + (size_t)first * p->outputs);
     }
-    return NM_OK;
+    return check_outputs(ctx, broken, n);
 }
 
 nm_status nm_predict_f32(nm_context *ctx, nm_predictor *p, int n, const float *values, float *outputs)
 {
+    int broken = 0;
     nm_errors_clear(ctx);
     if (n < 1)
         return nm_fail(ctx, NM_INVALID, "expected at least one image, found %d", n);
@@ -254,9 +287,9 @@ nm_status nm_predict_f32(nm_context *ctx, nm_predictor *p, int n, const float *v
         int part = n - first < PIECE ? n - first : PIECE;
         for (size_t i = 0; i < (size_t)part * p->inputs; i++)
             p->x[i] = (real)values[(size_t)first * p->inputs + i];
-        predict_piece(p, part, outputs + (size_t)first * p->outputs);
+        broken += predict_piece(p, part, outputs + (size_t)first * p->outputs);
     }
-    return NM_OK;
+    return check_outputs(ctx, broken, n);
 }
 
 /* ---- evaluation -------------------------------------------------------------------------------- */
@@ -266,13 +299,15 @@ nm_status nm_predictor_score(nm_context *ctx, nm_predictor *p, const char *data,
     nm_dataset *set;
     *out = (nm_score){0};
     nm_errors_clear(ctx);
-    nm_data_form form = nm_settings_form(&p->settings, p->net);
-    NM_TRY(nm_dataset_open(ctx, data ? data : p->settings.data, &form, &set));
+    NM_TRY(nm_trained_data_open(ctx, data, &p->settings, p->net, p->classes, &set));
     nm_evaluation e = {0};
     nm_status status = nm_evaluate(ctx, p->net, &set->test, 0, p->settings.eval_batch, &p->normalisation,
                                    p->settings.binary, &e);
-    if (status == NM_OK)
+    if (status == NM_OK) {
         *out = (nm_score){e.samples, e.classes, e.loss, e.accuracy, e.confusion};
+        e.confusion = NULL;
+    }
+    nm_evaluation_free(&e);
     nm_dataset_free(set);
     return status;
 }

@@ -65,6 +65,8 @@ const char *nm_checkpoint_classes(const nm_checkpoint *checkpoint);
 const char *nm_checkpoint_data_digest(const nm_checkpoint *checkpoint);
 /* Steps that it was trained for; 0 where it does not tell. */
 uint64_t nm_checkpoint_step(const nm_checkpoint *checkpoint);
+/* The epoch of that step, from 1, as metrics.csv counts; 0 where it does not tell. */
+uint64_t nm_checkpoint_epoch(const nm_checkpoint *checkpoint);
 /* Mean and deviation stored with it, of no channels where it has none. Belongs to the checkpoint. */
 const nm_normalisation *nm_checkpoint_normalisation(const nm_checkpoint *checkpoint);
 

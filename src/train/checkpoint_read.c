@@ -13,7 +13,7 @@ struct nm_checkpoint {
     char *model;
     char *classes; /* NULL: none */
     char *data_digest; /* NULL: none */
-    uint64_t step; /* 0: not told */
+    uint64_t step, steps_per_epoch; /* 0: not told */
     nm_normalisation normalisation; /* no channels: none is stored */
 };
 
@@ -65,6 +65,8 @@ static nm_status read_opened(nm_checkpoint *c, const char *path)
     NM_TRY(nm_h5_read_text(c->h5, "/model_yaml", &c->model));
     if (nm_h5_has(c->h5, "/train/step"))
         NM_TRY(nm_h5_read(c->h5, "/train/step", NM_H5_U64, 0, NULL, &c->step));
+    if (nm_h5_has(c->h5, "/train/steps_per_epoch"))
+        NM_TRY(nm_h5_read(c->h5, "/train/steps_per_epoch", NM_H5_U64, 0, NULL, &c->steps_per_epoch));
     if (nm_h5_has(c->h5, "/train/classes"))
         NM_TRY(nm_h5_read_text(c->h5, "/train/classes", &c->classes));
     if (nm_h5_has(c->h5, "/train/data_digest"))
@@ -118,6 +120,11 @@ const char *nm_checkpoint_data_digest(const nm_checkpoint *c)
 uint64_t nm_checkpoint_step(const nm_checkpoint *c)
 {
     return c->step;
+}
+
+uint64_t nm_checkpoint_epoch(const nm_checkpoint *c)
+{
+    return c->steps_per_epoch ? (c->step + c->steps_per_epoch - 1) / c->steps_per_epoch : 0;
 }
 
 const nm_normalisation *nm_checkpoint_normalisation(const nm_checkpoint *c)

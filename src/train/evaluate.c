@@ -3,6 +3,7 @@
 
 #include "alloc.h"
 
+#include <limits.h>
 #include <math.h>
 #include <string.h>
 
@@ -30,6 +31,26 @@ static nm_status check_objective(nm_context *ctx, const nm_network *net, const n
     return NM_OK;
 }
 
+/* Labels become values once for all losses that take values: they must agree on the number of classes. */
+static nm_status check_values(nm_context *ctx, const nm_network *net)
+{
+    const nm_objective *first = NULL;
+    for (int i = 0; i < net->objectives; i++) {
+        const nm_objective *o = &net->objective[i];
+        if (o->type->classifies || o->target >= 0)
+            continue;
+        int c = net->node[o->from].out.c;
+        if (first && net->node[first->from].out.c != c)
+            return nm_fail(ctx, NM_INVALID,
+                           "%s: its prediction '%s' has %d channels, '%s' of another loss of values has %d: labels "
+                           "become values of one number of classes",
+                           o->who, net->node[o->from].name, c, net->node[first->from].name,
+                           net->node[first->from].out.c);
+        first = first ? first : o;
+    }
+    return NM_OK;
+}
+
 nm_status nm_check_fit(nm_context *ctx, const nm_network *net, const nm_samples *samples, int classes)
 {
     if (net->inputs != 1)
@@ -45,7 +66,7 @@ nm_status nm_check_fit(nm_context *ctx, const nm_network *net, const nm_samples 
     for (int i = 0; i < net->objectives; i++)
         if (check_objective(ctx, net, &net->objective[i], samples, classes) != NM_OK)
             status = NM_INVALID;
-    return status;
+    return status == NM_OK ? check_values(ctx, net) : status;
 }
 
 /* ---- targets ----------------------------------------------------------------------------- */
@@ -85,9 +106,23 @@ struct nm_evaluator {
     nm_network *net;
     nm_loader_settings settings;
     int count;
+    bool by_class; /* counts what is told of each class */
     nm_plan *plan;
     nm_target_maker targets;
 };
+
+/* Labels that no loss holds against the prediction count nothing right or wrong. */
+static void tell_unjudged(nm_context *ctx, const nm_network *net)
+{
+    const nm_objective *o = &net->objective[0];
+    if (net->judge >= 0 || o->target >= 0)
+        return;
+    nm_log(ctx,
+           "output '%s' of " NM_SHAPE_FMT ": no loss judges it, so no accuracy is counted on data that is evaluated; "
+           "the loss %s judges '%s' of " NM_SHAPE_FMT,
+           net->node[net->output].name, NM_SHAPE_ARGS(net->node[net->output].out), o->type->name,
+           net->node[o->from].name, NM_SHAPE_ARGS(net->node[o->from].out));
+}
 
 nm_status nm_evaluator_new(nm_context *ctx, nm_network *net, const nm_samples *samples, int limit, int batch,
                            const nm_normalisation *normalisation, bool binary, nm_evaluator **out)
@@ -114,10 +149,12 @@ nm_status nm_evaluator_new(nm_context *ctx, nm_network *net, const nm_samples *s
     nm_status status = nm_plan_new(net, &request, &e->plan);
     if (status == NM_OK)
         status = nm_target_maker_new(ctx, net, batch, &e->targets);
-    if (status == NM_OK)
+    if (status == NM_OK) {
+        tell_unjudged(ctx, net);
         *out = e;
-    else
+    } else {
         nm_evaluator_free(e);
+    }
     return status;
 }
 
@@ -130,25 +167,65 @@ void nm_evaluator_free(nm_evaluator *e)
     nm_free(e);
 }
 
-/* Row: the true class, column: the first of the largest outputs (a NaN is never larger). */
-static void count_predictions(const nm_evaluator *e, const nm_loaded *loaded, nm_evaluation *out)
+static bool all_finite(const real *values, size_t count)
+{
+    real sum = 0;
+    for (size_t i = 0; i < count; i++)
+        sum += values[i] * (real)0; /* 0, or NaN from a NaN or an infinity on */
+    return sum == 0;
+}
+
+/* The first of the largest scores; -1 where one is NaN or infinite: such scores name no class. */
+static int predicted_class(const real *y, int classes)
+{
+    int best = 0;
+    for (int c = 1; c < classes; c++)
+        if (y[c] > y[best])
+            best = c;
+    return all_finite(y, (size_t)classes) ? best : -1;
+}
+
+typedef struct tally {
+    uint64_t counted, right; /* of samples or of pixels */
+} tally;
+
+static void count_one(const nm_evaluator *e, int label, int predicted, tally *sums, nm_evaluation *out)
+{
+    sums->counted++;
+    sums->right += predicted == label;
+    if (!e->by_class)
+        return;
+    out->of_class[label].samples++;
+    out->of_class[label].right += predicted == label;
+    if (predicted >= 0)
+        out->of_class[predicted].predicted++;
+    if (out->confusion && predicted >= 0)
+        out->confusion[(size_t)label * (size_t)out->classes + (size_t)predicted]++;
+}
+
+/* Whether the loss that judges the output counts what has this label. */
+static bool judged(const nm_network *net, int label)
+{
+    const nm_objective *judge = &net->objective[net->judge];
+    return label >= 0 && (!judge->type->counts || judge->type->counts(judge->self, label));
+}
+
+static void count_predictions(const nm_evaluator *e, const nm_loaded *loaded, tally *sums, nm_evaluation *out)
 {
     const real *y = nm_plan_output(e->plan, e->net->output);
-    const nm_loss_type *judge = e->net->objective[0].type;
+    size_t size = nm_shape_size(e->net->node[e->net->output].out);
+    for (int i = 0; i < loaded->n; i++)
+        out->not_finite += !all_finite(y + (size_t)i * size, size);
     size_t places = (size_t)loaded->n * nm_label_places(e->settings.samples);
-    for (size_t i = 0; i < places && out->classes; i++, y += out->classes) {
-        int best = 0;
-        for (int c = 1; c < out->classes; c++)
-            if (y[c] > y[best])
-                best = c;
-        if (loaded->labels[i] >= 0 && (!judge->counts || judge->counts(e->net->objective[0].self, loaded->labels[i])))
-            out->confusion[loaded->labels[i] * out->classes + best]++;
-    }
+    for (size_t i = 0; i < places && out->classes; i++, y += out->classes)
+        if (judged(e->net, loaded->labels[i]))
+            count_one(e, loaded->labels[i], predicted_class(y, out->classes), sums, out);
 }
 
 static bool run_all(nm_evaluator *e, nm_loader *loader, const volatile int *stop, nm_evaluation *out)
 {
     double loss = 0;
+    tally sums = {0};
     while (out->samples < e->count) {
         if (stop && *stop)
             return false;
@@ -157,38 +234,71 @@ static bool run_all(nm_evaluator *e, nm_loader *loader, const volatile int *stop
             .n = loaded->n, .x = &loaded->x, .targets = nm_target_maker_make(&e->targets, loaded)};
         nm_plan_forward(e->plan, &batch);
         loss += nm_plan_loss(e->plan, &batch).loss_sum;
-        count_predictions(e, loaded, out);
+        count_predictions(e, loaded, &sums, out);
         out->samples += loaded->n;
     }
     out->loss = loss / out->samples;
-    double correct = 0, counted = 0;
-    for (int c = 0; c < out->classes; c++)
-        correct += out->confusion[c * out->classes + c];
-    for (int i = 0; i < out->classes * out->classes; i++)
-        counted += out->confusion[i];
-    out->accuracy = counted > 0 ? correct / counted : (double)NAN;
+    out->accuracy = sums.counted > 0 ? (double)sums.right / (double)sums.counted : (double)NAN;
     return true;
+}
+
+/* The matrix is left out where it would take too much memory, or where an int could not count what falls into it. */
+static nm_status make_counts(const nm_evaluator *e, nm_evaluation *out)
+{
+    size_t classes = (size_t)out->classes, places = nm_label_places(e->settings.samples);
+    if (!e->by_class || !classes)
+        return NM_OK;
+    if (!(out->of_class = nm_alloc(e->ctx, classes, sizeof *out->of_class)))
+        return NM_FAILED;
+    if (classes > NM_MOST_CONFUSED || (size_t)e->count > (size_t)INT_MAX / places)
+        return NM_OK;
+    out->confusion = nm_alloc(e->ctx, classes * classes, sizeof *out->confusion);
+    return out->confusion ? NM_OK : NM_FAILED;
 }
 
 nm_status nm_evaluator_run(nm_evaluator *e, const volatile int *stop, nm_evaluation *out, bool *stopped)
 {
-    /* a network that is judged by values has no classes */
-    bool classifies = e->net->objective[0].target < 0;
-    size_t classes = classifies ? (size_t)e->net->node[e->net->output].out.c : 0;
-    *out = (nm_evaluation){.classes = (int)classes};
+    *out = (nm_evaluation){.classes = e->net->judge >= 0 ? e->net->node[e->net->output].out.c : 0};
     *stopped = false;
     nm_loader *loader;
     NM_TRY(nm_loader_new(e->ctx, &e->settings, &loader));
-    out->confusion = nm_alloc(e->ctx, classes * classes + 1, sizeof *out->confusion);
-    nm_status status = out->confusion ? NM_OK : NM_FAILED;
+    nm_status status = make_counts(e, out);
     if (status == NM_OK)
         *stopped = !run_all(e, loader, stop, out);
     nm_loader_free(loader);
-    if (status != NM_OK || *stopped) {
-        nm_free(out->confusion);
-        *out = (nm_evaluation){0};
-    }
+    if (status != NM_OK || *stopped)
+        nm_evaluation_free(out);
     return status;
+}
+
+void nm_evaluation_free(nm_evaluation *e)
+{
+    nm_free(e->of_class);
+    nm_free(e->confusion);
+    *e = (nm_evaluation){0};
+}
+
+/* ---- a whole split at once --------------------------------------------------------------- */
+
+nm_status nm_check_finite(nm_context *ctx, const nm_network *net)
+{
+    for (int i = 0; i < net->params; i++)
+        if (!all_finite(nm_param_values(net, &net->param[i]), net->param[i].count))
+            return nm_fail(ctx, NM_DIVERGED,
+                           "the network holds NaN or infinity, in %s: its training diverged, or the file was changed; "
+                           "train with a smaller learning rate, or take an earlier checkpoint",
+                           net->param[i].name);
+    return NM_OK;
+}
+
+static nm_status check_result(nm_context *ctx, const nm_evaluation *e)
+{
+    if (e->not_finite)
+        return nm_fail(ctx, NM_DIVERGED, "the network yields NaN or infinity for %d of %d samples: they have no class",
+                       e->not_finite, e->samples);
+    if (!isfinite(e->loss))
+        return nm_fail(ctx, NM_DIVERGED, "the loss over %d samples is not a finite number", e->samples);
+    return NM_OK;
 }
 
 nm_status nm_evaluate(nm_context *ctx, nm_network *net, const nm_samples *samples, int limit, int batch,
@@ -199,10 +309,14 @@ nm_status nm_evaluate(nm_context *ctx, nm_network *net, const nm_samples *sample
         classes = samples->labels[i] >= classes ? samples->labels[i] + 1 : classes;
     *out = (nm_evaluation){0};
     NM_TRY(nm_check_fit(ctx, net, samples, classes));
+    NM_TRY(nm_check_finite(ctx, net));
     nm_evaluator *e;
     NM_TRY(nm_evaluator_new(ctx, net, samples, limit, batch, normalisation, binary, &e));
+    e->by_class = true;
     bool stopped;
     nm_status status = nm_evaluator_run(e, NULL, out, &stopped);
     nm_evaluator_free(e);
+    if (status == NM_OK && (status = check_result(ctx, out)) != NM_OK)
+        nm_evaluation_free(out);
     return status;
 }

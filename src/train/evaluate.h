@@ -26,7 +26,8 @@ typedef struct nm_evaluator nm_evaluator;
 nm_status nm_evaluator_new(nm_context *ctx, nm_network *net, const nm_samples *samples, int limit, int batch,
                            const nm_normalisation *normalisation, bool binary,
                            nm_evaluator **out) NM_MUST_USE;
-/* *stopped: `stop` (may be NULL) became non-zero, and *out is not filled. */
+/* Fills loss and accuracy, not what nm_evaluate counts by class; there is nothing to free.
+ * *stopped: `stop` (may be NULL) became non-zero, and *out is not filled. */
 nm_status nm_evaluator_run(nm_evaluator *evaluator, const volatile int *stop, nm_evaluation *out,
                            bool *stopped) NM_MUST_USE;
 void nm_evaluator_free(nm_evaluator *evaluator);

@@ -101,6 +101,12 @@ int nm_best_row(const nm_history_row *rows, int count);
 nm_status nm_checkpoint_network(nm_context *ctx, const nm_checkpoint *checkpoint, nm_network **net,
                                 nm_train_settings *settings) NM_MUST_USE;
 
+/* Opens the data set that a trained network is judged by: `given`, or where that is NULL what it was trained on.
+ * Labels become the numbers that the names in `classes` (one a line, from the checkpoint; NULL: as they are) have
+ * there; data of other classes is refused (NM_INVALID). */
+nm_status nm_trained_data_open(nm_context *ctx, const char *given, const nm_train_settings *settings,
+                               const nm_network *net, const char *classes, nm_dataset **out) NM_MUST_USE;
+
 /* What the settings say about every plan of the network. */
 static inline void nm_settings_rule(const nm_train_settings *settings, nm_network *net)
 {
@@ -120,13 +126,27 @@ static inline nm_data_form nm_settings_form(const nm_train_settings *settings, c
  * in $NORMA_MODELS, beside the program (../share/norma/models, ../../models), where norma is installed. nm_free. */
 nm_status nm_model_path(nm_context *ctx, const char *name, char **path) NM_MUST_USE;
 
-typedef struct nm_evaluation {
-    int samples, classes;   /* classes 0: the first loss judges values, so that there is no accuracy (NaN) */
-    double loss, accuracy;
-    int *confusion;         /* [classes][classes], row: true class, of samples or of pixels; nm_free */
-} nm_evaluation;
+/* Of samples, or of pixels where each has a label. */
+typedef struct nm_class_count {
+    uint64_t samples, right, predicted;
+} nm_class_count;
 
-/* Loss and accuracy on `samples`, in eval mode, without augmentation. */
+enum { NM_MOST_CONFUSED = 4096 }; /* classes of the largest confusion matrix that is made: 64 MB */
+
+typedef struct nm_evaluation {
+    int samples, classes; /* classes 0: no loss judges the prediction by labels, so that there is no accuracy (NaN) */
+    double loss, accuracy;
+    int not_finite;           /* samples for which the prediction holds NaN or infinity */
+    nm_class_count *of_class; /* [classes]; NULL: not asked for */
+    int *confusion;           /* [classes][classes], row: true class; NULL: not asked for, or too large */
+} nm_evaluation;
+void nm_evaluation_free(nm_evaluation *evaluation);
+
+/* NM_DIVERGED, with its name, where a parameter or a running statistic holds NaN or infinity. */
+nm_status nm_check_finite(nm_context *ctx, const nm_network *net) NM_MUST_USE;
+
+/* Loss, accuracy, counts by class and confusion matrix on `samples`, in eval mode, without augmentation. NM_DIVERGED:
+ * the network holds or yields NaN or infinity, and *out is empty. */
 nm_status nm_evaluate(nm_context *ctx, nm_network *net, const nm_samples *samples, int limit, int batch,
                       const nm_normalisation *normalisation, bool binary, nm_evaluation *out) NM_MUST_USE;
 

@@ -136,7 +136,7 @@ START_TEST(visualizes)
     expect(0, "norma train tiny.yaml --run r --epochs 1");
     said s = expect(0, "norma visualize r");
     contains(s.out, "r/pictures/field.png");
-    ck_assert_str_eq(s.err, "");
+    ck_assert_str_eq(s.err, "norma: r/best.h5, step 16 (epoch 1)\n");
     static const char *const pictures[] = {"filters", "maps", "distributions", "field"};
     for (size_t i = 0; i < sizeof pictures / sizeof *pictures; i++) {
         char path[64];

@@ -31,10 +31,10 @@ START_TEST(every_sample_weighs_the_same)
         else {
             ck_assert_double_eq_tol(e.loss, first.loss, 1e-6 * first.loss);
             ck_assert(e.accuracy == first.accuracy);
-            nm_free(e.confusion);
+            nm_evaluation_free(&e);
         }
     }
-    nm_free(first.confusion);
+    nm_evaluation_free(&first);
     /* a rate of zero: the mean training loss of the epoch, with its short batch of two, is the evaluation's
      */
     nm_evaluation e;
@@ -45,7 +45,7 @@ START_TEST(every_sample_weighs_the_same)
     ck_assert_double_eq_tol(r.history[0].train_loss, e.loss, 1e-6 * e.loss);
     ck_assert(r.history[0].train_accuracy == e.accuracy);
     free_result(&r);
-    nm_free(e.confusion);
+    nm_evaluation_free(&e);
     nm_network_free(net);
     nm_normalisation_free(&norm);
     nm_dataset_free(data);
