@@ -2,11 +2,10 @@
  * beside this program or in ../libexec/norma); the float build calls it. */
 #include "alloc.h"
 #include "command.h"
+#include "gradients.h"
 
 #include <errno.h>
-#include <float.h>
 #include <limits.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -89,121 +88,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     }
 }
 
-/* ---- the network at work -------------------------------------------------------------------------- */
-
-typedef struct check {
-    nm_context *ctx;
-    nm_network *net;
-    nm_plan *plan;
-    nm_batch batch;
-    real **x; /* [inputs] */
-    const real *const *inputs;
-    real *states; /* before any forward */
-    int32_t *labels;
-    real *values;
-    nm_rng rng;
-} check;
-
-static double loss(check *c)
-{
-    memcpy(c->net->states, c->states, c->net->state_count * sizeof(real));
-    nm_plan_forward(c->plan, &c->batch);
-    return nm_plan_loss(c->plan, &c->batch).loss;
-}
-
-/* Random images and targets for them. */
-static nm_status make_batch(check *c, int n)
-{
-    const nm_network *net = c->net;
-    nm_shape out = net->node[net->output].out;
-    size_t places = (size_t)n * (size_t)out.h * (size_t)out.w;
-    c->x = nm_alloc(c->ctx, (size_t)net->inputs, sizeof *c->x);
-    c->states = nm_alloc(c->ctx, net->state_count + 1, sizeof(real));
-    c->labels = nm_alloc(c->ctx, places, sizeof *c->labels);
-    c->values = nm_alloc(c->ctx, places * (size_t)out.c, sizeof(real));
-    if (!c->x || !c->states || !c->labels || !c->values)
-        return NM_FAILED;
-    memcpy(c->states, net->states, net->state_count * sizeof(real));
-    for (int i = 0; i < net->inputs; i++) {
-        size_t count = (size_t)n * nm_shape_size(net->node[i].out);
-        if (!(c->x[i] = nm_alloc(c->ctx, count, sizeof(real))))
-            return NM_FAILED;
-        for (size_t k = 0; k < count; k++)
-            c->x[i][k] = nm_rng_normal(&c->rng);
-    }
-    for (size_t k = 0; k < places; k++)
-        c->labels[k] = (int32_t)nm_rng_below(&c->rng, (uint32_t)out.c);
-    for (size_t k = 0; k < places * (size_t)out.c; k++)
-        c->values[k] = nm_rng_uniform(&c->rng);
-    c->batch =
-        (nm_batch){.n = n, .x = (const real *const *)c->x, .targets = {c->labels, c->values}, .seed = 1, .step = 1};
-    return NM_OK;
-}
-
-static void free_batch(check *c)
-{
-    for (int i = 0; c->x && i < c->net->inputs; i++)
-        nm_free(c->x[i]);
-    nm_free(c->x);
-    nm_free(c->states);
-    nm_free(c->labels);
-    nm_free(c->values);
-}
-
 /* ---- checking ---------------------------------------------------------------------------------------- */
-
-typedef struct finding {
-    int checked;
-    double error; /* largest |numerical - analytic| over the largest |gradient| of this array */
-    double largest;
-    size_t worst;
-} finding;
-
-/* Central differences of the fourth order at `value`, with a step that suits it. */
-static double numerical(check *c, real *value)
-{
-    double before = *value, h = 1e-4 * fmax(0.1, fabs(before)), side[4];
-    static const double at[4] = {-2, -1, 1, 2};
-    for (int k = 0; k < 4; k++) {
-        *value = before + at[k] * h;
-        side[k] = loss(c);
-    }
-    *value = before;
-    return (side[0] - 8 * side[1] + 8 * side[2] - side[3]) / (12 * h);
-}
-
-/* The same with a step so small that a kink (of relu, of max pooling) between the points is unlikely, at the price of
- * rounding. */
-static double numerical_near(check *c, real *value)
-{
-    double before = *value, h = 1e-7 * fmax(0.1, fabs(before));
-    *value = before + h;
-    double above = loss(c);
-    *value = before - h;
-    double below = loss(c);
-    *value = before;
-    return (above - below) / (2 * h);
-}
-
-static finding check_array(check *c, real *values, const real *gradient, size_t count, int samples)
-{
-    finding f = {0};
-    for (size_t i = 0; i < count; i++)
-        f.largest = fmax(f.largest, fabs(gradient[i]));
-    double scale = f.largest > 1e-8 ? f.largest : 1e-8;
-    for (int k = 0; k < samples && (size_t)k < count; k++) {
-        size_t i = count <= (size_t)samples ? (size_t)k : nm_rng_below(&c->rng, (uint32_t)count);
-        double off = fabs(numerical(c, &values[i]) - gradient[i]);
-        if (off > 1e-6 * scale)
-            off = fmin(off, fabs(numerical_near(c, &values[i]) - gradient[i]));
-        f.checked++;
-        if (!(off / scale <= f.error)) {
-            f.error = off / scale;
-            f.worst = i;
-        }
-    }
-    return f;
-}
 
 typedef struct report {
     bool json;
@@ -225,62 +110,77 @@ static void tell(report *r, const char *name, size_t count, const finding *f)
                good ? "good" : "WRONG");
 }
 
-static nm_status check_all(check *c, const check_args *args, report *r)
+static void check_losses(gradients *g, const check_args *args, report *r)
 {
-    nm_network *net = c->net;
-    real *gradients = nm_alloc(c->ctx, net->weight_count + 1, sizeof(real));
-    if (!gradients)
-        return NM_FAILED;
-    loss(c);
-    nm_plan_backward(c->plan, &c->batch);
-    memcpy(gradients, nm_plan_gradients(c->plan), net->weight_count * sizeof(real));
-    if (!args->json)
-        printf("%-28s %10s %8s %14s %12s\n", "array", "values", "checked", "largest grad.", "error");
+    for (int i = 0; i < g->net->objectives; i++) {
+        char name[256];
+        const nm_objective *o = &g->net->objective[i];
+        snprintf(name, sizeof name, "%s of %s", o->type->name, g->net->node[o->from].name);
+        finding f = gradients_check_loss(g, i, args->samples, r->tolerance);
+        tell(r, name, (size_t)g->batch.n * nm_shape_size(g->net->node[o->from].out), &f);
+    }
+}
+
+static nm_status check_inputs(gradients *g, const check_args *args, report *r)
+{
+    nm_network *net = g->net;
     for (int i = 0; i < net->inputs; i++) {
-        size_t count = (size_t)c->batch.n * nm_shape_size(net->node[i].out);
-        real *dx = nm_alloc(c->ctx, count, sizeof(real));
-        if (dx && nm_plan_input_gradient(c->plan, i)) {
-            loss(c);
-            nm_plan_backward(c->plan, &c->batch);
-            memcpy(dx, nm_plan_input_gradient(c->plan, i), count * sizeof(real));
-            finding f = check_array(c, c->x[i], dx, count, args->samples);
+        size_t count = (size_t)g->batch.n * nm_shape_size(net->node[i].out);
+        real *dx = nm_alloc(g->ctx, count, sizeof(real));
+        if (!dx)
+            return NM_FAILED;
+        gradients_run(g);
+        if (nm_plan_input_gradient(g->plan, i)) {
+            memcpy(dx, nm_plan_input_gradient(g->plan, i), count * sizeof(real));
+            finding f = gradients_check(g, g->x[i], dx, count, args->samples, r->tolerance);
             tell(r, net->node[i].name, count, &f);
         }
         nm_free(dx);
     }
-    for (int i = 0; i < net->params; i++) {
+    return NM_OK;
+}
+
+static nm_status check_all(gradients *g, const check_args *args, report *r)
+{
+    nm_network *net = g->net;
+    real *analytic = nm_alloc(g->ctx, net->weight_count + 1, sizeof(real));
+    if (!analytic)
+        return NM_FAILED;
+    if (!args->json)
+        printf("%-28s %10s %8s %14s %12s\n", "array", "values", "checked", "largest grad.", "error");
+    gradients_run(g);
+    memcpy(analytic, nm_plan_gradients(g->plan), net->weight_count * sizeof(real));
+    check_losses(g, args, r);
+    nm_status status = check_inputs(g, args, r);
+    for (int i = 0; i < net->params && status == NM_OK; i++) {
         const nm_param *p = &net->param[i];
         if (p->kind == NM_STATE || p->frozen)
             continue;
-        finding f = check_array(c, net->weights + p->offset, gradients + p->offset, p->count, args->samples);
+        finding f =
+            gradients_check(g, net->weights + p->offset, analytic + p->offset, p->count, args->samples, r->tolerance);
         tell(r, p->name, p->count, &f);
     }
-    nm_free(gradients);
-    return NM_OK;
+    nm_free(analytic);
+    return status;
 }
 
 static nm_status check_network(nm_context *ctx, nm_network *net, const check_args *args, uint64_t seed)
 {
-    check c = {.ctx = ctx, .net = net, .rng = nm_rng_stream(seed, "gradcheck", "batch")};
+    gradients g;
     report r = {.json = args->json, .tolerance = args->tolerance, .list = json_array()};
     if (!net->objectives)
         return nm_fail(ctx, NM_INVALID, "%s: the network has no loss whose gradient could be checked", net->name);
     nm_network_initialise(net, seed);
-    nm_request request = {.mode = NM_TRAIN, .batch = args->batch, .threads = nm_context_threads(ctx),
-                          .input_gradients = true};
-    nm_status status = nm_plan_new(net, &request, &c.plan);
+    nm_status status = gradients_open(ctx, net, args->batch, seed, &g);
     if (status == NM_OK)
-        status = make_batch(&c, args->batch);
-    if (status == NM_OK)
-        status = check_all(&c, args, &r);
+        status = check_all(&g, args, &r);
     if (status == NM_OK && args->json)
         print_json(json_incref(r.list));
     if (status == NM_OK && r.failed)
         status =
             nm_fail(ctx, NM_FAILED, "%d arrays have gradients that are off by more than %g", r.failed, r.tolerance);
     json_decref(r.list);
-    free_batch(&c);
-    nm_plan_free(c.plan);
+    gradients_free(&g);
     return status;
 }
 
