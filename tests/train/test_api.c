@@ -93,6 +93,60 @@ START_TEST(train_and_predict)
 }
 END_TEST
 
+/* Trains for a step and predicts an image; whether the numbers are probabilities, and their sum. */
+static double sum_of(const char *loss, const char *run, bool probabilities)
+{
+    nm_model *model;
+    nm_outcome outcome;
+    nm_predictor *p;
+    uint8_t pixels[784] = {0};
+    float out[10];
+    double sum = 0;
+    ck_assert_done(nm_model_parse(ctx, SMALL_MODEL, &model));
+    ck_assert_done(nm_model_set(ctx, model, "loss", loss));
+    ck_assert_done(nm_model_set(ctx, model, "train.steps", "1"));
+    ck_assert_done(nm_model_train(ctx, model, &(nm_training){.run = run}, &outcome));
+    char path[128];
+    snprintf(path, sizeof path, "%s/last.h5", run);
+    ck_assert_done(nm_predictor_open(ctx, path, &p));
+    ck_assert_int_eq(nm_predictor_probabilities(p), probabilities);
+    ck_assert_done(nm_predict_u8(ctx, p, 1, pixels, out));
+    for (int k = 0; k < 10; k++) {
+        ck_assert(!probabilities || (out[k] > 0 && out[k] < 1));
+        sum += (double)out[k];
+    }
+    nm_predictor_free(p);
+    nm_model_free(model);
+    return sum;
+}
+
+START_TEST(probabilities_by_the_loss)
+{
+    ck_assert_double_eq_tol(sum_of("softmax_ce", in_folder("a"), true), 1, 1e-5);
+    ck_assert_double_eq_tol(sum_of("focal", in_folder("b"), true), 1, 1e-5);
+    ck_assert(fabs(sum_of("sigmoid_ce", in_folder("c"), true) - 1) > 0.01);
+    sum_of("hinge", in_folder("d"), false);
+    sum_of("mse", in_folder("e"), false);
+}
+END_TEST
+
+START_TEST(outputs_that_are_no_numbers)
+{
+    nm_outcome outcome;
+    nm_predictor *p;
+    float values[2 * 784] = {0}, out[20];
+    train_small(in_folder("run"), &outcome);
+    ck_assert_done(nm_predictor_open(ctx, in_folder("run/last.h5"), &p));
+    for (int i = 784; i < 2 * 784; i++)
+        values[i] = NAN;
+    ck_assert_int_eq(nm_predict_f32(ctx, p, 2, values, out), NM_DIVERGED);
+    assert_message(WORDS("NaN or infinity for 1 of 2 images"));
+    for (int k = 0; k < 10; k++)
+        ck_assert(!isnan(out[k]) && isnan(out[10 + k]));
+    nm_predictor_free(p);
+}
+END_TEST
+
 START_TEST(diverging)
 {
     nm_model *model;
@@ -142,4 +196,4 @@ START_TEST(models_by_name)
 }
 END_TEST
 
-SUITE_WITH("api", with_folder, train_and_predict, diverging, wrong_calls, models_by_name)
+SUITE_WITH("api", with_folder, train_and_predict, probabilities_by_the_loss, outputs_that_are_no_numbers, diverging, wrong_calls, models_by_name)

@@ -1,6 +1,8 @@
 /* Evaluation: each sample weighs the same, however the samples are cut into batches. */
 #include "train_support.h"
 
+#include <math.h>
+
 /* No dropout and no batch norm: one sample's loss does not depend on the others. */
 #define PLAIN_MODEL                                                                                          \
     "input: {height: 28, width: 28, channels: 1}\nlayers:\n- {name: d1, dense: {units: 12}}\n- relu\n"       \
@@ -52,4 +54,75 @@ START_TEST(every_sample_weighs_the_same)
 }
 END_TEST
 
-SUITE_WITH("evaluate", with_folder, every_sample_weighs_the_same)
+/* Counts by class hold for any number of classes; the matrix is made for those that a memory has room for. */
+START_TEST(many_classes)
+{
+    static const char *const models[] = {
+        "input: {height: 28, width: 28, channels: 1}\nlayers:\n- {name: l, dense: {units: 50000}}\nloss: softmax_ce\n"
+        "train: {data: mnist}\n",
+        "input: {height: 28, width: 28, channels: 1}\nlayers:\n- {name: l, dense: {units: 12}}\nloss: softmax_ce\n"
+        "train: {data: mnist}\n"};
+    for (int m = 0; m < 2; m++) {
+        nm_dataset *data;
+        nm_normalisation norm;
+        nm_network *net = network_and_data(models[m], &data, &norm);
+        nm_evaluation e;
+        ck_assert_done(nm_evaluate(ctx, net, &data->test, 100, 50, &norm, false, &e));
+        ck_assert_int_eq(e.classes, m ? 12 : 50000);
+        ck_assert((e.confusion != NULL) == (m == 1));
+        uint64_t samples = 0, predicted = 0, right = 0;
+        for (int c = 0; c < e.classes; c++) {
+            samples += e.of_class[c].samples;
+            predicted += e.of_class[c].predicted;
+            right += e.of_class[c].right;
+        }
+        ck_assert(samples == 100 && predicted == 100 && e.accuracy == (double)right / 100);
+        nm_evaluation_free(&e);
+        nm_network_free(net);
+        nm_dataset_free(data);
+    }
+}
+END_TEST
+
+/* A score that is NaN or infinite is no largest one, and a parameter that is names itself. */
+START_TEST(no_class_of_no_number)
+{
+    nm_dataset *data;
+    nm_normalisation norm;
+    nm_evaluation e;
+    nm_network *net = network_and_data(PLAIN_MODEL, &data, &norm);
+    nm_param *bias = &net->param[nm_network_find_param(net, "logits/bias")];
+    nm_param_values(net, bias)[3] = -INFINITY;
+    ck_assert_int_eq(nm_evaluate(ctx, net, &data->test, 0, 50, &norm, false, &e), NM_DIVERGED);
+    assert_message(WORDS("the network holds NaN or infinity, in logits/bias"));
+    ck_assert(e.of_class == NULL && e.confusion == NULL);
+    nm_param_values(net, bias)[3] = (real)3e38;
+    nm_param *weight = &net->param[nm_network_find_param(net, "logits/weight")];
+    for (size_t i = 3; i < weight->count; i += 10)
+        nm_param_values(net, weight)[i] = (real)3e38;
+    ck_assert_int_eq(nm_evaluate(ctx, net, &data->test, 0, 50, &norm, false, &e), NM_DIVERGED);
+    assert_message(WORDS("yields NaN or infinity for"));
+    nm_network_free(net);
+    nm_dataset_free(data);
+}
+END_TEST
+
+/* Labels become values once, so losses of values must agree on how many. */
+START_TEST(heads_of_values_agree)
+{
+    nm_dataset *data;
+    nm_normalisation norm;
+    nm_evaluation e;
+    nm_network *net = network_and_data("input: {height: 28, width: 28, channels: 1}\nlayers:\n"
+                                       "- {name: a, dense: {units: 10}}\n- {name: b, dense: {units: 12}, from: input}\n"
+                                       "loss: [{mse: {}, from: a}, {mse: {}, from: b}]\ntrain: {data: mnist}\n",
+                                       &data, &norm);
+    ck_assert_int_eq(nm_evaluate(ctx, net, &data->test, 0, 50, &norm, false, &e), NM_INVALID);
+    assert_message(WORDS("'b' has 12 channels", "'a' of another loss of values has 10"));
+    nm_network_free(net);
+    nm_dataset_free(data);
+}
+END_TEST
+
+SUITE_WITH("evaluate", with_folder, every_sample_weighs_the_same, many_classes, no_class_of_no_number,
+           heads_of_values_agree)
