@@ -77,6 +77,25 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 /* ---- what is told ------------------------------------------------------------------------------ */
 
+/* The side of a square as large as the field. */
+static double side_of(const nm_receptive *f)
+{
+    return sqrt(f->size[0] * f->size[1]);
+}
+
+/* No unit sees the whole of an object that is larger than every field. Where no layer has a local field, print_anchor says so. */
+static nm_status check_anchor(nm_context *ctx, const summary *s)
+{
+    int largest = -1;
+    for (int i = s->net->inputs; i < s->net->nodes; i++)
+        if (!s->field[i].whole && (largest < 0 || side_of(&s->field[i]) > side_of(&s->field[largest])))
+            largest = i;
+    if (largest < 0 || s->anchor <= side_of(&s->field[largest]))
+        return NM_OK;
+    return nm_fail(ctx, NM_INVALID, "--anchor: expected 1 to %.0f, the largest receptive field of a layer that does not see the "
+                   "whole input ('%s'); found %d", floor(side_of(&s->field[largest])), s->net->node[largest].name, s->anchor);
+}
+
 /* The layer whose field is nearest to the anchor, as a ratio; the last of equals, which has learnt most. */
 static int find_suited(const summary *s)
 {
@@ -84,7 +103,7 @@ static int find_suited(const summary *s)
     double least = INFINITY;
     for (int i = s->net->inputs; i < s->net->nodes; i++) {
         const nm_receptive *f = &s->field[i];
-        double off = fabs(log(sqrt(f->size[0] * f->size[1]) / s->anchor));
+        double off = fabs(log(side_of(f) / s->anchor));
         if (f->whole || off > least)
             continue;
         best = i;
@@ -205,6 +224,8 @@ static nm_status tell(nm_context *ctx, summary *s, const summary_args *args)
         s->field[i] = s->paths[i].all.largest;
     total(s);
     s->anchor = args->anchor;
+    if (s->anchor)
+        NM_TRY(check_anchor(ctx, s));
     s->suited = s->anchor ? find_suited(s) : -1;
     if (args->json)
         print_as_json(s, args->verbose);

@@ -7,8 +7,9 @@
  *
  *     r += floor((k - 1) * g / stride) * d / g * j      s += (pad - (k - 1) * d / 2) / stride * j      j /= stride
  *
- * (Araujo, Norris, Sim: Computing Receptive Fields of Convolutional Neural Networks, Distill 2019). Whether pixels within
- * a field are left out, and whether a later layer or another path fills them, follows from the sets in reads.h. */
+ * (Araujo, Norris, Sim: Computing Receptive Fields of Convolutional Neural Networks, Distill 2019).
+ * Whether pixels within a field are left out, and whether a later layer or another path fills them, follows from the sets
+ * in reads.h. */
 #include "alloc.h"
 #include "network.h"
 #include "reads.h"
@@ -158,11 +159,9 @@ static nm_status follow_input(const nm_network *net, int node, int input, const 
     for (int i = 0; i < from->count; i++) {
         nm_path_field *to = &out->field[i];
         *to = (nm_path_field){.field = through(n, w, from->field[i].field), .paths = from->field[i].paths};
-        nm_status status = n->type->window
-                               ? nm_reads_through(net->ctx, from->field[i].reads, &w, n->in[input], image_of(net), &to->reads)
-                               : nm_reads_copy(net->ctx, from->field[i].reads, &to->reads);
-        if (status != NM_OK)
-            return status;
+        const nm_reads *reads = from->field[i].reads;
+        NM_TRY(n->type->window ? nm_reads_through(net->ctx, reads, &w, n->in[input], image_of(net), &to->reads)
+                               : nm_reads_copy(net->ctx, reads, &to->reads));
         to->field.gaps = nm_reads_has_gaps(to->reads);
         out->count++;
     }

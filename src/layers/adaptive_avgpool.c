@@ -6,6 +6,7 @@
 
 typedef struct adaptive {
     int size[2];
+    nm_shape in; /* set by infer */
 } adaptive;
 
 static const nm_option options[] = {
@@ -15,7 +16,8 @@ static const nm_option options[] = {
 
 static nm_status infer(nm_infer *e, void *private)
 {
-    const adaptive *self = private;
+    adaptive *self = private;
+    self->in = e->in[0];
     e->out = (nm_shape){self->size[0], self->size[1], e->in[0].c};
     return NM_OK;
 }
@@ -78,11 +80,22 @@ static void backward(const nm_pass *p, const void *self)
     nm_parallel(p->threads, p->n, backward_task, (void *)p);
 }
 
-/* Bins differ in size by a pixel; told as one that sees everything where the output is a single pixel. */
+/* Told as one that sees everything where the output is a single pixel. */
 static void window(const void *private, nm_window *w)
 {
     const adaptive *self = private;
     w->global = self->size[0] == 1 && self->size[1] == 1;
+    for (int axis = 0; axis < 2; axis++) {
+        int in = axis ? self->in.w : self->in.h, out = self->size[axis];
+        if (in < out)
+            continue;
+        /* exact where bins are alike; otherwise the largest bin, and their distance to the nearest pixel */
+        for (int i = 0; i < out; i++) {
+            int pixels = bin(i, in, out, true) - bin(i, in, out, false);
+            w->kernel[axis] = pixels > w->kernel[axis] ? pixels : w->kernel[axis];
+        }
+        w->stride[axis] = (in + out / 2) / out;
+    }
 }
 
 extern const nm_layer_type NM_ISA(nm_layer_adaptive_avgpool);

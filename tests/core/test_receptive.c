@@ -38,6 +38,30 @@ START_TEST(one_after_another)
 }
 END_TEST
 
+/* Bins that are alike are windows; of others the largest counts. */
+START_TEST(adaptive_pools)
+{
+    static const struct {
+        int in, out;
+        double size, jump;
+    } cases[] = {{14, 7, 2, 2}, {9, 9, 1, 1}, {7, 3, 3, 2}, {10, 4, 3, 3}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char model[256];
+        snprintf(model, sizeof model,
+                 "input: {height: 20, width: %d, channels: 1}\nlayers:\n- adaptive_avgpool: {size: [5, %d]}\n",
+                 cases[i].in, cases[i].out);
+        nm_network *net = built(model);
+        nm_receptive r[2];
+        ck_assert_int_eq(nm_network_receptive(net, r), NM_OK);
+        ck_assert_double_eq(r[1].size[0], 4);
+        ck_assert_double_eq(r[1].size[1], cases[i].size);
+        ck_assert_double_eq(r[1].jump[1], cases[i].jump);
+        ck_assert(!r[1].gaps);
+        nm_network_free(net);
+    }
+}
+END_TEST
+
 /* What a unit of a transposed convolution meets depends on stride and dilation together. */
 START_TEST(transposed)
 {
@@ -210,5 +234,5 @@ START_TEST(without_memory)
 }
 END_TEST
 
-SUITE_WITH("receptive", with_context, one_after_another, transposed, every_path_by_hand, fields_differ_in_grid_and_shape,
+SUITE_WITH("receptive", with_context, one_after_another, adaptive_pools, transposed, every_path_by_hand, fields_differ_in_grid_and_shape,
            many_paths, without_memory)
