@@ -120,7 +120,8 @@ static nm_shape upright_shape(const nm_image_rules *rules, const nm_image *image
                       image->channels < 3 ? 1 : 3};
 }
 
-/* The first bytes of a file hold the header of most; where they do not, the whole file is read. */
+/* The first bytes of a file hold the header of most; where they do not, the whole file is read, and
+ * where the orientation is asked for, which WebP has at its end. */
 enum { HEAD = 1 << 16 };
 
 static nm_status read_head(nm_context *ctx, const char *path, uint8_t *head, size_t *size, bool *whole)
@@ -161,7 +162,8 @@ nm_status nm_image_probe(const nm_image_reader *reader, const char *path, nm_sha
     const nm_image_format *format = status == NM_OK ? find_format(head, size) : NULL;
     if (status == NM_OK && (whole || !format))
         status = decode(ctx, path, head, size, true, &image);
-    else if (status == NM_OK && (format->decode(ctx, head, size, true, &image) != NM_OK || check_size(&image) != NM_OK))
+    else if (status == NM_OK && (reader->rules.orient || format->decode(ctx, head, size, true, &image) != NM_OK ||
+                                 check_size(&image) != NM_OK))
         status = probe_whole(ctx, path, &image);
     nm_free(head);
     if (status == NM_OK)

@@ -73,7 +73,8 @@ bool nm_is_folder(const char *path)
     return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
 }
 
-static nm_status sort_entry(nm_context *ctx, const char *path, const char *name, nm_image_folder *out)
+/* Puts an entry into the list where it belongs. */
+static nm_status add_entry(nm_context *ctx, const char *path, const char *name, nm_image_folder *out)
 {
     if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || is_left_behind(name))
         return NM_OK;
@@ -82,12 +83,12 @@ static nm_status sort_entry(nm_context *ctx, const char *path, const char *name,
         return NM_FAILED;
     bool folder = nm_is_folder(below);
     nm_free(below);
-    return nm_names_add(ctx,
-                        *name == '.'              ? &out->others
-                        : folder                  ? &out->folders
-                        : is_named_as_image(name) ? &out->images
-                                                  : &out->others,
-                        name);
+    nm_names *to = &out->others;
+    if (*name != '.' && folder)
+        to = &out->folders;
+    else if (*name != '.' && is_named_as_image(name))
+        to = &out->images;
+    return nm_names_add(ctx, to, name);
 }
 
 nm_status nm_image_folder_list(nm_context *ctx, const char *path, nm_image_folder *out)
@@ -100,7 +101,7 @@ nm_status nm_image_folder_list(nm_context *ctx, const char *path, nm_image_folde
                        path, strerror(errno));
     nm_status status = NM_OK;
     while (status == NM_OK && (entry = readdir(d)))
-        status = sort_entry(ctx, path, entry->d_name, out);
+        status = add_entry(ctx, path, entry->d_name, out);
     closedir(d);
     sort_names(&out->images);
     sort_names(&out->folders);
