@@ -18,7 +18,8 @@ static const int64_t least_pause[] = {100 * MILLISECOND, 200 * MILLISECOND};
 static const int64_t longest_pause[] = {800 * MILLISECOND, 3200LL * MILLISECOND};
 static const double noticeable = 0.1; /* of a processor, for all threads together */
 static const double promising = 0.95; /* of what fewer threads could do at best */
-static const double clearly = 1.1;    /* how much more work justifies more threads */
+static const double tolerable = 0.4;  /* fewer threads need a while to get the processors they leave to each other */
+static const double worth_it = 0.2;   /* of what more threads could do at best */
 
 static int64_t nanoseconds(clockid_t clock)
 {
@@ -85,11 +86,28 @@ static int at_most(int a, int b)
     return a < b ? a : b;
 }
 
+/* How many threads would have processors of their own, where `missing` were not to be had: two threads that want one
+ * each lose half of it. */
+static int undisturbed(int threads, double missing)
+{
+    int fewer = threads - (missing > noticeable ? (int)ceil(2 * missing - noticeable) : 0);
+    return fewer < 1 ? 1 : fewer;
+}
+
+/* Whether so many would do more. */
+static bool is_too_many(int threads, double rate, double missing)
+{
+    int fewer = undisturbed(threads, missing);
+    return fewer < threads && rate < promising * fewer;
+}
+
 /* The trial of another width is over. */
-static void end_trial(nm_load *l, double rate, int64_t now)
+static void end_trial(nm_load *l, double rate, double missing, int64_t now)
 {
     int direction = l->width > l->before ? MORE : FEWER;
-    bool better = rate > l->rate * (direction == MORE ? clearly : 1);
+    bool better = direction == FEWER ? rate > l->rate - tolerable
+                                     : rate > l->rate * (1 + worth_it * (l->width - l->before) / l->before) &&
+                                           !is_too_many(l->width, rate, missing);
     l->step = better && direction == MORE ? 2 * l->step : 1;
     if (better) {
         l->rate = rate;
@@ -106,43 +124,46 @@ static void end_trial(nm_load *l, double rate, int64_t now)
     l->before = 0;
 }
 
-/* missing: processors that the team did not get. */
 static void begin_trial(nm_load *l, int threads, double missing, int64_t now)
 {
-    int fewer = threads - (int)ceil(missing - noticeable);
-    fewer = fewer < 1 ? 1 : fewer;
-    if (fewer < threads && l->rate < promising * fewer && now >= l->next[FEWER]) {
+    if (is_too_many(threads, l->rate, missing) && now >= l->next[FEWER]) {
         l->before = threads;
-        l->width = fewer;
+        l->width = undisturbed(threads, missing);
     } else if (threads < l->asked && now >= l->next[MORE]) {
         l->before = threads;
         l->width = at_most(l->asked, threads + l->step);
     }
 }
 
-void nm_load_look(nm_load *l, nm_load_thread *thread, int alive, int64_t now)
+void nm_load_decide(nm_load *l, int threads, double worked, double missing, int64_t now)
 {
-    int threads = at_most(at_most(l->width, l->asked), alive);
-    double passed = (double)(now - l->begin), worked = 0, missing = 0;
-    for (int i = 0; i < threads; i++) {
-        nm_load_thread before = {.worked = thread[i].worked, .kept_waiting = thread[i].kept_waiting};
-        read_thread(&thread[i]);
-        worked += (double)(thread[i].worked - before.worked) / passed;
-        missing += (double)(thread[i].kept_waiting - before.kept_waiting) / passed;
-    }
     if (l->before) {
-        end_trial(l, worked, now);
+        end_trial(l, worked, missing, now);
     } else {
         l->rate = l->rate > 0 ? (l->rate + worked) / 2 : worked;
         begin_trial(l, threads, missing, now);
     }
     l->disturbed = missing > noticeable || l->width < l->asked;
-    for (int i = threads; i < at_most(at_most(l->width, l->asked), alive); i++)
-        read_thread(&thread[i]);
     if (l->width >= l->asked && !l->before)
         l->width = NM_MOST_THREADS;
+}
+
+void nm_load_look(nm_load *l, nm_load_thread *thread, int alive, int64_t now)
+{
+    int threads = at_most(at_most(l->width, l->asked), alive);
+    int64_t before = nanoseconds(CLOCK_THREAD_CPUTIME_ID);
+    double passed = (double)(now - l->begin), worked = 0, missing = 0;
+    for (int i = 0; i < threads; i++) {
+        int64_t worked_before = thread[i].worked, waited_before = thread[i].kept_waiting;
+        read_thread(&thread[i]);
+        worked += (double)(thread[i].worked - worked_before) / passed;
+        missing += (double)(thread[i].kept_waiting - waited_before) / passed;
+    }
+    nm_load_decide(l, threads, worked, missing, now);
+    for (int i = threads; i < at_most(at_most(l->width, l->asked), alive); i++)
+        read_thread(&thread[i]); /* what they did while they were not asked is nobody's */
     l->asked = 0;
     l->begin = nm_load_now();
-    l->due =
-        l->begin + (window > 200 * (l->begin - now) ? window : 200 * (l->begin - now)); /* half a percent at most */
+    int64_t took = nanoseconds(CLOCK_THREAD_CPUTIME_ID) - before;
+    l->due = l->begin + (window > 200 * took ? window : 200 * took); /* looking takes half a percent at most */
 }

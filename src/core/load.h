@@ -49,4 +49,8 @@ void nm_load_init(nm_load *load);
  */
 void nm_load_look(nm_load *load, nm_load_thread *thread, int alive, int64_t now);
 
+/* What is made of it: `threads` of the load->asked ones did the work of `worked` whole threads, and `missing` processors
+ * were not to be had. */
+void nm_load_decide(nm_load *load, int threads, double worked, double missing, int64_t now);
+
 #endif

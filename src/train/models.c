@@ -14,8 +14,8 @@
 /* ---- by name ------------------------------------------------------------------------------- */
 
 /* The folders in which models are looked for, in order. An installed program stands in bin/, one that was
- * only built in BUILD/apps/. */
-enum { FOLDERS = 4 };
+ * only built in BUILD/apps/, and BUILD/share/norma/models is a link to the source's. */
+enum { FOLDERS = 3 };
 typedef struct places {
     int count;
     char folder[FOLDERS][PATH_MAX];
@@ -44,7 +44,6 @@ static void find_places(places *p)
     if (slash) {
         *slash = '\0';
         add_place(p, program, "/../share/norma/models");
-        add_place(p, program, "/../../models");
     }
     add_place(p, NM_INSTALLED_MODELS, "");
 }
