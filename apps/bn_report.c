@@ -272,7 +272,7 @@ static int run_command(int argc, char **argv, report_args *args, const struct ar
 #define SHARED_OPTIONS                                                                                                \
     {"data", KEY_DATA, "NAME[:PATH]", 0, "another data set than the one it was trained on", 1},                       \
         {"batch", KEY_BATCH, "N", 0, "samples of which statistics are taken at once (preset: train.batch)", 1},       \
-        {"limit", KEY_LIMIT, "N", 0, "the first N training samples (preset: all)", 1},                                \
+        {"limit", KEY_LIMIT, "N", 0, "a random subset of N training samples (preset: all)", 1},                                \
         {"json", KEY_JSON, 0, 0, "machine-readable result on stdout", 1}
 
 int command_bn_report(int argc, char **argv)

@@ -15,7 +15,7 @@ enum { KEY_DATA = 'd', KEY_LIMIT = 'n', KEY_BATCH = 'b', KEY_JSON = 'j', KEY_THR
 
 static const struct argp_option options[] = {
     {"data", KEY_DATA, "D", 0, "data set, NAME or NAME:PATH (preset: the one it was trained on)", 0},
-    {"limit", KEY_LIMIT, "N", 0, "the first N test samples only", 0},
+    {"limit", KEY_LIMIT, "N", 0, "a random subset of N test samples, always the same", 0},
     {"batch", KEY_BATCH, "N", 0, "samples at once; never changes a result", 0},
     {"threads", KEY_THREADS, "N", 0, "threads; never changes a result", 0},
     {"json", KEY_JSON, 0, 0, "machine-readable result on stdout", 0},

@@ -5,6 +5,7 @@
 #include "threads.h"
 
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -23,6 +24,7 @@ struct nm_loader {
     int count, steps_per_epoch;
     uint64_t next;        /* step that the thread prepares next */
     uint32_t order_epoch; /* epoch that `order` is shuffled for */
+    int *subset;          /* [count], ascending: the samples that `limit` leaves; NULL: all */
     int *order;           /* [count] */
     uint8_t *changed;     /* one augmented sample */
     real *table;          /* [channels][256]: pixel to normalised value */
@@ -37,10 +39,36 @@ struct nm_loader {
 
 /* ---- which samples -------------------------------------------------------------------------- */
 
+static int ascending(const void *a, const void *b)
+{
+    return *(const int *)a - *(const int *)b;
+}
+
+/* `count` of all samples, each as likely as any other: the beginning of a shuffle of all. The first ones would not do: files lie
+ * sorted by class as often as not. */
+static nm_status choose_subset(nm_context *ctx, nm_loader *l)
+{
+    int all = l->s.samples->count;
+    if (l->count == all)
+        return NM_OK;
+    if (!(l->subset = nm_alloc(ctx, (size_t)all, sizeof *l->subset)))
+        return NM_FAILED;
+    for (int i = 0; i < all; i++)
+        l->subset[i] = i;
+    nm_rng r = nm_rng_stream(l->s.seed, "limit", "train");
+    for (int i = 0; i < l->count; i++) {
+        int k = i + (int)nm_rng_below(&r, (uint32_t)(all - i)), kept = l->subset[i];
+        l->subset[i] = l->subset[k];
+        l->subset[k] = kept;
+    }
+    qsort(l->subset, (size_t)l->count, sizeof *l->subset, ascending);
+    return NM_OK;
+}
+
 static void order_epoch(nm_loader *l, uint32_t epoch)
 {
     for (int i = 0; i < l->count; i++)
-        l->order[i] = i;
+        l->order[i] = l->subset ? l->subset[i] : i;
     nm_rng r = nm_rng_stream(l->s.seed, "shuffle", "train");
     nm_rng_seek(&r, epoch, 0);
     for (int i = l->count - 1; l->s.shuffle && i > 0; i--) { /* Fisher-Yates */
@@ -161,6 +189,8 @@ nm_status nm_loader_new(nm_context *ctx, const nm_loader_settings *settings, nm_
     pthread_cond_init(&l->changed_state, NULL);
     nm_status status = allocate(ctx, l);
     if (status == NM_OK)
+        status = choose_subset(ctx, l);
+    if (status == NM_OK)
         status = nm_pixel_table_new(ctx, &l->s.normalisation, l->s.samples->shape.c, l->s.binary, &l->table);
     if (status == NM_OK) {
         order_epoch(l, (uint32_t)(l->next / (uint64_t)l->steps_per_epoch));
@@ -203,6 +233,7 @@ void nm_loader_free(nm_loader *l)
         nm_free(l->ring[i].labels);
         nm_free(l->ring[i].indices);
     }
+    nm_free(l->subset);
     nm_free(l->order);
     nm_free(l->changed);
     nm_free(l->table);

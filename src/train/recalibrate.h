@@ -9,7 +9,7 @@ typedef struct nm_recalibration {
     const nm_samples *samples;     /* the training split */
     nm_normalisation normalisation; /* read only */
     bool binary;
-    int batch, limit;              /* limit: first N samples only; 0: all */
+    int batch, limit;              /* limit: only N samples, as the loader takes them; 0: all */
     uint64_t seed;                 /* of the order of the samples, and of dropout */
 } nm_recalibration;
 

@@ -174,7 +174,7 @@ static nm_status count_steps(nm_trainer *t, bool save_epochs)
     t->loading = (nm_loader_settings){.samples = t->data ? &t->data->train : NULL,
                                       .limit = s->limit,
                                       .batch = batch,
-                                      .shuffle = true,
+                                      .shuffle = s->shuffle,
                                       .augmentation = s->augment.count ? &t->augmentation : NULL,
                                       .normalisation = t->state.normalisation,
                                       .binary = s->binary,

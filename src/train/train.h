@@ -25,7 +25,8 @@ typedef struct nm_train_settings {
     nm_image_rules images; /* how image files come to the network's input */
     bool binary;           /* pixels to 0/1 */
     int seed;
-    int limit;
+    int limit;             /* a random subset of so many samples; 0: all */
+    bool shuffle;
     char *save_every;      /* "200s", "1e" */
     int keep;
     char *init_from;

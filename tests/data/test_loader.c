@@ -93,18 +93,63 @@ START_TEST(in_order_binary_and_limited)
     s.binary = true;
     s.limit = 7;
     nm_loader *l;
+    int chosen[7];
     ck_assert_done(nm_loader_new(ctx, &s, &l));
     ck_assert_int_eq(nm_loader_steps_per_epoch(l), 2);
     for (int step = 0; step < 4; step++) {
         const nm_loaded *b = nm_loader_next(l);
         ck_assert_int_eq(b->n, step % 2 ? 2 : 5);
         for (int i = 0; i < b->n; i++) {
-            ck_assert_int_eq(b->indices[i], i + step % 2 * 5);
+            int *place = &chosen[step % 2 * 5 + i]; /* ascending, and the same in both epochs */
+            ck_assert(step < 2 ? i == 0 || b->indices[i] > place[-1] : b->indices[i] == *place);
+            *place = b->indices[i];
             for (int v = 0; v < SIZE; v++)
                 ck_assert(b->x[i * SIZE + v] == (real)(pixels[b->indices[i] * SIZE + v] >= 128));
         }
     }
     nm_loader_free(l);
+}
+END_TEST
+
+/* The samples of an epoch, as bits. */
+static uint32_t samples_of_epoch(const nm_loader_settings *s)
+{
+    nm_loader *l;
+    uint32_t bits = 0;
+    ck_assert_done(nm_loader_new(ctx, s, &l));
+    for (int i = nm_loader_steps_per_epoch(l); i > 0; i--) {
+        const nm_loaded *b = nm_loader_next(l);
+        for (int k = 0; k < b->n; k++)
+            bits |= 1u << b->indices[k];
+    }
+    nm_loader_free(l);
+    return bits;
+}
+
+/* `limit` takes a random subset: by the seed alone, whatever the epoch, the batch and the order; any sample as likely as another. */
+START_TEST(limit_takes_a_random_subset)
+{
+    enum { LIMIT = 6, SEEDS = 400 };
+    nm_loader_settings s = settings();
+    int taken[COUNT] = {0};
+    s.limit = LIMIT;
+    for (s.seed = 0; s.seed < SEEDS; s.seed++) {
+        uint32_t bits = samples_of_epoch(&s);
+        ck_assert_int_eq(__builtin_popcount(bits), LIMIT);
+        for (int i = 0; i < COUNT; i++)
+            taken[i] += bits >> i & 1;
+        nm_loader_settings other = s;
+        other.batch = 2;
+        other.shuffle = false;
+        other.first_step = 3 * 6; /* some epochs on */
+        ck_assert_uint_eq(samples_of_epoch(&other), bits);
+    }
+    double expected = (double)SEEDS * LIMIT / COUNT, spread = sqrt(expected * (1 - (double)LIMIT / COUNT));
+    for (int i = 0; i < COUNT; i++)
+        ck_assert_msg(fabs(taken[i] - expected) < 4.5 * spread, "sample %d: taken %d times, expected about %.0f", i, taken[i],
+                      expected);
+    s.limit = COUNT;
+    ck_assert_uint_eq(samples_of_epoch(&s), (1u << COUNT) - 1);
 }
 END_TEST
 
@@ -153,5 +198,5 @@ START_TEST(freed_early)
 }
 END_TEST
 
-SUITE_WITH("loader", in_own_folder, epochs, starts_anywhere, in_order_binary_and_limited,
+SUITE_WITH("loader", in_own_folder, epochs, starts_anywhere, in_order_binary_and_limited, limit_takes_a_random_subset,
            tells_how_long_it_was_waited_for, freed_early)

@@ -7,7 +7,7 @@
 #define PLAIN_MODEL                                                                                          \
     "input: {height: 28, width: 28, channels: 1}\nlayers:\n- {name: d1, dense: {units: 12}}\n- relu\n"       \
     "- {name: logits, dense: {units: 10}}\nloss: softmax_ce\n"                                               \
-    "train: {data: mnist, batch: 32, limit: 322, epochs: 1, seed: 7, lr: 0}\n"
+    "train: {data: mnist, batch: 199, epochs: 1, seed: 7, lr: 0}\n"
 
 START_TEST(every_sample_weighs_the_same)
 {
@@ -41,9 +41,9 @@ START_TEST(every_sample_weighs_the_same)
      */
     nm_evaluation e;
     nm_train_result r;
-    ck_assert_done(nm_evaluate(ctx, net, &data->train, 322, 250, &norm, false, &e));
+    ck_assert_done(nm_evaluate(ctx, net, &data->train, 0, 250, &norm, false, &e));
     ck_assert_done(train_with(PLAIN_MODEL, NULL, false, NULL, NULL, &r));
-    ck_assert_uint_eq(r.step, 11);
+    ck_assert_uint_eq(r.step, 3); /* of 199, 199 and 2 samples */
     ck_assert_double_eq_tol(r.history[0].train_loss, e.loss, 1e-6 * e.loss);
     ck_assert(r.history[0].train_accuracy == e.accuracy);
     free_result(&r);
