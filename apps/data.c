@@ -25,14 +25,14 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     return 0;
 }
 
-static nm_status count_classes(nm_context *ctx, const nm_samples *samples, int classes, int **counts)
+/* Labels of each class, and behind them those of none. */
+static nm_status count_classes(nm_context *ctx, const nm_samples *samples, int classes, size_t **counts)
 {
     *counts = nm_alloc(ctx, (size_t)classes + 1, sizeof **counts);
     if (!*counts)
         return NM_FAILED;
     for (size_t i = 0; samples->labels && i < (size_t)samples->count * nm_label_places(samples); i++)
-        if (samples->labels[i] >= 0 && samples->labels[i] < classes)
-            (*counts)[samples->labels[i]]++;
+        (*counts)[samples->labels[i] >= 0 && samples->labels[i] < classes ? samples->labels[i] : classes]++;
     return NM_OK;
 }
 
@@ -41,11 +41,28 @@ static void print_split(const char *name, const nm_samples *s)
     printf("%s: %d samples of %dx%dx%d\n", name, s->count, s->shape.h, s->shape.w, s->shape.c);
 }
 
-static void print_text(const nm_dataset *data, const nm_normalisation *n, const int *train, const int *test)
+/* How evenly the classes are spread, in a sentence. */
+static void print_balance(const nm_dataset *data, const size_t *train)
+{
+    int least = 0, most = 0;
+    for (int c = 1; c < data->classes; c++) {
+        least = train[c] < train[least] ? c : least;
+        most = train[c] > train[most] ? c : most;
+    }
+    const char *what = data->train.pixel_labels ? "pixels" : "samples";
+    if (data->classes > 0 && train[least] == train[most])
+        printf("%d classes, each with %zu training %s\n", data->classes, train[least], what);
+    else if (data->classes > 0)
+        printf("%d classes, from %zu training %s (%s) to %zu (%s)\n", data->classes, train[least], what,
+               data->class_names[least], train[most], data->class_names[most]);
+}
+
+static void print_text(const nm_dataset *data, const nm_normalisation *n, const size_t *train, const size_t *test)
 {
     printf("%s, found in %s\n", data->name, data->found);
     print_split("train", &data->train);
     print_split("test", &data->test);
+    print_balance(data, train);
     printf("mean     ");
     for (int c = 0; c < n->channels; c++)
         printf(" %.6f", n->mean[c]);
@@ -54,19 +71,21 @@ static void print_text(const nm_dataset *data, const nm_normalisation *n, const 
         printf(" %.6f", n->deviation[c]);
     printf("\n\n%-20s %8s %8s\n", data->train.pixel_labels ? "class, pixels" : "class", "train", "test");
     for (int c = 0; c < data->classes; c++)
-        printf("%-20s %8d %8d\n", data->class_names[c], train[c], test[c]);
+        printf("%-20s %8zu %8zu\n", data->class_names[c], train[c], test[c]);
+    if (train[data->classes] + test[data->classes] > 0)
+        printf("%-20s %8zu %8zu\n", "(no class)", train[data->classes], test[data->classes]);
 }
 
-static json_t *split_json(const nm_samples *s, const int *counts, int classes)
+static json_t *split_json(const nm_samples *s, const size_t *counts, int classes)
 {
     json_t *list = json_array();
     for (int c = 0; c < classes; c++)
-        json_array_append_new(list, json_integer(counts[c]));
+        json_array_append_new(list, json_integer((json_int_t)counts[c]));
     return json_pack("{s:i, s:[i,i,i], s:o}", "samples", s->count, "shape", s->shape.h, s->shape.w, s->shape.c,
                      "per_class", list);
 }
 
-static void print_as_json(const nm_dataset *data, const nm_normalisation *n, const int *train, const int *test)
+static void print_as_json(const nm_dataset *data, const nm_normalisation *n, const size_t *train, const size_t *test)
 {
     json_t *names = json_array(), *mean = json_array(), *deviation = json_array();
     for (int c = 0; c < data->classes; c++)
@@ -84,7 +103,7 @@ static nm_status tell(nm_context *ctx, const data_args *args)
 {
     nm_dataset *data;
     nm_normalisation n = {0};
-    int *train = NULL, *test = NULL;
+    size_t *train = NULL, *test = NULL;
     NM_TRY(nm_dataset_open(ctx, args->name, NULL, &data));
     nm_status status = nm_dataset_normalisation(ctx, &data->train, &n);
     if (status == NM_OK)
@@ -105,11 +124,11 @@ static void list_sources(bool json)
     const nm_source_type *const *types = nm_source_types();
     json_t *list = json_array();
     for (int i = 0; types[i]; i++) {
-        const char *how = types[i]->generated ? "generated, needs no files"
+        const char *how = types[i]->generated    ? "generated, needs no files"
                           : types[i]->needs_path ? "by its path"
                                                  : types[i]->fetch;
-        json_array_append_new(list, json_pack("{s:s, s:s, s:s}", "name", types[i]->name, "help", types[i]->help, "get",
-                                              how));
+        json_array_append_new(list,
+                              json_pack("{s:s, s:s, s:s}", "name", types[i]->name, "help", types[i]->help, "get", how));
         if (!json)
             printf("%-16s %s\n%-16s %s%s\n", types[i]->name, types[i]->help, "",
                    types[i]->generated || types[i]->needs_path ? "" : "get it with: ", how);

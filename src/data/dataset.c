@@ -112,6 +112,30 @@ static nm_status check_labels(nm_context *ctx, const nm_dataset *data, const nm_
     return NM_OK;
 }
 
+/* Tells of classes that training cannot learn. */
+static nm_status report_absent(nm_context *ctx, const nm_dataset *data)
+{
+    bool *present = nm_alloc(ctx, (size_t)data->classes + 1, sizeof *present);
+    if (!present)
+        return NM_FAILED;
+    for (size_t i = 0; i < (size_t)data->train.count * nm_label_places(&data->train); i++)
+        if (data->train.labels[i] >= 0)
+            present[data->train.labels[i]] = true;
+    int absent = 0, first = 0;
+    for (int c = data->classes - 1; c >= 0; c--)
+        if (!present[c]) {
+            absent++;
+            first = c;
+        }
+    bool from_one = absent == 1 && first == 0 && strcmp(data->class_names[0], "0") == 0;
+    if (absent > 0)
+        nm_log(ctx, "%s: %d of %d classes %s no training sample, the first is '%s'%s", data->found, absent, data->classes,
+               absent == 1 ? "has" : "have", data->class_names[first],
+               from_one ? ": labels count from 0; do these count from 1?" : "");
+    nm_free(present);
+    return NM_OK;
+}
+
 nm_status nm_dataset_open(nm_context *ctx, const char *spec, const nm_data_form *form, nm_dataset **out)
 {
     *out = NULL;
@@ -131,6 +155,8 @@ nm_status nm_dataset_open(nm_context *ctx, const char *spec, const nm_data_form 
         status = check_labels(ctx, data, &data->train, "training");
     if (status == NM_OK)
         status = check_labels(ctx, data, &data->test, "test");
+    if (status == NM_OK && data->train.labels && data->train.count > 0)
+        status = report_absent(ctx, data);
     if (status == NM_OK)
         *out = data;
     else

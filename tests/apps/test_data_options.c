@@ -63,6 +63,7 @@ START_TEST(data_tells)
     said s = expect(0, "norma data idx:d");
     contains(s.out, "idx, found in d");
     contains(s.out, "train: 400 samples of 4x4x1");
+    contains(s.out, "2 classes, each with 200 training samples");
     contains(expect(2, "norma data idx").err, "needs a path");
     contains(expect(2, "norma data cifar10:nowhere").err, "relative to");
     contains(expect(0, "norma data").out, "cifar100-coarse");

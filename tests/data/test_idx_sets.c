@@ -3,12 +3,13 @@
 
 enum { COUNT = 3, H = 2, W = 3 };
 
-static char told[512];
+static char told[2048]; /* all lines */
 
 static void keep_told(void *arg, const char *line)
 {
     (void)arg;
-    snprintf(told, sizeof told, "%s", line);
+    size_t used = strlen(told);
+    snprintf(told + used, sizeof told - used, "%s\n", line);
 }
 
 static void write_file(const char *path, bool packed, const void *bytes, size_t size)
@@ -82,6 +83,11 @@ START_TEST(other_classes)
                       "expected 0 to 9", "--data idx:d");
     ck_assert_done(nm_dataset_open(ctx, "idx:d", NULL, &d));
     ck_assert_int_eq(d->classes, 12);
+    nm_dataset_free(d);
+    nm_context_set_log(ctx, keep_told, NULL);
+    write_set("d/%s", false, "t10k", "-", 1, 2, 3);
+    ck_assert_done(nm_dataset_open(ctx, "idx:d", NULL, &d));
+    ck_assert_msg(strstr(told, "1 of 4 classes has no training sample, the first is '0': labels count from 0"), "%s", told);
     nm_dataset_free(d);
     write_set("d/%s", false, "t10k", "-", 7, 0, 9);
     ck_assert_done(nm_dataset_open(ctx, "kmnist:d", NULL, &d));
