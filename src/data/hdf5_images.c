@@ -7,7 +7,7 @@
 
 #include <math.h>
 
-enum { MOST_SIDE = 65536, AT_ONCE = 1 << 21 };
+enum { MOST_SIDE = 65536, AT_ONCE = 1 << 23 };
 
 size_t nm_hdf5_rows_at_once(const nm_h5_shape *shape)
 {

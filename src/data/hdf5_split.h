@@ -27,7 +27,7 @@ nm_status nm_hdf5_read_images(nm_hdf5_file *file, const char *path, nm_samples *
 nm_status nm_hdf5_look_at_labels(nm_hdf5_file *file, const char *path, nm_samples *samples) NM_MUST_USE;
 nm_status nm_hdf5_read_labels(nm_hdf5_file *file, const char *path, nm_samples *samples) NM_MUST_USE;
 
-/* Rows that are read at once: of about 16 MB. */
+/* Rows that are read at once: of about 64 MB as doubles, so that large chunks of the file are unpacked few times. */
 size_t nm_hdf5_rows_at_once(const nm_h5_shape *shape);
 
 #endif
