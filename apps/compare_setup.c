@@ -45,6 +45,22 @@ static nm_status check_different(const comparison *c)
     return NM_OK;
 }
 
+/* What the command line sets for all variants and --vary sets in each. */
+static void tell_overruled(const comparison *c)
+{
+    for (int k = 0; k < c->keys; k++)
+        for (int i = 0; i < c->args->model.changes; i++) {
+            const char *path = c->args->model.change[i].path, *key = c->key[k].key;
+            const char *last = strncmp(path, "train.", 6) == 0 ? path + 6 : path;
+            bool same = strlen(last) == strlen(key);
+            for (size_t at = 0; same && key[at]; at++)
+                same = last[at] == key[at] || (last[at] == '_' && key[at] == '-');
+            if (same || strcmp(path, key) == 0)
+                fprintf(stderr, "norma: %s=%s has no effect: --vary %s sets it in every variant\n", path,
+                        c->args->model.change[i].value, key);
+        }
+}
+
 static nm_status choose_folder(comparison *c, const nm_yaml *base)
 {
     char name[192];
@@ -132,6 +148,8 @@ nm_status comparison_set_up(comparison *c)
         status = check_arms(c);
     if (status == NM_OK)
         status = check_different(c);
+    if (status == NM_OK)
+        tell_overruled(c);
     if (status == NM_OK)
         status = choose_folder(c, base);
     nm_yaml_free(base);

@@ -39,15 +39,17 @@ static void add_network(nm_text *text, const nm_network *net)
 /* The settings by what they do: those that others overrule or that have no effect are left out. */
 static void add_settings(nm_text *text, nm_trainer *t)
 {
-    static const char *const resolved[] = {"epochs", "steps",    "batch",      "limit",  "optimizer", "schedule",
-                                           "lr",     "momentum", "save_every", "freeze", "without"};
+    static const char *const resolved[] = {"data",     "epochs", "steps",    "batch",  "limit",  "optimizer",
+                                           "schedule", "lr",     "momentum", "freeze", "without"};
+    static const char *const records[] = {"save_every", "keep", "watch", "watch_every"}; /* change no result */
     const void *schedule;
     const nm_schedule_type *type = nm_optimization_schedule(t->optimization, &schedule);
     int samples = t->data->train.count;
-    nm_text_add(text, "steps %llu of %llu batch %d limit %d save %llu %s", (unsigned long long)t->steps,
+    nm_trainer_digest_data(t);
+    nm_text_add(text, "data %s steps %llu of %llu batch %d limit %d %s", t->data_digest, (unsigned long long)t->steps,
                 (unsigned long long)t->state.steps_per_epoch, t->loading.batch,
                 t->settings.limit > 0 && t->settings.limit < samples ? t->settings.limit : samples,
-                (unsigned long long)t->save_every, nm_optimization_type(t->optimization)->name);
+                nm_optimization_type(t->optimization)->name);
     add_options(text, nm_optimization_type(t->optimization)->options, nm_optimization_options(t->optimization));
     if (!nm_optimization_steady(t->optimization)) {
         nm_text_add(text, "%s", type->name);
@@ -57,6 +59,8 @@ static void add_settings(nm_text *text, nm_trainer *t)
         bool skip = false;
         for (size_t i = 0; i < sizeof resolved / sizeof *resolved; i++)
             skip = skip || strcmp(o->name, resolved[i]) == 0;
+        for (size_t i = 0; i < sizeof records / sizeof *records; i++)
+            skip = skip || strcmp(o->name, records[i]) == 0;
         if (skip || nm_idle(t, o->name))
             continue;
         nm_text_add(text, "%s=", o->name);

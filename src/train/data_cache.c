@@ -41,10 +41,20 @@ nm_status nm_trainer_open_data(nm_trainer *t)
     nm_data_form form = nm_settings_form(&t->settings, t->net);
     nm_status status = nm_dataset_open(t->ctx, t->settings.data, &form, &t->data);
     if (cache && status == NM_OK)
-        *cache = (nm_data_cache){key, t->data};
+        *cache = (nm_data_cache){.key = key, .data = t->data};
     else
         nm_free(key);
     return status;
+}
+
+void nm_trainer_digest_data(nm_trainer *t)
+{
+    nm_data_cache *cache = t->request->cache;
+    char *digest = cache ? cache->digest : t->data_digest;
+    if (!*digest)
+        nm_dataset_digest(t->data, digest);
+    memmove(t->data_digest, digest, sizeof t->data_digest);
+    t->state.data_digest = t->data_digest;
 }
 
 void nm_data_cache_free(nm_data_cache *cache)

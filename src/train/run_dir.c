@@ -3,19 +3,15 @@
 
 #include "alloc.h"
 #include "file.h"
-#include "h5.h"
+#include "run_files.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <limits.h>
-#include <math.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-static const char header[] = "epoch,step,lr,train_loss,train_accuracy,test_loss,test_accuracy,seconds\n";
 
 char *nm_run_dir_file(const nm_run_dir *run, const char *name)
 {
@@ -32,40 +28,6 @@ static bool exists(const nm_run_dir *run, const char *name)
 }
 
 /* ---- opening --------------------------------------------------------------------------- */
-
-/* The number in the name of a step's checkpoint, or -1. */
-static long long step_of(const char *name)
-{
-    char again[64];
-    long long step = strncmp(name, "step-", 5) == 0 ? strtoll(name + 5, NULL, 10) : -1;
-    if (step < 0)
-        return -1;
-    snprintf(again, sizeof again, "step-%08lld.h5", step);
-    return strcmp(name, again) == 0 ? step : -1; /* exactly as it is written */
-}
-
-/* Whether a file begins as a checkpoint does. */
-static bool is_checkpoint(const nm_run_dir *run, const char *name)
-{
-    char *path = nm_run_dir_file(run, name), head[sizeof NM_H5_MARK - 1];
-    FILE *f = path ? fopen(path, "rbe") : NULL;
-    nm_free(path);
-    bool ours = f && fread(head, 1, sizeof head, f) == sizeof head && memcmp(head, NM_H5_MARK, sizeof head) == 0;
-    if (f)
-        fclose(f);
-    return ours;
-}
-
-/* Calls `each` for every file of the folder. */
-static void each_file(const nm_run_dir *run, void (*each)(void *arg, const char *name), void *arg)
-{
-    DIR *folder = opendir(run->path);
-    struct dirent *entry;
-    while (folder && (entry = readdir(folder)))
-        each(arg, entry->d_name);
-    if (folder)
-        closedir(folder);
-}
 
 /* What a process that was killed while it wrote has left; not what another one, such as a plot, is writing now. */
 static void remove_temporary(void *arg, const char *name)
@@ -92,7 +54,7 @@ static void find_foreign(void *arg, const char *name)
 {
     static const char *const ours[] = {"model.yaml", "metrics.csv", "watch.csv", "last.h5", "best.h5"};
     foreign_search *s = arg;
-    bool hit = step_of(name) >= 0 && !(s->was_run && is_checkpoint(s->run, name));
+    bool hit = nm_run_step_of(name) >= 0 && !(s->was_run && nm_run_is_checkpoint(s->run, name));
     for (size_t i = 0; i < sizeof ours / sizeof *ours && !s->was_run; i++)
         hit = hit || strcmp(name, ours[i]) == 0;
     if (hit)
@@ -107,7 +69,7 @@ static nm_status check_foreign(const nm_run_dir *run)
     if (lock == NM_LOCK_FOREIGN)
         strcpy(search.name, "lock");
     else
-        each_file(run, find_foreign, &search);
+        nm_run_each_file(run, find_foreign, &search);
     if (!*search.name)
         return NM_OK;
     return nm_fail(run->ctx, NM_INVALID,
@@ -147,28 +109,14 @@ static nm_status read_old_metrics(nm_run_dir *run)
     return status;
 }
 
-typedef struct newest {
-    long long below; /* looking for the largest number below this */
-    long long found;
-} newest;
-
-static void find_newest(void *arg, const char *name)
-{
-    newest *n = arg;
-    long long step = step_of(name);
-    if (step >= 0 && step < n->below && step > n->found)
-        n->found = step;
-}
-
 /* Checkpoints without the one to go on from: it was lost, and a new run would replace the others. */
 static nm_status check_lost(const nm_run_dir *run)
 {
-    newest n = {.below = LLONG_MAX, .found = -1};
-    each_file(run, find_newest, &n);
     char name[64] = "best.h5";
-    if (n.found >= 0)
-        snprintf(name, sizeof name, "step-%08lld.h5", n.found);
-    if (run->has_last || (n.found < 0 && !exists(run, name)))
+    long long step = nm_run_newest(run, LLONG_MAX);
+    if (step >= 0)
+        nm_run_step_name(step, name, sizeof name);
+    if (run->has_last || (step < 0 && !exists(run, name)))
         return NM_OK;
     return nm_fail(run->ctx, NM_INVALID,
                    "%s: last.h5 is missing, but %s is there: copied to last.h5 it can be gone on from (--resume); or "
@@ -188,7 +136,7 @@ static nm_status open_folder(nm_run_dir *run, bool resume)
                        "%s: holds a run already: --resume goes on with it; or choose another folder", run->path);
     NM_TRY(check_lost(run));
     if (was_run)
-        each_file(run, remove_temporary, run);
+        nm_run_each_file(run, remove_temporary, run);
     return resume ? read_old_metrics(run) : NM_OK;
 }
 
@@ -274,120 +222,4 @@ void nm_run_dir_close(nm_run_dir *run)
     nm_free(run->old_steps);
     nm_free(run->old_seconds);
     nm_free(run);
-}
-
-/* ---- model.yaml, metrics.csv ------------------------------------------------------------ */
-
-static nm_status replace(const nm_run_dir *run, const char *name, const char *text, size_t size)
-{
-    char *path = nm_run_dir_file(run, name);
-    nm_status status = path ? nm_file_replace(run->ctx, path, &(nm_piece){text, size}, 1) : NM_FAILED;
-    nm_free(path);
-    return status;
-}
-
-nm_status nm_run_dir_model(nm_run_dir *run, const char *text)
-{
-    NM_TRY(replace(run, "model.yaml", text, strlen(text)));
-    run->begun = true;
-    return NM_OK;
-}
-
-/* ",value"; a NaN has no sign here. */
-static int number(char *text, size_t size, double value)
-{
-    return isnan(value) ? snprintf(text, size, ",nan") : snprintf(text, size, ",%.9g", value);
-}
-
-nm_status nm_run_dir_metrics(const nm_run_dir *run, const nm_history_row *history, const double *seconds,
-                             int rows)
-{
-    enum { LINE = 160 };
-    size_t room = sizeof header + (size_t)rows * LINE, used = sizeof header - 1;
-    char *text = nm_alloc(run->ctx, room, 1);
-    if (!text)
-        return NM_FAILED;
-    memcpy(text, header, used);
-    for (int i = 0; i < rows; i++) {
-        const nm_history_row *row = &history[i];
-        const double values[] = {row->lr, row->train_loss, row->train_accuracy, row->test_loss,
-                                 row->test_accuracy};
-        used += (size_t)snprintf(text + used, room - used, "%u,%llu", (unsigned)row->epoch,
-                                 (unsigned long long)row->step);
-        for (int v = 0; v < 5; v++)
-            used += (size_t)number(text + used, room - used, values[v]);
-        used += (size_t)snprintf(text + used, room - used, ",%.3f\n", seconds[i]);
-    }
-    nm_status status = replace(run, "metrics.csv", text, used);
-    nm_free(text);
-    return status;
-}
-
-double nm_run_dir_seconds(const nm_run_dir *run, uint64_t step)
-{
-    for (int i = 0; i < run->old_rows; i++)
-        if (run->old_steps[i] == step)
-            return run->old_seconds[i];
-    return 0;
-}
-
-uint64_t nm_run_dir_diverged(const nm_run_dir *run)
-{
-    return run->diverged;
-}
-
-/* ---- checkpoints ------------------------------------------------------------------------- */
-
-static void delete_older(const nm_run_dir *run, long long than)
-{
-    for (newest n = {.below = than};; n.below = n.found) {
-        n.found = -1;
-        each_file(run, find_newest, &n);
-        if (n.found < 0)
-            return;
-        char name[40];
-        snprintf(name, sizeof name, "step-%08lld.h5", n.found);
-        char *path = is_checkpoint(run, name) ? nm_run_dir_file(run, name) : NULL;
-        if (path)
-            unlink(path);
-        nm_free(path);
-    }
-}
-
-/* Keeps the newest `keep` of the files up to this step, and whatever a run that was further on has left. */
-static void rotate(const nm_run_dir *run, long long step, int keep)
-{
-    newest n = {.below = step + 1};
-    for (int i = 0; i < keep; i++) {
-        n.found = -1;
-        each_file(run, find_newest, &n);
-        if (n.found < 0)
-            return;
-        n.below = n.found;
-    }
-    delete_older(run, n.below);
-}
-
-nm_status nm_run_dir_save(const nm_run_dir *run, const nm_network *net, const nm_train_state *state, int keep)
-{
-    char *last = nm_run_dir_file(run, "last.h5");
-    char *numbered = nm_format(run->ctx, "%s/step-%08llu.h5", run->path, (unsigned long long)state->step);
-    nm_status status = last && numbered ? NM_OK : NM_FAILED;
-    if (status == NM_OK)
-        status = nm_checkpoint_save(run->ctx, keep > 0 ? numbered : last, net, state);
-    if (status == NM_OK && keep > 0) {
-        rotate(run, (long long)state->step, keep);
-        status = nm_file_link(run->ctx, numbered, last);
-    }
-    nm_free(numbered);
-    nm_free(last);
-    return status;
-}
-
-nm_status nm_run_dir_save_best(const nm_run_dir *run, const nm_network *net, const nm_train_state *state)
-{
-    char *path = nm_run_dir_file(run, "best.h5");
-    nm_status status = path ? nm_checkpoint_save(run->ctx, path, net, state) : NM_FAILED;
-    nm_free(path);
-    return status;
 }

@@ -151,10 +151,8 @@ static nm_status open_data(nm_trainer *t)
         status = nm_fail(t->ctx, NM_INVALID, "%s: it has no training samples", t->data->found);
     NM_TRY(status);
     NM_TRY(nm_dataset_normalisation(t->ctx, &t->data->train, &t->state.normalisation));
-    if (t->request->run || t->request->run_stem) {
-        nm_dataset_digest(t->data, t->data_digest);
-        t->state.data_digest = t->data_digest;
-    }
+    if (t->request->run || t->request->run_stem)
+        nm_trainer_digest_data(t);
     t->state.data = t->data->name;
     return name_classes(t);
 }

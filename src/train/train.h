@@ -59,6 +59,7 @@ typedef struct nm_progress {
 typedef struct nm_data_cache {
     char *key;
     nm_dataset *data;
+    char digest[65]; /* of nm_dataset_digest; empty: not needed yet */
 } nm_data_cache;
 void nm_data_cache_free(nm_data_cache *cache);
 

@@ -57,6 +57,8 @@ void nm_trainer_close(nm_trainer *t);
 
 /* Sets t->data, from the request's cache or opened. */
 nm_status nm_trainer_open_data(nm_trainer *t) NM_MUST_USE;
+/* Sets t->data_digest and the state's. */
+void nm_trainer_digest_data(nm_trainer *t);
 
 /* Makes the loader start at `step`. */
 nm_status nm_trainer_load_from(nm_trainer *t, uint64_t step, nm_loader **loader) NM_MUST_USE;

@@ -37,7 +37,7 @@ START_TEST(variants_that_are_the_same)
         "lrn=on,off",        "seed=1,1",           "lr=0.1,1.0e-1",
         "batch=20000,30000", "limit=0,10000",      "optimizer={sgd: {lr: 0.01}},sgd",
         "watch_every=1,2",   "c1.stride=2,[2, 2]", "epochs=2,2",
-        "save_every=16,1e",
+        "save_every=16,2e",  "keep=1,2",
     };
     for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
         contains(expect(2, "norma compare tiny.yaml --set train.limit=500 --vary '%s' --run c", same[i]).err,
@@ -51,7 +51,8 @@ END_TEST
 START_TEST(variants_win_over_the_file)
 {
     expect(0, "norma compare tiny.yaml --without batchnorm --vary batchnorm=on,off --limit 64 --epochs 1 --run c");
-    expect(0, "norma compare tiny.yaml --vary steps=1,2 --run d");
+    contains(expect(0, "norma compare tiny.yaml --vary steps=1,2 --steps 9 --run d").err,
+             "train.steps=9 has no effect: --vary steps sets it");
     expect(0, "norma compare tiny.yaml --vary optimizer=sgd,adam --momentum 0.5 --steps 1 --run e");
     expect(0, "grep -q '^1,2,' d/steps=2/metrics.csv && norma summary c/batchnorm=on/model.yaml | grep -q batchnorm");
 }

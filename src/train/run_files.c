@@ -1,0 +1,173 @@
+/* The files of a run: names, model.yaml, metrics.csv, checkpoints. */
+#include "run_files.h"
+
+#include "alloc.h"
+#include "file.h"
+#include "h5.h"
+
+#include <dirent.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char header[] = "epoch,step,lr,train_loss,train_accuracy,test_loss,test_accuracy,seconds\n";
+
+/* ---- names -------------------------------------------------------------------------------- */
+
+void nm_run_step_name(long long step, char *name, size_t size)
+{
+    snprintf(name, size, "step-%08lld.h5", step);
+}
+
+long long nm_run_step_of(const char *name)
+{
+    char again[64];
+    long long step = strncmp(name, "step-", 5) == 0 ? strtoll(name + 5, NULL, 10) : -1;
+    if (step < 0)
+        return -1;
+    nm_run_step_name(step, again, sizeof again);
+    return strcmp(name, again) == 0 ? step : -1; /* exactly as it is written */
+}
+
+bool nm_run_is_checkpoint(const nm_run_dir *run, const char *name)
+{
+    char *path = nm_run_dir_file(run, name), head[sizeof NM_H5_MARK - 1];
+    struct stat st;
+    FILE *f = path && stat(path, &st) == 0 && S_ISREG(st.st_mode) ? fopen(path, "rbe") : NULL;
+    nm_free(path);
+    bool ours = f && fread(head, 1, sizeof head, f) == sizeof head && memcmp(head, NM_H5_MARK, sizeof head) == 0;
+    if (f)
+        fclose(f);
+    return ours;
+}
+
+void nm_run_each_file(const nm_run_dir *run, void (*each)(void *arg, const char *name), void *arg)
+{
+    DIR *folder = opendir(run->path);
+    struct dirent *entry;
+    while (folder && (entry = readdir(folder)))
+        each(arg, entry->d_name);
+    if (folder)
+        closedir(folder);
+}
+
+typedef struct newest {
+    long long below; /* looking for the largest number below this */
+    long long found;
+} newest;
+
+static void find_newest(void *arg, const char *name)
+{
+    newest *n = arg;
+    long long step = nm_run_step_of(name);
+    if (step >= 0 && step < n->below && step > n->found)
+        n->found = step;
+}
+
+long long nm_run_newest(const nm_run_dir *run, long long below)
+{
+    newest n = {.below = below, .found = -1};
+    nm_run_each_file(run, find_newest, &n);
+    return n.found;
+}
+
+/* ---- model.yaml, metrics.csv ------------------------------------------------------------ */
+
+static nm_status replace(const nm_run_dir *run, const char *name, const char *text, size_t size)
+{
+    char *path = nm_run_dir_file(run, name);
+    nm_status status = path ? nm_file_replace(run->ctx, path, &(nm_piece){text, size}, 1) : NM_FAILED;
+    nm_free(path);
+    return status;
+}
+
+nm_status nm_run_dir_model(nm_run_dir *run, const char *text)
+{
+    NM_TRY(replace(run, "model.yaml", text, strlen(text)));
+    run->begun = true;
+    return NM_OK;
+}
+
+/* ",value"; a NaN has no sign here. */
+static int number(char *text, size_t size, double value)
+{
+    return isnan(value) ? snprintf(text, size, ",nan") : snprintf(text, size, ",%.9g", value);
+}
+
+nm_status nm_run_dir_metrics(const nm_run_dir *run, const nm_history_row *history, const double *seconds, int rows)
+{
+    enum { LINE = 160 };
+    size_t room = sizeof header + (size_t)rows * LINE, used = sizeof header - 1;
+    char *text = nm_alloc(run->ctx, room, 1);
+    if (!text)
+        return NM_FAILED;
+    memcpy(text, header, used);
+    for (int i = 0; i < rows; i++) {
+        const nm_history_row *row = &history[i];
+        const double values[] = {row->lr, row->train_loss, row->train_accuracy, row->test_loss, row->test_accuracy};
+        used +=
+            (size_t)snprintf(text + used, room - used, "%u,%llu", (unsigned)row->epoch, (unsigned long long)row->step);
+        for (int v = 0; v < 5; v++)
+            used += (size_t)number(text + used, room - used, values[v]);
+        used += (size_t)snprintf(text + used, room - used, ",%.3f\n", seconds[i]);
+    }
+    nm_status status = replace(run, "metrics.csv", text, used);
+    nm_free(text);
+    return status;
+}
+
+double nm_run_dir_seconds(const nm_run_dir *run, uint64_t step)
+{
+    for (int i = 0; i < run->old_rows; i++)
+        if (run->old_steps[i] == step)
+            return run->old_seconds[i];
+    return 0;
+}
+
+uint64_t nm_run_dir_diverged(const nm_run_dir *run)
+{
+    return run->diverged;
+}
+
+/* ---- checkpoints ------------------------------------------------------------------------- */
+
+/* Keeps the newest `keep` of the files up to this step, and whatever a run that was further on has left. */
+static void rotate(const nm_run_dir *run, long long step, int keep)
+{
+    long long at = step + 1;
+    for (int i = 0; at >= 0; i++) {
+        at = nm_run_newest(run, at);
+        char name[64];
+        nm_run_step_name(at, name, sizeof name);
+        char *path = at >= 0 && i >= keep && nm_run_is_checkpoint(run, name) ? nm_run_dir_file(run, name) : NULL;
+        if (path)
+            unlink(path);
+        nm_free(path);
+    }
+}
+
+nm_status nm_run_dir_save(const nm_run_dir *run, const nm_network *net, const nm_train_state *state, int keep)
+{
+    char *last = nm_run_dir_file(run, "last.h5");
+    char *numbered = nm_format(run->ctx, "%s/step-%08llu.h5", run->path, (unsigned long long)state->step);
+    nm_status status = last && numbered ? NM_OK : NM_FAILED;
+    if (status == NM_OK)
+        status = nm_checkpoint_save(run->ctx, keep > 0 ? numbered : last, net, state);
+    if (status == NM_OK && keep > 0) {
+        rotate(run, (long long)state->step, keep);
+        status = nm_file_link(run->ctx, numbered, last);
+    }
+    nm_free(numbered);
+    nm_free(last);
+    return status;
+}
+
+nm_status nm_run_dir_save_best(const nm_run_dir *run, const nm_network *net, const nm_train_state *state)
+{
+    char *path = nm_run_dir_file(run, "best.h5");
+    nm_status status = path ? nm_checkpoint_save(run->ctx, path, net, state) : NM_FAILED;
+    nm_free(path);
+    return status;
+}
