@@ -1,6 +1,7 @@
 /* The layers of norma bench: their times, and the arithmetic and memory traffic that they stand for. */
 #include "alloc.h"
 #include "bench.h"
+#include "characters.h"
 
 #include <stdio.h>
 
@@ -97,19 +98,20 @@ static void print_pass(const bench_pass *pass, double whole)
         printf(" %8s ", "-");
 }
 
-static void print_row(const char *name, const char *type, const bench_layer *layer, double whole, bool backward)
+static void print_row(int width, const char *name, const char *type, const bench_layer *layer, double whole,
+                      bool backward)
 {
-    printf("%-24s %-14s", name, type);
+    printf("%-*s %-14s", padded_width(name, width), name, type);
     print_pass(&layer->forward, whole);
     if (backward)
         print_pass(&layer->backward, whole);
     printf(" %s\n", layer->chosen);
 }
 
-static void print_head(bool backward)
+static void print_head(int width, bool backward)
 {
-    printf("%-39s %s%s\n%-24s %-14s", "", "-------- forward --------", backward ? "  ------- backward --------" : "",
-           "layer", "type");
+    printf("%-*s %s%s\n%-*s %-14s", width + 15, "", "-------- forward --------",
+           backward ? "  ------- backward --------" : "", width, "layer", "type");
     for (int pass = 0; pass < 1 + backward; pass++)
         printf(" %9s %6s %8s ", "ms", "%", "GFLOP/s");
     printf(" done by\n");
@@ -119,6 +121,7 @@ void bench_layers_print(const bench_layers *l)
 {
     bool backward = l->mode == NM_TRAIN;
     bench_layer all = {0};
+    int width = 24;
     for (int k = 0; k < l->count; k++) {
         all.forward.seconds += l->layer[k].forward.seconds;
         all.forward.flops += l->layer[k].forward.flops;
@@ -127,14 +130,16 @@ void bench_layers_print(const bench_layers *l)
     }
     double whole = all.forward.seconds + all.backward.seconds;
     printf("\n%s, %d samples a step\n", backward ? "training" : "evaluation", l->batch);
-    print_head(backward);
+    for (int k = 0; k < l->count; k++)
+        width = wider(width, l->net->node[l->layer[k].node].name);
+    print_head(width, backward);
     for (int k = 0; k < l->count; k++) {
         const bench_layer *layer = &l->layer[k];
         const nm_node *node = &l->net->node[layer->node];
         if (layer->forward.seconds + layer->backward.seconds >= 5e-7) /* what does not round to 0.000 ms */
-            print_row(node->name, node->type->name, layer, whole, backward);
+            print_row(width, node->name, node->type->name, layer, whole, backward);
     }
-    print_row("all layers", "", &all, whole, backward);
+    print_row(width, "all layers", "", &all, whole, backward);
     printf("ms: of one step. %%: of the time of all layers. GFLOP/s: counted as if summed directly, so Winograd can\n"
            "be above the machine's matrix product. A layer that is not listed is done by one before it, or takes no\n"
            "time.%s\n",

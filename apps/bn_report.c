@@ -2,6 +2,7 @@
 #include "alloc.h"
 #include "command.h"
 #include "recalibrate.h"
+#include "characters.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -100,11 +101,15 @@ static void print_text(const report *r)
 {
     const nm_network *net = r->t->net;
     bool few = false, far = false;
-    printf("%-24s %6s %24s %26s\n", "batch norm", "rate", "mean off (deviations)", "running / population var");
-    printf("%-24s %6s %12s %11s %13s %12s\n", "", "", "average", "largest", "least", "most");
+    int width = 24;
+    for (int i = 0; i < r->count; i++)
+        width = wider(width, net->node[r->of[i].node].name);
+    printf("%-*s %6s %24s %26s\n", width, "batch norm", "rate", "mean off (deviations)", "running / population var");
+    printf("%-*s %6s %12s %11s %13s %12s\n", width, "", "", "average", "largest", "least", "most");
     for (int i = 0; i < r->count; i++) {
         const comparison *c = &r->of[i];
-        printf("%-24s %6g %12.4f %11.4f %13.4f %12.4f\n", net->node[c->node].name, c->rate, c->mean_off,
+        const char *name = net->node[c->node].name;
+        printf("%-*s %6g %12.4f %11.4f %13.4f %12.4f\n", padded_width(name, width), name, c->rate, c->mean_off,
                c->mean_off_most, c->var_least, c->var_most);
         few = few || left_of_start(c->rate, r->t->step) > 0.01;
         far = far || c->mean_off_most > 0.5 || c->var_least < 0.5 || c->var_most > 2;

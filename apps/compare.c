@@ -109,7 +109,7 @@ static void print_table(const comparison *c)
     char title[64], final[24], best[24], steps[32], seconds[32];
     int width = 8;
     for (int i = 0; i < c->arms; i++)
-        width = (int)strlen(c->arm[i].label) > width ? (int)strlen(c->arm[i].label) : width;
+        width = wider(width, c->arm[i].label);
     snprintf(title, sizeof title, isnan(goal) ? "to the first's best:" : "to %.2f %%:", 100 * goal);
     printf("%-*s %10s %10s  %20s %8s %8s %9s\n", width, "variant", "final", "best", title, "steps", "seconds",
            "total s");
@@ -124,8 +124,8 @@ static void print_table(const comparison *c)
             snprintf(steps, sizeof steps, "%llu", (unsigned long long)a->result.history[row].step);
             snprintf(seconds, sizeof seconds, "%.1f", a->result.row_seconds[row]);
         }
-        printf("%-*s %10s %10s  %20s %8s %8s %9.1f", width, a->label, final, best, "", steps, seconds,
-               a->result.seconds);
+        printf("%-*s %10s %10s  %20s %8s %8s %9.1f", padded_width(a->label, width), a->label, final, best, "", steps,
+               seconds, a->result.seconds);
         if (a->result.diverged)
             printf("  diverged at step %llu", (unsigned long long)a->result.step);
         printf("\n");

@@ -2,7 +2,7 @@
 #include "alloc.h"
 #include "curves.h"
 #include "gnuplot.h"
-#include "text.h"
+#include "characters.h"
 
 #include <string.h>
 

@@ -1,6 +1,7 @@
 /* norma data NAME: what a data set holds. */
 #include "alloc.h"
 #include "command.h"
+#include "characters.h"
 
 #include <stdio.h>
 
@@ -69,11 +70,14 @@ static void print_text(const nm_dataset *data, const nm_normalisation *n, const 
     printf("   (of the training pixels, 0 to 1, per channel)\ndeviation");
     for (int c = 0; c < n->channels; c++)
         printf(" %.6f", n->deviation[c]);
-    printf("\n\n%-20s %8s %8s\n", data->train.pixel_labels ? "class, pixels" : "class", "train", "test");
+    int width = 20;
     for (int c = 0; c < data->classes; c++)
-        printf("%-20s %8zu %8zu\n", data->class_names[c], train[c], test[c]);
+        width = wider(width, data->class_names[c]);
+    printf("\n\n%-*s %8s %8s\n", width, data->train.pixel_labels ? "class, pixels" : "class", "train", "test");
+    for (int c = 0; c < data->classes; c++)
+        printf("%-*s %8zu %8zu\n", padded_width(data->class_names[c], width), data->class_names[c], train[c], test[c]);
     if (train[data->classes] + test[data->classes] > 0)
-        printf("%-20s %8zu %8zu\n", "(no class)", train[data->classes], test[data->classes]);
+        printf("%-*s %8zu %8zu\n", width, "(no class)", train[data->classes], test[data->classes]);
 }
 
 static json_t *split_json(const nm_samples *s, const size_t *counts, int classes)

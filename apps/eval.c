@@ -1,6 +1,7 @@
 /* norma eval CHECKPOINT: loss, accuracy, a table of the classes, the confusion matrix. */
 #include "alloc.h"
 #include "command.h"
+#include "characters.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -76,15 +77,37 @@ static double mean_of_classes(const nm_evaluation *e)
     return counted ? sum / counted : (double)NAN;
 }
 
+/* Columns of the classes' names. */
+static int name_width(const nm_evaluation *e, const nm_dataset *data, int least)
+{
+    int width = least;
+    for (int c = 0; c < e->classes; c++)
+        width = wider(width, class_name(data->class_names, data->classes, c));
+    return width;
+}
+
+/* The classes are numbered where a name is too long for the head of a column: cut names would be mistaken. */
 static void print_confusion(const nm_evaluation *e, const nm_dataset *data)
 {
-    printf("\nconfusion (row: true class, column: predicted)\n%-16s", "");
-    for (int c = 0; c < e->classes; c++)
-        printf(" %6.6s", class_name(data->class_names, data->classes, c));
+    enum { CELL = 6 };
+    bool numbered = name_width(e, data, CELL) > CELL;
+    int width = name_width(e, data, 16) + (numbered ? 5 : 0);
+    printf("\nconfusion (row: true class, column: predicted%s)\n%-*s", numbered ? ", by number" : "", width, "");
     for (int c = 0; c < e->classes; c++) {
-        printf("\n%-16s", class_name(data->class_names, data->classes, c));
+        const char *name = class_name(data->class_names, data->classes, c);
+        if (numbered)
+            printf(" %*d", CELL, c);
+        else
+            printf(" %*s", padded_width(name, CELL), name);
+    }
+    for (int c = 0; c < e->classes; c++) {
+        const char *name = class_name(data->class_names, data->classes, c);
+        if (numbered)
+            printf("\n%4d %-*s", c, padded_width(name, width - 5), name);
+        else
+            printf("\n%-*s", padded_width(name, width), name);
         for (int k = 0; k < e->classes; k++)
-            printf(" %6d", e->confusion[(size_t)c * (size_t)e->classes + (size_t)k]);
+            printf(" %*d", CELL, e->confusion[(size_t)c * (size_t)e->classes + (size_t)k]);
     }
     printf("\n");
 }
@@ -98,12 +121,13 @@ static void print_table(const nm_evaluation *e, const nm_dataset *data)
     }
     printf("%d samples: loss %.4f, accuracy %s (mean over classes %s)\n\n", e->samples, e->loss,
            percent(all, e->accuracy), percent(mean, mean_of_classes(e)));
-    printf("%-16s %8s %10s %10s\n", "class", "samples", "found", "precision");
+    int width = name_width(e, data, 16);
+    printf("%-*s %8s %10s %10s\n", width, "class", "samples", "found", "precision");
     for (int c = 0; c < e->classes; c++) {
         const nm_class_count *n = &e->of_class[c];
-        printf("%-16s %8llu %10s %10s\n", class_name(data->class_names, data->classes, c),
-               (unsigned long long)n->samples, percent(found, share(n->right, n->samples)),
-               percent(precision, share(n->right, n->predicted)));
+        const char *name = class_name(data->class_names, data->classes, c);
+        printf("%-*s %8llu %10s %10s\n", padded_width(name, width), name, (unsigned long long)n->samples,
+               percent(found, share(n->right, n->samples)), percent(precision, share(n->right, n->predicted)));
     }
     if (e->confusion)
         print_confusion(e, data);

@@ -1,7 +1,7 @@
 /* Texts and axes within gnuplot's scripts. */
 #include "fonts.h"
 #include "gnuplot.h"
-#include "text.h"
+#include "characters.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* Where the names in a roofline picture go. */
 #include "gnuplot.h"
 #include "roofline.h"
-#include "text.h"
+#include "characters.h"
 
 #include <math.h>
 #include <string.h>

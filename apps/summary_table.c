@@ -1,5 +1,6 @@
 /* The table of norma summary. */
 #include "summary.h"
+#include "characters.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -36,6 +37,15 @@ static const char *bytes(size_t count, char *text, size_t size)
     else
         snprintf(text, size, "%.1f MB", 1e-6 * (double)count);
     return text;
+}
+
+/* Columns of the layers' names. */
+static int name_width(const nm_network *net)
+{
+    int width = 20;
+    for (int i = 0; i < net->nodes; i++)
+        width = wider(width, net->node[i].name);
+    return width;
 }
 
 static void print_field(const nm_receptive *f)
@@ -127,7 +137,8 @@ static void print_paths(const summary *s, int i, int k)
             first++;
         if (first < f)
             continue;
-        printf("  %s %-82s", f ? "  " : "by", f ? "" : s->net->node[s->net->node[i].from[k]].name);
+        const char *name = f ? "" : s->net->node[s->net->node[i].from[k]].name;
+        printf("  %s %-*s", f ? "  " : "by", padded_width(name, name_width(s->net) + 62), name);
         print_alike(by, f);
     }
 }
@@ -146,9 +157,9 @@ static void print_layer(const summary *s, int i, bool verbose)
     const nm_node *node = &s->net->node[i];
     char shape[48], weights[48], cost[48], memory[32], chosen[256] = "";
     snprintf(shape, sizeof shape, "%dx%dx%d", node->out.h, node->out.w, node->out.c);
-    printf("%-20s %-12s %-14s %9s %12s %16s", node->name, node->type ? node->type->name : "input", shape,
-           bytes(output_bytes(node), memory, sizeof memory), grouped((double)nm_node_weights(s->net, i), weights),
-           grouped(nm_node_cost(node), cost));
+    printf("%-*s %-12s %-14s %9s %12s %16s", padded_width(node->name, name_width(s->net)), node->name,
+           node->type ? node->type->name : "input", shape, bytes(output_bytes(node), memory, sizeof memory),
+           grouped((double)nm_node_weights(s->net, i), weights), grouped(nm_node_cost(node), cost));
     print_field(&s->field[i]);
     if (verbose && i >= s->net->inputs)
         nm_plan_describe(s->train ? s->train : s->eval, i, chosen, sizeof chosen);
@@ -204,8 +215,8 @@ static bool printed_gaps(const summary *s, bool verbose)
 void summary_print_table(const summary *s, bool verbose)
 {
     char weights[48], cost[48], mode[64];
-    printf("%-20s %-12s %-14s %9s %12s %16s %10s %6s %6s%s\n", "layer", "type", "output", "memory", "parameters",
-           "multiply-adds", "field ", "jump", "start", verbose ? "  algorithm" : "");
+    printf("%-*s %-12s %-14s %9s %12s %16s %10s %6s %6s%s\n", name_width(s->net), "layer", "type", "output", "memory",
+           "parameters", "multiply-adds", "field ", "jump", "start", verbose ? "  algorithm" : "");
     for (int i = 0; i < s->net->nodes; i++)
         print_layer(s, i, verbose);
     if (s->anchor)

@@ -1,8 +1,6 @@
 /* Text in UTF-8: its characters, and how wide they are. */
-#ifndef TEXT_H
-#define TEXT_H
-
-#include <stdio.h>
+#ifndef CHARACTERS_H
+#define CHARACTERS_H
 
 /* The character that *at begins with; *at then stands behind it. -1: a byte that belongs to none. */
 int next_character(const char **at);
@@ -11,7 +9,9 @@ int next_character(const char **at);
  * (Chinese, Japanese, Korean), 0 for one that combines with the letter before it. */
 int text_width(const char *text);
 
-/* Prints the text, and blanks up to `width` columns. printf's "%-20s" counts bytes. */
-void print_padded(FILE *f, const char *text, int width);
+/* printf counts bytes: the field width with which "%-*s" gives the text so many columns. */
+int padded_width(const char *text, int columns);
+/* The larger of `columns` and the text's. */
+int wider(int columns, const char *text);
 
 #endif

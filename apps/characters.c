@@ -1,5 +1,5 @@
 /* Text in UTF-8. */
-#include "text.h"
+#include "characters.h"
 
 #include <locale.h>
 #include <string.h>
@@ -42,8 +42,13 @@ int text_width(const char *text)
     return width;
 }
 
-void print_padded(FILE *f, const char *text, int width)
+int padded_width(const char *text, int columns)
 {
-    int blanks = width - text_width(text);
-    fprintf(f, "%s%*s", text, blanks > 0 ? blanks : 0, "");
+    return columns + (int)strlen(text) - text_width(text);
+}
+
+int wider(int columns, const char *text)
+{
+    int width = text_width(text);
+    return width > columns ? width : columns;
 }
