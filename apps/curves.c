@@ -213,8 +213,8 @@ static bool has_accuracy(const variant *v, int count)
     return count_values(v, count, COL_TEST_ACCURACY) + count_values(v, count, COL_TRAIN_ACCURACY) > 0;
 }
 
-/* After the first panel the strip's labels must not be drawn again. */
-static const char clear_strip[] = "unset label\nunset arrow\n";
+/* After the first panel the header's labels must not be drawn again. */
+static const char clear_header[] = "unset label\nunset arrow\n";
 
 static void put_curves(FILE *f, const variant *v, int count)
 {
@@ -227,7 +227,7 @@ static void put_curves(FILE *f, const variant *v, int count)
             find_accuracy_range(v, count, range);
             fprintf(f, "unset logscale y\nset ytics autofreq\nset yrange [%g:%g]\n", range[0], range[1]);
             put_panel(f, v, count, axes[a], COL_TEST_ACCURACY, COL_TRAIN_ACCURACY, 100);
-            fputs(clear_strip, f);
+            fputs(clear_header, f);
         }
         fprintf(f, "set ylabel 'loss'\nset title 'loss (%s)'\n", kinds_of(v, count, COL_TEST_LOSS, COL_TRAIN_LOSS));
         find_range(v, count, COL_TRAIN_LOSS, range);
@@ -237,7 +237,7 @@ static void put_curves(FILE *f, const variant *v, int count)
             range[0] = range[1] = 0;
         put_y_axis(f, range, true);
         put_panel(f, v, count, axes[a], COL_TEST_LOSS, COL_TRAIN_LOSS, 1);
-        fputs(clear_strip, f);
+        fputs(clear_header, f);
     }
 }
 
@@ -295,7 +295,7 @@ static int count_panels(const variant *v, int count, int *title_lines)
 static void put_script(FILE *f, const variant *v, int count, const char *title)
 {
     int lines, rows = (count_panels(v, count, &lines) + 1) / 2, above = 14 + 22 * lines;
-    strip s = plan_strip(v, count, title);
+    header s = plan_header(v, count, title);
     int height = s.height + PANEL * rows;
     fprintf(f, "# Curves of training. 'gnuplot FILE.gp' draws them again.\n"
                "if (!exists('prefix')) prefix = ARG0[1:strlen(ARG0) - 3]\n"
@@ -311,7 +311,7 @@ static void put_script(FILE *f, const variant *v, int count, const char *title)
         "set multiplot layout %d,2 rowsfirst margins 0.065,0.98,%g,%g spacing 0.08,%g\n",
         CURVES_WIDTH, height, CURVES_WIDTH, height, rows, (double)FOOT / height,
         1 - (double)(s.height + above) / height, (double)(FOOT + above) / height);
-    put_strip(f, v, count, &s, height);
+    put_header(f, v, count, &s, height);
     put_curves(f, v, count);
     put_units(f, v, count);
     fprintf(f, "unset multiplot\nset output\n}\n");
@@ -343,7 +343,7 @@ nm_status write_curves(nm_context *ctx, const char *prefix, const curve *curves,
     char *title;
     *drawn = false;
     NM_TRY(open_variants(ctx, curves, count, &v));
-    nm_status status = tell_apart(ctx, v, count, &title);
+    nm_status status = style_variants(ctx, v, count, &title);
     if (status == NM_OK)
         status = write_text(ctx, prefix, "csv", v, count, title);
     if (status == NM_OK)

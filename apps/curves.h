@@ -37,20 +37,20 @@ void put_blocks(FILE *f, const variant *v, int count);
 void put_y_axis(FILE *f, const double values[2], bool may_be_logarithmic);
 
 /* Sets names, hues and styles. *common is what all labels share, or the only label; nm_free. */
-nm_status tell_apart(nm_context *ctx, variant *v, int count, char **common) NM_MUST_USE;
+nm_status style_variants(nm_context *ctx, variant *v, int count, char **common) NM_MUST_USE;
 /* What stands behind a name: " (diverged)", or nothing. */
 const char *state_of(const variant *v);
 
-/* A picture's width in pixels, and the strip above the panels: the title, and the key where there are several. */
+/* A picture's width in pixels, and the header above the panels: the title, and the key where there are several. */
 enum { CURVES_WIDTH = 1400 };
-typedef struct strip {
+typedef struct header {
     const char *title;
     int title_lines, columns, letters, lines; /* of the key: columns, letters of a line, lines of an entry */
     int height;                               /* pixels */
-} strip;
-strip plan_strip(const variant *v, int count, const char *title);
+} header;
+header plan_header(const variant *v, int count, const char *title);
 /* As labels and arrows of the next panel; `height`: of the picture. */
-void put_strip(FILE *f, const variant *v, int count, const strip *s, int height);
+void put_header(FILE *f, const variant *v, int count, const header *s, int height);
 
 const char *colour_of(const variant *v);
 int dash_of(const variant *v);   /* gnuplot's dash type */

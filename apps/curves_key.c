@@ -35,15 +35,15 @@ const char *state_of(const variant *v)
 
 /* ---- labels of the form KEY=VALUE KEY=VALUE ------------------------------------------------------------ */
 
-enum { MOST_PARTS = 16 };
+enum { MOST_SETTINGS = 16 };
 
-typedef struct part {
+typedef struct setting {
     const char *text; /* KEY=VALUE */
     int length, key;  /* letters of all, and of KEY */
-} part;
+} setting;
 
 /* Cuts a label at its blanks and commas, but not within brackets; 0: it is not of that form. */
-static int cut_label(const char *label, part out[MOST_PARTS])
+static int cut_label(const char *label, setting out[MOST_SETTINGS])
 {
     int count = 0, depth = 0;
     for (const char *at = label, *start = label;; at++) {
@@ -51,52 +51,52 @@ static int cut_label(const char *label, part out[MOST_PARTS])
         if (*at && ((*at != ' ' && *at != ',') || depth > 0))
             continue;
         const char *equals = memchr(start, '=', (size_t)(at - start));
-        if (!equals || count == MOST_PARTS)
+        if (!equals || count == MOST_SETTINGS)
             return 0;
-        out[count++] = (part){start, (int)(at - start), (int)(equals - start)};
+        out[count++] = (setting){start, (int)(at - start), (int)(equals - start)};
         if (!*at)
             return count;
         start = at + 1;
     }
 }
 
-static bool same_part(const part *a, const part *b, bool keys)
+static bool same_setting(const setting *a, const setting *b, bool keys)
 {
     int length = keys ? a->key : a->length;
     return length == (keys ? b->key : b->length) && strncmp(a->text, b->text, (size_t)length) == 0;
 }
 
-/* The parts of all labels; 0 where they do not have the same keys in the same order. */
-static int cut_labels(const variant *v, int count, part (*parts)[MOST_PARTS])
+/* The settings of all labels; 0 where they do not have the same keys in the same order. */
+static int cut_labels(const variant *v, int count, setting (*settings)[MOST_SETTINGS])
 {
-    int keys = cut_label(v[0].of->label, parts[0]);
+    int keys = cut_label(v[0].of->label, settings[0]);
     for (int i = 1; i < count && keys; i++) {
-        if (cut_label(v[i].of->label, parts[i]) != keys)
+        if (cut_label(v[i].of->label, settings[i]) != keys)
             return 0;
         for (int k = 0; k < keys; k++)
-            if (!same_part(&parts[i][k], &parts[0][k], true))
+            if (!same_setting(&settings[i][k], &settings[0][k], true))
                 return 0;
     }
     return keys;
 }
 
 /* The number of variant i's value among the different values of key k; *values: how many there are. */
-static int number_of_value(int count, part (*parts)[MOST_PARTS], int i, int k, int *values)
+static int number_of_value(int count, setting (*settings)[MOST_SETTINGS], int i, int k, int *values)
 {
     int number = -1;
     *values = 0;
     for (int a = 0; a < count; a++) {
         int first = 0;
-        while (!same_part(&parts[first][k], &parts[a][k], false))
+        while (!same_setting(&settings[first][k], &settings[a][k], false))
             first++;
-        if (same_part(&parts[a][k], &parts[i][k], false) && number < 0)
+        if (same_setting(&settings[a][k], &settings[i][k], false) && number < 0)
             number = *values;
         *values += first == a;
     }
     return number;
 }
 
-static nm_status append(nm_context *ctx, char **to, const part *p)
+static nm_status append(nm_context *ctx, char **to, const setting *p)
 {
     char *longer = nm_format(ctx, "%s%s%.*s", *to ? *to : "", *to ? " " : "", p->length, p->text);
     nm_free(*to);
@@ -110,17 +110,17 @@ static void set_style(variant *v, int value, int values, int rest)
     v->style = rest * ((values + COLOURS - 1) / COLOURS) + value / COLOURS;
 }
 
-static nm_status tell_parts_apart(nm_context *ctx, variant *v, int count, part (*parts)[MOST_PARTS], int keys,
-                                  char **common)
+static nm_status style_by_settings(nm_context *ctx, variant *v, int count, setting (*settings)[MOST_SETTINGS], int keys,
+                                   char **common)
 {
     for (int i = 0; i < count; i++) {
         int hues = 0, hue = 0, rest = 0;
         for (int k = 0; k < keys; k++) {
-            int values, value = number_of_value(count, parts, i, k, &values);
+            int values, value = number_of_value(count, settings, i, k, &values);
             if (values > 1)
-                NM_TRY(append(ctx, &v[i].name, &parts[i][k]));
+                NM_TRY(append(ctx, &v[i].name, &settings[i][k]));
             else if (i == 0)
-                NM_TRY(append(ctx, common, &parts[i][k]));
+                NM_TRY(append(ctx, common, &settings[i][k]));
             if (values > 1 && hues)
                 rest = rest * values + value;
             else if (values > 1) {
@@ -135,14 +135,14 @@ static nm_status tell_parts_apart(nm_context *ctx, variant *v, int count, part (
     return NM_OK;
 }
 
-nm_status tell_apart(nm_context *ctx, variant *v, int count, char **common)
+nm_status style_variants(nm_context *ctx, variant *v, int count, char **common)
 {
     *common = NULL;
-    part(*parts)[MOST_PARTS] = nm_alloc(ctx, (size_t)count, sizeof *parts);
-    if (!parts)
+    setting(*settings)[MOST_SETTINGS] = nm_alloc(ctx, (size_t)count, sizeof *settings);
+    if (!settings)
         return NM_FAILED;
-    int keys = count > 1 ? cut_labels(v, count, parts) : 0;
-    nm_status status = keys ? tell_parts_apart(ctx, v, count, parts, keys, common) : NM_OK;
+    int keys = count > 1 ? cut_labels(v, count, settings) : 0;
+    nm_status status = keys ? style_by_settings(ctx, v, count, settings, keys, common) : NM_OK;
     for (int i = 0; i < count && !keys && status == NM_OK; i++) {
         set_style(&v[i], i, count, 0);
         v[i].name = nm_strdup(ctx, v[i].of->label);
@@ -150,11 +150,11 @@ nm_status tell_apart(nm_context *ctx, variant *v, int count, char **common)
     }
     if (status == NM_OK && count == 1)
         *common = nm_format(ctx, "%s%s", v[0].name, state_of(&v[0]));
-    nm_free(parts);
+    nm_free(settings);
     return status;
 }
 
-/* ---- the strip above the panels ------------------------------------------------------------------------ */
+/* ---- the header above the panels ------------------------------------------------------------------------ */
 
 enum { EDGE = 30, SAMPLE = 70, LINE = 20, TITLE_LINE = 24, TITLE_LETTER = 11 };
 
@@ -164,11 +164,11 @@ static char *entry_of(const variant *v, char text[1024])
     return text;
 }
 
-strip plan_strip(const variant *v, int count, const char *title)
+header plan_header(const variant *v, int count, const char *title)
 {
     char text[1024];
     int longest = 0;
-    strip s = {.title = title};
+    header s = {.title = title};
     s.title_lines = title ? count_wrapped(title, CURVES_WIDTH / TITLE_LETTER - 2, &longest) : 0;
     s.height = s.title_lines * TITLE_LINE + 10;
     if (count < 2)
@@ -189,7 +189,7 @@ strip plan_strip(const variant *v, int count, const char *title)
     return s;
 }
 
-void put_strip(FILE *f, const variant *v, int count, const strip *s, int height)
+void put_header(FILE *f, const variant *v, int count, const header *s, int height)
 {
     char text[1024];
     if (s->title) {

@@ -116,7 +116,7 @@ nm_status draw_on_terminal(nm_context *ctx, const curve *curves, int count)
     char *text = NULL, *common;
     size_t size = 0;
     NM_TRY(open_variants(ctx, curves, count, &v));
-    nm_status status = tell_apart(ctx, v, count, &common);
+    nm_status status = style_variants(ctx, v, count, &common);
     FILE *f = status == NM_OK ? open_memstream(&text, &size) : NULL;
     if (f) {
         put_terminal(f, v, count);

@@ -31,10 +31,10 @@ static char *drawable(const char *text)
             fputc('?', f);
         else if (c < 0x20 || (c >= 0x7f && c < 0xa0))
             fputc(' ', f);
-        else if (!fonts_have(c))
-            fprintf(f, "U+%04X", (unsigned)c);
-        else
+        else if (fonts_have(c))
             fwrite(start, 1, (size_t)(text - start), f);
+        else
+            fprintf(f, "U+%04X", (unsigned)c);
     }
     if (f)
         fclose(f);

@@ -89,12 +89,12 @@ static nm_status add(nm_context *ctx, curve_list *list, const char *folder, cons
     return status;
 }
 
-/* The last `parts` parts of a path; all of it where it has no more. */
-static const char *last_parts(const char *path, int parts)
+/* The last `components` components of a path; all of it where it has no more. */
+static const char *last_components(const char *path, int components)
 {
     const char *at = path + strlen(path);
     for (int found = 0; at > path; at--)
-        if (at[-1] == '/' && ++found == parts)
+        if (at[-1] == '/' && ++found == components)
             break;
     return at;
 }
@@ -102,24 +102,24 @@ static const char *last_parts(const char *path, int parts)
 /* Labels are the names of the folders, with as many of the parents' as it takes to tell them apart. */
 static nm_status label_runs(nm_context *ctx, curve_list *list)
 {
-    int parts[MOST_RUNS];
+    int components[MOST_RUNS];
     bool changed = true;
     for (int i = 0; i < list->count; i++)
-        parts[i] = 1;
+        components[i] = 1;
     while (changed) {
         bool same[MOST_RUNS] = {false};
         changed = false;
         for (int i = 0; i < list->count; i++)
             for (int k = 0; k < list->count; k++)
-                same[i] = same[i] || (k != i && strcmp(last_parts(list->path[i], parts[i]),
-                                                       last_parts(list->path[k], parts[k])) == 0);
+                same[i] = same[i] || (k != i && strcmp(last_components(list->path[i], components[i]),
+                                                       last_components(list->path[k], components[k])) == 0);
         for (int i = 0; i < list->count; i++) { /* paths differ, so that this ends */
-            parts[i] += same[i];
+            components[i] += same[i];
             changed = changed || same[i];
         }
     }
     for (int i = 0; i < list->count; i++)
-        if (!(list->curves[i].label = nm_strdup(ctx, last_parts(list->path[i], parts[i]))))
+        if (!(list->curves[i].label = nm_strdup(ctx, last_components(list->path[i], components[i]))))
             return NM_FAILED;
     return NM_OK;
 }
@@ -164,12 +164,16 @@ static nm_status draw(nm_context *ctx, const plot_args *args, const curve_list *
 int command_plot(int argc, char **argv)
 {
     plot_args args = {0};
-    const struct argp argp = {options, parse, "RUN...",
+    const struct argp argp = {options,
+                              parse,
+                              "RUN...",
                               "Loss and accuracy of runs, finished or running, against steps and seconds: test thick, "
                               "training thin. Runs named KEY=VALUE,KEY=VALUE as compare names them have a colour for "
                               "each value of the first key that differs, a dash and a marker for the others. RUN may "
                               "be a folder of runs.",
-                              NULL, NULL, NULL};
+                              NULL,
+                              NULL,
+                              NULL};
     argp_parse(&argp, argc, argv, 0, NULL, &args);
     nm_context *ctx = open_context();
     curve_list list = {0};

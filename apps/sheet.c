@@ -176,7 +176,7 @@ static bool put_spread_axis(FILE *f, const spread *s, int count, bool logarithmi
     return any;
 }
 
-bool sheet_spreads(FILE *f, int number, const char *title, const char *label, const spread *s, int count,
+void sheet_spreads(FILE *f, int number, const char *title, const char *label, const spread *s, int count,
                    bool logarithmic)
 {
     int every = (count + 39) / 40;
@@ -207,7 +207,6 @@ bool sheet_spreads(FILE *f, int number, const char *title, const char *label, co
     else
         fprintf(f, "set label 1 'no finite value other than 0' at graph 0.5,0.5 center\nplot NaN\nunset label 1\n");
     fprintf(f, "unset logscale y\nunset grid\nunset ylabel\n");
-    return any;
 }
 
 void take_spread(const real *values, size_t count, bool magnitudes, double of[5])

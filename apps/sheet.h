@@ -43,9 +43,9 @@ typedef struct spread {
     double of[5];
 } spread;
 
-/* One panel: a box for each layer. `logarithmic`: the values are magnitudes. False where no layer has a
- * value: the panel then says so. */
-bool sheet_spreads(FILE *f, int number, const char *title, const char *label, const spread *s, int count,
+/* One panel: a box for each layer. `logarithmic`: the values are magnitudes. Where no layer has a value the
+ * panel says so. */
+void sheet_spreads(FILE *f, int number, const char *title, const char *label, const spread *s, int count,
                    bool logarithmic);
 
 /* Quantiles of `count` numbers (or of their magnitudes); takes a copy. NaN where memory is short. */

@@ -134,6 +134,20 @@ static int with_weights(const nm_network *net, int *out)
     return count;
 }
 
+/* A layer without a box in a panel: a dead unit, one that the loss does not depend on, or NaN. */
+static void report_spreads(view *v, const char *title, const spread *s, int count, bool magnitudes)
+{
+    int empty = 0, first = 0;
+    for (int k = count - 1; k >= 0; k--)
+        if (!isfinite(s[k].of[2])) {
+            first = k;
+            empty++;
+        }
+    if (empty)
+        nm_log(v->ctx, "distributions.png, '%s': %d of %d layers, the first of them '%s', %s no finite value%s", title,
+               empty, count, s[first].name, empty == 1 ? "has" : "have", magnitudes ? " other than 0" : "");
+}
+
 nm_status put_distributions(FILE *f, view *v)
 {
     const nm_network *net = v->t.net;
@@ -155,9 +169,8 @@ nm_status put_distributions(FILE *f, view *v)
             s[k].name = node->name;
             take_spread(values, values ? (kind == 1 || kind == 2 ? outputs : p->count) : 0, kind >= 2, s[k].of);
         }
-        if (!sheet_spreads(f, kind, titles[kind], labels[kind], s, count, kind >= 2))
-            nm_log(v->ctx, "distributions.png: no finite value%s in '%s'", kind >= 2 ? " other than 0" : "",
-                   titles[kind]);
+        sheet_spreads(f, kind, titles[kind], labels[kind], s, count, kind >= 2);
+        report_spreads(v, titles[kind], s, count, kind >= 2);
     }
     nm_status status = s && at ? NM_OK : NM_FAILED;
     nm_free(s);

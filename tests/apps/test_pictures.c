@@ -1,7 +1,9 @@
 /* The pictures' scripts and what is said about them: names of any letters, keys, axes, runs with little to draw. */
 #include "program.h"
 
+#include <fcntl.h>
 #include <png.h>
+#include <sys/ioctl.h>
 
 #define HEAD "epoch,step,lr,train_loss,train_accuracy,test_loss,test_accuracy,seconds\n"
 
@@ -186,6 +188,45 @@ START_TEST(works_without_gnuplot)
 }
 END_TEST
 
+/* What the command writes to a terminal of so many columns. */
+static char *shown_on_terminal(const char *command, int columns)
+{
+    struct winsize size = {.ws_row = 24, .ws_col = (unsigned short)columns};
+    int screen = posix_openpt(O_RDWR | O_NOCTTY);
+    ck_assert(screen >= 0 && grantpt(screen) == 0 && unlockpt(screen) == 0);
+    int terminal = open(ptsname(screen), O_RDWR | O_NOCTTY);
+    ck_assert(terminal >= 0 && ioctl(terminal, TIOCSWINSZ, &size) == 0);
+    pid_t reader = fork();
+    if (reader == 0) { /* until the last writer has closed the terminal */
+        char text[4096];
+        close(terminal);
+        FILE *f = fopen("screen.txt", "wb");
+        for (ssize_t bytes; f && (bytes = read(screen, text, sizeof text)) > 0;)
+            fwrite(text, 1, (size_t)bytes, f);
+        _exit(!f || fclose(f) != 0);
+    }
+    expect(0, "%s >%s", command, ptsname(screen));
+    close(terminal);
+    ck_assert_int_eq(waitpid(reader, NULL, 0), reader);
+    close(screen);
+    return read_text("screen.txt");
+}
+
+START_TEST(fits_terminals)
+{
+    if (!has_gnuplot())
+        return;
+    make_run("a", two_rows);
+    make_run("b-with-a-name-that-is-longer-than-a-narrow-terminal-is-wide", two_rows);
+    char *plain = shown_on_terminal("NO_COLOR=1 norma plot --terminal a b-*", 44);
+    ck_assert_ptr_null(strchr(plain, '\x1b'));
+    contains(plain, "\nB  b-with-a-name-that-is-longer-than-a-narrow-terminal-is-wide\r\n"); /* the key is not cut */
+    for (const char *line = plain; *line; line += strcspn(line, "\n") + 1)
+        ck_assert_msg(strcspn(line, "\r\n\f") <= 44 || line[0] == 'B', "too long: %.60s", line);
+    ck_assert_ptr_nonnull(strchr(shown_on_terminal("norma plot --terminal a b-*", 80), '\x1b'));
+}
+END_TEST
+
 /* A network on colour images whose last layer by order has a smaller field than another. */
 #define COLOURED                                                                                                       \
     "name: coloured\ninput: {height: 8, width: 8, channels: 3}\nlayers:\n"                                             \
@@ -252,9 +293,18 @@ START_TEST(says_what_is_not_drawn)
     s = expect(1, "PATH=/nowhere norma visualize r --output out");
     contains(s.err, "gnuplot-nox");
     contains(s.out, "out/distributions.gp");
+    /* a branch that the loss does not depend on */
+    write_text("branch.yaml", "name: branch\ninput: {height: 28, width: 28, channels: 1}\nlayers:\n"
+                              "- {name: dead, conv: {filters: 4, kernel: 3}}\n"
+                              "- {name: c, conv: {filters: 4, kernel: 3}, from: input}\n"
+                              "- gap: {}\n- {name: logits, dense: {units: 10}}\nloss: softmax_ce\n"
+                              "train: {data: digits, steps: 1, batch: 64, limit: 64}\n");
+    s = shell("norma train branch.yaml --run b && norma visualize b --unit dead");
+    contains(s.err, "the first of them 'dead', has no finite value other than 0");
+    ck_assert_ptr_null(strstr(s.err, "field.png is empty"));
 }
 END_TEST
 
 SUITE_WITH("pictures", in_own_folder, tells_runs_of_one_name_apart, keeps_many_curves_distinct, draws_what_there_is,
-           fits_axes, takes_names_as_they_are, names_missing_fonts, works_without_gnuplot, visualizes_colours_and_depth,
-           says_what_is_not_drawn)
+           fits_axes, takes_names_as_they_are, names_missing_fonts, works_without_gnuplot, fits_terminals,
+           visualizes_colours_and_depth, says_what_is_not_drawn)
