@@ -83,13 +83,19 @@ typedef struct model_args {
     const char *model;   /* NULL: none given yet */
     int changes, threads;
     struct model_change {
-        char path[128];
+        char path[128], origin[144]; /* "train.lr", "--lr" */
         const char *value;
+        bool verbatim;
     } change[128];
 } model_args;
 
 extern const struct argp model_argp;       /* --set, --threads */
 const struct argp *model_train_argp(void); /* the same and the keys of train: */
+
+/* Changes one value as --set PATH=VALUE does; `origin` is what messages name ("--vary lr"). Words
+ * are words, as nm_yaml_change has it. */
+nm_status change_document(nm_context *ctx, nm_yaml *document, const char *origin, const char *path,
+                          const char *value) NM_MUST_USE;
 
 /* Loads args->model (or `otherwise`), applies the changes, sets the context's threads. */
 nm_status load_document(nm_context *ctx, const model_args *args, const char *otherwise, nm_yaml **document) NM_MUST_USE;

@@ -8,15 +8,29 @@
 
 enum { KEY_SET = 0x1000, KEY_THREADS, KEY_EXACT, KEY_NO_FUSE, KEY_FLAG = 0x2000, MOST_FLAGS = 64 };
 
-static void add_change(struct argp_state *state, const char *path, size_t length, const char *value)
+/* "--save-every" for save_every. */
+static void flag_name(const char *option, char *text, size_t size)
+{
+    snprintf(text, size, "--%s", option);
+    for (char *c = text; *c; c++)
+        *c = *c == '_' ? '-' : *c;
+}
+
+static void add_change(struct argp_state *state, const char *path, size_t length, const char *value,
+                       const nm_option *flag)
 {
     model_args *args = state->input;
     if (args->changes == sizeof args->change / sizeof *args->change || length >= sizeof args->change->path)
-        argp_error(state, "too many changes, or too long a key");
+        argp_error(state, "too many changes, or too long a key: '%s'", path);
     struct model_change *change = &args->change[args->changes++];
     memcpy(change->path, path, length);
     change->path[length] = '\0';
+    if (flag)
+        flag_name(flag->name, change->origin, sizeof change->origin);
+    else
+        snprintf(change->origin, sizeof change->origin, "--set %.*s", (int)length, path);
     change->value = value;
+    change->verbatim = flag && flag->type == NM_OPT_STRING;
 }
 
 /* The value of a flag that is on or off: the word after it where that is one of these, else on. */
@@ -37,7 +51,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         const char *equals = strchr(arg, '=');
         if (!equals)
             argp_error(state, "--set takes PATH=VALUE; found '%s'", arg);
-        add_change(state, arg, (size_t)(equals - arg), equals + 1);
+        add_change(state, arg, (size_t)(equals - arg), equals + 1, NULL);
         return 0;
     }
     if (key == KEY_THREADS) {
@@ -46,13 +60,14 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     }
     if (key == KEY_EXACT || key == KEY_NO_FUSE) {
         const char *path = key == KEY_EXACT ? "train.exact" : "train.no_fuse";
-        add_change(state, path, strlen(path), "true");
+        add_change(state, path, strlen(path), "true", nm_option_find(nm_train_options, path + strlen("train.")));
         return 0;
     }
     if (key >= KEY_FLAG && key < KEY_FLAG + MOST_FLAGS) {
         char path[128];
-        int length = snprintf(path, sizeof path, "train.%s", nm_train_options[key - KEY_FLAG].name);
-        add_change(state, path, (size_t)length, arg ? arg : truth(state));
+        const nm_option *option = &nm_train_options[key - KEY_FLAG];
+        int length = snprintf(path, sizeof path, "train.%s", option->name);
+        add_change(state, path, (size_t)length, arg ? arg : truth(state), option);
         return 0;
     }
     return ARGP_ERR_UNKNOWN;
@@ -109,6 +124,43 @@ const struct argp *model_train_argp(void)
     return &argp;
 }
 
+/* The option that a path means: --set epochs=3 is a slip for train.epochs. */
+static nm_status check_path(nm_context *ctx, const nm_yaml *document, const char *origin, const char *path)
+{
+    if (strncmp(path, "train.", 6) == 0 || strchr(path, '.') || !nm_option_find(nm_train_options, path))
+        return NM_OK;
+    return nm_fail(ctx, NM_INVALID, "%s: %s has no key '%s'; did you mean train.%s?", origin, document->file, path, path);
+}
+
+/* Choices (optimizer, schedule) may be written as a map without braces: "adam: {lr: 0.1}". */
+static nm_status change_choice(nm_context *ctx, nm_yaml *document, const nm_change *change)
+{
+    char *braced = nm_format(ctx, "{%s}", change->value);
+    nm_change one = *change;
+    one.value = braced;
+    nm_status status = braced ? nm_document_change(ctx, document, &one) : NM_FAILED;
+    nm_free(braced);
+    return status;
+}
+
+static nm_status apply(nm_context *ctx, nm_yaml *document, const nm_change *change)
+{
+    bool train = strncmp(change->path, "train.", 6) == 0;
+    const nm_option *option = train ? nm_option_find(nm_train_options, change->path + 6) : NULL;
+    NM_TRY(check_path(ctx, document, change->origin, change->path));
+    bool text = option ? option->type == NM_OPT_STRING : strcmp(change->path, "name") == 0;
+    nm_change word = *change;
+    word.verbatim = change->verbatim || (text && !strchr("[{\"'", *change->value));
+    if (option && option->type == NM_OPT_CHOICE && *change->value != '{' && strchr(change->value, ':'))
+        return change_choice(ctx, document, change);
+    return nm_document_change(ctx, document, &word);
+}
+
+nm_status change_document(nm_context *ctx, nm_yaml *document, const char *origin, const char *path, const char *value)
+{
+    return apply(ctx, document, &(nm_change){.path = path, .value = value, .origin = origin});
+}
+
 nm_status load_document(nm_context *ctx, const model_args *args, const char *otherwise, nm_yaml **document)
 {
     char *path = NULL;
@@ -118,7 +170,8 @@ nm_status load_document(nm_context *ctx, const model_args *args, const char *oth
     nm_free(path);
     NM_TRY(status);
     for (int i = 0; i < args->changes; i++) {
-        nm_status one = nm_document_set(ctx, *document, args->change[i].path, args->change[i].value);
+        const struct model_change *c = &args->change[i];
+        nm_status one = apply(ctx, *document, &(nm_change){c->path, c->value, c->origin, c->verbatim});
         status = one != NM_OK ? one : status;
     }
     const char *given[sizeof args->change / sizeof *args->change];

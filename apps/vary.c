@@ -76,7 +76,8 @@ static nm_status leave_out(nm_context *ctx, nm_yaml *document, const char *type,
 /* KEY is a layer type (on or off), a key of train:, or a path as --set takes it. */
 static nm_status change(nm_context *ctx, nm_yaml *document, const char *key, const char *value)
 {
-    char path[160];
+    char path[160], origin[160];
+    snprintf(origin, sizeof origin, "--vary %s", key);
     if (nm_layer_find(key)) {
         if (!is_on(value) && !is_off(value))
             return nm_fail(ctx, NM_INVALID, "--vary %s: expected on or off; found '%s'", key, value);
@@ -87,7 +88,7 @@ static nm_status change(nm_context *ctx, nm_yaml *document, const char *key, con
         *c = *c == '-' ? '_' : *c;
     const char *given = nm_option_find(nm_train_options, path + strlen("train.")) ? path : key;
     if (given == path || strchr(key, '.')) {
-        NM_TRY(nm_document_set(ctx, document, given, value));
+        NM_TRY(change_document(ctx, document, origin, given, value));
         nm_settings_settle(document, &given, 1);
         return NM_OK;
     }

@@ -12,7 +12,8 @@ typedef enum nm_yaml_kind { NM_YAML_SCALAR, NM_YAML_LIST, NM_YAML_MAP } nm_yaml_
 typedef struct nm_yaml {
     nm_yaml_kind kind;
     const char *file;       /* for messages; lives as long as the tree's root */
-    int line, column;       /* from 1; 0 for values from the command line */
+    int line, column;       /* from 1; 0 for values that stood in no file */
+    char *origin;           /* what gave it in place of the file ("--steps"), or NULL */
     char *text;             /* scalar: its text */
     bool quoted;            /* scalar: stood in quotes, so it is a string */
     int count;              /* list: items; map: pairs */
@@ -35,13 +36,26 @@ const char *nm_yaml_text(const nm_yaml *map, const char *key, const char *otherw
 
 /* Sets the dotted `path` ("train.lr") below a map to `value`, parsed as YAML; makes the maps on the way. */
 nm_status nm_yaml_set(nm_context *ctx, nm_yaml *root, const char *path, const char *value) NM_MUST_USE;
+
+/* A change that no file made. */
+typedef struct nm_change {
+    const char *path, *value;
+    const char *origin; /* what messages name ("--data"); NULL: they name the file */
+    bool verbatim;      /* the value is a word, whatever it begins with */
+} nm_change;
+/* Sets change->path below a map. The value is a word, in which #, ": ", * and the like mean themselves; it is read as
+ * YAML only where it begins with [, {, a quote or "- " and is not verbatim. Whatever it is, nm_yaml_write gives a text
+ * from which the same value is read. */
+nm_status nm_yaml_change(nm_context *ctx, nm_yaml *root, const nm_change *change) NM_MUST_USE;
 /* Removes `key` from a map; no error where it is not there. */
 void nm_yaml_remove(nm_yaml *map, const char *key);
 
 /* The tree as YAML text; free with nm_free. */
 nm_status nm_yaml_write(nm_context *ctx, const nm_yaml *root, char **text) NM_MUST_USE;
 
-/* Records "file:line:column: message". */
+/* Where a value stood, for the beginning of a message: "file:line:column", its origin, or the file alone. */
+void nm_yaml_place(const nm_yaml *at, char *text, size_t size);
+/* Records "PLACE: message". */
 nm_status nm_yaml_fail(nm_context *ctx, const nm_yaml *at, const char *fmt, ...) NM_PRINTF(3, 4);
 
 #endif

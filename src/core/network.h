@@ -82,8 +82,10 @@ nm_status nm_network_build(nm_context *ctx, nm_yaml *document, const nm_strings 
 void nm_network_free(nm_network *net);
 
 /* Changes of the document before it is built. `path` is "LAYER.OPTION" (also of a layer that has no name of its own:
- * "c1.batchnorm.epsilon") or starts with a key of the file ("train.lr", "defaults.conv.kernel", "input.height"). */
+ * "c1.batchnorm.epsilon") or starts with a key of the file ("train.lr", "defaults.conv.kernel", "input.height").
+ * nm_yaml_change says when a value is a word and when it is YAML. */
 nm_status nm_document_set(nm_context *ctx, nm_yaml *document, const char *path, const char *value) NM_MUST_USE;
+nm_status nm_document_change(nm_context *ctx, nm_yaml *document, const nm_change *change) NM_MUST_USE;
 
 /* Draws all initial values: each parameter's from (seed, its name) alone. States get their constants. */
 void nm_network_initialise(nm_network *net, uint64_t seed);

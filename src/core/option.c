@@ -28,21 +28,38 @@ const nm_option *nm_option_find(const nm_option *table, const char *name)
 
 /* ---- what is expected ---------------------------------------------------------------- */
 
-static void range_text(const nm_option *o, const char *what, char *text, size_t size)
+/* 1e9, 0.5, 250: as a person writes it. */
+static void number_text(double value, bool whole, char *text, size_t size)
 {
-    if (o->least == 0 && o->most == 0)
+    snprintf(text, size, whole || fabs(value) < 1e6 ? "%.10g" : "%g", value);
+    char *plus = strstr(text, "e+");
+    if (!plus)
+        return;
+    char *digits = plus + 2;
+    while (*digits == '0')
+        digits++;
+    memmove(plus + 1, digits, strlen(digits) + 1);
+}
+
+static void range_text(const nm_option *o, bool whole, char *text, size_t size)
+{
+    const char *what = whole ? "a whole number" : "a number";
+    bool any = o->least == 0 && o->most == 0;
+    if (any && !whole) {
         snprintf(text, size, "%s", what);
-    else if (o->most >= 1e9)
-        snprintf(text, size, "%s of at least %.10g", what, o->least);
-    else
-        snprintf(text, size, "%s from %.10g to %.10g", what, o->least, o->most);
+        return;
+    }
+    char least[32], most[32];
+    number_text(any ? INT_MIN : o->least, whole, least, sizeof least);
+    number_text(any ? INT_MAX : o->most, whole, most, sizeof most);
+    snprintf(text, size, "%s from %s to %s", what, least, most);
 }
 
 void nm_option_expected(const nm_option *o, char *text, size_t size)
 {
     char number[96];
     bool whole = o->type == NM_OPT_INT || o->type == NM_OPT_PAIR || o->type == NM_OPT_PAD;
-    range_text(o, whole ? "a whole number" : "a number", number, sizeof number);
+    range_text(o, whole, number, sizeof number);
     switch (o->type) {
     case NM_OPT_INT:
     case NM_OPT_REAL:
@@ -96,11 +113,26 @@ static void found_text(const nm_yaml *value, char *text, size_t size)
         snprintf(text + used, size - used, "]");
 }
 
+/* Whether the value came by the flag that has the option's name: --save-every for save_every. */
+static bool by_own_flag(const nm_option *o, const nm_yaml *value)
+{
+    const char *flag = value->origin;
+    if (!flag || strncmp(flag, "--", 2) != 0)
+        return false;
+    const char *name = o->name;
+    for (flag += 2; *flag && *name; flag++, name++)
+        if (*flag != (*name == '_' ? '-' : *name))
+            return false;
+    return !*flag && !*name;
+}
+
 static nm_status wrong(const reading *r, const nm_yaml *value)
 {
     char expected[512], found[80];
     nm_option_expected(r->option, expected, sizeof expected);
     found_text(value, found, sizeof found);
+    if (by_own_flag(r->option, value))
+        return nm_fail(r->ctx, NM_INVALID, "%s must be %s; found %s", value->origin, expected, found);
     return nm_yaml_fail(r->ctx, value, "%s: option '%s' must be %s; found %s", r->who, r->option->name, expected,
                         found);
 }
@@ -278,7 +310,7 @@ static nm_status read_choice(const reading *r, const nm_yaml *value)
     }
     if (!name || !*name || (options && options->kind != NM_YAML_MAP))
         return wrong(r, value);
-    *out = (nm_choice){nm_strdup(r->ctx, name), options, value->line > 0 ? value : NULL};
+    *out = (nm_choice){nm_strdup(r->ctx, name), options, value->line > 0 || value->origin ? value : NULL};
     return out->name ? NM_OK : NM_FAILED;
 }
 
@@ -352,8 +384,11 @@ static nm_status read_preset(const reading *r, const nm_yaml *place)
     if (!r->option->preset)
         return nm_yaml_fail(r->ctx, place, "%s: option '%s' (%s) must be given", r->who, r->option->name,
                             r->option->help);
-    if (!*r->option->preset)
+    if (!*r->option->preset) {
+        if (r->option->type == NM_OPT_REAL)
+            *(double *)r->field = (double)NAN;
         return NM_OK;
+    }
     nm_yaml *value = NULL;
     NM_TRY(nm_yaml_parse(r->ctx, "preset", r->option->preset, strlen(r->option->preset), &value));
     value->line = value->column = 0;

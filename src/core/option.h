@@ -52,7 +52,7 @@ typedef struct nm_option {
     const char *name;
     nm_option_type type;
     size_t offset;              /* of the field in the struct */
-    const char *preset;         /* default, in YAML; NULL: must be given. "" : absent (zero, NULL, empty) */
+    const char *preset;         /* default, in YAML; NULL: must be given. "" : absent (NULL, empty; NaN for a real) */
     double least, most;         /* inclusive range of each number; both 0: any */
     const char *const *choices; /* for NM_OPT_ENUM; NULL-terminated */
     const char *help;           /* a phrase: what it is, its unit */

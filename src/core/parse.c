@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *const top_keys[] = {"name", "input", "inputs", "defaults", "layers", "loss", "output", "train"};
-enum { TOP_KEYS = sizeof top_keys / sizeof *top_keys, NAME_ROOM = 200 };
+const char *const nm_top_keys[NM_TOP_KEYS] = {"name", "input", "inputs", "defaults", "layers", "loss", "output", "train"};
+enum { NAME_ROOM = 200 };
 
 /* ---- entries ------------------------------------------------------------------------- */
 
@@ -101,10 +101,12 @@ static nm_status start_node(nm_network *net, const char *name, const nm_yaml *at
     nm_node *node = &net->node[net->nodes++];
     *node = (nm_node){.at = at, .share = -1, .pair = -1};
     node->name = nm_strdup(net->ctx, name);
-    node->who = nm_format(net->ctx, "%s:%d:%d: %s '%s'", at->file, at->line, at->column, what, name);
+    char place[512];
+    nm_yaml_place(at, place, sizeof place);
+    node->who = nm_format(net->ctx, "%s: %s '%s'", place, what, name);
     if (!node->name || !node->who)
         return NM_FAILED;
-    node->label = strstr(node->who + strlen(at->file), ": ") + 2;
+    node->label = node->who + strlen(place) + 2;
     return NM_OK;
 }
 
@@ -175,7 +177,9 @@ static nm_status add_node(nm_network *net, const nm_yaml *word, const char *name
     node->type = type;
     node->memory = type->memory;
     const nm_yaml *defaults = nm_yaml_get(nm_yaml_get(net->document, "defaults"), type->name);
-    const nm_yaml none = {.kind = NM_YAML_MAP, .file = word->file, .line = word->line, .column = word->column};
+    nm_yaml none = *word; /* an empty map in its place */
+    none.kind = NM_YAML_MAP;
+    none.count = 0;
     return nm_options_read(net->ctx, type->options, node->self, given ? given : &none, defaults, node->label);
 }
 
@@ -187,8 +191,10 @@ static nm_status add_activation(nm_network *net, const nm_yaml *at)
     const nm_choice *choice = option ? (const nm_choice *)(void *)((char *)node->self + option->offset) : NULL;
     if (!choice || !choice->name)
         return NM_OK;
-    nm_yaml word = {.kind = NM_YAML_SCALAR, .text = choice->name, .file = choice->at->file, .line = choice->at->line,
-                    .column = choice->at->column};
+    nm_yaml word = *choice->at; /* the name alone, in the choice's place */
+    word.kind = NM_YAML_SCALAR;
+    word.text = choice->name;
+    word.count = 0;
     char *name = nm_format(net->ctx, "%s.activation", node->name);
     if (!name)
         return NM_FAILED;
@@ -254,13 +260,16 @@ static nm_status parse_objective(nm_network *net, const nm_yaml *item)
     nm_objective *objective = &net->objective[net->objectives++];
     *objective = (nm_objective){.type = type, .from = -1, .target = -1, .weight = 1, .at = item};
     objective->self = nm_alloc(ctx, 1, type->size + 1);
-    objective->who = nm_format(ctx, "%s:%d:%d: loss %s", word->file, word->line, word->column, type->name);
+    char place[512];
+    nm_yaml_place(word, place, sizeof place);
+    objective->who = nm_format(ctx, "%s: loss %s", place, type->name);
     if (!objective->self || !objective->who)
         return NM_FAILED;
     static const nm_option weight_option[] = {
         {"weight", NM_OPT_REAL, 0, "1", 0, 1e9, .help = "factor of this loss in the sum"}, {0}};
     const nm_yaml *weight = item->kind == NM_YAML_MAP ? nm_yaml_get(item, "weight") : NULL;
-    nm_yaml only = {.kind = NM_YAML_MAP, .file = item->file, .line = item->line, .column = item->column, .count = 1};
+    nm_yaml only = {.kind = NM_YAML_MAP, .file = item->file, .line = item->line, .column = item->column,
+                    .origin = item->origin, .count = 1};
     if (weight) {
         nm_yaml key = {.kind = NM_YAML_SCALAR, .text = (char[]){"weight"}}, *keys = &key, *items = (nm_yaml *)weight;
         only.keys = &keys;
@@ -295,13 +304,13 @@ static nm_status check_keys(nm_context *ctx, const nm_yaml *document)
     for (int i = 0; i < document->count; i++) {
         const char *key = document->keys[i]->text;
         bool known = false;
-        for (int k = 0; k < TOP_KEYS; k++)
-            known = known || strcmp(key, top_keys[k]) == 0;
+        for (int k = 0; k < NM_TOP_KEYS; k++)
+            known = known || strcmp(key, nm_top_keys[k]) == 0;
         if (known)
             continue;
         char hint[NM_HINT];
         status = nm_yaml_fail(ctx, document->keys[i], "unknown key '%s'%s", key,
-                              nm_did_you_mean(hint, key, top_keys, TOP_KEYS));
+                              nm_did_you_mean(hint, key, nm_top_keys, NM_TOP_KEYS));
     }
     const nm_yaml *defaults = nm_yaml_get(document, "defaults");
     for (int i = 0; defaults && defaults->kind == NM_YAML_MAP && i < defaults->count; i++)
@@ -333,57 +342,4 @@ nm_status nm_parse(nm_network *net)
     }
     nm_free(names);
     return in != NM_OK ? in : all != NM_OK ? all : losses != NM_OK ? losses : status;
-}
-
-/* ---- changes ------------------------------------------------------------------------- */
-
-/* "- relu" becomes "- {relu: {}}", so that an option can be set. */
-static nm_status expand_entry(nm_context *ctx, nm_yaml **item)
-{
-    if ((*item)->kind != NM_YAML_SCALAR)
-        return NM_OK;
-    char *text = nm_format(ctx, "{%s: {}}", (*item)->text);
-    nm_yaml *fresh = NULL;
-    nm_status status = text ? nm_yaml_parse(ctx, (*item)->file, text, strlen(text), &fresh) : NM_FAILED;
-    nm_free(text);
-    if (status == NM_OK) {
-        nm_yaml_free(*item);
-        *item = fresh;
-    }
-    return status;
-}
-
-static nm_status set_option(nm_context *ctx, nm_yaml *layers, int index, const char *option, const char *value)
-{
-    NM_TRY(expand_entry(ctx, &layers->items[index]));
-    nm_entry entry;
-    NM_TRY(nm_entry_read(ctx, layers->items[index], &entry));
-    char *path = nm_format(ctx, "%s.%s", entry.type->text, option);
-    nm_status status = path ? nm_yaml_set(ctx, layers->items[index], path, value) : NM_FAILED;
-    nm_free(path);
-    return status;
-}
-
-nm_status nm_document_set(nm_context *ctx, nm_yaml *document, const char *path, const char *value)
-{
-    const char *last = strrchr(path, '.');
-    size_t first = strcspn(path, ".");
-    nm_yaml *layers = nm_yaml_get(document, "layers");
-    if (last && layers && layers->kind == NM_YAML_LIST) {
-        char **names;
-        NM_TRY(nm_entry_names(ctx, layers, &names));
-        int found = -1;
-        for (int i = 0; i < layers->count && found < 0; i++)
-            if (strlen(names[i]) == (size_t)(last - path) && memcmp(names[i], path, (size_t)(last - path)) == 0)
-                found = i;
-        nm_free(names);
-        if (found >= 0)
-            return set_option(ctx, layers, found, last + 1, value);
-    }
-    for (int k = 0; k < TOP_KEYS; k++)
-        if (strlen(top_keys[k]) == first && memcmp(path, top_keys[k], first) == 0)
-            return nm_yaml_set(ctx, document, path, value);
-    return nm_fail(ctx, NM_INVALID,
-                   "%s: there is no layer or key '%.*s' to set '%s' of; expected LAYER.OPTION or train.KEY",
-                   document->file, last ? (int)(last - path) : (int)first, path, path);
 }

@@ -18,6 +18,10 @@ nm_status nm_infer_shapes(nm_network *net);
 /* What the outputs are and which loss judges the prediction; refuses losses of scores that are given probabilities. */
 nm_status nm_find_prediction(nm_network *net);
 
+/* The keys of a model file. */
+enum { NM_TOP_KEYS = 8 };
+extern const char *const nm_top_keys[NM_TOP_KEYS];
+
 /* One entry of `layers:`: its type word, its options (NULL: none), its own name or NULL. */
 typedef struct nm_entry {
     const nm_yaml *at, *type, *options;

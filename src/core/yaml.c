@@ -19,6 +19,16 @@ typedef struct reader {
     int nodes;
 } reader;
 
+void nm_yaml_place(const nm_yaml *at, char *text, size_t size)
+{
+    if (at && at->origin)
+        snprintf(text, size, "%s", at->origin);
+    else if (at && at->line > 0)
+        snprintf(text, size, "%s:%d:%d", at->file, at->line, at->column);
+    else
+        snprintf(text, size, "%s", at && at->file ? at->file : "");
+}
+
 nm_status nm_yaml_fail(nm_context *ctx, const nm_yaml *at, const char *fmt, ...)
 {
     char text[1536];
@@ -26,11 +36,9 @@ nm_status nm_yaml_fail(nm_context *ctx, const nm_yaml *at, const char *fmt, ...)
     va_start(args, fmt);
     vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
-    if (at && at->line > 0)
-        return nm_fail(ctx, NM_INVALID, "%s:%d:%d: %s", at->file, at->line, at->column, text);
-    if (at && at->file)
-        return nm_fail(ctx, NM_INVALID, "%s: %s", at->file, text);
-    return nm_fail(ctx, NM_INVALID, "%s", text);
+    char place[512];
+    nm_yaml_place(at, place, sizeof place);
+    return nm_fail(ctx, NM_INVALID, "%s%s%s", place, *place ? ": " : "", text);
 }
 
 static nm_yaml *new_node(reader *r, nm_yaml_kind kind, yaml_mark_t mark)
@@ -206,6 +214,7 @@ void nm_yaml_free(nm_yaml *node)
     nm_free(node->keys);
     nm_free(node->items);
     nm_free(node->text);
+    nm_free(node->origin);
     nm_free(node);
 }
 

@@ -1,15 +1,18 @@
-/* Changing a YAML tree and writing it as text. */
+/* Changing a YAML tree. */
 #include "alloc.h"
 #include "document.h"
 
+#include <stdlib.h>
 #include <string.h>
-#include <yaml.h>
+#include <strings.h>
 
 static nm_status copy_into(nm_context *ctx, const nm_yaml *from, const char *file, nm_yaml *to)
 {
     *to = (nm_yaml){.kind = from->kind, .file = file, .line = from->line, .column = from->column,
                     .quoted = from->quoted};
     if (from->text && !(to->text = nm_strdup(ctx, from->text)))
+        return NM_FAILED;
+    if (from->origin && !(to->origin = nm_strdup(ctx, from->origin)))
         return NM_FAILED;
     if (from->kind == NM_YAML_SCALAR)
         return NM_OK;
@@ -49,7 +52,7 @@ nm_status nm_yaml_copy(nm_context *ctx, const nm_yaml *node, nm_yaml **out)
     return status;
 }
 
-/* Puts `value` at `key`, in place of what stood there. The map owns both then. */
+/* Puts `value` at `key`, in place of what stood there. The map owns both then; a new key has the value's origin. */
 static nm_status map_put(nm_context *ctx, nm_yaml *map, const char *key, size_t length, nm_yaml *value)
 {
     for (int i = 0; i < map->count; i++)
@@ -70,7 +73,8 @@ static nm_status map_put(nm_context *ctx, nm_yaml *map, const char *key, size_t 
         nm_yaml_free(value);
         return NM_FAILED;
     }
-    *word = (nm_yaml){.kind = NM_YAML_SCALAR, .file = map->file, .text = memcpy(text, key, length)};
+    *word = (nm_yaml){.kind = NM_YAML_SCALAR, .file = map->file, .text = memcpy(text, key, length),
+                      .origin = value->origin ? nm_strdup(ctx, value->origin) : NULL};
     for (int i = 0; i < map->count; i++) {
         keys[i] = map->keys[i];
         items[i] = map->items[i];
@@ -105,38 +109,27 @@ static nm_status map_below(nm_context *ctx, nm_yaml *map, const char *key, size_
     return map_put(ctx, map, key, length, fresh);
 }
 
-static void set_place(nm_yaml *node, const char *file)
+/* Values that came from elsewhere: of this file now, but at no line of it. */
+static nm_status set_place(nm_context *ctx, nm_yaml *node, const char *file, const char *origin)
 {
     node->file = file;
     node->line = node->column = 0;
+    if (origin && !(node->origin = nm_strdup(ctx, origin)))
+        return NM_FAILED;
     for (int i = 0; i < node->count; i++) {
         if (node->keys)
-            set_place(node->keys[i], file);
-        set_place(node->items[i], file);
+            NM_TRY(set_place(ctx, node->keys[i], file, origin));
+        NM_TRY(set_place(ctx, node->items[i], file, origin));
     }
+    return NM_OK;
 }
 
-nm_status nm_yaml_set(nm_context *ctx, nm_yaml *root, const char *path, const char *value)
+/* Puts `tree` at the dotted path and owns it from now on, also where that fails. */
+static nm_status put_at_path(nm_context *ctx, nm_yaml *root, const char *path, nm_yaml *tree, const char *origin)
 {
-    if (root->kind != NM_YAML_MAP)
-        return nm_yaml_fail(ctx, root, "expected a map of keys");
-    nm_yaml *tree = NULL;
-    NM_TRY(nm_yaml_parse(ctx, path, value, strlen(value), &tree));
-    if (tree->kind == NM_YAML_MAP && tree->count == 0) { /* an empty text stands for an empty string */
-        tree->kind = NM_YAML_SCALAR;
-        tree->quoted = true;
-        nm_free(tree->items);
-        nm_free(tree->keys);
-        tree->items = tree->keys = NULL;
-        if (!(tree->text = nm_strdup(ctx, ""))) {
-            nm_yaml_free(tree);
-            return NM_FAILED;
-        }
-    }
-    set_place(tree, root->file);
     nm_yaml *map = root;
     const char *dot;
-    nm_status status = NM_OK;
+    nm_status status = set_place(ctx, tree, root->file, origin);
     while (status == NM_OK && (dot = strchr(path, '.'))) {
         status = map_below(ctx, map, path, (size_t)(dot - path), &map);
         path = dot + 1;
@@ -146,6 +139,80 @@ nm_status nm_yaml_set(nm_context *ctx, nm_yaml *root, const char *path, const ch
         return status;
     }
     return map_put(ctx, map, path, strlen(path), tree);
+}
+
+/* Words that would be read as something else without quotes. */
+static bool needs_quotes(const char *text, bool string)
+{
+    static const char *const nothing[] = {"", "~", "null"}, *const truths[] = {"true", "false", "yes", "no", "on", "off"};
+    for (size_t i = 0; i < sizeof nothing / sizeof *nothing; i++)
+        if (strcasecmp(text, nothing[i]) == 0)
+            return true;
+    for (size_t i = 0; string && i < sizeof truths / sizeof *truths; i++)
+        if (strcasecmp(text, truths[i]) == 0)
+            return true;
+    char *end;
+    (void)strtod(text, &end);
+    return string && !*end;
+}
+
+/* YAML text is UTF-8: what is not could not be written. */
+static bool is_utf8(const char *text)
+{
+    const unsigned char *c = (const unsigned char *)text;
+    while (*c) {
+        int more = *c < 0x80 ? 0 : *c >= 0xc2 && *c < 0xe0 ? 1 : (*c & 0xf0) == 0xe0 ? 2 : *c >= 0xf0 && *c < 0xf5 ? 3 : -1;
+        bool overlong = (*c == 0xe0 && c[1] < 0xa0) || (*c == 0xf0 && c[1] < 0x90);
+        bool beyond = (*c == 0xed && c[1] > 0x9f) || (*c == 0xf4 && c[1] > 0x8f); /* surrogates, above U+10FFFF */
+        if (more < 0 || overlong || beyond)
+            return false;
+        for (c++; more > 0; more--, c++)
+            if ((*c & 0xc0) != 0x80)
+                return false;
+    }
+    return true;
+}
+
+static nm_status make_word(nm_context *ctx, const char *text, bool string, nm_yaml **out)
+{
+    nm_yaml *word = nm_alloc(ctx, 1, sizeof *word);
+    if (!word)
+        return NM_FAILED;
+    *word = (nm_yaml){.kind = NM_YAML_SCALAR, .quoted = needs_quotes(text, string), .text = nm_strdup(ctx, text)};
+    if (!word->text) {
+        nm_free(word);
+        return NM_FAILED;
+    }
+    *out = word;
+    return NM_OK;
+}
+
+nm_status nm_yaml_set(nm_context *ctx, nm_yaml *root, const char *path, const char *value)
+{
+    if (root->kind != NM_YAML_MAP)
+        return nm_yaml_fail(ctx, root, "expected a map of keys");
+    nm_yaml *tree = NULL;
+    if (*value)
+        NM_TRY(nm_yaml_parse(ctx, path, value, strlen(value), &tree));
+    else
+        NM_TRY(make_word(ctx, "", true, &tree)); /* for the parser an empty text is an empty map */
+    return put_at_path(ctx, root, path, tree, NULL);
+}
+
+nm_status nm_yaml_change(nm_context *ctx, nm_yaml *root, const nm_change *change)
+{
+    const char *value = change->value, *origin = change->origin ? change->origin : change->path;
+    if (root->kind != NM_YAML_MAP)
+        return nm_yaml_fail(ctx, root, "expected a map of keys");
+    if (!is_utf8(value))
+        return nm_fail(ctx, NM_INVALID, "%s: expected UTF-8 text; found '%s'", origin, value);
+    nm_yaml *tree = NULL;
+    bool as_yaml = *value && (strchr("[{\"'", *value) || strncmp(value, "- ", 2) == 0);
+    if (as_yaml && !change->verbatim)
+        NM_TRY(nm_yaml_parse(ctx, origin, value, strlen(value), &tree));
+    else
+        NM_TRY(make_word(ctx, value, change->verbatim, &tree));
+    return put_at_path(ctx, root, change->path, tree, change->origin);
 }
 
 void nm_yaml_remove(nm_yaml *map, const char *key)
@@ -161,95 +228,4 @@ void nm_yaml_remove(nm_yaml *map, const char *key)
             }
             return;
         }
-}
-
-/* ---- writing -------------------------------------------------------------------------- */
-
-typedef struct sink {
-    nm_context *ctx;
-    char *text;
-    size_t size, room;
-} sink;
-
-static int take(void *arg, unsigned char *bytes, size_t size)
-{
-    sink *s = arg;
-    if (s->size + size + 1 > s->room) {
-        size_t room = 2 * (s->size + size + 1);
-        char *more = nm_alloc(s->ctx, room, 1);
-        if (!more)
-            return 0;
-        if (s->text)
-            memcpy(more, s->text, s->size);
-        nm_free(s->text);
-        s->text = more;
-        s->room = room;
-    }
-    memcpy(s->text + s->size, bytes, size);
-    s->size += size;
-    return 1;
-}
-
-/* A map or list of scalars alone is written on one line. */
-static bool flat(const nm_yaml *node, int depth)
-{
-    for (int i = 0; i < node->count; i++)
-        if (node->items[i]->kind != NM_YAML_SCALAR && (depth == 0 || !flat(node->items[i], depth - 1)))
-            return false;
-    return true;
-}
-
-static bool emit(yaml_emitter_t *emitter, const nm_yaml *node, int depth)
-{
-    yaml_event_t event;
-    if (node->kind == NM_YAML_SCALAR) {
-        yaml_scalar_style_t style = node->quoted ? YAML_DOUBLE_QUOTED_SCALAR_STYLE : YAML_PLAIN_SCALAR_STYLE;
-        return yaml_scalar_event_initialize(&event, NULL, NULL, (yaml_char_t *)node->text, (int)strlen(node->text),
-                                            1, 1, style) &&
-               yaml_emitter_emit(emitter, &event);
-    }
-    bool list = node->kind == NM_YAML_LIST, on_one_line = depth > 0 && flat(node, 2);
-    if (list)
-        yaml_sequence_start_event_initialize(&event, NULL, NULL, 1,
-                                             on_one_line ? YAML_FLOW_SEQUENCE_STYLE : YAML_BLOCK_SEQUENCE_STYLE);
-    else
-        yaml_mapping_start_event_initialize(&event, NULL, NULL, 1,
-                                            on_one_line ? YAML_FLOW_MAPPING_STYLE : YAML_BLOCK_MAPPING_STYLE);
-    if (!yaml_emitter_emit(emitter, &event))
-        return false;
-    for (int i = 0; i < node->count; i++)
-        if ((!list && !emit(emitter, node->keys[i], depth + 1)) || !emit(emitter, node->items[i], depth + 1))
-            return false;
-    if (list)
-        yaml_sequence_end_event_initialize(&event);
-    else
-        yaml_mapping_end_event_initialize(&event);
-    return yaml_emitter_emit(emitter, &event);
-}
-
-nm_status nm_yaml_write(nm_context *ctx, const nm_yaml *root, char **text)
-{
-    *text = NULL;
-    sink s = {.ctx = ctx};
-    yaml_emitter_t emitter;
-    if (!yaml_emitter_initialize(&emitter))
-        return nm_fail_memory(ctx, sizeof emitter);
-    yaml_emitter_set_output(&emitter, take, &s);
-    yaml_emitter_set_unicode(&emitter, 1);
-    yaml_emitter_set_width(&emitter, 120);
-    yaml_event_t event;
-    bool done = yaml_stream_start_event_initialize(&event, YAML_UTF8_ENCODING) &&
-                yaml_emitter_emit(&emitter, &event) &&
-                yaml_document_start_event_initialize(&event, NULL, NULL, NULL, 1) &&
-                yaml_emitter_emit(&emitter, &event) && emit(&emitter, root, 0) &&
-                yaml_document_end_event_initialize(&event, 1) && yaml_emitter_emit(&emitter, &event) &&
-                yaml_stream_end_event_initialize(&event) && yaml_emitter_emit(&emitter, &event);
-    yaml_emitter_delete(&emitter);
-    if (!done || !s.text) {
-        nm_free(s.text);
-        return nm_fail(ctx, NM_FAILED, "the model could not be written as YAML text");
-    }
-    s.text[s.size] = '\0';
-    *text = s.text;
-    return NM_OK;
 }

@@ -3,6 +3,7 @@
 
 #include "alloc.h"
 
+#include <math.h>
 #include <string.h>
 
 struct nm_optimization {
@@ -58,17 +59,18 @@ static nm_status choose_schedule(nm_context *ctx, const nm_choice *choice, nm_op
                            o->schedule->name);
 }
 
-/* A setting of `train:` that stands for an option of the optimizer; negative: not given. */
+/* A setting of `train:` that stands for an option of the optimizer; NaN: not given. */
 static nm_status override(nm_context *ctx, nm_optimization *o, const char *name, double value)
 {
-    if (value == -1)
+    if (isnan(value))
         return NM_OK;
+    const nm_yaml *at = nm_yaml_get(nm_yaml_get(o->net->document, "train"), name);
     const nm_option *option = nm_option_find(o->type->options, name);
     if (!option || option->type != NM_OPT_REAL)
         return NM_OK; /* told as a setting without effect */
     if (value < 0 ||
         ((option->least != 0 || option->most != 0) && (value < option->least || value > option->most)))
-        return nm_yaml_fail(ctx, o->net->document,
+        return nm_yaml_fail(ctx, at,
                             "train: option '%s' must be a number from %g to %g; found %g", name,
                             option->least, option->most, value);
     *(double *)((char *)o->self + option->offset) = value;

@@ -24,10 +24,9 @@ static nm_status read_save_every(nm_trainer *t, bool *epochs)
     long count = text && *text >= '0' && *text <= '9' ? strtol(text, &end, 10) : -1;
     *epochs = end && strcmp(end, "e") == 0;
     if (count < 0 || count > 1000000000 || (!*epochs && strcmp(end, "s") != 0 && *end))
-        return nm_fail(
-            t->ctx, NM_INVALID,
-            "%s: train: option 'save_every' must be a number of steps (200s) or epochs (1e); found '%s'",
-            t->document->file, text ? text : "");
+        return nm_yaml_fail(t->ctx, nm_yaml_get(nm_yaml_get(t->document, "train"), "save_every"),
+                            "train: option 'save_every' must be a number of steps (200s) or epochs (1e); found '%s'",
+                            text ? text : "");
     t->save_every = (uint64_t)count;
     return NM_OK;
 }
@@ -37,8 +36,9 @@ static nm_status check_without(nm_trainer *t)
     nm_status status = NM_OK;
     for (int i = 0; i < t->settings.without.count; i++)
         if (!nm_layer_find(t->settings.without.values[i]))
-            status = nm_fail(t->ctx, NM_INVALID, "%s: train: option 'without': there is no layer type '%s'",
-                             t->document->file, t->settings.without.values[i]);
+            status = nm_yaml_fail(t->ctx, nm_yaml_get(nm_yaml_get(t->document, "train"), "without"),
+                                  "train: option 'without': there is no layer type '%s'",
+                                  t->settings.without.values[i]);
     return status;
 }
 
@@ -77,8 +77,8 @@ static nm_status freeze(nm_trainer *t)
             }
         if (!hit)
             status =
-                nm_fail(t->ctx, NM_INVALID, "%s: train: option 'freeze': no parameter is called like '%s'",
-                        t->document->file, pattern);
+                nm_yaml_fail(t->ctx, nm_yaml_get(nm_yaml_get(t->document, "train"), "freeze"),
+                             "train: option 'freeze': no parameter is called like '%s'", pattern);
     }
     return status;
 }

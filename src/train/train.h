@@ -16,7 +16,7 @@ typedef struct nm_train_settings {
     bool recompute;
     bool exact, no_fuse;   /* only algorithms of exact sums; every layer does its own work alone */
     nm_choice optimizer, schedule;
-    double lr, momentum;   /* >= 0: instead of the optimizer's own; preset -1 */
+    double lr, momentum;   /* >= 0: instead of the optimizer's own; NaN: not given */
     double l2;
     bool l2_all;           /* also on biases, scales and shifts */
     double clip_norm;      /* 0: none */

@@ -32,23 +32,23 @@ struct nm_watch {
 
 static nm_status find_unit(nm_context *ctx, const nm_network *net, const char *text, watched *out)
 {
+    const nm_yaml *at = nm_yaml_get(nm_yaml_get(net->document, "train"), "watch");
     const char *slash = strrchr(text, '/');
     char name[256];
     char *end = NULL;
     long unit = slash ? strtol(slash + 1, &end, 10) : -1;
     if (!slash || slash[1] < '0' || slash[1] > '9' || *end || (size_t)(slash - text) >= sizeof name)
-        return nm_fail(ctx, NM_INVALID, "%s: train: option 'watch': expected LAYER/UNIT, found '%s'",
-                       net->document->file, text);
+        return nm_yaml_fail(ctx, at, "train: option 'watch': expected LAYER/UNIT, found '%s'", text);
     snprintf(name, sizeof name, "%.*s", (int)(slash - text), text);
     int node = nm_network_find(net, name);
     if (node < net->inputs)
-        return nm_fail(ctx, NM_INVALID, "%s: train: option 'watch': %s '%s'", net->document->file,
-                       node < 0 ? "there is no layer" : "nothing is read by the input", name);
+        return nm_yaml_fail(ctx, at, "train: option 'watch': %s '%s'",
+                            node < 0 ? "there is no layer" : "nothing is read by the input", name);
     int from = net->node[node].from[0];
     *out = (watched){net->node[node].name, from, from < net->inputs, (int)unit, net->node[node].in[0]};
     if (unit >= out->shape.c)
-        return nm_fail(ctx, NM_INVALID, "%s: train: option 'watch': '%s' reads units 0 to %d, found %ld",
-                       net->document->file, name, out->shape.c - 1, unit);
+        return nm_yaml_fail(ctx, at, "train: option 'watch': '%s' reads units 0 to %d, found %ld", name,
+                            out->shape.c - 1, unit);
     return NM_OK;
 }
 
