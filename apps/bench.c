@@ -304,7 +304,8 @@ int command_bench(int argc, char **argv)
                               "every convolution were summed directly) and their ratio to the machine's matrix product, measured "
                               "in the same run; most memory of the process. Without MODEL: the usual networks.",
                               children, NULL, NULL};
-    argp_parse(&argp, argc, argv, 0, NULL, &args);
+    if (!read_arguments(&argp, argc, argv, &args))
+        return 0;
     if (args.count != 1 && args.roofline)
         return usage_error("--roofline draws one network: which MODEL?");
     if (args.count != 1 && args.layers && !args.json)

@@ -269,7 +269,8 @@ static nm_status run(nm_context *ctx, const report_args *args)
 static int run_command(int argc, char **argv, report_args *args, const struct argp_option *options, const char *doc)
 {
     const struct argp argp = {options, parse, "CHECKPOINT", doc, NULL, NULL, NULL};
-    argp_parse(&argp, argc, argv, 0, NULL, args);
+    if (!read_arguments(&argp, argc, argv, args))
+        return 0;
     nm_context *ctx = open_context();
     return close_context(ctx, run(ctx, args));
 }

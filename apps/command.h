@@ -13,6 +13,10 @@ typedef struct command {
     int (*run)(int argc, char **argv); /* the exit status; argv[0] is "norma NAME" */
 } command;
 
+/* The table in main.c. */
+extern const command commands[];
+extern const int command_count;
+
 int command_train(int argc, char **argv);
 int command_eval(int argc, char **argv);
 int command_predict(int argc, char **argv);
@@ -27,6 +31,19 @@ int command_bn_report(int argc, char **argv);
 int command_recalibrate(int argc, char **argv);
 int command_visualize(int argc, char **argv);
 int command_trace(int argc, char **argv);
+int command_models(int argc, char **argv);
+int command_completions(int argc, char **argv);
+
+/* ---- arguments -------------------------------------------------------------------------------- */
+
+/* argp_parse, and what it lacks: -h for help, and a suggestion for an unknown flag (exit status 2). False: only the
+ * flags were wanted (list_flags), and the command returns 0 at once. */
+bool read_arguments(const struct argp *argp, int argc, char **argv, void *input) NM_MUST_USE;
+
+/* Calls `each` for every flag of a command, as its table has them, then for its arguments with name NULL and what it
+ * says of them in `help` ("[MODEL]"). */
+typedef void flag_function(void *arg, const char *name, const char *value, bool optional, const char *help);
+void list_flags(const command *c, flag_function *each, void *arg);
 
 /* ---- the context of a command ------------------------------------------------------------- */
 

@@ -202,7 +202,8 @@ int command_compare(int argc, char **argv)
         children,
         NULL,
         NULL};
-    argp_parse(&argp, argc, argv, 0, NULL, &args);
+    if (!read_arguments(&argp, argc, argv, &args))
+        return 0;
     nm_context *ctx = open_context();
     static comparison c;
     c = (comparison){.ctx = ctx, .args = &args};

@@ -158,7 +158,8 @@ int command_data(int argc, char **argv)
         NULL,
         NULL,
         NULL};
-    argp_parse(&argp, argc, argv, 0, NULL, &args);
+    if (!read_arguments(&argp, argc, argv, &args))
+        return 0;
     if (!args.name) {
         list_sources(args.json);
         return 0;

@@ -206,7 +206,8 @@ int command_eval(int argc, char **argv)
                               "Loss and accuracy of CHECKPOINT (a file, or a run directory: its best.h5) on the test "
                               "split, in evaluation mode; a table of the classes; the confusion matrix.",
                               NULL, NULL, NULL};
-    argp_parse(&argp, argc, argv, 0, NULL, &args);
+    if (!read_arguments(&argp, argc, argv, &args))
+        return 0;
     nm_context *ctx = open_context();
     nm_context_set_threads(ctx, args.threads);
     return close_context(ctx, run(ctx, &args));

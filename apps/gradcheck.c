@@ -13,7 +13,7 @@
 
 #ifndef NM_DOUBLE
 
-int command_gradcheck(int argc, char **argv)
+static int run_in_double(int argc, char **argv)
 {
     static const char *const places[] = {"norma-f64", "../libexec/norma/norma-f64"};
     char folder[PATH_MAX - 64], path[PATH_MAX];
@@ -37,7 +37,7 @@ int command_gradcheck(int argc, char **argv)
     return NM_FAILED;
 }
 
-#else
+#endif
 
 typedef struct check_args {
     model_args model;
@@ -203,6 +203,8 @@ static nm_status run(nm_context *ctx, const check_args *args)
     return status;
 }
 
+#endif
+
 int command_gradcheck(int argc, char **argv)
 {
     check_args args = {.samples = 20, .batch = 4, .tolerance = 1e-5};
@@ -217,9 +219,12 @@ int command_gradcheck(int argc, char **argv)
         children,
         NULL,
         NULL};
-    argp_parse(&argp, argc, argv, 0, NULL, &args);
+    if (!read_arguments(&argp, argc, argv, &args))
+        return 0;
+#ifdef NM_DOUBLE
     nm_context *ctx = open_context();
     return close_context(ctx, run(ctx, &args));
-}
-
+#else
+    return run_in_double(argc, argv);
 #endif
+}

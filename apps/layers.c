@@ -1,5 +1,6 @@
 /* norma layers [TYPE]: the words of model files, from the option tables. */
 #include "command.h"
+#include "foreign_names.h"
 #include "optimizer.h"
 
 #include <stdio.h>
@@ -111,24 +112,50 @@ static void print_all(const registry all[REGISTRIES], bool json)
     printf("\n'norma layers TYPE' lists the options; 'norma layers train' those of the train: section\n");
 }
 
+/* The entry called `word`; NULL: none, and `names` are those that there are. */
+static const entry *find(const registry all[REGISTRIES], const char *word, const char **names, int *count)
+{
+    static entry train = {"train", "the train: section of a model file, and the flags of norma train", NULL};
+    train.options = nm_train_options;
+    const entry *found = strcmp(word, "train") == 0 ? &train : NULL;
+    const nm_layer_type *layer = nm_layer_find(word); /* as model files may write it: hard-sigmoid */
+    *count = 0;
+    for (int r = 0; r < REGISTRIES; r++)
+        for (int i = 0; i < all[r].count; i++) {
+            names[(*count)++] = all[r].entries[i].name;
+            if (strcmp(all[r].entries[i].name, layer ? layer->name : word) == 0)
+                found = &all[r].entries[i];
+        }
+    return found;
+}
+
+/* What another framework's word is called here, with its remark; NULL: unknown. */
+static const nm_foreign_name *find_foreign(const char *word, const char *const *names, int count)
+{
+    static const nm_foreign_kind kinds[] = {NM_FOREIGN_LAYER, NM_FOREIGN_LOSS, NM_FOREIGN_OPTIMIZER, NM_FOREIGN_SCHEDULE};
+    const nm_foreign_name *found = NULL;
+    for (int k = 0; k < 4 && !(found && found->name); k++) {
+        const nm_foreign_name *f = nm_foreign_find(kinds[k], word, names, count);
+        found = f && (f->name || !found) ? f : found;
+    }
+    return found;
+}
+
 static int print_one(const registry all[REGISTRIES], const layers_args *args)
 {
     const char *names[REGISTRIES * MOST];
-    int count = 0;
-    entry train = {"train", "the train: section of a model file, and the flags of norma train", nm_train_options};
-    const entry *found = strcmp(args->type, "train") == 0 ? &train : NULL;
-    const nm_layer_type *layer = nm_layer_find(args->type); /* as model files may write it: hard-sigmoid */
-    const char *word = layer ? layer->name : args->type;
-    for (int r = 0; r < REGISTRIES; r++)
-        for (int i = 0; i < all[r].count; i++) {
-            names[count++] = all[r].entries[i].name;
-            if (strcmp(all[r].entries[i].name, word) == 0)
-                found = &all[r].entries[i];
-        }
+    char hint[NM_HINT];
+    int count;
+    const entry *found = find(all, args->type, names, &count);
     if (!found) {
-        char hint[NM_HINT];
-        return usage_error("there is no type '%s'%s ('norma layers' lists all)", args->type,
-                           nm_did_you_mean(hint, args->type, names, count));
+        const nm_foreign_name *f = find_foreign(args->type, names, count);
+        nm_called_here(hint, f ? f->kind : NM_FOREIGN_LAYER, args->type, names, count);
+        if (f && f->name)
+            found = find(all, f->name, names, &count);
+        if (!found)
+            return usage_error("there is no type '%s'%s ('norma layers' lists all)", args->type, hint);
+        if (!args->json)
+            printf("'%s'%s\n\n", args->type, hint);
     }
     if (args->json) {
         print_json(entry_json(found));
@@ -150,7 +177,8 @@ int command_layers(int argc, char **argv)
         "[TYPE]", "The layer types, losses, optimizers and schedules of this build; with TYPE, its options.",
         NULL,     NULL,
         NULL};
-    argp_parse(&argp, argc, argv, 0, NULL, &args);
+    if (!read_arguments(&argp, argc, argv, &args))
+        return 0;
     collect(all);
     if (args.type)
         return print_one(all, &args);

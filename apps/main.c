@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static const command commands[] = {
+const command commands[] = {
     {"train", "train a network", command_train},
     {"eval", "loss, accuracy and confusion matrix of a checkpoint", command_eval},
     {"predict", "classes of images", command_predict},
@@ -14,6 +14,7 @@ static const command commands[] = {
     {"plot", "curves of runs", command_plot},
     {"summary", "what a network is made of, layer by layer", command_summary},
     {"gradcheck", "numerical against analytic gradients, in double", command_gradcheck},
+    {"models", "the ready networks and what they reach", command_models},
     {"layers", "layer types, losses, optimizers, schedules and their options", command_layers},
     {"data", "what a data set holds", command_data},
     {"visualize", "filters, feature maps, distributions, effective receptive field, as pictures", command_visualize},
@@ -23,6 +24,7 @@ static const command commands[] = {
     {"trace", "one pass, every activation and gradient into HDF5", command_trace},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
+const int command_count = COMMANDS;
 
 static void print_help(void)
 {
@@ -30,7 +32,7 @@ static void print_help(void)
            "Trains convolutional networks on CPUs.\n\n");
     for (int i = 0; i < COMMANDS; i++)
         printf("  norma %-12s %s\n", commands[i].name, commands[i].help);
-    printf("\n'norma COMMAND --help' tells more. To begin with:\n\n"
+    printf("\n'norma help COMMAND' tells more. To begin with:\n\n"
            "  norma train                     the default network on Fashion-MNIST\n"
            "  norma summary mnist-cnn         what it is made of\n"
            "  norma compare mnist-cnn --vary batchnorm=on,off --run bn\n");
@@ -41,13 +43,43 @@ static int unknown_command(const char *word)
     const char *names[COMMANDS];
     for (int i = 0; i < COMMANDS; i++)
         names[i] = commands[i].name;
+    static const char *const others[][2] = {{"fit", "train"}, {"test", "eval"}, {"evaluate", "eval"}, {"validate", "eval"},
+                                            {"infer", "predict"}, {"classify", "predict"}, {"info", "summary"},
+                                            {"show", "summary"}, {"time", "bench"}, {"list", "models"}};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (strcmp(word, others[i][0]) == 0)
+            return usage_error("unknown command '%s': norma calls it '%s'", word, others[i][1]);
     char hint[NM_HINT];
     return usage_error("unknown command '%s'%s", word, nm_did_you_mean(hint, word, names, COMMANDS));
+}
+
+static int run_command(const command *c, int argc, char **argv)
+{
+    char name[64];
+    snprintf(name, sizeof name, "norma %s", c->name);
+    argv[0] = name;
+    int status = c->run(argc, argv);
+    return fflush(stdout) != 0 || ferror(stdout) ? NM_FAILED : status;
+}
+
+/* norma help [COMMAND]. */
+static int help(int argc, char **argv)
+{
+    char name[] = "", flag[] = "--help", *help_argv[] = {name, flag, NULL};
+    if (argc < 3) {
+        print_help();
+        return 0;
+    }
+    for (int i = 0; i < COMMANDS; i++)
+        if (strcmp(argv[2], commands[i].name) == 0)
+            return run_command(&commands[i], 2, help_argv);
+    return unknown_command(argv[2]);
 }
 
 int main(int argc, char **argv)
 {
     argp_err_exit_status = NM_INVALID;
+    setenv("ARGP_HELP_FMT", "rmargin=100,opt-doc-col=27,no-dup-args-note,long-opt-col=4,header-col=1", 0);
     if (argc < 2) {
         print_help();
         return NM_INVALID;
@@ -56,19 +88,16 @@ int main(int argc, char **argv)
         printf("norma %s\n", nm_version());
         return 0;
     }
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "-?") == 0) {
         print_help();
         return 0;
     }
+    if (strcmp(argv[1], "help") == 0)
+        return help(argc, argv);
+    if (strcmp(argv[1], "completions") == 0) /* for the build; not in the table, so that help stays short */
+        return command_completions(argc - 1, argv + 1);
     for (int i = 0; i < COMMANDS; i++)
-        if (strcmp(argv[1], commands[i].name) == 0) {
-            char name[64];
-            snprintf(name, sizeof name, "norma %s", argv[1]);
-            argv[1] = name;
-            int status = commands[i].run(argc - 1, argv + 1);
-            if (fflush(stdout) != 0 || ferror(stdout))
-                return NM_FAILED;
-            return status;
-        }
+        if (strcmp(argv[1], commands[i].name) == 0)
+            return run_command(&commands[i], argc - 1, argv + 1);
     return unknown_command(argv[1]);
 }

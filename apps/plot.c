@@ -174,7 +174,8 @@ int command_plot(int argc, char **argv)
                               NULL,
                               NULL,
                               NULL};
-    argp_parse(&argp, argc, argv, 0, NULL, &args);
+    if (!read_arguments(&argp, argc, argv, &args))
+        return 0;
     nm_context *ctx = open_context();
     curve_list list = {0};
     nm_status status = NM_OK;

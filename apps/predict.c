@@ -282,7 +282,8 @@ int command_predict(int argc, char **argv)
         NULL,
         NULL,
         NULL};
-    argp_parse(&argp, argc, argv, 0, NULL, &args);
+    if (!read_arguments(&argp, argc, argv, &args))
+        return 0;
     nm_context *ctx = open_context();
     nm_context_set_threads(ctx, args.threads);
     oracle o;

@@ -280,7 +280,8 @@ int command_summary(int argc, char **argv)
         children,
         NULL,
         NULL};
-    argp_parse(&argp, argc, argv, 0, NULL, &args);
+    if (!read_arguments(&argp, argc, argv, &args))
+        return 0;
     nm_context *ctx = open_context();
     return close_context(ctx, run(ctx, &args));
 }

@@ -359,7 +359,8 @@ int command_trace(int argc, char **argv)
                               "One pass over the batch in --input: every activation, every gradient, the loss and the "
                               "parameters, as HDF5.",
                               children, NULL, NULL};
-    argp_parse(&argp, argc, argv, 0, NULL, &args);
+    if (!read_arguments(&argp, argc, argv, &args))
+        return 0;
     nm_context *ctx = open_context();
     return close_context(ctx, run(ctx, &args));
 }

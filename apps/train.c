@@ -153,7 +153,8 @@ int command_train(int argc, char **argv)
         children,
         NULL,
         NULL};
-    argp_parse(&argp, argc, argv, 0, NULL, &args);
+    if (!read_arguments(&argp, argc, argv, &args))
+        return 0;
     if (check_model_word(&args))
         return NM_INVALID;
     if (args.resume && !args.run)

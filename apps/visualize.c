@@ -247,7 +247,8 @@ int command_visualize(int argc, char **argv)
         NULL,
         NULL,
         NULL};
-    argp_parse(&argp, argc, argv, 0, NULL, &args);
+    if (!read_arguments(&argp, argc, argv, &args))
+        return 0;
     nm_context *ctx = open_context();
     return close_context(ctx, run(ctx, &args));
 }

@@ -2,6 +2,7 @@
 #include "option.h"
 
 #include "alloc.h"
+#include "foreign_names.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -126,15 +127,29 @@ static bool by_own_flag(const nm_option *o, const nm_yaml *value)
     return !*flag && !*name;
 }
 
+/* ": norma calls it 'he_normal'" for kaiming_normal; nothing where no other framework calls a choice so. */
+static void known_value(const nm_option *o, const char *word, char text[NM_HINT])
+{
+    int count = 0;
+    while (o->choices[count])
+        count++;
+    const nm_foreign_name *f = nm_foreign_find(NM_FOREIGN_VALUE, word, o->choices, count);
+    if (f)
+        nm_called_here(text, NM_FOREIGN_VALUE, word, o->choices, count);
+}
+
 static nm_status wrong(const reading *r, const nm_yaml *value)
 {
     char expected[512], found[80];
     nm_option_expected(r->option, expected, sizeof expected);
     found_text(value, found, sizeof found);
+    char known[NM_HINT] = "";
+    if (r->option->type == NM_OPT_ENUM && value->kind == NM_YAML_SCALAR)
+        known_value(r->option, value->text, known);
     if (by_own_flag(r->option, value))
-        return nm_fail(r->ctx, NM_INVALID, "%s must be %s; found %s", value->origin, expected, found);
-    return nm_yaml_fail(r->ctx, value, "%s: option '%s' must be %s; found %s", r->who, r->option->name, expected,
-                        found);
+        return nm_fail(r->ctx, NM_INVALID, "%s must be %s; found %s%s", value->origin, expected, found, known);
+    return nm_yaml_fail(r->ctx, value, "%s: option '%s' must be %s; found %s%s", r->who, r->option->name, expected,
+                        found, known);
 }
 
 /* ---- scalars ------------------------------------------------------------------------- */
@@ -372,9 +387,9 @@ static nm_status unknown_keys(nm_context *ctx, const nm_option *table, const nm_
             names[count++] = o->name;
         char hint[NM_HINT];
         const nm_yaml *at = map->keys[i];
-        nm_did_you_mean(hint, at->text, names, count);
+        nm_called_here(hint, NM_FOREIGN_OPTION, at->text, names, count);
         status =
-            nm_yaml_fail(ctx, at, "%s: unknown option '%s'%s", who, at->text, count ? hint : " (it has no options)");
+            nm_yaml_fail(ctx, at, "%s: unknown option '%s'%s", who, at->text, count || *hint ? hint : " (it has no options)");
     }
     return status;
 }

@@ -2,6 +2,7 @@
 #include "parse.h"
 
 #include "alloc.h"
+#include "foreign_names.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -157,7 +158,7 @@ static nm_status unknown_type(nm_context *ctx, const nm_yaml *at, const char *wh
     for (const nm_layer_type *const *t = nm_layer_types(); *t && count < MOST; t++)
         words[count++] = (*t)->name;
     char hint[NM_HINT];
-    nm_did_you_mean(hint, at->text, words, count);
+    nm_called_here(hint, NM_FOREIGN_LAYER, at->text, words, count);
     return nm_yaml_fail(ctx, at, "%s '%s'%s", what, at->text, *hint ? hint : " (norma layers lists all)");
 }
 
@@ -255,7 +256,7 @@ static nm_status parse_objective(nm_network *net, const nm_yaml *item)
             words[count++] = (*t)->name;
         char hint[NM_HINT];
         return nm_yaml_fail(ctx, word, "unknown loss '%s'%s", word->text,
-                            nm_did_you_mean(hint, word->text, words, count));
+                            nm_called_here(hint, NM_FOREIGN_LOSS, word->text, words, count));
     }
     nm_objective *objective = &net->objective[net->objectives++];
     *objective = (nm_objective){.type = type, .from = -1, .target = -1, .weight = 1, .at = item};
@@ -310,7 +311,7 @@ static nm_status check_keys(nm_context *ctx, const nm_yaml *document)
             continue;
         char hint[NM_HINT];
         status = nm_yaml_fail(ctx, document->keys[i], "unknown key '%s'%s", key,
-                              nm_did_you_mean(hint, key, nm_top_keys, NM_TOP_KEYS));
+                              nm_called_here(hint, NM_FOREIGN_KEY, key, nm_top_keys, NM_TOP_KEYS));
     }
     const nm_yaml *defaults = nm_yaml_get(document, "defaults");
     for (int i = 0; defaults && defaults->kind == NM_YAML_MAP && i < defaults->count; i++)

@@ -120,6 +120,35 @@ nm_status nm_model_path(nm_context *ctx, const char *name, char **path)
     return not_found(ctx, name, &p);
 }
 
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+nm_status nm_model_names(nm_context *ctx, char ***list, int *count)
+{
+    places p;
+    find_places(&p);
+    names *all = nm_alloc(ctx, 1, sizeof *all);
+    if (!all)
+        return NM_FAILED;
+    list_names(&p, all);
+    qsort(all->word, (size_t)all->count, sizeof *all->word, compare_names);
+    char **block = nm_alloc(ctx, (size_t)all->count + 1, sizeof *block + sizeof *all->text);
+    *count = 0;
+    if (block) {
+        char *text = (char *)(block + all->count + 1);
+        for (int i = 0; i < all->count; i++, text += sizeof *all->text) {
+            if (*count && strcmp(all->word[i], block[*count - 1]) == 0)
+                continue; /* of two folders: the first is found */
+            block[(*count)++] = strcpy(text, all->word[i]);
+        }
+    }
+    nm_free(all);
+    *list = block;
+    return block ? NM_OK : NM_FAILED;
+}
+
 /* ---- from a checkpoint ----------------------------------------------------------------------- */
 
 nm_status nm_checkpoint_network(nm_context *ctx, const nm_checkpoint *checkpoint, nm_network **net,

@@ -2,6 +2,7 @@
 #include "optimization.h"
 
 #include "alloc.h"
+#include "foreign_names.h"
 
 #include <math.h>
 #include <string.h>
@@ -22,12 +23,13 @@ struct nm_optimization {
 
 /* ---- choosing -------------------------------------------------------------------------- */
 
-static nm_status unknown(nm_context *ctx, const nm_network *net, const nm_choice *choice, const char *what,
+static nm_status unknown(nm_context *ctx, const nm_network *net, const nm_choice *choice, nm_foreign_kind kind,
                          const char *const *words, int count)
 {
     char hint[NM_HINT];
-    return nm_yaml_fail(ctx, choice->at ? choice->at : net->document, "train: unknown %s '%s'%s", what, choice->name,
-                        nm_did_you_mean(hint, choice->name, words, count));
+    return nm_yaml_fail(ctx, choice->at ? choice->at : net->document, "train: unknown %s '%s'%s",
+                        kind == NM_FOREIGN_OPTIMIZER ? "optimizer" : "schedule", choice->name,
+                        nm_called_here(hint, kind, choice->name, words, count));
 }
 
 enum { MOST_WORDS = 64 };
@@ -39,7 +41,7 @@ static nm_status choose_optimizer(nm_context *ctx, const nm_choice *choice, nm_o
     for (const nm_optimizer_type *const *t = nm_optimizer_types(); *t && count < MOST_WORDS; t++)
         words[count++] = (*t)->name;
     if (!(o->type = nm_optimizer_find(choice->name)))
-        return unknown(ctx, o->net, choice, "optimizer", words, count);
+        return unknown(ctx, o->net, choice, NM_FOREIGN_OPTIMIZER, words, count);
     if (!(o->self = nm_alloc(ctx, 1, o->type->size + 1)))
         return NM_FAILED;
     return nm_options_read(ctx, o->type->options, o->self, choice->options, NULL, o->type->name);
@@ -52,7 +54,7 @@ static nm_status choose_schedule(nm_context *ctx, const nm_choice *choice, nm_op
     for (const nm_schedule_type *const *t = nm_schedule_types(); *t && count < MOST_WORDS; t++)
         words[count++] = (*t)->name;
     if (!(o->schedule = nm_schedule_find(choice->name)))
-        return unknown(ctx, o->net, choice, "schedule", words, count);
+        return unknown(ctx, o->net, choice, NM_FOREIGN_SCHEDULE, words, count);
     if (!(o->schedule_self = nm_alloc(ctx, 1, o->schedule->size + 1)))
         return NM_FAILED;
     return nm_options_read(ctx, o->schedule->options, o->schedule_self, choice->options, NULL,

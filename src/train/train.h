@@ -128,6 +128,9 @@ static inline nm_data_form nm_settings_form(const nm_train_settings *settings, c
  * in $NORMA_MODELS, beside the program (../share/norma/models, ../../models), where norma is installed. nm_free. */
 nm_status nm_model_path(nm_context *ctx, const char *name, char **path) NM_MUST_USE;
 
+/* The names of the models that nm_model_path finds, sorted: [*count] pointers and their texts in one block; nm_free. */
+nm_status nm_model_names(nm_context *ctx, char ***names, int *count) NM_MUST_USE;
+
 /* Of samples, or of pixels where each has a label. */
 typedef struct nm_class_count {
     uint64_t samples, right, predicted;
