@@ -2,6 +2,7 @@
 #include "compare.h"
 
 #include "alloc.h"
+#include "characters.h"
 #include "run_dir.h"
 
 #include <math.h>
