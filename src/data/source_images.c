@@ -259,6 +259,11 @@ static nm_status collect(collection *c, const char *path)
     NM_TRY(nm_dataset_set_classes(ctx, c->out, (const char *const *)c->classes.name, c->classes.count));
     NM_TRY(read_images(c));
     nm_image_tell(&c->reader);
+    if (!c->form->channels && c->reader.made_grey.count)
+        nm_log(
+            ctx,
+            "%s: one channel, as the first image of each class is grey; a network with channels: 3 keeps the colours",
+            path);
     return NM_OK;
 }
 

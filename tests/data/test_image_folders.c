@@ -62,6 +62,8 @@ START_TEST(form_of_network)
     ck_assert_refused(open_folder(&form), NM_INVALID, "images have 1 or 3 channels; the network takes 5");
     ck_assert_done(open_folder(NULL)); /* as the first ones are */
     ck_assert(data->train.shape.h == 20 && data->train.shape.w == 30 && data->train.shape.c == 1);
+    ck_assert_logged(
+        "one channel, as the first image of each class is grey; a network with channels: 3 keeps the colours");
     nm_dataset_free(data);
 }
 END_TEST
