@@ -73,6 +73,12 @@ static void read_some(bool digest)
     ck_assert(values[0] == 1 && values[5] == 6.5);
     ck_assert_done(nm_h5_read_rows(h5, "/a/b/values", NM_H5_F64, 1, 1, values));
     ck_assert(values[0] == 3 && values[1] == 4);
+    int32_t whole[6]; /* floats are never cut to integers */
+    ck_assert_int_eq(nm_h5_read(h5, "/a/b/values", NM_H5_I32, 2, (size_t[]){3, 2}, whole), NM_INVALID);
+    ck_assert(strstr(nm_error_message(ctx, 0), "/a/b/values: expected whole numbers, found float32") != NULL);
+    nm_errors_clear(ctx);
+    ck_assert_int_eq(nm_h5_read(h5, "/large", NM_H5_U8, 0, NULL, whole), NM_INVALID);
+    nm_errors_clear(ctx);
     uint64_t large = 0;
     ck_assert_done(nm_h5_read(h5, "/large", NM_H5_U64, 0, NULL, &large));
     ck_assert(large == UINT64_MAX);
