@@ -16,9 +16,9 @@ static nm_status read_header(nm_packed *f, int rank, uint32_t *extent)
     unsigned char head[16];
     NM_TRY(nm_packed_read(f, head, 4, "", 4 + 4 * (size_t)rank));
     if (head[0] || head[1] || head[2] != UNSIGNED_BYTES || head[3] != rank)
-        return nm_fail(f->ctx, NM_INVALID, "%s: not IDX %s: expected magic 0000%02x%02x, found %02x%02x%02x%02x",
+        return nm_fail(f->ctx, NM_INVALID, "%s: not IDX %s: expected magic 0000%02x%02x, found %02x%02x%02x%02x%s",
                        f->path, rank == 3 ? "images" : "labels", UNSIGNED_BYTES, rank, head[0], head[1], head[2],
-                       head[3]);
+                       head[3], head[0] == '<' ? ": this is a page of a web site; fetch the file itself" : "");
     NM_TRY(nm_packed_read(f, head + 4, 4 * (size_t)rank, "", 4 + 4 * (size_t)rank));
     for (int i = 0; i < rank; i++) {
         const unsigned char *b = head + 4 + 4 * i;

@@ -4,12 +4,14 @@
 
 #include "alloc.h"
 
+#include <sys/stat.h>
+
 const nm_idx_files nm_mnist_files = {"train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte",
                                      "t10k-labels-idx1-ubyte"};
 
 /* Where archives and other programs put them: beside each other, or in a folder below. */
-static const char *const below[] = {"",     "/raw", "/MNIST/raw", "/FashionMNIST/raw", "/KMNIST/raw", "/EMNIST/raw",
-                                    "/gzip"};
+static const char *const below[] = {
+    "", "/raw", "/MNIST/raw", "/FashionMNIST/raw", "/KMNIST/raw", "/EMNIST/raw", "/gzip", "/emnist_source_files"};
 
 nm_status nm_find_idx_folder(nm_context *ctx, const char *path, const char *stem, char **folder)
 {
@@ -45,6 +47,10 @@ static nm_status read_files(nm_context *ctx, const char *folder, const nm_idx_fi
 nm_status nm_open_idx_files(nm_context *ctx, const char *path, const nm_idx_files *files, nm_dataset *out)
 {
     char *folder;
+    struct stat info;
+    if (stat(path, &info) == 0 && !S_ISDIR(info.st_mode))
+        return nm_fail(ctx, NM_INVALID, "%s: expected a folder with %s, %s, %s and %s (plain or .gz), found a file",
+                       path, files->train_images, files->train_labels, files->test_images, files->test_labels);
     NM_TRY(nm_find_idx_folder(ctx, path, files->train_images, &folder));
     nm_status status = read_files(ctx, folder ? folder : path, files, out); /* where there is none, it says so */
     nm_free(folder);

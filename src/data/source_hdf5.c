@@ -67,6 +67,8 @@ static nm_status name_classes(const nm_hdf5_file *f, char *text, nm_dataset *out
     if (count == 0 || (f->one_hot && f->one_hot != count))
         status = nm_fail(f->ctx, NM_INVALID, "%s: /classes: expected the names of %d classes, found %d", f->path,
                          f->one_hot ? f->one_hot : known, count);
+    if (status == NM_OK && count < known) /* and is refused when labels are checked */
+        nm_log(f->ctx, "%s: /classes has %d names, the largest label is %d", f->path, count, known - 1);
     if (status == NM_OK)
         status = nm_dataset_set_classes(f->ctx, out, names, count);
     nm_free(names);

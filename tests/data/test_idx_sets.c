@@ -87,12 +87,24 @@ START_TEST(other_classes)
     nm_context_set_log(ctx, keep_told, NULL);
     write_set("d/%s", false, "t10k", "-", 1, 2, 3);
     ck_assert_done(nm_dataset_open(ctx, "idx:d", NULL, &d));
-    ck_assert_msg(strstr(told, "1 of 4 classes has no training sample, the first is '0': labels count from 0"), "%s", told);
+    ck_assert_msg(strstr(told, "1 of 4 classes has no training sample, the first is '0': labels count from 0"), "%s",
+                  told);
     nm_dataset_free(d);
     write_set("d/%s", false, "t10k", "-", 7, 0, 9);
     ck_assert_done(nm_dataset_open(ctx, "kmnist:d", NULL, &d));
     ck_assert_str_eq(d->class_names[7], "ya");
     nm_dataset_free(d);
+}
+END_TEST
+
+START_TEST(no_idx_files)
+{
+    nm_dataset *d;
+    write_set("d/%s", false, "t10k", "-", 7, 0, 9);
+    ck_assert_refused(nm_dataset_open(ctx, "mnist:d/train-images-idx3-ubyte", NULL, &d), NM_INVALID,
+                      "expected a folder with train-images-idx3-ubyte", "found a file");
+    write_bytes("d/train-images-idx3-ubyte", "<!DOCTYPE html>", 15);
+    ck_assert_refused(nm_dataset_open(ctx, "mnist:d", NULL, &d), NM_INVALID, "expected magic 00000803", "web site");
 }
 END_TEST
 
@@ -179,5 +191,5 @@ START_TEST(no_such_place)
 }
 END_TEST
 
-SUITE_WITH("data sets in IDX files", in_own_folder, names_of_files, other_classes, gzip_ends, emnist_letters,
-           parts_of_emnist, no_such_place)
+SUITE_WITH("data sets in IDX files", in_own_folder, names_of_files, other_classes, no_idx_files, gzip_ends,
+           emnist_letters, parts_of_emnist, no_such_place)
