@@ -134,6 +134,25 @@ START_TEST(changed_options_are_told)
 }
 END_TEST
 
+/* Parameters are taken over at a run's start alone. What it was begun with is no news. */
+START_TEST(init_from_is_told)
+{
+    nm_train_result r;
+    char setting[600];
+    snprintf(setting, sizeof setting, "train.init_from=%s", in_folder("run/last.h5"));
+    start(SETTINGS("train.steps=2"));
+    nm_context_set_log(ctx, keep_log, NULL);
+    logged[0] = '\0';
+    ck_assert_done(train_with(SMALL_MODEL, in_folder("run"), true, NULL, SETTINGS("train.steps=3", setting), &r));
+    free_result(&r);
+    ck_assert_msg(strstr(logged, "'init_from' has no effect: the run goes on from its own last.h5"), "%s", logged);
+    logged[0] = '\0';
+    ck_assert_done(train_with(SMALL_MODEL, in_folder("run"), true, NULL, SETTINGS("train.steps=4", setting), &r));
+    free_result(&r);
+    ck_assert_msg(!strstr(logged, "init_from"), "%s", logged);
+}
+END_TEST
+
 /* A file from before digests were kept. */
 START_TEST(no_digest_is_told)
 {
@@ -168,4 +187,4 @@ START_TEST(no_digest_is_told)
 END_TEST
 
 SUITE_WITH("resume", with_folder, other_pixels_or_labels, other_classes, other_batches_and_layers,
-           changed_options_are_told, no_digest_is_told)
+           changed_options_are_told, init_from_is_told, no_digest_is_told)
