@@ -2,7 +2,7 @@
 #include "idle.h"
 
 #include "alloc.h"
-#include "text.h"
+#include "option_text.h"
 
 #include <string.h>
 

@@ -3,7 +3,7 @@
 #include "idle.h"
 
 #include "alloc.h"
-#include "text.h"
+#include "option_text.h"
 
 #include <math.h>
 #include <stdlib.h>

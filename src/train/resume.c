@@ -2,7 +2,7 @@
 #include "resume.h"
 
 #include "alloc.h"
-#include "text.h"
+#include "option_text.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -206,7 +206,7 @@ static nm_status load_last(nm_trainer *t, const nm_checkpoint *last)
     NM_TRY(nm_checkpoint_load(t->ctx, last, t->net, false, NULL));
     NM_TRY(nm_checkpoint_load_state(t->ctx, last, t->net, &loaded));
     nm_status status = check_all(t, last, &loaded);
-    loaded.normalisation = t->state.normalisation; /* the same numbers, which the trainer owns */
+    loaded.normalisation = t->state.normalisation; /* equal, and the trainer's own */
     if (loaded.counted < 0) {
         double places = (double)nm_label_places(&t->data->train);
         loaded.correct *= places;

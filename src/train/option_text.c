@@ -1,5 +1,5 @@
-/* Text that grows. */
-#include "text.h"
+/* Text that grows, and options as text. */
+#include "option_text.h"
 
 #include "alloc.h"
 

@@ -1,6 +1,6 @@
-/* Text that grows. Private to src/train. */
-#ifndef NM_TEXT_H
-#define NM_TEXT_H
+/* Text that grows, and options as text. Private to src/train. */
+#ifndef NM_OPTION_TEXT_H
+#define NM_OPTION_TEXT_H
 
 #include "option.h"
 
