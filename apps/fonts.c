@@ -3,35 +3,45 @@
 
 #include <fontconfig/fontconfig.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { MOST_MISSING = 8 };
 static int missing[MOST_MISSING], missing_count;
 
+static FcCharSet *characters;
+static bool known;
+
+static void free_characters(void)
+{
+    if (characters)
+        FcCharSetDestroy(characters);
+    FcFini();
+}
+
 /* The characters of all fonts together, as pango takes a letter from whichever has it; NULL: there
  * is no font. It is kept until the program ends. */
 static const FcCharSet *all_characters(void)
 {
-    static FcCharSet *all;
-    static bool known;
     if (known)
-        return all;
+        return characters;
     known = true;
+    atexit(free_characters);
     FcPattern *sans = FcNameParse((const FcChar8 *)"Sans");
     FcResult result = FcResultNoMatch;
     if (!sans)
         return NULL;
     FcConfigSubstitute(NULL, sans, FcMatchPattern);
     FcDefaultSubstitute(sans);
-    FcFontSet *sorted = FcFontSort(NULL, sans, FcTrue, &all, &result);
-    if (sorted && sorted->nfont == 0 && all) {
-        FcCharSetDestroy(all);
-        all = NULL;
+    FcFontSet *sorted = FcFontSort(NULL, sans, FcTrue, &characters, &result);
+    if (sorted && sorted->nfont == 0 && characters) {
+        FcCharSetDestroy(characters);
+        characters = NULL;
     }
     if (sorted)
         FcFontSetDestroy(sorted);
     FcPatternDestroy(sans);
-    return all;
+    return characters;
 }
 
 bool fonts_exist(void)
