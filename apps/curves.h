@@ -1,5 +1,5 @@
-/* The curves of several runs: the data (curves.c), how they are told apart (curves_key.c), and as
- * text (curves_terminal.c). */
+/* The curves of several runs: their data (curves_data.c), how they are told apart (curves_key.c), as
+ * pictures (curves.c) and as text (curves_terminal.c). */
 #ifndef CURVES_H
 #define CURVES_H
 
@@ -30,6 +30,8 @@ int count_values(const variant *v, int count, int column);
  * what they were before would leave the others a flat line. */
 void find_range(const variant *v, int count, int column, double range[2]);
 
+/* The rows of metrics.csv with the label in front. */
+void put_csv(FILE *f, const variant *v, int count);
 /* The data blocks $run0, $run1, …, as columns of metrics.csv, and $run0_unit0, … of watched units. */
 void put_blocks(FILE *f, const variant *v, int count);
 

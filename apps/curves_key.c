@@ -8,8 +8,7 @@
 
 /* Colours that colour-blind readers tell apart (Okabe, Ito 2008). */
 static const char *const colours[] = {"#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"};
-/* Solid, dashed, dotted …; and filled, then open markers. The counts have no common factor, so that 45 styles differ.
- */
+/* Filled, then open. Their number and that of the dashes have no common factor, so that 45 styles differ. */
 static const int markers[] = {7, 5, 9, 13, 11, 6, 4, 8, 12};
 enum { COLOURS = sizeof colours / sizeof *colours, DASHES = 5, MARKERS = sizeof markers / sizeof *markers };
 
