@@ -53,6 +53,11 @@ void nm_yaml_remove(nm_yaml *map, const char *key);
 /* The tree as YAML text; free with nm_free. */
 nm_status nm_yaml_write(nm_context *ctx, const nm_yaml *root, char **text) NM_MUST_USE;
 
+/* What to do about a text that is no YAML: libyaml's `problem` at `line` (from 0); empty where nothing is known. */
+void nm_yaml_advice(const char *text, size_t size, const char *problem, size_t line, char *advice, size_t room);
+/* Where "key:value" lacks its space: the length of the key, or 0. */
+size_t nm_yaml_space_lacks(const char *word);
+
 /* Where a value stood, for the beginning of a message: "file:line:column", its origin, or the file alone. */
 void nm_yaml_place(const nm_yaml *at, char *text, size_t size);
 /* Records "PLACE: message". */

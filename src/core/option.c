@@ -376,7 +376,9 @@ static nm_status unknown_keys(nm_context *ctx, const nm_option *table, const nm_
     if (map && map->kind != NM_YAML_MAP) {
         if (is_null(map))
             return NM_OK;
-        return nm_yaml_fail(ctx, map, "%s: expected a map of options, as {name: value}", who);
+        bool lacks = map->kind == NM_YAML_SCALAR && nm_yaml_space_lacks(map->text);
+        return nm_yaml_fail(ctx, map, "%s: expected a map of options, as {name: value}%s", who,
+                            lacks ? " (a space is missing after the ':')" : "");
     }
     for (int i = 0; map && i < map->count; i++) {
         if (nm_option_find(table, map->keys[i]->text))
@@ -388,6 +390,10 @@ static nm_status unknown_keys(nm_context *ctx, const nm_option *table, const nm_
         char hint[NM_HINT];
         const nm_yaml *at = map->keys[i];
         nm_called_here(hint, NM_FOREIGN_OPTION, at->text, names, count);
+        if (nm_yaml_space_lacks(at->text))
+            snprintf(hint, sizeof hint, " (a space is missing after the ':')");
+        else if (strcmp(at->text, "<<") == 0)
+            snprintf(hint, sizeof hint, ": merge keys are not read; 'defaults:' gives a layer type's options to all of it");
         status =
             nm_yaml_fail(ctx, at, "%s: unknown option '%s'%s", who, at->text, count || *hint ? hint : " (it has no options)");
     }

@@ -159,6 +159,8 @@ static nm_status unknown_type(nm_context *ctx, const nm_yaml *at, const char *wh
         words[count++] = (*t)->name;
     char hint[NM_HINT];
     nm_called_here(hint, NM_FOREIGN_LAYER, at->text, words, count);
+    if (nm_yaml_space_lacks(at->text))
+        snprintf(hint, sizeof hint, " (a space is missing after the ':')");
     return nm_yaml_fail(ctx, at, "%s '%s'%s", what, at->text, *hint ? hint : " (norma layers lists all)");
 }
 
@@ -310,8 +312,9 @@ static nm_status check_keys(nm_context *ctx, const nm_yaml *document)
         if (known)
             continue;
         char hint[NM_HINT];
+        nm_called_here(hint, NM_FOREIGN_KEY, key, nm_top_keys, NM_TOP_KEYS);
         status = nm_yaml_fail(ctx, document->keys[i], "unknown key '%s'%s", key,
-                              nm_called_here(hint, NM_FOREIGN_KEY, key, nm_top_keys, NM_TOP_KEYS));
+                              nm_yaml_space_lacks(key) ? " (a space is missing after the ':')" : hint);
     }
     const nm_yaml *defaults = nm_yaml_get(document, "defaults");
     for (int i = 0; defaults && defaults->kind == NM_YAML_MAP && i < defaults->count; i++)
@@ -325,7 +328,9 @@ nm_status nm_parse(nm_network *net)
     nm_context *ctx = net->ctx;
     const nm_yaml *document = net->document;
     if (document->kind != NM_YAML_MAP)
-        return nm_yaml_fail(ctx, document, "a model file is a map with the keys name, input, layers, loss, train");
+        return nm_yaml_fail(ctx, document, "a model file is a map with the keys name, input, layers, loss, train%s",
+                            document->kind == NM_YAML_SCALAR && nm_yaml_space_lacks(document->text)
+                                ? " (a space is missing after the ':')" : "");
     nm_status status = check_keys(ctx, document);
     net->name = nm_strdup(ctx, nm_yaml_text(document, "name", "network"));
     const nm_yaml *layers = nm_yaml_get(document, "layers"), *inputs = nm_yaml_get(document, "inputs");

@@ -64,6 +64,15 @@ static nm_status read_list(reader *r, yaml_node_t *from, int depth, nm_yaml *nod
     return NM_OK;
 }
 
+static nm_status key_twice(nm_context *ctx, const nm_yaml *map, const nm_yaml *key)
+{
+    int first = 0;
+    for (int i = 0; i < map->count; i++)
+        if (strcmp(map->keys[i]->text, key->text) == 0)
+            first = map->keys[i]->line;
+    return nm_yaml_fail(ctx, key, "key '%s' is given twice, first in line %d: keep one of them", key->text, first);
+}
+
 static nm_status read_map(reader *r, yaml_node_t *from, int depth, nm_yaml *node)
 {
     int count = (int)(from->data.mapping.pairs.top - from->data.mapping.pairs.start);
@@ -83,7 +92,7 @@ static nm_status read_map(reader *r, yaml_node_t *from, int depth, nm_yaml *node
         if (key->kind != NM_YAML_SCALAR || nm_yaml_get(node, key->text)) {
             status = key->kind != NM_YAML_SCALAR
                          ? nm_yaml_fail(r->ctx, key, "a key must be a word")
-                         : nm_yaml_fail(r->ctx, key, "key '%s' is given twice", key->text);
+                         : key_twice(r->ctx, node, key);
             nm_yaml_free(key);
             continue;
         }
@@ -151,6 +160,18 @@ static nm_status read_document(nm_context *ctx, yaml_document_t *document, const
     return status;
 }
 
+static nm_status not_yaml(nm_context *ctx, const char *file, const char *text, size_t size, const yaml_parser_t *parser)
+{
+    const char *problem = parser->problem ? parser->problem : "unreadable", *context = parser->context;
+    char advice[160], place[64] = "";
+    nm_yaml_advice(text, size, problem, parser->problem_mark.line, advice, sizeof advice);
+    if (context && parser->context_mark.line != parser->problem_mark.line)
+        snprintf(place, sizeof place, " that begins in line %zu", parser->context_mark.line + 1);
+    return nm_fail(ctx, NM_INVALID, "%s:%zu:%zu: not YAML: %s%s%s%s%s%s", file, parser->problem_mark.line + 1,
+                   parser->problem_mark.column + 1, problem, context ? ", " : "", context ? context : "", place,
+                   *advice ? ": " : "", advice);
+}
+
 nm_status nm_yaml_parse(nm_context *ctx, const char *file, const char *text, size_t size, nm_yaml **out)
 {
     *out = NULL;
@@ -169,9 +190,7 @@ nm_status nm_yaml_parse(nm_context *ctx, const char *file, const char *text, siz
         status = read_document(ctx, &document, name, root);
         yaml_document_delete(&document);
     } else {
-        status = nm_fail(ctx, NM_INVALID, "%s:%zu:%zu: not YAML: %s%s%s", file, parser.problem_mark.line + 1,
-                         parser.problem_mark.column + 1, parser.problem ? parser.problem : "unreadable",
-                         parser.context ? ", " : "", parser.context ? parser.context : "");
+        status = not_yaml(ctx, file, text, size, &parser);
     }
     yaml_parser_delete(&parser);
     if (status != NM_OK) {
