@@ -74,6 +74,12 @@ typedef struct nm_network {
     bool exact, no_fuse;    /* what every plan of it asks for: see nm_request */
 } nm_network;
 
+/* The objective whose right classes are counted while it is trained: that of the prediction, where one judges it. */
+static inline int nm_counted_objective(const nm_network *net)
+{
+    return net->judge >= 0 ? net->judge : 0;
+}
+
 /* Reads a model from its document, which the network then owns (also on failure). `without` names layer
  * types to leave out ("batchnorm"): each such layer's users take its input, and the layer before gets a bias.
  * Records every error found. The network has no values yet: nm_network_initialise, or load a checkpoint. */
@@ -136,7 +142,7 @@ typedef struct nm_batch {
 typedef struct nm_result {
     double loss;          /* mean over the batch, weighted sum over the objectives */
     double loss_sum;      /* loss * n, summed in sample order */
-    double correct;       /* labels that are predicted right, where the first objective classifies */
+    double correct;       /* labels that are predicted right, where the counted objective classifies */
     double counted;       /* of so many: a label a sample, or a pixel; those that the loss ignores do not count */
 } nm_result;
 

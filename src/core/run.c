@@ -133,7 +133,7 @@ void nm_run_loss(nm_plan *plan, const nm_batch *batch, int i, nm_slice s, nm_res
     nm_objective *o = &net->objective[i];
     nm_shape shape = net->node[o->from].out;
     size_t size = nm_shape_size(shape), first = (size_t)s.first;
-    bool counts = i == 0 && o->type->classifies;
+    bool counts = i == nm_counted_objective(net) && o->type->classifies;
     nm_loss_pass p = {.n = s.n,
                       .xs = shape,
                       .x = nm_plan_output(plan, o->from),

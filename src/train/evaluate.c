@@ -114,8 +114,10 @@ struct nm_evaluator {
 /* Labels that no loss holds against the prediction count nothing right or wrong. */
 static void tell_unjudged(nm_context *ctx, const nm_network *net)
 {
-    const nm_objective *o = &net->objective[0];
-    if (net->judge >= 0 || o->target >= 0)
+    const nm_objective *o = net->objective;
+    while (o < net->objective + net->objectives && o->target >= 0)
+        o++;
+    if (net->judge >= 0 || o == net->objective + net->objectives)
         return;
     nm_log(ctx,
            "output '%s' of " NM_SHAPE_FMT ": no loss judges it, so no accuracy is counted on data that is evaluated; "
@@ -266,6 +268,10 @@ nm_status nm_evaluator_run(nm_evaluator *e, const volatile int *stop, nm_evaluat
     if (status == NM_OK)
         *stopped = !run_all(e, loader, stop, out);
     nm_loader_free(loader);
+    if (out->not_finite && !e->by_class)
+        nm_log(e->ctx,
+               "the network yields NaN or infinity for %d of the %d samples it was evaluated on: they count as wrong",
+               out->not_finite, out->samples);
     if (status != NM_OK || *stopped)
         nm_evaluation_free(out);
     return status;

@@ -196,4 +196,5 @@ START_TEST(models_by_name)
 }
 END_TEST
 
-SUITE_WITH("api", with_folder, train_and_predict, probabilities_by_the_loss, outputs_that_are_no_numbers, diverging, wrong_calls, models_by_name)
+SUITE_WITH("api", with_folder, train_and_predict, probabilities_by_the_loss, outputs_that_are_no_numbers, diverging,
+           wrong_calls, models_by_name)

@@ -124,5 +124,37 @@ START_TEST(heads_of_values_agree)
 }
 END_TEST
 
-SUITE_WITH("evaluate", with_folder, every_sample_weighs_the_same, many_classes, no_class_of_no_number,
-           heads_of_values_agree)
+/* With a rate of zero, training's accuracy and evaluation's are of the same samples: they must be of the same head too.
+ */
+START_TEST(accuracy_of_the_head_that_predicts)
+{
+    static const char *const outputs[] = {"a", "b"};
+    double accuracy[2];
+    for (int i = 0; i < 2; i++) {
+        char text[1024];
+        snprintf(text, sizeof text,
+                 "input: {height: 28, width: 28, channels: 1}\nlayers:\n- {name: a, dense: {units: 10}}\n"
+                 "- {name: b, dense: {units: 10}, from: input}\noutput: %s\n"
+                 "loss: [{softmax_ce: {}, from: a}, {softmax_ce: {}, from: b}]\n"
+                 "train: {data: mnist, batch: 32, limit: 320, epochs: 1, seed: 7, lr: 0}\n",
+                 outputs[i]);
+        nm_dataset *data;
+        nm_normalisation norm;
+        nm_evaluation e;
+        nm_train_result r;
+        nm_network *net = network_and_data(text, &data, &norm);
+        ck_assert_done(nm_evaluate(ctx, net, &data->train, 320, 32, &norm, false, &e));
+        ck_assert_done(train_with(text, NULL, false, NULL, NULL, &r));
+        ck_assert(r.history[0].train_accuracy == e.accuracy);
+        accuracy[i] = e.accuracy;
+        free_result(&r);
+        nm_evaluation_free(&e);
+        nm_network_free(net);
+        nm_dataset_free(data);
+    }
+    ck_assert(accuracy[0] != accuracy[1]);
+}
+END_TEST
+
+SUITE_WITH("evaluate", with_folder, every_sample_weighs_the_same, accuracy_of_the_head_that_predicts, many_classes,
+           no_class_of_no_number, heads_of_values_agree)
