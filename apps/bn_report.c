@@ -4,10 +4,13 @@
 #include "recalibrate.h"
 #include "characters.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 typedef struct report_args {
     const char *checkpoint, *data, *output;
@@ -240,10 +243,29 @@ static nm_status work(nm_context *ctx, const report_args *args, trained *t, cons
     return status;
 }
 
+/* Before the passes over the data, not after them. */
+static nm_status check_output(nm_context *ctx, const char *path)
+{
+    struct stat st;
+    const char *slash = strrchr(path, '/');
+    char *folder = slash ? nm_format(ctx, "%.*s/", (int)(slash - path), path) : nm_strdup(ctx, ".");
+    if (!folder)
+        return NM_FAILED;
+    nm_status status = NM_OK;
+    if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+        status = nm_fail(ctx, NM_INVALID, "--output %s: a folder; expected the name of a file", path);
+    else if (access(folder, W_OK) != 0)
+        status = nm_fail(ctx, NM_INVALID, "--output %s: %s: %s", path, folder, strerror(errno));
+    nm_free(folder);
+    return status;
+}
+
 static nm_status run(nm_context *ctx, const report_args *args)
 {
     trained t;
     nm_dataset *data = NULL;
+    if (args->output)
+        NM_TRY(check_output(ctx, args->output));
     NM_TRY(open_trained(ctx, args->checkpoint, &t));
     if (!args->json)
         tell_trained(&t);

@@ -4,6 +4,7 @@
 #include "alloc.h"
 #include "gemm.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -107,7 +108,20 @@ static bool is_there(const char *path)
 static char *find_checkpoint(nm_context *ctx, const char *path)
 {
     struct stat st;
-    if (stat(path, &st) != 0 || !S_ISDIR(st.st_mode))
+    const char *dot = strrchr(path, '.');
+    if (stat(path, &st) != 0) {
+        nm_fail(ctx, NM_INVALID, "%s: %s: expected a checkpoint, as runs/NAME/best.h5, or the folder of a run",
+                *path ? path : "''", strerror(errno));
+        return NULL;
+    }
+    if (dot && strcmp(dot, ".yaml") == 0) {
+        nm_fail(ctx, NM_INVALID,
+                "%s: a model file, which holds no trained weights: expected a checkpoint, which norma "
+                "train %s makes",
+                path, path);
+        return NULL;
+    }
+    if (!S_ISDIR(st.st_mode))
         return nm_strdup(ctx, path);
     char *best = nm_format(ctx, "%s/best.h5", path), *last = nm_format(ctx, "%s/last.h5", path);
     char *file = is_there(best) ? best : is_there(last) ? last : NULL;

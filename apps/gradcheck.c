@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #ifndef NM_DOUBLE
@@ -184,11 +185,24 @@ static nm_status check_network(nm_context *ctx, nm_network *net, const check_arg
     return status;
 }
 
+/* Gradients are those of a model with fresh weights. */
+static nm_status check_model(nm_context *ctx, const char *model)
+{
+    struct stat st;
+    const char *dot = model ? strrchr(model, '.') : NULL;
+    if (model && stat(model, &st) == 0 && S_ISDIR(st.st_mode))
+        return nm_fail(ctx, NM_INVALID, "%s: a folder; expected a MODEL, as %s/model.yaml of a run", model, model);
+    if (dot && strcmp(dot, ".h5") == 0)
+        return nm_fail(ctx, NM_INVALID, "%s: a checkpoint; expected a MODEL, as the model.yaml beside it", model);
+    return NM_OK;
+}
+
 static nm_status run(nm_context *ctx, const check_args *args)
 {
     nm_yaml *document;
     nm_train_settings settings;
     nm_network *net = NULL;
+    NM_TRY(check_model(ctx, args->model.model));
     NM_TRY(load_document(ctx, &args->model, "mnist-cnn", &document));
     nm_status status = read_settings(ctx, document, &settings);
     if (status != NM_OK) {

@@ -249,6 +249,8 @@ static nm_status check_file(oracle *o, const char *file)
     struct stat st;
     if (stat(file, &st) == 0 && S_ISDIR(st.st_mode))
         return nm_fail(o->ctx, NM_INVALID, "%s: a folder; name the images in it, as %s/*", file, file);
+    if (!*file)
+        return nm_fail(o->ctx, NM_INVALID, "a FILE without a name; which image?");
     if (strcmp(file, "-") == 0 && access(file, F_OK) != 0)
         return nm_fail(o->ctx, NM_INVALID, "-: images are read from files, not from standard input");
     return NM_OK;

@@ -72,6 +72,8 @@ START_TEST(json)
         ck_assert(number_at(json_array_get(list, i), "error") < 1e-6);
     }
     json_decref(list);
+    contains(expect(2, "norma gradcheck .").err, ".: a folder; expected a MODEL");
+    contains(expect(2, "norma gradcheck r/best.h5").err, "r/best.h5: a checkpoint; expected a MODEL");
     contains(expect(2, "norma gradcheck tiny.yaml --set loss=hinje").err, "did you mean 'hinge'?");
 }
 END_TEST

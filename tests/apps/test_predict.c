@@ -262,6 +262,11 @@ START_TEST(newcomers)
     expect(0, "mkdir empty");
     contains(expect(2, "norma eval empty").err,
              "empty: a folder without best.h5 or last.h5: expected a checkpoint or the folder of a run");
+    contains(expect(2, "norma eval nothere").err, "nothere: No such file or directory: expected a checkpoint");
+    contains(expect(2, "norma eval m.yaml").err, "m.yaml: a model file, which holds no trained weights");
+    contains(expect(2, "norma recalibrate r --output empty").err, "--output empty: a folder");
+    contains(expect(2, "norma recalibrate r --output no/x.h5").err, "--output no/x.h5: no/: No such file");
+    contains(expect(2, "norma predict r ''").err, "a FILE without a name");
     contains(expect(2, "norma predict r set").err, "set: a folder; name the images in it, as set/*");
     contains(expect(2, "norma predict r -").err, "not from standard input");
     contains(expect(2, "norma predict r").err, "which FILEs?");
