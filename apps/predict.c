@@ -110,6 +110,8 @@ static nm_status open_oracle(oracle *o, nm_context *ctx, const predict_args *arg
 {
     *o = (oracle){.ctx = ctx, .args = args};
     NM_TRY(open_trained(ctx, args->checkpoint, &o->trained));
+    if (!args->json)
+        tell_trained(&o->trained);
     NM_TRY(check_output(ctx, &o->trained));
     NM_TRY(nm_predictor_open(ctx, o->trained.file, &o->predictor));
     nm_predictor_input(o->predictor, &o->in.h, &o->in.w, &o->in.c);
@@ -119,8 +121,6 @@ static nm_status open_oracle(oracle *o, nm_context *ctx, const predict_args *arg
     if (!o->pixels || !o->probability)
         return NM_FAILED;
     NM_TRY(name_classes(o));
-    if (!args->json)
-        tell_trained(&o->trained);
     if (args->top > o->classes && args->top != TOP_PRESET)
         fprintf(stderr, "norma: --top %d: the network has %d classes, all of which are told\n", args->top, o->classes);
     return NM_OK;

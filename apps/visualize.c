@@ -201,6 +201,7 @@ static nm_status refuse_unit(const view *v)
 static nm_status work(view *v)
 {
     nm_network *net = v->t.net;
+    NM_TRY(nm_check_finite(v->ctx, net));
     NM_TRY(nm_trained_data_open(v->ctx, v->args->data, &v->t.settings, net, v->t.classes, &v->data));
     if (!nm_shape_same(v->data->test.shape, net->node[0].out))
         return nm_check_fit(v->ctx, net, &v->data->test, v->data->classes);

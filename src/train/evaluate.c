@@ -290,10 +290,11 @@ nm_status nm_check_finite(nm_context *ctx, const nm_network *net)
 {
     for (int i = 0; i < net->params; i++)
         if (!all_finite(nm_param_values(net, &net->param[i]), net->param[i].count))
-            return nm_fail(ctx, NM_DIVERGED,
-                           "the network holds NaN or infinity, in %s: its training diverged, or the file was changed; "
-                           "train with a smaller learning rate, or take an earlier checkpoint",
-                           net->param[i].name);
+            return nm_fail(ctx, NM_DIVERGED, "the network holds NaN or infinity, in %s: %s", net->param[i].name,
+                           net->param[i].kind == NM_STATE
+                               ? "norma recalibrate sets running statistics anew"
+                               : "its training diverged, or the file was changed; train with a smaller learning rate, "
+                                 "or take an earlier checkpoint");
     return NM_OK;
 }
 

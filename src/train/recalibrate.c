@@ -4,6 +4,7 @@
 #include "alloc.h"
 #include "evaluate.h"
 
+#include <math.h>
 #include <string.h>
 
 static nm_loader_settings loading_of(const nm_recalibration *how)
@@ -26,6 +27,9 @@ nm_status nm_recalibrate(nm_context *ctx, nm_network *net, const nm_recalibratio
     nm_status status = plan_for(ctx, net, how, NM_TRAIN, &plan);
     if (status == NM_OK)
         status = nm_loader_new(ctx, &settings, &loader);
+    for (size_t i = 0; status == NM_OK && i < net->state_count; i++)
+        if (!isfinite((double)net->states[i])) /* the first batch replaces it: 0 times NaN would stay NaN */
+            net->states[i] = 0;
     double seen = 0;
     for (int i = 0, steps = loader ? nm_loader_steps_per_epoch(loader) : 0; i < steps; i++) {
         const nm_loaded *b = nm_loader_next(loader);

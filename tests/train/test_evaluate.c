@@ -1,4 +1,5 @@
 /* Evaluation: each sample weighs the same, however the samples are cut into batches. */
+#include "recalibrate.h"
 #include "train_support.h"
 
 #include <math.h>
@@ -156,5 +157,31 @@ START_TEST(accuracy_of_the_head_that_predicts)
 }
 END_TEST
 
-SUITE_WITH("evaluate", with_folder, every_sample_weighs_the_same, accuracy_of_the_head_that_predicts, many_classes,
-           no_class_of_no_number, heads_of_values_agree)
+/* Running statistics that are no numbers are set anew, to the same bits as any others. */
+START_TEST(recalibration_mends_statistics)
+{
+    nm_dataset *data;
+    nm_normalisation norm;
+    nm_evaluation e[2];
+    nm_network *net = network_and_data(SMALL_MODEL, &data, &norm);
+    nm_recalibration how = {.samples = &data->train, .normalisation = norm, .batch = 50, .seed = 1};
+    for (int i = 0; i < 2; i++) {
+        if (i == 1) {
+            net->states[0] = NAN;
+            net->states[5] = INFINITY;
+            ck_assert_int_eq(nm_evaluate(ctx, net, &data->test, 0, 50, &norm, false, &e[1]), NM_DIVERGED);
+            assert_message(WORDS("c1.batchnorm/running_mean", "recalibrate"));
+        }
+        ck_assert_done(nm_recalibrate(ctx, net, &how));
+        ck_assert_done(nm_evaluate(ctx, net, &data->test, 0, 50, &norm, false, &e[i]));
+    }
+    ck_assert(e[0].loss == e[1].loss);
+    nm_evaluation_free(&e[0]);
+    nm_evaluation_free(&e[1]);
+    nm_network_free(net);
+    nm_dataset_free(data);
+}
+END_TEST
+
+SUITE_WITH("evaluate", with_folder, recalibration_mends_statistics, every_sample_weighs_the_same,
+           accuracy_of_the_head_that_predicts, many_classes, no_class_of_no_number, heads_of_values_agree)
