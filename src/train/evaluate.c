@@ -214,7 +214,8 @@ static bool judged(const nm_network *net, int label)
 
 static void count_predictions(const nm_evaluator *e, const nm_loaded *loaded, tally *sums, nm_evaluation *out)
 {
-    const real *y = nm_plan_output(e->plan, e->net->output);
+    int output = e->net->output;
+    const real *y = output < e->net->inputs ? loaded->x : nm_plan_output(e->plan, output);
     size_t size = nm_shape_size(e->net->node[e->net->output].out);
     for (int i = 0; i < loaded->n; i++)
         out->not_finite += !all_finite(y + (size_t)i * size, size);

@@ -164,8 +164,8 @@ END_TEST
 START_TEST(output_that_no_loss_judges)
 {
     write_set();
-    static const char *const outputs[] = {"c1", "f"};
-    for (int i = 0; i < 2; i++) {
+    static const char *const outputs[] = {"c1", "f", "input"};
+    for (int i = 0; i < 3; i++) {
         char rest[256];
         snprintf(rest, sizeof rest,
                  "- {name: f, dense: {units: 3}, from: c1}\nloss: {softmax_ce: {}, from: logits}\noutput: %s\n",
