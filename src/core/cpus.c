@@ -7,6 +7,27 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* Adds the processors of libgomp's places, those that there are. */
+static void add_places(cpu_set_t *set)
+{
+    cpu_set_t before = *set;
+    int places = omp_get_num_places();
+    for (int place = 0; place < places; place++) {
+        int count = omp_get_place_num_procs(place), *cpu = malloc(sizeof *cpu * (size_t)(count > 0 ? count : 1));
+        if (!cpu)
+            return;
+        omp_get_place_proc_ids(place, cpu);
+        for (int i = 0; i < count; i++)
+            if (cpu[i] >= 0 && cpu[i] < CPU_SETSIZE)
+                CPU_SET(cpu[i], set);
+        free(cpu);
+    }
+    if (sched_setaffinity(0, sizeof *set, set) != 0) /* the system takes those that it has and allows */
+        *set = before;
+    else if (sched_getaffinity(0, sizeof *set, set) == 0)
+        sched_setaffinity(0, sizeof before, &before);
+}
+
 /* The processors of the affinity mask that the process was started with. With OMP_PROC_BIND and its like, libgomp has
  * bound the first thread before main; its places then hold the mask (and what OMP_PLACES makes of it). */
 static bool get_cpus(cpu_set_t *set)
@@ -14,17 +35,8 @@ static bool get_cpus(cpu_set_t *set)
     CPU_ZERO(set);
     if (sched_getaffinity(0, sizeof *set, set) != 0)
         return false;
-    int places = omp_get_proc_bind() == omp_proc_bind_false ? 0 : omp_get_num_places();
-    for (int place = 0; place < places; place++) {
-        int count = omp_get_place_num_procs(place), *cpu = malloc(sizeof *cpu * (size_t)(count > 0 ? count : 1));
-        if (!cpu)
-            return false;
-        omp_get_place_proc_ids(place, cpu);
-        for (int i = 0; i < count; i++)
-            if (cpu[i] >= 0 && cpu[i] < CPU_SETSIZE)
-                CPU_SET(cpu[i], set);
-        free(cpu);
-    }
+    if (omp_get_proc_bind() != omp_proc_bind_false)
+        add_places(set);
     return true;
 }
 

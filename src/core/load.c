@@ -71,16 +71,6 @@ void nm_load_enter(nm_load_thread *t)
     atomic_store(&t->id, gettid());
 }
 
-void nm_load_init(nm_load *l)
-{
-    int64_t now = nm_load_now();
-    *l = (nm_load){.width = NM_MOST_THREADS,
-                   .step = 1,
-                   .begin = now,
-                   .due = now + window,
-                   .pause = {least_pause[FEWER], least_pause[MORE]}};
-}
-
 static int at_most(int a, int b)
 {
     return a < b ? a : b;
@@ -124,11 +114,38 @@ static void end_trial(nm_load *l, double rate, double missing, int64_t now)
     l->before = 0;
 }
 
+/* Processors without work since it was asked last. */
+static void look_for_idle_ones(nm_load *l, int64_t now)
+{
+    long long user, nice, system, idle;
+    FILE *f = fopen("/proc/stat", "re");
+    bool told = f && fscanf(f, "cpu %lld %lld %lld %lld", &user, &nice, &system, &idle) == 4;
+    if (f)
+        fclose(f);
+    int64_t time = told ? idle * (1000000000 / sysconf(_SC_CLK_TCK)) : 0;
+    l->idle = told && l->idle_at ? (double)(time - l->idle_time) / (double)(now - l->idle_at) : INFINITY;
+    l->idle_time = time;
+    l->idle_at = now;
+}
+
+void nm_load_init(nm_load *l)
+{
+    int64_t now = nm_load_now();
+    *l = (nm_load){.width = NM_MOST_THREADS,
+                   .step = 1,
+                   .begin = now,
+                   .due = now + window,
+                   .pause = {least_pause[FEWER], least_pause[MORE]}};
+    look_for_idle_ones(l, now);
+}
+
 static void begin_trial(nm_load *l, int threads, double missing, int64_t now)
 {
     if (is_too_many(threads, l->rate, missing) && now >= l->next[FEWER]) {
         l->before = threads;
         l->width = undisturbed(threads, missing);
+    } else if (threads < l->asked && now >= l->next[MORE] && l->idle < noticeable) {
+        l->next[MORE] = now + least_pause[MORE];
     } else if (threads < l->asked && now >= l->next[MORE]) {
         l->before = threads;
         l->width = at_most(l->asked, threads + l->step);
@@ -159,6 +176,8 @@ void nm_load_look(nm_load *l, nm_load_thread *thread, int alive, int64_t now)
         worked += (double)(thread[i].worked - worked_before) / passed;
         missing += (double)(thread[i].kept_waiting - waited_before) / passed;
     }
+    if (threads < l->asked && now >= l->next[MORE])
+        look_for_idle_ones(l, now);
     nm_load_decide(l, threads, worked, missing, now);
     for (int i = threads; i < at_most(at_most(l->width, l->asked), alive); i++)
         read_thread(&thread[i]); /* what they did while they were not asked is nobody's */

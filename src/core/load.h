@@ -35,6 +35,8 @@ typedef struct nm_load {
     double rate;               /* threads' worth of work done at the width that is not on trial */
     int step;                  /* threads that the next trial of more adds */
     int64_t pause[2], next[2]; /* between trials, and when the next one may begin: of fewer threads, of more */
+    double idle;               /* processors of the machine that nobody used of late; INFINITY: unknown */
+    int64_t idle_time, idle_at;
 } nm_load;
 
 int64_t nm_load_now(void);
