@@ -89,6 +89,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     }
 }
 
+#ifdef NM_DOUBLE
+
 /* ---- checking ---------------------------------------------------------------------------------------- */
 
 typedef struct report {
