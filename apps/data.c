@@ -1,22 +1,34 @@
 /* norma data NAME: what a data set holds. */
 #include "alloc.h"
-#include "command.h"
 #include "characters.h"
+#include "command.h"
+#include "data_picture.h"
 
 #include <stdio.h>
 
 typedef struct data_args {
     const char *name;
+    const char *picture;
+    int sample;
     bool json;
 } data_args;
 
-static const struct argp_option options[] = {{"json", 'j', 0, 0, "machine-readable result on stdout", 0}, {0}};
+static const struct argp_option options[] = {
+    {"picture", 'p', "FILE", 0, "write a sample of the test split as a PNG", 0},
+    {"sample", 's', "N", 0, "which one (preset 0)", 0},
+    {"json", 'j', 0, 0, "machine-readable result on stdout", 0},
+    {0},
+};
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     data_args *args = state->input;
     if (key == 'j')
         args->json = true;
+    else if (key == 'p')
+        args->picture = arg;
+    else if (key == 's')
+        args->sample = parse_number(state, "--sample", arg, 0, 1 << 30);
     else if (key == ARGP_KEY_ARG && !args->name)
         args->name = arg;
     else if (key == ARGP_KEY_ARG)
@@ -116,6 +128,8 @@ static nm_status tell(nm_context *ctx, const data_args *args)
         status = count_classes(ctx, &data->test, data->classes, &test);
     if (status == NM_OK)
         (args->json ? print_as_json : print_text)(data, &n, train, test);
+    if (status == NM_OK && args->picture)
+        status = write_sample(ctx, &data->test, args->sample, args->picture);
     nm_free(train);
     nm_free(test);
     nm_normalisation_free(&n);

@@ -56,13 +56,14 @@ START_TEST(pixels_that_do_not_count)
     ck_assert_done(nm_checkpoint_open(ctx, in_folder("run/best.h5"), &c));
     ck_assert_done(nm_checkpoint_network(ctx, c, &net, &settings));
     ck_assert_done(nm_dataset_open(ctx, settings.data, NULL, &data));
-    nm_dataset_normalisation(&data->train, &norm);
+    ck_assert_done(nm_dataset_normalisation(ctx, &data->train, &norm));
     ck_assert_done(nm_evaluate(ctx, net, &data->test, 0, 250, &norm, false, &e));
     for (int i = 0; i < e.classes * e.classes; i++)
         total += e.confusion[i];
     ck_assert_int_eq(total, counted);
     ck_assert(e.accuracy == row->test_accuracy && e.accuracy > 0 && e.accuracy < 1);
-    nm_free(e.confusion);
+    nm_evaluation_free(&e);
+    nm_normalisation_free(&norm);
     nm_dataset_free(data);
     nm_options_free(nm_train_options, &settings);
     nm_network_free(net);
