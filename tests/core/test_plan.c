@@ -342,7 +342,8 @@ START_TEST(shared_parameters_sum_their_gradients)
     nm_network *apart = built("input: {channels: 3}\nlayers:\n- {name: a, dense: {units: 3}}\n"
                               "- {name: b, dense: {units: 3}}\nloss: softmax_ce\n");
     const nm_param *a = &apart->param[0], *b = &apart->param[2], *both = &net->param[0];
-    memcpy(nm_param_values(apart, b), nm_param_values(apart, a), a->count * sizeof(real));
+    for (int i = 0; i < 2; i++) /* weight and bias */
+        memcpy(nm_param_values(apart, b + i), nm_param_values(apart, a + i), a[i].count * sizeof(real));
     const real x[3] = {1, 2, -1}, *xs[1] = {x};
     const int32_t label = 1;
     nm_batch batch = {.n = 1, .x = xs, .targets = {.labels = &label}};
