@@ -19,7 +19,7 @@ typedef struct nm_pixels {
     bool lost;     /* it came to have more than NM_PIXELS_MOST rectangles, and is no longer known */
 } nm_pixels;
 
-enum { NM_PIXELS_MOST = 1 << 15 };
+enum { NM_PIXELS_MOST = 1 << 14 };
 
 void nm_pixels_free(nm_pixels *set);
 
