@@ -1,5 +1,5 @@
-/* norma completions bash|zsh|fish|models|commands: scripts by which shells complete norma's command lines, from the program's own
- * tables. They ask the program for the models, which may be added at any time. */
+/* norma completions bash|zsh|fish|models|commands: scripts by which shells complete norma's command lines, from the
+ * program's own tables. They ask the program for the models, which may be added at any time. */
 #include "alloc.h"
 #include "command.h"
 

@@ -132,7 +132,8 @@ static const entry *find(const registry all[REGISTRIES], const char *word, const
 /* What another framework's word is called here, with its remark; NULL: unknown. */
 static const nm_foreign_name *find_foreign(const char *word, const char *const *names, int count)
 {
-    static const nm_foreign_kind kinds[] = {NM_FOREIGN_LAYER, NM_FOREIGN_LOSS, NM_FOREIGN_OPTIMIZER, NM_FOREIGN_SCHEDULE};
+    static const nm_foreign_kind kinds[] = {NM_FOREIGN_LAYER, NM_FOREIGN_LOSS, NM_FOREIGN_OPTIMIZER,
+                                            NM_FOREIGN_SCHEDULE};
     const nm_foreign_name *found = NULL;
     for (int k = 0; k < 4 && !(found && found->name); k++) {
         const nm_foreign_name *f = nm_foreign_find(kinds[k], word, names, count);

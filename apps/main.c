@@ -43,9 +43,9 @@ static int unknown_command(const char *word)
     const char *names[COMMANDS];
     for (int i = 0; i < COMMANDS; i++)
         names[i] = commands[i].name;
-    static const char *const others[][2] = {{"fit", "train"}, {"test", "eval"}, {"evaluate", "eval"}, {"validate", "eval"},
-                                            {"infer", "predict"}, {"classify", "predict"}, {"info", "summary"},
-                                            {"show", "summary"}, {"time", "bench"}, {"list", "models"}};
+    static const char *const others[][2] = {
+        {"fit", "train"},        {"test", "eval"},    {"evaluate", "eval"}, {"validate", "eval"}, {"infer", "predict"},
+        {"classify", "predict"}, {"info", "summary"}, {"show", "summary"},  {"time", "bench"},    {"list", "models"}};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         if (strcmp(word, others[i][0]) == 0)
             return usage_error("unknown command '%s': norma calls it '%s'", word, others[i][1]);

@@ -130,7 +130,8 @@ static nm_status check_path(nm_context *ctx, const nm_yaml *document, const char
 {
     if (strncmp(path, "train.", 6) == 0 || strchr(path, '.') || !nm_option_find(nm_train_options, path))
         return NM_OK;
-    return nm_fail(ctx, NM_INVALID, "%s: %s has no key '%s'; did you mean train.%s?", origin, document->file, path, path);
+    return nm_fail(ctx, NM_INVALID, "%s: %s has no key '%s'; did you mean train.%s?", origin, document->file, path,
+                   path);
 }
 
 /* Choices (optimizer, schedule) may be written as a map without braces: "adam: {lr: 0.1}". */

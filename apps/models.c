@@ -76,9 +76,10 @@ static nm_status tell(nm_context *ctx, const char *name, json_t *list)
     }
     const nm_shape in = net->node[0].out;
     if (list)
-        json_array_append_new(list, json_pack("{s:s, s:s, s:[i,i,i], s:I, s:I, s:s, s:s}", "name", name, "what", what, "input",
-                                              in.h, in.w, in.c, "parameters", (json_int_t)parameters, "multiply_adds",
-                                              (json_int_t)cost, "data", data_of(net), "reaches", reaches));
+        json_array_append_new(list,
+                              json_pack("{s:s, s:s, s:[i,i,i], s:I, s:I, s:s, s:s}", "name", name, "what", what,
+                                        "input", in.h, in.w, in.c, "parameters", (json_int_t)parameters,
+                                        "multiply_adds", (json_int_t)cost, "data", data_of(net), "reaches", reaches));
     else
         print_row(net, name, parameters, cost, reaches);
     nm_network_free(net);
@@ -88,14 +89,15 @@ static nm_status tell(nm_context *ctx, const char *name, json_t *list)
 int command_models(int argc, char **argv)
 {
     models_args args = {0};
-    const struct argp argp = {options,
-                              parse,
-                              NULL,
-                              "The ready networks: input, parameters, multiply-adds of one sample, and what each reached in "
-                              "test with 'norma train NAME' and the flags given.",
-                              NULL,
-                              NULL,
-                              NULL};
+    const struct argp argp = {
+        options,
+        parse,
+        NULL,
+        "The ready networks: input, parameters, multiply-adds of one sample, and what each reached in "
+        "test with 'norma train NAME' and the flags given.",
+        NULL,
+        NULL,
+        NULL};
     if (!read_arguments(&argp, argc, argv, &args))
         return 0;
     nm_context *ctx = open_context();

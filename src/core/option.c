@@ -393,9 +393,10 @@ static nm_status unknown_keys(nm_context *ctx, const nm_option *table, const nm_
         if (nm_yaml_space_lacks(at->text))
             snprintf(hint, sizeof hint, " (a space is missing after the ':')");
         else if (strcmp(at->text, "<<") == 0)
-            snprintf(hint, sizeof hint, ": merge keys are not read; 'defaults:' gives a layer type's options to all of it");
-        status =
-            nm_yaml_fail(ctx, at, "%s: unknown option '%s'%s", who, at->text, count || *hint ? hint : " (it has no options)");
+            snprintf(hint, sizeof hint,
+                     ": merge keys are not read; 'defaults:' gives a layer type's options to all of it");
+        status = nm_yaml_fail(ctx, at, "%s: unknown option '%s'%s", who, at->text,
+                              count || *hint ? hint : " (it has no options)");
     }
     return status;
 }

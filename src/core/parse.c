@@ -7,7 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
-const char *const nm_top_keys[NM_TOP_KEYS] = {"name", "input", "inputs", "defaults", "layers", "loss", "output", "train"};
+const char *const nm_top_keys[NM_TOP_KEYS] = {"name",   "input", "inputs", "defaults",
+                                              "layers", "loss",  "output", "train"};
 enum { NAME_ROOM = 200 };
 
 /* ---- entries ------------------------------------------------------------------------- */
@@ -271,8 +272,12 @@ static nm_status parse_objective(nm_network *net, const nm_yaml *item)
     static const nm_option weight_option[] = {
         {"weight", NM_OPT_REAL, 0, "1", 0, 1e9, .help = "factor of this loss in the sum"}, {0}};
     const nm_yaml *weight = item->kind == NM_YAML_MAP ? nm_yaml_get(item, "weight") : NULL;
-    nm_yaml only = {.kind = NM_YAML_MAP, .file = item->file, .line = item->line, .column = item->column,
-                    .origin = item->origin, .count = 1};
+    nm_yaml only = {.kind = NM_YAML_MAP,
+                    .file = item->file,
+                    .line = item->line,
+                    .column = item->column,
+                    .origin = item->origin,
+                    .count = 1};
     if (weight) {
         nm_yaml key = {.kind = NM_YAML_SCALAR, .text = (char[]){"weight"}}, *keys = &key, *items = (nm_yaml *)weight;
         only.keys = &keys;
@@ -330,7 +335,8 @@ nm_status nm_parse(nm_network *net)
     if (document->kind != NM_YAML_MAP)
         return nm_yaml_fail(ctx, document, "a model file is a map with the keys name, input, layers, loss, train%s",
                             document->kind == NM_YAML_SCALAR && nm_yaml_space_lacks(document->text)
-                                ? " (a space is missing after the ':')" : "");
+                                ? " (a space is missing after the ':')"
+                                : "");
     nm_status status = check_keys(ctx, document);
     net->name = nm_strdup(ctx, nm_yaml_text(document, "name", "network"));
     const nm_yaml *layers = nm_yaml_get(document, "layers"), *inputs = nm_yaml_get(document, "inputs");

@@ -90,9 +90,8 @@ static nm_status read_map(reader *r, yaml_node_t *from, int depth, nm_yaml *node
             return read;
         }
         if (key->kind != NM_YAML_SCALAR || nm_yaml_get(node, key->text)) {
-            status = key->kind != NM_YAML_SCALAR
-                         ? nm_yaml_fail(r->ctx, key, "a key must be a word")
-                         : key_twice(r->ctx, node, key);
+            status = key->kind != NM_YAML_SCALAR ? nm_yaml_fail(r->ctx, key, "a key must be a word")
+                                                 : key_twice(r->ctx, node, key);
             nm_yaml_free(key);
             continue;
         }

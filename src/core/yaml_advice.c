@@ -69,7 +69,8 @@ void nm_yaml_advice(const char *text, size_t size, const char *problem, size_t l
     else if (strstr(problem, "alphabetic or numeric") || strstr(problem, "cannot start any token"))
         snprintf(advice, room, "a word that begins with one of * & ! %% @ ` is put in quotes");
     else if (strstr(problem, "mapping values are not allowed"))
-        snprintf(advice, room, "the line above may lack its end, or this one stands too far to the right; a text with ': ' in "
+        snprintf(advice, room,
+                 "the line above may lack its end, or this one stands too far to the right; a text with ': ' in "
                  "it is put in quotes");
     else if (strstr(problem, "expected ',' or"))
         snprintf(advice, room, "a comma or a closing bracket is missing before this");

@@ -73,7 +73,9 @@ static nm_status map_put(nm_context *ctx, nm_yaml *map, const char *key, size_t 
         nm_yaml_free(value);
         return NM_FAILED;
     }
-    *word = (nm_yaml){.kind = NM_YAML_SCALAR, .file = map->file, .text = memcpy(text, key, length),
+    *word = (nm_yaml){.kind = NM_YAML_SCALAR,
+                      .file = map->file,
+                      .text = memcpy(text, key, length),
                       .origin = value->origin ? nm_strdup(ctx, value->origin) : NULL};
     for (int i = 0; i < map->count; i++) {
         keys[i] = map->keys[i];
@@ -144,7 +146,8 @@ static nm_status put_at_path(nm_context *ctx, nm_yaml *root, const char *path, n
 /* Words that would be read as something else without quotes. */
 static bool needs_quotes(const char *text, bool string)
 {
-    static const char *const nothing[] = {"", "~", "null"}, *const truths[] = {"true", "false", "yes", "no", "on", "off"};
+    static const char *const nothing[] = {"", "~", "null"}, *const truths[] = {"true", "false", "yes",
+                                                                               "no",   "on",    "off"};
     for (size_t i = 0; i < sizeof nothing / sizeof *nothing; i++)
         if (strcasecmp(text, nothing[i]) == 0)
             return true;
@@ -161,7 +164,11 @@ static bool is_utf8(const char *text)
 {
     const unsigned char *c = (const unsigned char *)text;
     while (*c) {
-        int more = *c < 0x80 ? 0 : *c >= 0xc2 && *c < 0xe0 ? 1 : (*c & 0xf0) == 0xe0 ? 2 : *c >= 0xf0 && *c < 0xf5 ? 3 : -1;
+        int more = *c < 0x80                 ? 0
+                   : *c >= 0xc2 && *c < 0xe0 ? 1
+                   : (*c & 0xf0) == 0xe0     ? 2
+                   : *c >= 0xf0 && *c < 0xf5 ? 3
+                                             : -1;
         bool overlong = (*c == 0xe0 && c[1] < 0xa0) || (*c == 0xf0 && c[1] < 0x90);
         bool beyond = (*c == 0xed && c[1] > 0x9f) || (*c == 0xf4 && c[1] > 0x8f); /* surrogates, above U+10FFFF */
         if (more < 0 || overlong || beyond)

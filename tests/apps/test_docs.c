@@ -1,11 +1,12 @@
-/* The YAML blocks of README.md and docs/: each is a model file that trains for a step. A block that is only a part begins
- * with "# of a model file:" and is put below a small model. */
+/* The YAML blocks of README.md and docs/: each is a model file that trains for a step. A block that is only a part
+ * begins with "# of a model file:" and is put below a small model. */
 #include "program.h"
 
 #include <glob.h>
 
 #define PART "# of a model file:"
-#define SMALL "input: {height: 28, width: 28, channels: 1}\nlayers:\n- {name: logits, dense: {units: 10}}\nloss: softmax_ce\n"
+#define SMALL                                                                                                          \
+    "input: {height: 28, width: 28, channels: 1}\nlayers:\n- {name: logits, dense: {units: 10}}\nloss: softmax_ce\n"
 
 /* Runs the block at `text`; its end is at the next ``` line. */
 static void run_block(const char *file, const char *text)

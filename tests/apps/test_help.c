@@ -95,9 +95,9 @@ START_TEST(lists_models)
 END_TEST
 
 /* What bash would offer for a line; `words` are its words, the last one unfinished. */
-#define offered(count, words)                                                                                       \
-    expect(0, "norma completions bash >c.bash && bash -c '. ./c.bash; norma() { \"$NORMA_PROGRAM\" \"$@\"; }; "      \
-              "COMP_WORDS=(" words "); COMP_CWORD=" #count "; _norma; printf \"%%s\\n\" \"${COMPREPLY[@]}\"'")       \
+#define offered(count, words)                                                                                          \
+    expect(0, "norma completions bash >c.bash && bash -c '. ./c.bash; norma() { \"$NORMA_PROGRAM\" \"$@\"; }; "        \
+              "COMP_WORDS=(" words "); COMP_CWORD=" #count "; _norma; printf \"%%s\\n\" \"${COMPREPLY[@]}\"'")         \
         .out
 
 START_TEST(completes)

@@ -17,9 +17,9 @@ static bool in_table(const nm_option *table, const char *name)
 
 static bool is_some_option(const char *name)
 {
-    static const char *const of_train[] = {"batch", "eval_batch", "epochs", "steps", "l2", "optimizer", "schedule", "warmup",
-                                           "clip_norm", "augment", "data", "seed", "limit", "save_every", "eval_every",
-                                           "init_from"};
+    static const char *const of_train[] = {"batch",    "eval_batch", "epochs",     "steps",    "l2",   "optimizer",
+                                           "schedule", "warmup",     "clip_norm",  "augment",  "data", "seed",
+                                           "limit",    "save_every", "eval_every", "init_from"};
     for (const nm_layer_type *const *t = nm_layer_types(); *t; t++)
         if (in_table((*t)->options, name))
             return true;
@@ -83,7 +83,8 @@ static const struct {
     {"conv: {out_channels: 2}", "unknown option 'out_channels': norma calls it 'filters'"},
     {"conv: {Filters: 2}", "unknown option 'Filters': norma calls it 'filters'"},
     {"dense: {out_features: 2}", "unknown option 'out_features': norma calls it 'units'"},
-    {"conv: {filters: 2, in_channels: 3}", "unknown option 'in_channels': norma finds it from the layer above: leave it out"},
+    {"conv: {filters: 2, in_channels: 3}",
+     "unknown option 'in_channels': norma finds it from the layer above: leave it out"},
     {"batchnorm: {momentum: 0.1}",
      "unknown option 'momentum': norma calls it 'rate' (the same meaning as PyTorch's; Keras's and Caffe's is 1 - rate)"},
     {"batchnorm: {eps: 0.1}", "unknown option 'eps': norma calls it 'epsilon'"},
@@ -100,7 +101,8 @@ START_TEST(told_in_its_place)
     nm_yaml *document;
     nm_network *net;
     char model[512];
-    snprintf(model, sizeof model, "input: {height: 12, width: 12, channels: 6}\nlayers:\n- {name: c, %s}\n", cases[_i].text);
+    snprintf(model, sizeof model, "input: {height: 12, width: 12, channels: 6}\nlayers:\n- {name: c, %s}\n",
+             cases[_i].text);
     ck_assert_int_eq(nm_yaml_parse(ctx, "m", model, strlen(model), &document), NM_OK);
     ck_assert_int_eq(nm_network_build(ctx, document, NULL, &net), NM_INVALID);
     bool found = false;
@@ -111,9 +113,15 @@ START_TEST(told_in_its_place)
 END_TEST
 
 static const char *const losses[][2] = {
-    {"crossentropy", "softmax_ce"}, {"CrossEntropyLoss", "softmax_ce"}, {"categorical_crossentropy", "softmax_ce"},
-    {"sparse_categorical_crossentropy", "softmax_ce"}, {"BCEWithLogitsLoss", "sigmoid_ce"}, {"MSELoss", "mse"},
-    {"mae", "l1"}, {"Huber", "smooth_l1"}, {"MSE", "mse"},
+    {"crossentropy", "softmax_ce"},
+    {"CrossEntropyLoss", "softmax_ce"},
+    {"categorical_crossentropy", "softmax_ce"},
+    {"sparse_categorical_crossentropy", "softmax_ce"},
+    {"BCEWithLogitsLoss", "sigmoid_ce"},
+    {"MSELoss", "mse"},
+    {"mae", "l1"},
+    {"Huber", "smooth_l1"},
+    {"MSE", "mse"},
 };
 
 START_TEST(losses_and_keys)
