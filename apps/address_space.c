@@ -1,6 +1,6 @@
-/* Refuses a limit of address space (ulimit -v) or data (ulimit -d) that is too small for OpenBLAS. While OpenBLAS is
- * loaded, before main, it takes a buffer for each thread, and where there is no memory for one it tries for ever.
- * Functions in .preinit_array run before those of libraries. */
+/* Refuses a limit of address space (ulimit -v) or data (ulimit -d) that is too small for OpenBLAS.
+ * While OpenBLAS is loaded, before main, it takes a buffer for each thread, and where there is no
+ * memory for one it tries for ever. Functions in .preinit_array run before those of libraries. */
 #include "norma/norma.h"
 
 #include <sched.h>

@@ -1,4 +1,5 @@
-/* A gate before OpenBLAS, open to all as long as they are few and the address space is not limited. */
+/* A gate before OpenBLAS, open to all as long as they are few and the address space is not
+ * limited. */
 #include "blas_callers.h"
 
 #include "threads.h"
@@ -11,8 +12,8 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 
-/* OpenBLAS's own functions for its buffers; other builds may lack them, and then only the number of callers is bounded.
- */
+/* OpenBLAS's own functions for its buffers; other builds may lack them, and then only the number
+ * of callers is bounded. */
 void *blas_memory_alloc(int unused) __attribute__((weak));
 void blas_memory_free(void *buffer) __attribute__((weak));
 

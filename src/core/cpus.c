@@ -28,8 +28,9 @@ static void add_places(cpu_set_t *set)
         sched_setaffinity(0, sizeof before, &before);
 }
 
-/* The processors of the affinity mask that the process was started with. With OMP_PROC_BIND and its like, libgomp has
- * bound the first thread before main; its places then hold the mask (and what OMP_PLACES makes of it). */
+/* The processors of the affinity mask that the process was started with. With OMP_PROC_BIND and
+ * its like, libgomp has bound the first thread before main; its places then hold the mask (and
+ * what OMP_PLACES makes of it). */
 static bool get_cpus(cpu_set_t *set)
 {
     CPU_ZERO(set);

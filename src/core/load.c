@@ -32,8 +32,8 @@ int64_t nm_load_now(void)
     return nanoseconds(CLOCK_MONOTONIC);
 }
 
-/* Time for which a thread could have run but had no processor (proc(5): schedstat); 0 where the system does not tell.
- */
+/* Time for which a thread could have run but had no processor (proc(5): schedstat); 0 where the
+ * system does not tell. */
 static int64_t time_kept_waiting(pid_t thread)
 {
     char text[128];
@@ -76,8 +76,8 @@ static int at_most(int a, int b)
     return a < b ? a : b;
 }
 
-/* How many threads would have processors of their own, where `missing` were not to be had: two threads that want one
- * each lose half of it. */
+/* How many threads would have processors of their own, where `missing` were not to be had: two
+ * threads that want one each lose half of it. */
 static int undisturbed(int threads, double missing)
 {
     int fewer = threads - (missing > noticeable ? (int)ceil(2 * missing - noticeable) : 0);

@@ -1,13 +1,16 @@
 /* How many threads of a team are worth having while other programs want the same processors.
  *
- * A thread that the system has stopped in the middle of a task holds up its whole team. So the team's leader looks,
- * some forty times a second, at what the system tells of its threads: how long each has run, and how long it was kept
- * waiting for a processor. Only where some were kept waiting, fewer threads are tried, and kept if they get more done;
- * more are tried again now and then, ever more rarely while that fails. On a machine with nothing else to do no thread
- * waits, and the team is never anything but whole. No result depends on it.
+ * A thread that the system has stopped in the middle of a task holds up its whole team. So the
+ * team's leader looks, some forty times a second, at what the system tells of its threads: how
+ * long each has run, and how long it was kept waiting for a processor. Only where some were kept
+ * waiting and the team did less than the threads that were not could have done, fewer are tried.
+ * More are tried again now and then where the machine has idle processors, ever more rarely while
+ * that fails. On a machine with nothing else to do no thread waits, and the team stays whole. No
+ * result depends on it.
  *
- * Work done is counted as the threads' processor time without their waiting in loops: comparable whatever the team does
- * at the moment. Where /proc does not tell how long a thread was kept waiting, the team stays whole. */
+ * Work done is counted as the threads' processor time without their waiting in loops: comparable
+ * whatever the team does at the moment. Where /proc does not tell how long a thread was kept
+ * waiting, the team stays whole. */
 #ifndef NM_LOAD_H
 #define NM_LOAD_H
 
@@ -47,12 +50,12 @@ void nm_load_enter(nm_load_thread *times);
 
 void nm_load_init(nm_load *load);
 
-/* Called by the leader when now >= load->due, between rounds: sets width, disturbed and due. thread: `alive` of them.
- */
+/* Called by the leader when now >= load->due, between rounds: sets width, disturbed and due.
+ * thread: `alive` of them. */
 void nm_load_look(nm_load *load, nm_load_thread *thread, int alive, int64_t now);
 
-/* What is made of it: `threads` of the load->asked ones did the work of `worked` whole threads, and `missing` processors
- * were not to be had. */
+/* What is made of it: `threads` of the load->asked ones did the work of `worked` whole threads,
+ * and `missing` processors were not to be had. */
 void nm_load_decide(nm_load *load, int threads, double worked, double missing, int64_t now);
 
 #endif

@@ -1,15 +1,18 @@
-/* Teams of threads. The thread that calls nm_parallel leads; the others wait, and share the tasks that it hands out.
+/* Teams of threads. The thread that calls nm_parallel leads; the others wait, and share the tasks
+ * that it hands out.
  *
- * The tasks of one nm_parallel are a round. Each thread has an even share of them, the first ones the first thread and
- * so on: from layer to layer it meets the samples that its own cache holds, and on machines of several sockets the
- * memory that it has touched first. Whoever is done with its own helps the others. A thread's ticket holds the round's
- * number and how many tasks of its share are not taken yet; whoever lowers it owns one. What a round is (`fn`, `arg`,
- * ...) is written only while no ticket has a task left, so that a thread which has lowered a ticket has read the round
- * that it belongs to. The leader waits for tasks, not for threads: one that the system has stopped between tasks holds
- * up nobody.
+ * The tasks of one nm_parallel are a round. Each thread has an even share of them, the first ones
+ * the first thread and so on: from layer to layer it meets the samples that its own cache holds,
+ * and on machines of several sockets the memory that it has touched first. Whoever is done with
+ * its own helps the others. A thread's ticket holds the round's number and how many tasks of its
+ * share are not taken yet; whoever lowers it owns one. What a round is (`fn`, `arg`, ...) is
+ * written only while no ticket has a task left, so that a thread which has lowered a ticket has
+ * read the round that it belongs to. The leader waits for tasks, not for threads: one that the
+ * system has stopped between tasks holds up nobody.
  *
- * Waiting is a loop first and a sleep then (futex(2)): a millisecond of the loop where every thread has a processor, so
- * that the next layer begins at once, and little of it where others could use that processor. */
+ * Waiting is a loop first and a sleep then (futex(2)): a millisecond of the loop where every
+ * thread has a processor, so that the next layer begins at once, and little of it where others
+ * could use that processor. */
 #include "threads.h"
 
 #include "load.h"
@@ -167,7 +170,8 @@ static void begin_round(team *t, int shares, int most, int tasks, nm_task *fn, v
 
 /* ---- workers --------------------------------------------------------------------------- */
 
-/* Outside a parallel region of OpenMP's, OpenBLAS would start threads of its own, and the bits would change. */
+/* Outside a parallel region of OpenMP's, OpenBLAS would start threads of its own, and the bits
+ * would change. */
 static void make_serial(void)
 {
     omp_set_num_threads(1);
@@ -263,7 +267,8 @@ static void make_key(void)
     pthread_atfork(NULL, NULL, forget_workers);
 }
 
-/* The calling thread's team, with as many threads as the system grants. NULL: no memory. It belongs to no context. */
+/* The calling thread's team, with as many threads as the system grants. NULL: no memory. It
+ * belongs to no context. */
 static team *team_of(int threads)
 {
     pthread_once(&key_made, make_key);

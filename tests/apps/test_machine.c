@@ -1,4 +1,5 @@
-/* The machine as it is: many threads, bound threads, little address space, a build folder anywhere. */
+/* The machine as it is: many threads, bound threads, little address space, a build folder
+ * anywhere. */
 #include "program.h"
 
 #if defined __SANITIZE_ADDRESS__

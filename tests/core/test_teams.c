@@ -1,4 +1,5 @@
-/* Teams that shrink and grow while they run: the same bits whatever they do, and what they make of a machine's load. */
+/* Teams that shrink and grow while they run: the same bits whatever they do, and what they make of
+ * a machine's load. */
 #include "blas_callers.h"
 #include "gemm.h"
 #include "load.h"
@@ -170,7 +171,8 @@ END_TEST
 
 enum { WINDOW = 25000000, SECOND = 1000000000 / WINDOW };
 
-/* A machine that shares its processors evenly. Where a thread waits for one, the others soon wait for that thread. */
+/* A machine that shares its processors evenly. Where a thread waits for one, the others soon wait
+ * for that thread. */
 typedef struct machine {
     int processors, others;
 } machine;
@@ -182,7 +184,8 @@ static int width_in(const nm_load *l, int asked)
 
 static bool tells_idle; /* the system, of processors without work */
 
-/* Windows of the given number that a team of `asked` threads ran with a width from `least` to `most`. */
+/* Windows of the given number that a team of `asked` threads ran with a width from `least` to
+ * `most`. */
 static int count_windows(nm_load *l, machine m, int asked, int windows, int least, int most)
 {
     int count = 0;
