@@ -111,6 +111,8 @@ static void end_trial(nm_load *l, double rate, double missing, int64_t now)
         l->pause[direction] =
             2 * l->pause[direction] < longest_pause[direction] ? 2 * l->pause[direction] : longest_pause[direction];
     }
+    if (!better || direction == FEWER)
+        l->last_trial = now;
     l->before = 0;
 }
 
@@ -144,7 +146,8 @@ static void begin_trial(nm_load *l, int threads, double missing, int64_t now)
     if (is_too_many(threads, l->rate, missing) && now >= l->next[FEWER]) {
         l->before = threads;
         l->width = undisturbed(threads, missing);
-    } else if (threads < l->asked && now >= l->next[MORE] && l->idle < noticeable) {
+    } else if (threads < l->asked && now >= l->next[MORE] && l->idle < noticeable &&
+               now < l->last_trial + longest_pause[MORE]) {
         l->next[MORE] = now + least_pause[MORE];
     } else if (threads < l->asked && now >= l->next[MORE]) {
         l->before = threads;

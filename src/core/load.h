@@ -4,9 +4,9 @@
  * team's leader looks, some forty times a second, at what the system tells of its threads: how
  * long each has run, and how long it was kept waiting for a processor. Only where some were kept
  * waiting and the team did less than the threads that were not could have done, fewer are tried.
- * More are tried again now and then where the machine has idle processors, ever more rarely while
- * that fails. On a machine with nothing else to do no thread waits, and the team stays whole. No
- * result depends on it.
+ * More are tried again now and then, ever more rarely while that fails, and soon only where the
+ * machine has idle processors: others may use them at a lower priority. On a machine with nothing else to do no thread
+ * waits, and the team stays whole. No result depends on it.
  *
  * Work done is counted as the threads' processor time without their waiting in loops: comparable
  * whatever the team does at the moment. Where /proc does not tell how long a thread was kept
@@ -38,6 +38,7 @@ typedef struct nm_load {
     double rate;               /* threads' worth of work done at the width that is not on trial */
     int step;                  /* threads that the next trial of more adds */
     int64_t pause[2], next[2]; /* between trials, and when the next one may begin: of fewer threads, of more */
+    int64_t last_trial;        /* that did not end with more threads */
     double idle;               /* processors of the machine that nobody used of late; INFINITY: unknown */
     int64_t idle_time, idle_at;
 } nm_load;

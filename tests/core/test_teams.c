@@ -237,6 +237,25 @@ START_TEST(a_team_grows_when_the_others_leave)
 }
 END_TEST
 
+/* A processor that is never idle, but would be left to the team. */
+START_TEST(a_team_grows_over_work_of_low_priority)
+{
+    nm_load l;
+    nm_load_init(&l);
+    tells_idle = true;
+    count_windows(&l, (machine){2, 2}, 2, 8 * SECOND, 1, 1);
+    int whole = 0;
+    for (int i = 0; i < 5 * SECOND; i++) {
+        l.asked = 2;
+        l.due += WINDOW;
+        l.idle = 0;
+        nm_load_decide(&l, width_in(&l, 2), 0.95 * width_in(&l, 2), 0.05, l.due);
+        whole += i >= 4 * SECOND && width_in(&l, 2) == 2;
+    }
+    ck_assert_int_eq(whole, SECOND);
+}
+END_TEST
+
 static void add_load_cases(TCase *tcase)
 {
     tcase_add_loop_test(tcase, threads_that_pay_are_found, 0, 2 * LOAD_CASES);
@@ -244,4 +263,4 @@ static void add_load_cases(TCase *tcase)
 }
 
 SUITE_WITH("teams", add_load_cases, teams_that_change_have_the_same_bits, callers_of_openblas_wait_for_a_buffer,
-           a_team_ends_with_its_leader, a_forked_process_has_a_team_too)
+           a_team_ends_with_its_leader, a_team_grows_over_work_of_low_priority, a_forked_process_has_a_team_too)
