@@ -78,6 +78,7 @@ typedef struct bench {
     nm_noise noise;
     bench_layers layers; /* where asked for: of training, or of evaluation where nothing can be trained */
     double train, eval; /* images a second */
+    double throughput[2]; /* the same by all steps together: of evaluation, of training */
     double peak;        /* GFLOP/s of the matrix product */
     double cost;        /* multiply-adds of a sample */
 } bench;
@@ -92,19 +93,21 @@ static void step(bench *b)
     nm_optimization_step(b->optimizer, b->plan, b->batch.step++);
 }
 
-/* Images a second by the median step, after one that is not counted. *steps: how many there were, with that one. */
-static double measure(bench *b, int *steps)
+/* Images a second by the median step, after one that is not counted, and by all of them. *steps: how many there were,
+ * with that one. */
+static double measure(bench *b, int *steps, double *throughput)
 {
     enum { MOST = 10000, LEAST = 3 };
     static double took[MOST];
     int count = 0;
     step(b);
-    double end = seconds() + (b->args->seconds ? b->args->seconds : 3);
+    double begin = seconds(), end = begin + (b->args->seconds ? b->args->seconds : 3);
     do {
         double start = seconds();
         step(b);
         took[count++] = seconds() - start;
     } while ((seconds() < end || count < LEAST) && count < MOST);
+    *throughput = (double)b->batch.n * count / (seconds() - begin);
     *steps = count + 1;
     return b->batch.n / median(took, count);
 }
@@ -129,7 +132,7 @@ static nm_status measure_mode(bench *b, nm_mode mode, double *rate)
     if (mode == NM_TRAIN)
         status = nm_optimization_new(b->ctx, &b->settings, b->net, 1000000, 1000000, &b->optimizer);
     if (status == NM_OK) {
-        *rate = measure(b, &steps);
+        *rate = measure(b, &steps, &b->throughput[mode == NM_TRAIN]);
         status = timing ? take_layers(b, mode, steps) : NM_OK;
     }
     nm_optimization_free(b->optimizer);
@@ -183,6 +186,9 @@ static void tell(const bench *b)
                           json_number(b->eval), "train_effective_gflops", json_number(train), "eval_effective_gflops",
                           json_number(eval), "gemm_peak_gflops", json_number(b->peak), "peak_memory_bytes",
                           (json_int_t)memory);
+    if (b->net->objectives)
+        json_object_set_new(o, "train_throughput", json_number(b->throughput[1]));
+    json_object_set_new(o, "eval_throughput", json_number(b->throughput[0]));
     if (b->args->layers)
         json_object_set_new(o, "layers", bench_layers_json(&b->layers));
     if (b->args->json) {

@@ -18,7 +18,7 @@ static const int64_t least_pause[] = {100 * MILLISECOND, 200 * MILLISECOND};
 static const int64_t longest_pause[] = {800 * MILLISECOND, 3200LL * MILLISECOND};
 static const double noticeable = 0.1; /* of a processor, for all threads together */
 static const double promising = 0.95; /* of what fewer threads could do at best */
-static const double tolerable = 0.4;  /* fewer threads need a while to get the processors they leave to each other */
+static const double tolerable = 0.5;  /* fewer threads need a while to get the processors they leave to each other */
 static const double worth_it = 0.2;   /* of what more threads could do at best */
 
 static int64_t nanoseconds(clockid_t clock)

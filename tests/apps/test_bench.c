@@ -10,7 +10,9 @@ START_TEST(tells_speed)
                                          "train_effective_gflops",
                                          "eval_effective_gflops",
                                          "gemm_peak_gflops",
-                                         "peak_memory_bytes"};
+                                         "peak_memory_bytes",
+                                         "train_throughput",
+                                         "eval_throughput"};
     json_t *all = parse_json(expect(0, "norma bench tiny.yaml --seconds 1 --batch 16 --json").out);
     json_t *o = entry_of(all, 0);
     ck_assert_str_eq(text_at(o, "network"), "tiny");
