@@ -14,6 +14,7 @@
 enum { MILLISECOND = 1000000 };
 static const int64_t window = 25 * MILLISECOND; /* several of a scheduler's time slices */
 enum { FEWER, MORE };
+static const int long_enough = 3; /* windows in which there were too many threads */
 static const int64_t least_pause[] = {100 * MILLISECOND, 200 * MILLISECOND};
 static const int64_t longest_pause[] = {800 * MILLISECOND, 3200LL * MILLISECOND};
 static const double noticeable = 0.1; /* of a processor, for all threads together */
@@ -111,8 +112,11 @@ static void end_trial(nm_load *l, double rate, double missing, int64_t now)
         l->pause[direction] =
             2 * l->pause[direction] < longest_pause[direction] ? 2 * l->pause[direction] : longest_pause[direction];
     }
-    if (!better || direction == FEWER)
-        l->last_trial = now;
+    if (direction == MORE && !better)
+        l->last_failure = now;
+    if (direction == FEWER && better)
+        l->last_failure =
+            now - longest_pause[MORE]; /* what came may have gone: the next trial needs no idle processor */
     l->before = 0;
 }
 
@@ -143,11 +147,13 @@ void nm_load_init(nm_load *l)
 
 static void begin_trial(nm_load *l, int threads, double missing, int64_t now)
 {
-    if (is_too_many(threads, l->rate, missing) && now >= l->next[FEWER]) {
+    l->crowded = is_too_many(threads, l->rate, missing) ? l->crowded + 1 : 0;
+    if (l->crowded >= long_enough && now >= l->next[FEWER]) {
+        l->crowded = 0;
         l->before = threads;
         l->width = undisturbed(threads, missing);
     } else if (threads < l->asked && now >= l->next[MORE] && l->idle < noticeable &&
-               now < l->last_trial + longest_pause[MORE]) {
+               now < l->last_failure + longest_pause[MORE]) {
         l->next[MORE] = now + least_pause[MORE];
     } else if (threads < l->asked && now >= l->next[MORE]) {
         l->before = threads;

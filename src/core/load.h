@@ -32,13 +32,14 @@ typedef struct nm_load_thread {
 typedef struct nm_load {
     int width;                 /* threads that rounds get at most: NM_MOST_THREADS while nothing is held back */
     int asked;                 /* most threads that a round wanted since the last look */
+    int crowded;               /* looks in a row at which there were too many threads */
     bool disturbed;            /* other programs take processor time from the team */
     int64_t begin, due;        /* the last look, the next one */
     int before;                /* width to go back to where the one on trial is no better; 0: no trial */
     double rate;               /* threads' worth of work done at the width that is not on trial */
     int step;                  /* threads that the next trial of more adds */
     int64_t pause[2], next[2]; /* between trials, and when the next one may begin: of fewer threads, of more */
-    int64_t last_trial;        /* that did not end with more threads */
+    int64_t last_failure;      /* of a trial of more threads */
     double idle;               /* processors of the machine that nobody used of late; INFINITY: unknown */
     int64_t idle_time, idle_at;
 } nm_load;

@@ -256,6 +256,22 @@ START_TEST(a_team_grows_over_work_of_low_priority)
 }
 END_TEST
 
+/* A twentieth of a second in which others have all processors changes nothing. */
+START_TEST(a_moment_without_processors_changes_nothing)
+{
+    nm_load l;
+    nm_load_init(&l);
+    for (int i = 0; i < 20 * SECOND; i++) {
+        bool gone = i % SECOND >= SECOND - 2;
+        l.asked = 2;
+        l.due += WINDOW;
+        l.idle = 0;
+        nm_load_decide(&l, width_in(&l, 2), gone ? 0 : 1.9, gone ? 2 : 0, l.due);
+        ck_assert_int_eq(width_in(&l, 2), 2);
+    }
+}
+END_TEST
+
 static void add_load_cases(TCase *tcase)
 {
     tcase_add_loop_test(tcase, threads_that_pay_are_found, 0, 2 * LOAD_CASES);
@@ -263,4 +279,5 @@ static void add_load_cases(TCase *tcase)
 }
 
 SUITE_WITH("teams", add_load_cases, teams_that_change_have_the_same_bits, callers_of_openblas_wait_for_a_buffer,
-           a_team_ends_with_its_leader, a_team_grows_over_work_of_low_priority, a_forked_process_has_a_team_too)
+           a_team_ends_with_its_leader, a_moment_without_processors_changes_nothing,
+           a_team_grows_over_work_of_low_priority, a_forked_process_has_a_team_too)
