@@ -37,8 +37,6 @@ static const struct {
     {"--optimizer '{sgd: {momentum: 7}}'", "norma: --optimizer: sgd: option 'momentum' must be a number from 0 to "},
     {"--optimizer '{sgd: {'", "norma: --optimizer:2:1: not YAML"},
     {"--schedule cosin", "norma: --schedule: train: unknown schedule 'cosin' (did you mean 'cosine'?)\n"},
-    {"--optimizer adam --momentum 0.5",
-     "norma: --momentum: train: 'momentum' is given, but the optimizer adam has none\n"},
     {"--save-every 3x", "norma: --save-every: train: option 'save_every' must be a number of steps (200s)"},
     {"--without batchnrm", "norma: --without: train: option 'without': there is no layer type 'batchnrm'"},
     {"--freeze nobody", "norma: --freeze: train: option 'freeze': no parameter is called like 'nobody'"},
