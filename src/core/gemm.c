@@ -2,7 +2,7 @@
 #include "gemm.h"
 
 #include "alloc.h"
-#include "blas_callers.h"
+#include "gemm_callers.h"
 #include "threads.h"
 
 #include <cblas.h>

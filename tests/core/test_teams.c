@@ -1,6 +1,6 @@
 /* Teams that shrink and grow while they run: the same bits whatever they do, and what they make of
  * a machine's load. */
-#include "blas_callers.h"
+#include "gemm_callers.h"
 #include "gemm.h"
 #include "load.h"
 #include "plan.h"

@@ -2,8 +2,8 @@
  * more while they run out: up to a number that is fixed when it is built, beyond which it crashes;
  * and where the address space is limited (ulimit -v) and has no room for one more, it tries for
  * ever. So threads wait here instead. No result depends on it. */
-#ifndef NM_BLAS_CALLERS_H
-#define NM_BLAS_CALLERS_H
+#ifndef NM_GEMM_CALLERS_H
+#define NM_GEMM_CALLERS_H
 
 #include <stdbool.h>
 

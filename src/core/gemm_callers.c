@@ -1,6 +1,6 @@
 /* A gate before OpenBLAS, open to all as long as they are few and the address space is not
  * limited. */
-#include "blas_callers.h"
+#include "gemm_callers.h"
 
 #include "threads.h"
 
