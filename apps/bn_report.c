@@ -1,8 +1,8 @@
 /* norma bn-report CHECKPOINT, norma recalibrate CHECKPOINT: running against population statistics. */
 #include "alloc.h"
+#include "characters.h"
 #include "command.h"
 #include "recalibrate.h"
-#include "characters.h"
 
 #include <errno.h>
 #include <math.h>
@@ -297,11 +297,13 @@ static int run_command(int argc, char **argv, report_args *args, const struct ar
     return close_context(ctx, run(ctx, args));
 }
 
-#define SHARED_OPTIONS                                                                                                \
-    {"data", KEY_DATA, "NAME[:PATH]", 0, "another data set than the one it was trained on", 1},                       \
-        {"batch", KEY_BATCH, "N", 0, "samples of which statistics are taken at once (preset: train.batch)", 1},       \
-        {"limit", KEY_LIMIT, "N", 0, "a random subset of N training samples (preset: all)", 1},                                \
-        {"json", KEY_JSON, 0, 0, "machine-readable result on stdout", 1}
+#define SHARED_OPTIONS                                                                                                 \
+    {"data", KEY_DATA, "NAME[:PATH]", 0, "another data set than the one it was trained on", 1},                        \
+        {"batch", KEY_BATCH, "N", 0, "samples of which statistics are taken at once (preset: train.batch)", 1},        \
+        {"limit", KEY_LIMIT, "N", 0, "a random subset of N training samples (preset: all)", 1},                        \
+    {                                                                                                                  \
+        "json", KEY_JSON, 0, 0, "machine-readable result on stdout", 1                                                 \
+    }
 
 int command_bn_report(int argc, char **argv)
 {

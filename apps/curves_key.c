@@ -1,8 +1,8 @@
 /* How curves are told apart: names, hues, dashes, markers; and the key. */
 #include "alloc.h"
+#include "characters.h"
 #include "curves.h"
 #include "gnuplot.h"
-#include "characters.h"
 
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* norma eval CHECKPOINT: loss, accuracy, a table of the classes, the confusion matrix. */
 #include "alloc.h"
-#include "command.h"
 #include "characters.h"
+#include "command.h"
 
 #include <math.h>
 #include <stdio.h>

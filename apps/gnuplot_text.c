@@ -1,7 +1,7 @@
 /* Texts and axes within gnuplot's scripts. */
+#include "characters.h"
 #include "fonts.h"
 #include "gnuplot.h"
-#include "characters.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -233,9 +233,9 @@ static nm_status predict_file(oracle *o, const char *file)
     bool idx = size > 4 && memcmp(bytes, "\0\0\x08", 3) == 0;
     nm_status status = NM_OK;
     if (!gzip && !idx && size > 0 && !nm_image_known(bytes, size))
-        status = nm_fail(o->ctx, NM_INVALID,
-                         "%s: expected a " NM_IMAGE_FORMATS " image, or an IDX file; it starts with the mark of none",
-                         file);
+        status =
+            nm_fail(o->ctx, NM_INVALID,
+                    "%s: expected a " NM_IMAGE_FORMATS " image, or an IDX file; it starts with the mark of none", file);
     else if (!gzip && !idx)
         status = nm_image_decode(&o->images, file, bytes, size, o->in, o->pixels);
     nm_free(bytes);
@@ -279,8 +279,8 @@ int command_predict(int argc, char **argv)
         parse,
         "CHECKPOINT FILE...",
         "The classes of images, by CHECKPOINT (a file, or a run directory: its best.h5), with their probabilities, or "
-        "with scores where the network's loss makes no probabilities of them (hinge, mse, l1). FILE is a "
-        NM_IMAGE_FORMATS " image, brought to the network's size as in training, or an IDX file of many images.",
+        "with scores where the network's loss makes no probabilities of them (hinge, mse, l1). FILE is a " NM_IMAGE_FORMATS
+        " image, brought to the network's size as in training, or an IDX file of many images.",
         NULL,
         NULL,
         NULL};

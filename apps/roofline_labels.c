@@ -1,7 +1,7 @@
 /* Where the names in a roofline picture go. */
+#include "characters.h"
 #include "gnuplot.h"
 #include "roofline.h"
-#include "characters.h"
 
 #include <math.h>
 #include <string.h>

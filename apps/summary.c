@@ -83,7 +83,8 @@ static double side_of(const nm_receptive *f)
     return sqrt(f->size[0] * f->size[1]);
 }
 
-/* No unit sees the whole of an object that is larger than every field. Where no layer has a local field, print_anchor says so. */
+/* No unit sees the whole of an object that is larger than every field. Where no layer has a local field, print_anchor
+ * says so. */
 static nm_status check_anchor(nm_context *ctx, const summary *s)
 {
     int largest = -1;
@@ -92,8 +93,10 @@ static nm_status check_anchor(nm_context *ctx, const summary *s)
             largest = i;
     if (largest < 0 || s->anchor <= side_of(&s->field[largest]))
         return NM_OK;
-    return nm_fail(ctx, NM_INVALID, "--anchor: expected 1 to %.0f, the largest receptive field of a layer that does not see the "
-                   "whole input ('%s'); found %d", floor(side_of(&s->field[largest])), s->net->node[largest].name, s->anchor);
+    return nm_fail(ctx, NM_INVALID,
+                   "--anchor: expected 1 to %.0f, the largest receptive field of a layer that does not see the "
+                   "whole input ('%s'); found %d",
+                   floor(side_of(&s->field[largest])), s->net->node[largest].name, s->anchor);
 }
 
 /* The layer whose field is nearest to the anchor, as a ratio; the last of equals, which has learnt most. */

@@ -1,6 +1,6 @@
 /* The table of norma summary. */
-#include "summary.h"
 #include "characters.h"
+#include "summary.h"
 
 #include <stdio.h>
 #include <string.h>

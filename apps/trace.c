@@ -1,7 +1,7 @@
 /* norma trace MODEL|CHECKPOINT --input FILE --output FILE: one pass, with every activation and gradient, into HDF5. */
+#include "trace.h"
 #include "alloc.h"
 #include "command.h"
-#include "trace.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -118,8 +118,9 @@ nm_status nm_gemm_check(nm_context *ctx)
     if (openblas_get_parallel() == OPENMP_BUILD && nm_blas_has_memory())
         return NM_OK;
     if (openblas_get_parallel() == OPENMP_BUILD)
-        return nm_fail(ctx, NM_FAILED, "OpenBLAS has no memory for a matrix product: the limit of address space or data "
-                                       "(ulimit -v, ulimit -d) leaves it less than 144 MiB; raise it");
+        return nm_fail(ctx, NM_FAILED,
+                       "OpenBLAS has no memory for a matrix product: the limit of address space or data "
+                       "(ulimit -v, ulimit -d) leaves it less than 144 MiB; raise it");
     return nm_fail(ctx, NM_FAILED,
                    "the OpenBLAS that was loaded is not its OpenMP build (found: %s); install it "
                    "(Debian: apt-get install libopenblas0-openmp) and choose it with "

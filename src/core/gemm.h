@@ -53,8 +53,8 @@ static inline int nm_gemm_blocks(const nm_gemm_rows *r, int n, int block)
     return (int)(((long)n * r->room + block - 1) / block);
 }
 
-/* Fails unless the OpenBLAS that was loaded is the OpenMP build (the pthread build would oversubscribe the cores) and has
- * memory for a call. */
+/* Fails unless the OpenBLAS that was loaded is the OpenMP build (the pthread build would oversubscribe the cores) and
+ * has memory for a call. */
 nm_status nm_gemm_check(nm_context *ctx) NM_MUST_USE;
 
 /* The kernel that OpenBLAS chose ("Haswell", "SkylakeX", …) and its version line. */

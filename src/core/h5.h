@@ -22,8 +22,8 @@
 
 typedef struct nm_h5 nm_h5;
 
-/* Element types; norma writes the first seven, little-endian. The others are found in files of other programs, of either order of
- * bytes. NM_H5_BOOL: an enumeration of FALSE and TRUE, as h5py writes it. */
+/* Element types; norma writes the first seven, little-endian. The others are found in files of other programs, of
+ * either order of bytes. NM_H5_BOOL: an enumeration of FALSE and TRUE, as h5py writes it. */
 typedef enum nm_h5_type {
     NM_H5_F32,
     NM_H5_F64,
@@ -40,7 +40,7 @@ typedef enum nm_h5_type {
     NM_H5_BOOL,
     NM_H5_OTHER
 } nm_h5_type;
-const char *nm_h5_type_name(nm_h5_type type);  /* "uint8" */
+const char *nm_h5_type_name(nm_h5_type type); /* "uint8" */
 bool nm_h5_is_integer(nm_h5_type type);
 bool nm_h5_is_float(nm_h5_type type);
 #ifdef NM_DOUBLE
@@ -90,15 +90,16 @@ nm_status nm_h5_look(nm_h5 *h5, const char *path, nm_h5_shape *shape) NM_MUST_US
 enum { NM_H5_TOLD = 160 };
 const char *nm_h5_describe(const nm_h5_shape *shape, char text[NM_H5_TOLD]);
 
-/* Reads the whole of a dataset that has exactly this shape; numbers are converted to `type`, but floats never to integers, and
- * to uint8 nothing else: that would change values without a word. */
+/* Reads the whole of a dataset that has exactly this shape; numbers are converted to `type`, but floats never to
+ * integers, and to uint8 nothing else: that would change values without a word. */
 nm_status nm_h5_read(nm_h5 *h5, const char *path, nm_h5_type type, int rank, const size_t *dims,
                      void *data) NM_MUST_USE;
 /* `count` entries of the first dimension, from entry `first`; data has room for them. */
 nm_status nm_h5_read_rows(nm_h5 *h5, const char *path, nm_h5_type type, size_t first, size_t count,
                           void *data) NM_MUST_USE;
 nm_status nm_h5_read_text(nm_h5 *h5, const char *path, char **text) NM_MUST_USE; /* nm_free */
-/* Text in any form, as lines: one string with newlines, or a list of strings, of variable or of fixed length. nm_free. */
+/* Text in any form, as lines: one string with newlines, or a list of strings, of variable or of fixed length. nm_free.
+ */
 nm_status nm_h5_read_lines(nm_h5 *h5, const char *path, char **text) NM_MUST_USE;
 nm_status nm_h5_read_note_text(nm_h5 *h5, const char *path, const char *name, char **text) NM_MUST_USE;
 nm_status nm_h5_read_note_int(nm_h5 *h5, const char *path, const char *name, int64_t *value) NM_MUST_USE;

@@ -196,7 +196,10 @@ static nm_status check_type(nm_h5 *h5, const char *path, nm_h5_type found, nm_h5
     if (numbers && same)
         return NM_OK;
     return nm_fail(h5->ctx, NM_INVALID, "%s: %s: expected %s, found %s", h5->name, path,
-                   !numbers ? "numbers" : wanted == NM_H5_U8 ? "uint8" : "whole numbers", nm_h5_type_name(found));
+                   !numbers             ? "numbers"
+                   : wanted == NM_H5_U8 ? "uint8"
+                                        : "whole numbers",
+                   nm_h5_type_name(found));
 }
 
 static nm_status check_shape(nm_h5 *h5, const char *path, const nm_h5_shape *found, int rank,

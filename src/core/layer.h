@@ -39,9 +39,9 @@ typedef enum nm_param_kind {
 } nm_param_kind;
 
 typedef enum nm_init_kind {
-    NM_INIT_AUTO,           /* he_normal where a rectifier reads the layer, directly or through normalisations; else torch */
-    NM_INIT_TORCH,          /* uniform on +-1 / sqrt(fan_in), biases too: PyTorch's preset for its layers */
-    NM_INIT_HE_NORMAL,      /* deviation sqrt(2 / fan_in); He et al. 2015 */
+    NM_INIT_AUTO,      /* he_normal where a rectifier reads the layer, directly or through normalisations; else torch */
+    NM_INIT_TORCH,     /* uniform on +-1 / sqrt(fan_in), biases too: PyTorch's preset for its layers */
+    NM_INIT_HE_NORMAL, /* deviation sqrt(2 / fan_in); He et al. 2015 */
     NM_INIT_HE_UNIFORM,     /* uniform on +-sqrt(6 / fan_in) */
     NM_INIT_GLOROT_NORMAL,  /* deviation sqrt(2 / (fan_in + fan_out)); Glorot, Bengio 2010 */
     NM_INIT_GLOROT_UNIFORM, /* uniform on +-sqrt(6 / (fan_in + fan_out)) */
@@ -51,8 +51,8 @@ typedef enum nm_init_kind {
 
 /* The names of the kinds, in order, and what help pages say of them, for option tables: NULL-terminated. */
 extern const char *const nm_init_names[];
-#define NM_INIT_HELP                                                                                      \
-    "initial weights; auto: he_normal where a relu or its like reads the layer, directly or through a "  \
+#define NM_INIT_HELP                                                                                                   \
+    "initial weights; auto: he_normal where a relu or its like reads the layer, directly or through a "                \
     "normalisation, else torch; torch: uniform within 1 / sqrt(fan-in), the bias too"
 
 typedef struct nm_init {
@@ -87,7 +87,8 @@ typedef struct nm_infer {
 nm_status nm_declare(nm_infer *e, const char *name, nm_param_kind kind, const char *layout,
                      const int *dims, nm_init init) NM_MUST_USE;
 
-/* The layer's bias, one number for each of `count` outputs: zeros; drawn as the weights are where their init is torch. */
+/* The layer's bias, one number for each of `count` outputs: zeros; drawn as the weights are where their init is torch.
+ */
 nm_status nm_declare_bias(nm_infer *e, int count, nm_init weights) NM_MUST_USE;
 
 /* ---- plan -------------------------------------------------------------------------- */

@@ -191,8 +191,8 @@ typedef struct nm_receptive {
     bool gaps;                         /* pixels within the field are never read, as dilation can leave them */
 } nm_receptive;
 
-/* A field that paths from the inputs to a node have, and how many have it (they multiply from join to join). All that see
- * the whole input are the same field. */
+/* A field that paths from the inputs to a node have, and how many have it (they multiply from join to join). All that
+ * see the whole input are the same field. */
 typedef struct nm_path_field {
     nm_receptive field; /* gaps: what none of these paths reads */
     double paths;

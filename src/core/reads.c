@@ -6,7 +6,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { MOST_SETS = 1024, MOST_RECTS = 1 << 15 }; /* of a path: what takes milliseconds */
+enum { MOST_SETS = 1024, MOST_RECTS = 1 << 15 };      /* of a path: what takes milliseconds */
 static const int64_t MOST_ADVANCE = (int64_t)1 << 32; /* keeps sums of moves within 64 bits */
 
 struct nm_reads {
@@ -104,8 +104,8 @@ static int remainder_of(int64_t a, int b)
     return (int)((a % b + b) % b);
 }
 
-/* Adds to set `to` what units v, v + apart, … of the layer's input read, `count` of them; apart, which may be negative, is
- * a multiple of the period. */
+/* Adds to set `to` what units v, v + apart, … of the layer's input read, `count` of them; apart, which may be negative,
+ * is a multiple of the period. */
 static nm_status add_units(nm_context *ctx, const nm_reads *from, int axis, int other, int64_t v, int64_t apart,
                            int count, nm_pixels *to)
 {
@@ -128,18 +128,21 @@ static nm_status add_unit(nm_context *ctx, const nm_reads *from, const nm_window
                           int extent, nm_pixels *to)
 {
     int period = from->period[axis], kernel = w->kernel[axis], stride = w->stride[axis], dilation = w->dilation[axis];
-    int pad = (int)ceil(w->pad[axis]); /* bilinear blending has halves of pixels; it reads two neighbours all the same */
+    int pad =
+        (int)ceil(w->pad[axis]); /* bilinear blending has halves of pixels; it reads two neighbours all the same */
     nm_status status = NM_OK;
     if (w->global) {
         for (int v = 0; v < period && v < extent && status == NM_OK; v++)
             status = add_units(ctx, from, axis, other, v, period, nm_pieces(extent - v, period), to);
     } else if (w->transposed) {
-        /* every `each`-th tap meets an input, dilation / common before the last one; every `apart`-th of those the same phase */
+        /* every `each`-th tap meets an input, dilation / common before the last one; every `apart`-th of those the same
+         * phase */
         int common = common_divisor(dilation, stride), each = stride / common, back = dilation / common, a = 0;
         int apart = period / common_divisor(period, back);
         while (a < each && (u + pad - a * dilation) % stride != 0)
             a++;
-        for (int k = 0; k < apart && a < kernel && each > 0 && (u + pad - a * dilation) % stride == 0 && status == NM_OK;
+        for (int k = 0;
+             k < apart && a < kernel && each > 0 && (u + pad - a * dilation) % stride == 0 && status == NM_OK;
              k++, a += each)
             status = add_units(ctx, from, axis, other, (u + pad - a * dilation) / stride, -(int64_t)apart * back,
                                nm_pieces(kernel - a, apart * each), to);

@@ -8,8 +8,8 @@
  *     r += floor((k - 1) * g / stride) * d / g * j      s += (pad - (k - 1) * d / 2) / stride * j      j /= stride
  *
  * (Araujo, Norris, Sim: Computing Receptive Fields of Convolutional Neural Networks, Distill 2019).
- * Whether pixels within a field are left out, and whether a later layer or another path fills them, follows from the sets
- * in reads.h. */
+ * Whether pixels within a field are left out, and whether a later layer or another path fills them, follows from the
+ * sets in reads.h. */
 #include "alloc.h"
 #include "network.h"
 #include "reads.h"

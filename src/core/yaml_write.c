@@ -44,8 +44,8 @@ static bool emit(yaml_emitter_t *emitter, const nm_yaml *node, int depth)
     yaml_event_t event;
     if (node->kind == NM_YAML_SCALAR) {
         yaml_scalar_style_t style = node->quoted ? YAML_DOUBLE_QUOTED_SCALAR_STYLE : YAML_PLAIN_SCALAR_STYLE;
-        return yaml_scalar_event_initialize(&event, NULL, NULL, (yaml_char_t *)node->text, (int)strlen(node->text),
-                                            1, 1, style) &&
+        return yaml_scalar_event_initialize(&event, NULL, NULL, (yaml_char_t *)node->text, (int)strlen(node->text), 1,
+                                            1, style) &&
                yaml_emitter_emit(emitter, &event);
     }
     bool list = node->kind == NM_YAML_LIST, on_one_line = depth > 0 && flat(node, 2);
@@ -78,8 +78,7 @@ nm_status nm_yaml_write(nm_context *ctx, const nm_yaml *root, char **text)
     yaml_emitter_set_unicode(&emitter, 1);
     yaml_emitter_set_width(&emitter, 120);
     yaml_event_t event;
-    bool done = yaml_stream_start_event_initialize(&event, YAML_UTF8_ENCODING) &&
-                yaml_emitter_emit(&emitter, &event) &&
+    bool done = yaml_stream_start_event_initialize(&event, YAML_UTF8_ENCODING) && yaml_emitter_emit(&emitter, &event) &&
                 yaml_document_start_event_initialize(&event, NULL, NULL, NULL, 1) &&
                 yaml_emitter_emit(&emitter, &event) && emit(&emitter, root, 0) &&
                 yaml_document_end_event_initialize(&event, 1) && yaml_emitter_emit(&emitter, &event) &&

@@ -15,8 +15,8 @@ enum { SIDE = 32, PLANE = SIDE * SIDE, PIXELS = 3 * PLANE, TAR_BLOCK = 512, MOST
 typedef struct variant {
     const char *name, *folder, *archive; /* as they unpack, as they are fetched */
     const char *python_folder, *python_archive, *python_file; /* of the other version, which is refused */
-    int label_bytes, label_at;           /* bytes of labels in a record, which of them */
-    int classes, files;                  /* the last file is the test split */
+    int label_bytes, label_at;                                /* bytes of labels in a record, which of them */
+    int classes, files;                                       /* the last file is the test split */
     const char *file[MOST_FILES];
     int samples[MOST_FILES];
     const char *const *class_names;
@@ -38,31 +38,44 @@ static const char *const classes100[] = {
     "tiger", "tractor", "train", "trout", "tulip", "turtle", "wardrobe", "whale", "willow_tree", "wolf",
     "woman", "worm"};
 
-static const char *const coarse20[] = {
-    "aquatic_mammals", "fish", "flowers", "food_containers", "fruit_and_vegetables",
-    "household_electrical_devices", "household_furniture", "insects", "large_carnivores",
-    "large_man-made_outdoor_things", "large_natural_outdoor_scenes", "large_omnivores_and_herbivores",
-    "medium_mammals", "non-insect_invertebrates", "people", "reptiles", "small_mammals", "trees",
-    "vehicles_1", "vehicles_2"};
+static const char *const coarse20[] = {"aquatic_mammals",
+                                       "fish",
+                                       "flowers",
+                                       "food_containers",
+                                       "fruit_and_vegetables",
+                                       "household_electrical_devices",
+                                       "household_furniture",
+                                       "insects",
+                                       "large_carnivores",
+                                       "large_man-made_outdoor_things",
+                                       "large_natural_outdoor_scenes",
+                                       "large_omnivores_and_herbivores",
+                                       "medium_mammals",
+                                       "non-insect_invertebrates",
+                                       "people",
+                                       "reptiles",
+                                       "small_mammals",
+                                       "trees",
+                                       "vehicles_1",
+                                       "vehicles_2"};
 
-static const variant cifar10 = {
-    .name = "cifar10",
-    .folder = "cifar-10-batches-bin",
-    .archive = "cifar-10-binary.tar.gz",
-    .python_folder = "cifar-10-batches-py",
-    .python_archive = "cifar-10-python.tar.gz",
-    .python_file = "data_batch_1",
-    .label_bytes = 1,
-    .classes = 10,
-    .files = 6,
-    .file = {"data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin",
-             "test_batch.bin"},
-    .samples = {10000, 10000, 10000, 10000, 10000, 10000},
-    .class_names = classes10};
+static const variant cifar10 = {.name = "cifar10",
+                                .folder = "cifar-10-batches-bin",
+                                .archive = "cifar-10-binary.tar.gz",
+                                .python_folder = "cifar-10-batches-py",
+                                .python_archive = "cifar-10-python.tar.gz",
+                                .python_file = "data_batch_1",
+                                .label_bytes = 1,
+                                .classes = 10,
+                                .files = 6,
+                                .file = {"data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin",
+                                         "data_batch_5.bin", "test_batch.bin"},
+                                .samples = {10000, 10000, 10000, 10000, 10000, 10000},
+                                .class_names = classes10};
 
-#define CIFAR100                                                                                         \
-    .name = "cifar100", .folder = "cifar-100-binary", .archive = "cifar-100-binary.tar.gz",              \
-    .python_folder = "cifar-100-python", .python_archive = "cifar-100-python.tar.gz", .python_file = "train", \
+#define CIFAR100                                                                                                       \
+    .name = "cifar100", .folder = "cifar-100-binary", .archive = "cifar-100-binary.tar.gz",                            \
+    .python_folder = "cifar-100-python", .python_archive = "cifar-100-python.tar.gz", .python_file = "train",          \
     .label_bytes = 2, .files = 2, .file = {"train.bin", "test.bin"}, .samples = {50000, 10000}
 static const variant cifar100 = {CIFAR100, .label_at = 1, .classes = 100, .class_names = classes100};
 static const variant cifar100_coarse = {CIFAR100, .label_at = 0, .classes = 20, .class_names = coarse20};
@@ -82,9 +95,10 @@ static size_t file_size(const variant *v, int index)
 
 static nm_status refuse_python(const reader *r, const char *path)
 {
-    return nm_fail(r->ctx, NM_INVALID,
-                   "%s: the Python version of CIFAR (pickled); expected the binary version, %s: datasets/fetch-%s gets it",
-                   path, r->v->archive, r->v->name);
+    return nm_fail(
+        r->ctx, NM_INVALID,
+        "%s: the Python version of CIFAR (pickled); expected the binary version, %s: datasets/fetch-%s gets it", path,
+        r->v->archive, r->v->name);
 }
 
 /* One file's records from the stream's present place. */

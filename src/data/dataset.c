@@ -129,8 +129,8 @@ static nm_status report_absent(nm_context *ctx, const nm_dataset *data)
         }
     bool from_one = absent == 1 && first == 0 && strcmp(data->class_names[0], "0") == 0;
     if (absent > 0)
-        nm_log(ctx, "%s: %d of %d classes %s no training sample, the first is '%s'%s", data->found, absent, data->classes,
-               absent == 1 ? "has" : "have", data->class_names[first],
+        nm_log(ctx, "%s: %d of %d classes %s no training sample, the first is '%s'%s", data->found, absent,
+               data->classes, absent == 1 ? "has" : "have", data->class_names[first],
                from_one ? ": labels count from 0; do these count from 1?" : "");
     nm_free(present);
     return NM_OK;

@@ -63,8 +63,8 @@ typedef struct nm_source_type {
     const char *help;
     bool needs_path;       /* only as NAME:PATH ("hdf5", "images") */
     bool generated;        /* needs no files ("digits") */
-    bool part_in_path;     /* the end of a path may name a part of the data instead of a file ("emnist:FOLDER/letters") */
-    const char *folder;    /* where it is looked for; NULL: as it is called */
+    bool part_in_path;  /* the end of a path may name a part of the data instead of a file ("emnist:FOLDER/letters") */
+    const char *folder; /* where it is looked for; NULL: as it is called */
     const char *fetch;     /* the command that gets it: "datasets/fetch-mnist DIR" or "apt-get install …" */
     nm_status (*open)(nm_context *ctx, const char *path, const nm_data_form *form, nm_dataset *out);
 } nm_source_type;
@@ -77,11 +77,12 @@ const nm_source_type *const *nm_source_types(void);
 nm_status nm_dataset_open(nm_context *ctx, const char *spec, const nm_data_form *form, nm_dataset **out) NM_MUST_USE;
 void nm_dataset_free(nm_dataset *data);
 
-/* SHA-256 that tells data sets apart, as hexadecimal text: of shapes, pixels and labels of both splits in their order, and of
- * the names of the classes. The same for any number of threads; the place it was found in does not count. */
+/* SHA-256 that tells data sets apart, as hexadecimal text: of shapes, pixels and labels of both splits in their order,
+ * and of the names of the classes. The same for any number of threads; the place it was found in does not count. */
 void nm_dataset_digest(const nm_dataset *data, char hex[65]);
 
-/* Mean and deviation of each channel of the training split; a channel that is constant has deviation 1. Exact: integer sums. */
+/* Mean and deviation of each channel of the training split; a channel that is constant has deviation 1. Exact: integer
+ * sums. */
 nm_status nm_dataset_normalisation(nm_context *ctx, const nm_samples *train, nm_normalisation *out) NM_MUST_USE;
 
 #endif

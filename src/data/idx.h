@@ -4,8 +4,8 @@
 
 #include "dataset.h"
 
-/* The file called STEM in FOLDER, plain or .gz, also spelled with ".idx" for "-idx", also in a folder of its name; NULL: there is
- * none. nm_free. */
+/* The file called STEM in FOLDER, plain or .gz, also spelled with ".idx" for "-idx", also in a folder of its name;
+ * NULL: there is none. nm_free. */
 nm_status nm_idx_find(nm_context *ctx, const char *folder, const char *stem, char **path) NM_MUST_USE;
 /* That file into `samples`: images first (sets count, shape and pixels), then labels. */
 nm_status nm_idx_images(nm_context *ctx, const char *folder, const char *stem, nm_samples *samples) NM_MUST_USE;

@@ -44,8 +44,8 @@ static int ascending(const void *a, const void *b)
     return *(const int *)a - *(const int *)b;
 }
 
-/* `count` of all samples, each as likely as any other: the beginning of a shuffle of all. The first ones would not do: files lie
- * sorted by class as often as not. */
+/* `count` of all samples, each as likely as any other: the beginning of a shuffle of all. The first ones would not do:
+ * files lie sorted by class as often as not. */
 static nm_status choose_subset(nm_context *ctx, nm_loader *l)
 {
     int all = l->s.samples->count;

@@ -10,9 +10,9 @@ typedef struct nm_loader nm_loader;
 
 typedef struct nm_loader_settings {
     const nm_samples *samples;
-    int limit;                 /* only N samples, a random subset that follows from (seed, "limit") and N; 0: all */
+    int limit; /* only N samples, a random subset that follows from (seed, "limit") and N; 0: all */
     int batch;
-    bool shuffle;              /* full reshuffle every epoch, by (seed, "shuffle", epoch); otherwise as the data has them */
+    bool shuffle; /* full reshuffle every epoch, by (seed, "shuffle", epoch); otherwise as the data has them */
     const nm_augmentation *augmentation; /* NULL: none */
     nm_normalisation normalisation;      /* read by nm_loader_new only */
     bool binary;               /* pixels become 0 or 1 (threshold at 128) instead of normalised */

@@ -101,28 +101,35 @@ static inline void nm_dropout_backward(const nm_pass *p, const void *self, nm_dr
 }
 
 /* The vtable of one of them: UNIT(shape) is its nm_dropout_unit. */
-#define NM_DROPOUT_TYPE(word, sentence, what, UNIT)                                                             \
-    static const nm_option options[] = {NM_DROPOUT_OPTIONS(what), {0}};                                          \
-    static nm_status plan(nm_booking *b, const void *self, void *chosen)                                         \
-    {                                                                                                            \
-        (void)self;                                                                                              \
-        (void)chosen;                                                                                            \
-        if (b->mode == NM_TRAIN)                                                                                 \
-            b->saved = (size_t)b->n * UNIT(b->ys).draws;                                                         \
-        return NM_OK;                                                                                            \
-    }                                                                                                            \
-    static void forward(const nm_pass *p, const void *self)                                                      \
-    {                                                                                                            \
-        nm_dropout_forward(p, self, #word, UNIT(p->ys));                                                         \
-    }                                                                                                            \
-    static void backward(const nm_pass *p, const void *self)                                                     \
-    {                                                                                                            \
-        nm_dropout_backward(p, self, UNIT(p->ys));                                                               \
-    }                                                                                                            \
-    extern const nm_layer_type NM_ISA(nm_layer_##word);                                                          \
-    const nm_layer_type NM_ISA(nm_layer_##word) = {                                                              \
-        .name = #word, .help = sentence, .size = sizeof(nm_dropout), .options = options, .least_inputs = 1,      \
-        .most_inputs = 1, .memory = NM_INPLACE, .keeps_probabilities = true, .plan = plan, .forward = forward,   \
-        .backward = backward}
+#define NM_DROPOUT_TYPE(word, sentence, what, UNIT)                                                                    \
+    static const nm_option options[] = {NM_DROPOUT_OPTIONS(what), {0}};                                                \
+    static nm_status plan(nm_booking *b, const void *self, void *chosen)                                               \
+    {                                                                                                                  \
+        (void)self;                                                                                                    \
+        (void)chosen;                                                                                                  \
+        if (b->mode == NM_TRAIN)                                                                                       \
+            b->saved = (size_t)b->n * UNIT(b->ys).draws;                                                               \
+        return NM_OK;                                                                                                  \
+    }                                                                                                                  \
+    static void forward(const nm_pass *p, const void *self)                                                            \
+    {                                                                                                                  \
+        nm_dropout_forward(p, self, #word, UNIT(p->ys));                                                               \
+    }                                                                                                                  \
+    static void backward(const nm_pass *p, const void *self)                                                           \
+    {                                                                                                                  \
+        nm_dropout_backward(p, self, UNIT(p->ys));                                                                     \
+    }                                                                                                                  \
+    extern const nm_layer_type NM_ISA(nm_layer_##word);                                                                \
+    const nm_layer_type NM_ISA(nm_layer_##word) = {.name = #word,                                                      \
+                                                   .help = sentence,                                                   \
+                                                   .size = sizeof(nm_dropout),                                         \
+                                                   .options = options,                                                 \
+                                                   .least_inputs = 1,                                                  \
+                                                   .most_inputs = 1,                                                   \
+                                                   .memory = NM_INPLACE,                                               \
+                                                   .keeps_probabilities = true,                                        \
+                                                   .plan = plan,                                                       \
+                                                   .forward = forward,                                                 \
+                                                   .backward = backward}
 
 #endif

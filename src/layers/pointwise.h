@@ -63,19 +63,25 @@ static inline void nm_pointwise_backward(const nm_pass *p, const void *self, uns
  * `options_size` is the size of its private struct, 0 for none; in-place needs NM_BACK_Y or neither flag. */
 #define NM_POINTWISE_TYPE(...) NM_POINTWISE_TYPE_WITH(__VA_ARGS__, .role = NM_ROLE_OTHER)
 #define NM_RECTIFIER_TYPE(...) NM_POINTWISE_TYPE_WITH(__VA_ARGS__, .role = NM_ROLE_RECTIFIER)
-#define NM_POINTWISE_TYPE_WITH(word, loop, sentence, options_size, option_table, flags, ...)                     \
-    static void word##_forward_pass(const nm_pass *p, const void *self)                                         \
-    {                                                                                                           \
-        nm_pointwise_forward(p, self, loop);                                                                    \
-    }                                                                                                           \
-    static void word##_backward_pass(const nm_pass *p, const void *self)                                        \
-    {                                                                                                           \
-        nm_pointwise_backward(p, self, flags, loop##_gradient);                                                 \
-    }                                                                                                           \
-    extern const nm_layer_type NM_ISA(nm_layer_##word);                                                         \
-    const nm_layer_type NM_ISA(nm_layer_##word) = {                                                             \
-        .name = #word, .help = sentence, .size = options_size, .options = option_table, .least_inputs = 1,      \
-        .most_inputs = 1, .memory = flags, .forward = word##_forward_pass, .backward = word##_backward_pass,    \
-        __VA_ARGS__};
+#define NM_POINTWISE_TYPE_WITH(word, loop, sentence, options_size, option_table, flags, ...)                           \
+    static void word##_forward_pass(const nm_pass *p, const void *self)                                                \
+    {                                                                                                                  \
+        nm_pointwise_forward(p, self, loop);                                                                           \
+    }                                                                                                                  \
+    static void word##_backward_pass(const nm_pass *p, const void *self)                                               \
+    {                                                                                                                  \
+        nm_pointwise_backward(p, self, flags, loop##_gradient);                                                        \
+    }                                                                                                                  \
+    extern const nm_layer_type NM_ISA(nm_layer_##word);                                                                \
+    const nm_layer_type NM_ISA(nm_layer_##word) = {.name = #word,                                                      \
+                                                   .help = sentence,                                                   \
+                                                   .size = options_size,                                               \
+                                                   .options = option_table,                                            \
+                                                   .least_inputs = 1,                                                  \
+                                                   .most_inputs = 1,                                                   \
+                                                   .memory = flags,                                                    \
+                                                   .forward = word##_forward_pass,                                     \
+                                                   .backward = word##_backward_pass,                                   \
+                                                   __VA_ARGS__};
 
 #endif

@@ -19,4 +19,5 @@ static void logistic_gradient(const void *self, const real *x, const real *y, co
         dx[i] = dy[i] * y[i] * (1 - y[i]);
 }
 
-NM_POINTWISE_TYPE_WITH(sigmoid, logistic, "y = 1 / (1 + exp(-x))", 0, NULL, NM_INPLACE | NM_BACK_Y, .activation = NM_SIGMOID)
+NM_POINTWISE_TYPE_WITH(sigmoid, logistic, "y = 1 / (1 + exp(-x))", 0, NULL, NM_INPLACE | NM_BACK_Y,
+                       .activation = NM_SIGMOID)

@@ -98,16 +98,22 @@ static inline void nm_pixel_loss_task(void *arg, int task, int thread)
         nm_pixel_loss_sample(j, i);
 }
 
-#define NM_PIXEL_LOSS_TYPE(word, sentence, class_loss, options_size, option_table, takes_soft, applies)   \
-    static void run(const nm_loss_pass *p, const void *self)                                              \
-    {                                                                                                     \
-        nm_pixel_job j = {p, self, class_loss};                                                           \
-        nm_parallel(p->threads, nm_pieces(p->n, NM_PIXEL_LOSS_SAMPLES), nm_pixel_loss_task, &j);          \
-    }                                                                                                     \
-    extern const nm_loss_type NM_ISA(nm_loss_##word);                                                     \
-    const nm_loss_type NM_ISA(nm_loss_##word) = {                                                         \
-        .name = #word, .help = sentence, .size = options_size, .options = option_table,                   \
-        .classifies = true, .soft = takes_soft, .counts = nm_pixel_counts, .activation = applies,         \
-        .infer = nm_pixel_loss_infer, .run = run}
+#define NM_PIXEL_LOSS_TYPE(word, sentence, class_loss, options_size, option_table, takes_soft, applies)                \
+    static void run(const nm_loss_pass *p, const void *self)                                                           \
+    {                                                                                                                  \
+        nm_pixel_job j = {p, self, class_loss};                                                                        \
+        nm_parallel(p->threads, nm_pieces(p->n, NM_PIXEL_LOSS_SAMPLES), nm_pixel_loss_task, &j);                       \
+    }                                                                                                                  \
+    extern const nm_loss_type NM_ISA(nm_loss_##word);                                                                  \
+    const nm_loss_type NM_ISA(nm_loss_##word) = {.name = #word,                                                        \
+                                                 .help = sentence,                                                     \
+                                                 .size = options_size,                                                 \
+                                                 .options = option_table,                                              \
+                                                 .classifies = true,                                                   \
+                                                 .soft = takes_soft,                                                   \
+                                                 .counts = nm_pixel_counts,                                            \
+                                                 .activation = applies,                                                \
+                                                 .infer = nm_pixel_loss_infer,                                         \
+                                                 .run = run}
 
 #endif

@@ -35,14 +35,17 @@ static inline void nm_value_loss_run(const nm_loss_pass *p, const void *self, nm
     nm_parallel(p->threads, p->n, nm_value_loss_task, &j);
 }
 
-#define NM_VALUE_LOSS_TYPE(word, sentence, pair_loss, options_size, option_table, applies)               \
-    static void run(const nm_loss_pass *p, const void *self)                                             \
-    {                                                                                                    \
-        nm_value_loss_run(p, self, pair_loss);                                                           \
-    }                                                                                                    \
-    extern const nm_loss_type NM_ISA(nm_loss_##word);                                                    \
-    const nm_loss_type NM_ISA(nm_loss_##word) = {                                                        \
-        .name = #word, .help = sentence, .size = options_size, .options = option_table, .activation = applies,          \
-        .run = run}
+#define NM_VALUE_LOSS_TYPE(word, sentence, pair_loss, options_size, option_table, applies)                             \
+    static void run(const nm_loss_pass *p, const void *self)                                                           \
+    {                                                                                                                  \
+        nm_value_loss_run(p, self, pair_loss);                                                                         \
+    }                                                                                                                  \
+    extern const nm_loss_type NM_ISA(nm_loss_##word);                                                                  \
+    const nm_loss_type NM_ISA(nm_loss_##word) = {.name = #word,                                                        \
+                                                 .help = sentence,                                                     \
+                                                 .size = options_size,                                                 \
+                                                 .options = option_table,                                              \
+                                                 .activation = applies,                                                \
+                                                 .run = run}
 
 #endif

@@ -12,7 +12,7 @@ struct nm_checkpoint {
     nm_h5 *h5;
     char *model;
     char *classes; /* NULL: none */
-    char *data_digest; /* NULL: none */
+    char *data_digest;              /* NULL: none */
     uint64_t step, steps_per_epoch; /* 0: not told */
     nm_normalisation normalisation; /* no channels: none is stored */
 };

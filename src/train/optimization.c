@@ -72,9 +72,8 @@ static nm_status override(nm_context *ctx, nm_optimization *o, const char *name,
         return NM_OK; /* told as a setting without effect */
     if (value < 0 ||
         ((option->least != 0 || option->most != 0) && (value < option->least || value > option->most)))
-        return nm_yaml_fail(ctx, at,
-                            "train: option '%s' must be a number from %g to %g; found %g", name,
-                            option->least, option->most, value);
+        return nm_yaml_fail(ctx, at, "train: option '%s' must be a number from %g to %g; found %g", name, option->least,
+                            option->most, value);
     *(double *)((char *)o->self + option->offset) = value;
     return NM_OK;
 }

@@ -36,9 +36,9 @@ static nm_status check_without(nm_trainer *t)
     nm_status status = NM_OK;
     for (int i = 0; i < t->settings.without.count; i++)
         if (!nm_layer_find(t->settings.without.values[i]))
-            status = nm_yaml_fail(t->ctx, nm_yaml_get(nm_yaml_get(t->document, "train"), "without"),
-                                  "train: option 'without': there is no layer type '%s'",
-                                  t->settings.without.values[i]);
+            status =
+                nm_yaml_fail(t->ctx, nm_yaml_get(nm_yaml_get(t->document, "train"), "without"),
+                             "train: option 'without': there is no layer type '%s'", t->settings.without.values[i]);
     return status;
 }
 
@@ -76,9 +76,8 @@ static nm_status freeze(nm_trainer *t)
                 hit++;
             }
         if (!hit)
-            status =
-                nm_yaml_fail(t->ctx, nm_yaml_get(nm_yaml_get(t->document, "train"), "freeze"),
-                             "train: option 'freeze': no parameter is called like '%s'", pattern);
+            status = nm_yaml_fail(t->ctx, nm_yaml_get(nm_yaml_get(t->document, "train"), "freeze"),
+                                  "train: option 'freeze': no parameter is called like '%s'", pattern);
     }
     return status;
 }

@@ -16,7 +16,7 @@ typedef struct nm_train_settings {
     bool recompute;
     bool exact, no_fuse;   /* only algorithms of exact sums; every layer does its own work alone */
     nm_choice optimizer, schedule;
-    double lr, momentum;   /* >= 0: instead of the optimizer's own; NaN: not given */
+    double lr, momentum; /* >= 0: instead of the optimizer's own; NaN: not given */
     double l2;
     bool l2_all;           /* also on biases, scales and shifts */
     double clip_norm;      /* 0: none */
@@ -25,7 +25,7 @@ typedef struct nm_train_settings {
     nm_image_rules images; /* how image files come to the network's input */
     bool binary;           /* pixels to 0/1 */
     int seed;
-    int limit;             /* a random subset of so many samples; 0: all */
+    int limit; /* a random subset of so many samples; 0: all */
     bool shuffle;
     char *save_every;      /* "200s", "1e" */
     int keep;

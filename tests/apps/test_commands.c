@@ -40,7 +40,8 @@ START_TEST(predicts_images)
     s = expect(0, "norma predict r three.idx && gzip three.idx && norma predict r three.idx.gz");
     contains(s.out, "three.idx[2]: ");
     contains(s.out, "three.idx.gz[2]: ");
-    contains(expect(2, "norma predict r tiny.yaml").err, "tiny.yaml: expected a PNG, JPEG, WebP, TIFF or GIF image, or an IDX file");
+    contains(expect(2, "norma predict r tiny.yaml").err,
+             "tiny.yaml: expected a PNG, JPEG, WebP, TIFF or GIF image, or an IDX file");
     contains(expect(2, "norma predict r missing.png").err, "missing.png");
     write_bytes("cut.png", "\x89PNG\r\n\x1a\nabc", 11);
     contains(expect(2, "norma predict r cut.png").err, "cut.png: not a whole PNG");
@@ -131,8 +132,9 @@ START_TEST(summarises)
     contains(table.out, "19*      4      0  (1 path)\n"); /* strides of 1x1 shortcuts, and a 3x3 that spans them */
     contains(table.out, "* the field has gaps");
     contains(expect(0, "norma summary resnet56 --verbose").out, " more sizes, ");
-    contains(expect(2, "norma summary mnist-cnn --anchor 11").err,
-             "--anchor: expected 1 to 10, the largest receptive field of a layer that does not see the whole input ('p2'); found 11");
+    contains(
+        expect(2, "norma summary mnist-cnn --anchor 11").err,
+        "--anchor: expected 1 to 10, the largest receptive field of a layer that does not see the whole input ('p2'); found 11");
     expect(0, "norma summary mnist-cnn --anchor 10");
     contains(expect(2, "norma summary mnist-cnm").err, "did you mean 'mnist-cnn'?");
 }

@@ -98,8 +98,10 @@ START_TEST(traces)
              "soft.h5: focal takes classes: expected /labels (n), found /targets alone");
     expect(0, "norma trace tiny.yaml --input soft.h5 --output d.h5 && rm d.h5");
     /* labels are those of what the loss judges, whatever the output is */
-    write_text("f.yaml", "input: {height: 28, width: 28, channels: 1}\nlayers:\n- {name: c1, conv: {filters: 2, stride: 7, kernel: 3}}\n"
-                         "- {name: logits, dense: {units: 10}}\nloss: {softmax_ce: {}, from: logits}\noutput: c1\n");
+    write_text(
+        "f.yaml",
+        "input: {height: 28, width: 28, channels: 1}\nlayers:\n- {name: c1, conv: {filters: 2, stride: 7, kernel: 3}}\n"
+        "- {name: logits, dense: {units: 10}}\nloss: {softmax_ce: {}, from: logits}\noutput: c1\n");
     expect(0, "norma trace f.yaml --input in.h5 --output f.h5");
     ck_assert(has("f.h5", "/gradients/parameters/c1/weight"));
     contains(expect(2, "norma trace f.yaml --set logits.units=9 --input in.h5 --output f.h5").err,

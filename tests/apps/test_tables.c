@@ -88,8 +88,9 @@ START_TEST(aligns_variants)
     make_class("one", 10);
     make_class("two", 200);
     write_text("own.yaml", model);
-    char *out =
-        expect(0, "cp -r own " DOG " && rm " DOG "/one/3.png && norma compare own.yaml --vary data=images:own,images:" DOG " --run c").out;
+    char *out = expect(0, "cp -r own " DOG " && rm " DOG
+                          "/one/3.png && norma compare own.yaml --vary data=images:own,images:" DOG " --run c")
+                    .out;
     int end = place_of(out, "variant ", "  final") + 7;
     ck_assert_int_eq(place_of(out, "data=images:own ", " %") + 2, end);
     ck_assert_int_eq(place_of(out, "data=images:" DOG " ", " %") + 2 - 2, end);

@@ -234,5 +234,5 @@ START_TEST(without_memory)
 }
 END_TEST
 
-SUITE_WITH("receptive", with_context, one_after_another, adaptive_pools, transposed, every_path_by_hand, fields_differ_in_grid_and_shape,
-           many_paths, without_memory)
+SUITE_WITH("receptive", with_context, one_after_another, adaptive_pools, transposed, every_path_by_hand,
+           fields_differ_in_grid_and_shape, many_paths, without_memory)

@@ -1,7 +1,7 @@
 /* Teams that shrink and grow while they run: the same bits whatever they do, and what they make of
  * a machine's load. */
-#include "gemm_callers.h"
 #include "gemm.h"
+#include "gemm_callers.h"
 #include "load.h"
 #include "plan.h"
 #include "run_suite.h"

@@ -115,8 +115,8 @@ END_TEST
 /* The sums of many pixels are exact: as of one value at a time, for any number of channels and of pixels. */
 START_TEST(mean_and_deviation_of_many)
 {
-    static const nm_shape shapes[] = {{64, 64, 1}, {5, 3, 2}, {32, 32, 3}, {1, 1, 4}, {7, 1, 8}, {3, 3, 9}, {1, 1, 40},
-                                      {2, 2, 128}, {1, 2, 200}};
+    static const nm_shape shapes[] = {{64, 64, 1}, {5, 3, 2},  {32, 32, 3}, {1, 1, 4},  {7, 1, 8},
+                                      {3, 3, 9},   {1, 1, 40}, {2, 2, 128}, {1, 2, 200}};
     static const int counts[] = {300, 77, 40, 15, 33, 20, 5, 30, 3}; /* the first: more than one piece of 2^20 pixels */
     nm_rng r = nm_rng_stream(1, "test", "pixels");
     for (size_t k = 0; k < sizeof shapes / sizeof *shapes; k++) {

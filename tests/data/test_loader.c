@@ -18,8 +18,8 @@ static nm_loader_settings settings(void)
         pixels[i] = (uint8_t)nm_rng_below(&r, 256);
     for (int i = 0; i < COUNT; i++)
         labels[i] = i % 7;
-    return (nm_loader_settings){.samples = &samples, .batch = 5, .shuffle = true, .seed = 3,
-                                .normalisation = {2, mean, deviation}};
+    return (nm_loader_settings){
+        .samples = &samples, .batch = 5, .shuffle = true, .seed = 3, .normalisation = {2, mean, deviation}};
 }
 
 /* Each epoch has every sample once, in an order of its own, and the last batch is short. */
@@ -126,7 +126,8 @@ static uint32_t samples_of_epoch(const nm_loader_settings *s)
     return bits;
 }
 
-/* `limit` takes a random subset: by the seed alone, whatever the epoch, the batch and the order; any sample as likely as another. */
+/* `limit` takes a random subset: by the seed alone, whatever the epoch, the batch and the order; any sample as likely
+ * as another. */
 START_TEST(limit_takes_a_random_subset)
 {
     enum { LIMIT = 6, SEEDS = 400 };
@@ -146,8 +147,8 @@ START_TEST(limit_takes_a_random_subset)
     }
     double expected = (double)SEEDS * LIMIT / COUNT, spread = sqrt(expected * (1 - (double)LIMIT / COUNT));
     for (int i = 0; i < COUNT; i++)
-        ck_assert_msg(fabs(taken[i] - expected) < 4.5 * spread, "sample %d: taken %d times, expected about %.0f", i, taken[i],
-                      expected);
+        ck_assert_msg(fabs(taken[i] - expected) < 4.5 * spread, "sample %d: taken %d times, expected about %.0f", i,
+                      taken[i], expected);
     s.limit = COUNT;
     ck_assert_uint_eq(samples_of_epoch(&s), (1u << COUNT) - 1);
 }

@@ -66,12 +66,15 @@ START_TEST(wrong_folders)
     ck_assert_refused(nm_dataset_open(ctx, "images", NULL, &d), NM_INVALID, "needs a path: images:PATH");
     ck_assert_refused(nm_dataset_open(ctx, "images:nowhere", NULL, &d), NM_INVALID, "nowhere", "No such file");
     ck_assert_int_eq(system("mkdir -p e/one"), 0);
-    ck_assert_refused(nm_dataset_open(ctx, "images:e", NULL, &d), NM_INVALID, "expected a folder for each class", "found 1");
+    ck_assert_refused(nm_dataset_open(ctx, "images:e", NULL, &d), NM_INVALID, "expected a folder for each class",
+                      "found 1");
     ck_assert_int_eq(system("mkdir -p e/two"), 0);
-    ck_assert_refused(nm_dataset_open(ctx, "images:e", NULL, &d), NM_INVALID, "e/one: no PNG, JPEG, WebP, TIFF or GIF images");
+    ck_assert_refused(nm_dataset_open(ctx, "images:e", NULL, &d), NM_INVALID,
+                      "e/one: no PNG, JPEG, WebP, TIFF or GIF images");
     write_png("e/one/a.png", 8, true, 1);
     write_bytes("e/two/b.png", "not an image", 12);
-    ck_assert_refused(nm_dataset_open(ctx, "images:e", NULL, &d), NM_INVALID, "e/two/b.png", "expected a PNG, JPEG, WebP, TIFF or GIF image");
+    ck_assert_refused(nm_dataset_open(ctx, "images:e", NULL, &d), NM_INVALID, "e/two/b.png",
+                      "expected a PNG, JPEG, WebP, TIFF or GIF image");
 }
 END_TEST
 
@@ -115,7 +118,8 @@ START_TEST(hdf5_files)
     ck_assert_done(nm_h5_write_text(h5, "/classes", "red\ngreen"));
     ck_assert_done(nm_h5_save(h5, "n.h5", false));
     nm_h5_free(h5);
-    ck_assert_refused(nm_dataset_open(ctx, "hdf5:n.h5", NULL, &d), NM_INVALID, "training sample 1 has label 2; expected 0 to 1");
+    ck_assert_refused(nm_dataset_open(ctx, "hdf5:n.h5", NULL, &d), NM_INVALID,
+                      "training sample 1 has label 2; expected 0 to 1");
 
     ck_assert_done(nm_h5_new(ctx, "c.h5", &h5));
     put(h5, "/train/x", NM_H5_U8, 4, (size_t[]){3, 4, 5, 2}, x);
@@ -127,7 +131,8 @@ START_TEST(hdf5_files)
     put(h5, "/train/x", NM_H5_U8, 2, (size_t[]){3, 40}, x);
     ck_assert_done(nm_h5_save(h5, "d.h5", false));
     nm_h5_free(h5);
-    ck_assert_refused(nm_dataset_open(ctx, "hdf5:d.h5", NULL, &d), NM_INVALID, "d.h5: /train/x: expected uint8 of (n, height");
+    ck_assert_refused(nm_dataset_open(ctx, "hdf5:d.h5", NULL, &d), NM_INVALID,
+                      "d.h5: /train/x: expected uint8 of (n, height");
     write_bytes("e.h5", "nothing", 7);
     ck_assert_refused(nm_dataset_open(ctx, "hdf5:e.h5", NULL, &d), NM_INVALID, "e.h5");
 }

@@ -76,16 +76,22 @@ START_TEST(random_shapes)
 }
 END_TEST
 
-/* Taps that all lie in the padding, for some outputs or for all: dilation as large as the map, or larger (the middle tap
- * alone reads the input then), and kernels that reach over the whole of it. */
+/* Taps that all lie in the padding, for some outputs or for all: dilation as large as the map, or larger (the middle
+ * tap alone reads the input then), and kernels that reach over the whole of it. */
 START_TEST(dilation_over_the_input)
 {
     static const char *const algorithms[] = {"auto", "im2col", "reference", "depthwise"};
     for (int i = 0; i < 80; i++) {
         int by = i % 4, groups = i % 3 == 2 ? pick(1, 3) : 1, channels = groups * pick(1, 4);
         nm_shape in = {pick(1, 8), pick(1, 8), channels};
-        now = (setting){groups * pick(1, 20), {pick(1, 4), pick(1, 4)}, {pick(1, 3), pick(1, 3)}, {pick(1, 14), pick(1, 14)},
-                        groups, 0, 0, pick(0, 1)};
+        now = (setting){groups * pick(1, 20),
+                        {pick(1, 4), pick(1, 4)},
+                        {pick(1, 3), pick(1, 3)},
+                        {pick(1, 14), pick(1, 14)},
+                        groups,
+                        0,
+                        0,
+                        pick(0, 1)};
         if (by == 3)
             now.groups = now.filters = in.c = i % 2 ? pick(1, 5) : pick(16, 40);
         now.top = (reach(0) > in.h ? (reach(0) - in.h + 1) / 2 : 0) + pick(0, 6);
@@ -93,8 +99,9 @@ START_TEST(dilation_over_the_input)
         check_layer(&(layer_case){layer_text(algorithms[by]), {in}, .n = pick(1, 5), .linear = true}, reference);
     }
     now = (setting){3, {3, 3}, {1, 1}, {12, 12}, 1, 12, 12, false};
-    check_layer(&(layer_case){"conv: {filters: 3, dilation: 12, pad: same, bias: false}", {{8, 8, 2}}, .n = 2, .linear = true},
-                reference);
+    check_layer(
+        &(layer_case){"conv: {filters: 3, dilation: 12, pad: same, bias: false}", {{8, 8, 2}}, .n = 2, .linear = true},
+        reference);
 }
 END_TEST
 
@@ -106,8 +113,10 @@ START_TEST(kernel_over_the_input)
         nm_shape in = {pick(1, 3), pick(1, 3), pick(1, 3)};
         int stride = i % 4 ? 1 : pick(1, 3);
         now = (setting){16 * pick(1, 2), {3, 3}, {stride, stride}, {1, 1}, 1, pick(2, 6), pick(3, 6), pick(0, 1)};
-        check_layer(&(layer_case){layer_text(algorithms[i % 4]), {in}, .n = pick(1, 5), .linear = true, .float_tolerance = 3e-5},
-                    reference);
+        check_layer(
+            &(layer_case){
+                layer_text(algorithms[i % 4]), {in}, .n = pick(1, 5), .linear = true, .float_tolerance = 3e-5},
+            reference);
     }
 }
 END_TEST
@@ -321,5 +330,6 @@ START_TEST(refused)
 }
 END_TEST
 
-SUITE("conv", random_shapes, dilation_over_the_input, kernel_over_the_input, winograd_shapes, winograd_1d_shapes, depthwise_shapes, depthwise_3x3, few_input_channels,
-      weight_standardisation, pointwise_shapes, same_padding, golden_values, error_of_each_algorithm, sizes_of_networks, refused)
+SUITE("conv", random_shapes, dilation_over_the_input, kernel_over_the_input, winograd_shapes, winograd_1d_shapes,
+      depthwise_shapes, depthwise_3x3, few_input_channels, weight_standardisation, pointwise_shapes, same_padding,
+      golden_values, error_of_each_algorithm, sizes_of_networks, refused)

@@ -45,9 +45,13 @@ START_TEST(random_shapes)
         stride = over ? size : pick(1, 3);
         pad = pick(0, size / 2);
         int least = over ? 1 : 3;
-        check_layer(&(layer_case){text("maxpool: {size: %d, stride: %d, pad: %d, ceil: %s}\n- {name: u, unpool: {pool: l}}",
-                                       size, stride, pad, over ? "true" : "false"),
-                                  {{pick(least, 7), pick(least, 7), pick(1, 9)}}, .n = pick(1, 3), .linear = true}, reference);
+        check_layer(
+            &(layer_case){text("maxpool: {size: %d, stride: %d, pad: %d, ceil: %s}\n- {name: u, unpool: {pool: l}}",
+                               size, stride, pad, over ? "true" : "false"),
+                          {{pick(least, 7), pick(least, 7), pick(1, 9)}},
+                          .n = pick(1, 3),
+                          .linear = true},
+            reference);
     }
 }
 END_TEST

@@ -5,9 +5,9 @@
 #include <math.h>
 
 /* No dropout and no batch norm: one sample's loss does not depend on the others. */
-#define PLAIN_MODEL                                                                                          \
-    "input: {height: 28, width: 28, channels: 1}\nlayers:\n- {name: d1, dense: {units: 12}}\n- relu\n"       \
-    "- {name: logits, dense: {units: 10}}\nloss: softmax_ce\n"                                               \
+#define PLAIN_MODEL                                                                                                    \
+    "input: {height: 28, width: 28, channels: 1}\nlayers:\n- {name: d1, dense: {units: 12}}\n- relu\n"                 \
+    "- {name: logits, dense: {units: 10}}\nloss: softmax_ce\n"                                                         \
     "train: {data: mnist, batch: 199, epochs: 1, seed: 7, lr: 0}\n"
 
 START_TEST(every_sample_weighs_the_same)

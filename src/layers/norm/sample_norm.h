@@ -32,11 +32,19 @@ void NM_ISA(nm_sample_norm_forward)(const nm_pass *p, const void *self);
 void NM_ISA(nm_sample_norm_backward)(const nm_pass *p, const void *self);
 
 /* The vtable of one of them. */
-#define NM_SAMPLE_NORM_TYPE(word, sentence)                                                                      \
-    extern const nm_layer_type NM_ISA(nm_layer_##word);                                                          \
-    const nm_layer_type NM_ISA(nm_layer_##word) = {                                                              \
-        .name = #word, .help = sentence, .size = sizeof(nm_sample_norm), .options = options, .least_inputs = 1,  \
-        .most_inputs = 1, .role = NM_ROLE_NORMALISATION, .memory = NM_BACK_X, .infer = infer, .plan = NM_ISA(nm_sample_norm_plan),              \
-        .forward = NM_ISA(nm_sample_norm_forward), .backward = NM_ISA(nm_sample_norm_backward)}
+#define NM_SAMPLE_NORM_TYPE(word, sentence)                                                                            \
+    extern const nm_layer_type NM_ISA(nm_layer_##word);                                                                \
+    const nm_layer_type NM_ISA(nm_layer_##word) = {.name = #word,                                                      \
+                                                   .help = sentence,                                                   \
+                                                   .size = sizeof(nm_sample_norm),                                     \
+                                                   .options = options,                                                 \
+                                                   .least_inputs = 1,                                                  \
+                                                   .most_inputs = 1,                                                   \
+                                                   .role = NM_ROLE_NORMALISATION,                                      \
+                                                   .memory = NM_BACK_X,                                                \
+                                                   .infer = infer,                                                     \
+                                                   .plan = NM_ISA(nm_sample_norm_plan),                                \
+                                                   .forward = NM_ISA(nm_sample_norm_forward),                          \
+                                                   .backward = NM_ISA(nm_sample_norm_backward)}
 
 #endif
