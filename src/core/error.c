@@ -104,6 +104,20 @@ nm_status nm_fail(nm_context *ctx, nm_status status, const char *fmt, ...)
     return status;
 }
 
+void nm_errors_place(nm_context *ctx, int first, const char *place)
+{
+    for (int i = first; i < ctx->count; i++) {
+        char text[MESSAGE_ROOM];
+        snprintf(text, sizeof text, "%s: %s", place, ctx->messages[i]);
+        char *copy = strdup(text);
+        if (!copy)
+            continue; /* the message without its place */
+        if (ctx->messages[i] != no_memory)
+            free(ctx->messages[i]);
+        ctx->messages[i] = copy;
+    }
+}
+
 nm_status nm_fail_memory(nm_context *ctx, size_t bytes)
 {
     return nm_fail(ctx, NM_FAILED, "out of memory: %zu bytes could not be had", bytes);

@@ -20,6 +20,9 @@
 /* Records a message and returns `status`. */
 nm_status nm_fail(nm_context *ctx, nm_status status, const char *fmt, ...) NM_PRINTF(3, 4);
 
+/* Puts "PLACE: " before each message from number `first` on: of functions that do not know where their arguments stood. */
+void nm_errors_place(nm_context *ctx, int first, const char *place);
+
 /* The status of "out of memory": NM_FAILED, with a message. */
 nm_status nm_fail_memory(nm_context *ctx, size_t bytes);
 

@@ -142,9 +142,21 @@ static nm_status name_classes(nm_trainer *t)
     return NM_OK;
 }
 
+/* Of what failed with messages from `first` on: they begin with where the setting was given. */
+static nm_status place_errors(nm_trainer *t, const char *key, int first, nm_status status)
+{
+    const nm_yaml *given = nm_yaml_get(nm_yaml_get(t->document, "train"), key);
+    char place[512];
+    nm_yaml_place(given, place, sizeof place);
+    if (status == NM_INVALID && given && *place)
+        nm_errors_place(t->ctx, first, place);
+    return status;
+}
+
 static nm_status open_data(nm_trainer *t)
 {
-    NM_TRY(nm_trainer_open_data(t));
+    int first = nm_error_count(t->ctx);
+    NM_TRY(place_errors(t, "data", first, nm_trainer_open_data(t)));
     nm_status status = nm_check_fit(t->ctx, t->net, &t->data->train, t->data->classes);
     if (status == NM_OK && t->data->train.count == 0)
         status = nm_fail(t->ctx, NM_INVALID, "%s: it has no training samples", t->data->found);
@@ -263,7 +275,8 @@ nm_status nm_trainer_set_up(nm_context *ctx, const nm_train_request *request, bo
     NM_TRY(nm_gemm_check(ctx));
     NM_TRY(build_network(t, &save_epochs));
     NM_TRY(freeze(t));
-    NM_TRY(nm_augmentation_read(ctx, &t->settings.augment, &t->augmentation));
+    int first = nm_error_count(ctx);
+    NM_TRY(place_errors(t, "augment", first, nm_augmentation_read(ctx, &t->settings.augment, &t->augmentation)));
     if (data)
         NM_TRY(open_data(t));
     NM_TRY(count_steps(t, save_epochs));
