@@ -50,15 +50,6 @@ static nm_pass norm_pass(const nm_conv_normed *s, real **z)
 
 /* ---- forward ---------------------------------------------------------------------------------- */
 
-/* Batch norm takes away what the bias adds to every value of a channel, so that z goes without it: where the bias is
- * large, z would lose the digits that the variance lies in. Only the running mean is that of the outputs with bias. */
-static void add_bias_to_running_mean(const nm_conv_normed *s, const nm_pass *p, double rate)
-{
-    real *mean = p->w[s->norm->running_mean];
-    for (int c = 0; s->call.bias && c < s->call.g->out.c; c++)
-        mean[c] = (real)((double)mean[c] + rate * (double)s->call.bias[c]);
-}
-
 void NM_ISA(nm_conv_normed_forward)(const nm_conv_normed *s, const nm_conv_algorithm *by)
 {
     real *z;
@@ -68,7 +59,6 @@ void NM_ISA(nm_conv_normed_forward)(const nm_conv_normed *s, const nm_conv_algor
     nm_conv_moments moments = {pixels, pixels + pieces};
     nm_conv_call call = s->call;
     call.y = z;
-    call.bias = NULL;
     call.stream = nm_vector_streams((size_t)(call.n * call.g->out.h) * (size_t)call.g->out.w, call.g->out.c);
     call.moments = pieces ? &moments : NULL;
     by->forward(&call);
@@ -77,7 +67,6 @@ void NM_ISA(nm_conv_normed_forward)(const nm_conv_normed *s, const nm_conv_algor
         NM_ISA(nm_batchnorm_merge_pieces)(&p, s->norm, pieces, moments.of, moments.pixels, rate);
     else
         NM_ISA(nm_batchnorm_statistics)(&p, s->norm, rate);
-    add_bias_to_running_mean(s, &p, rate);
     if (p.y)
         NM_ISA(nm_batchnorm_forward_pass)(&s->after)(&p, s->norm, &s->after);
 }

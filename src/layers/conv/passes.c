@@ -39,7 +39,8 @@ static void fold(const nm_pass *p, nm_conv_call *call)
     call->bias = bias;
 }
 
-/* For training with batch norm. */
+/* For training with batch norm. It takes away again what the bias adds to every value of a channel, so that the
+ * outputs go without it: where the bias is large, they would lose the digits that the variance lies in. */
 static nm_conv_normed normed_of(const nm_pass *p, const conv *self)
 {
     const choice *c = p->plan;
@@ -47,7 +48,6 @@ static nm_conv_normed normed_of(const nm_pass *p, const conv *self)
                         .norm_offset = c->norm_offset};
     s.call.x = p->x[0];
     s.call.deferred = p->deferred;
-    s.call.bias = self->bias ? p->w[1] : NULL;
     s.call.dw = p->dw[0];
     s.call.db = self->bias ? p->dw[1] : NULL;
     s.pass.xs = &self->g.out;
@@ -57,6 +57,15 @@ static nm_conv_normed normed_of(const nm_pass *p, const conv *self)
     s.pass.with = p->with + 1;
     s.pass.fused = p->fused - 1;
     return s;
+}
+
+/* The running mean is that of the outputs with their bias. */
+static void add_bias_to_running_mean(const nm_pass *p, const nm_conv_normed *s)
+{
+    real *mean = s->pass.w[s->norm->running_mean];
+    double rate = p->statistics_rate > 0 ? p->statistics_rate : s->norm->rate;
+    for (int c = 0; c < s->call.g->out.c; c++)
+        mean[c] = (real)((double)mean[c] + rate * (double)p->w[1][c]);
 }
 
 static bool is_normed(const nm_pass *p)
@@ -74,6 +83,8 @@ void NM_ISA(nm_conv_forward)(const nm_pass *p, const void *private)
             NM_ISA(nm_conv_stem_forward)(&s);
         else
             NM_ISA(nm_conv_normed_forward)(&s, c->by[NM_CONV_FORWARD]);
+        if (self->bias)
+            add_bias_to_running_mean(p, &s);
         return;
     }
     nm_conv_call call = call_of(p, self);
