@@ -213,6 +213,8 @@ static nm_status run(nm_context *ctx, const check_args *args)
     }
     status = nm_network_build(ctx, document, &settings.without, &net);
     if (status == NM_OK)
+        nm_settings_rule(&settings, net);
+    if (status == NM_OK)
         status = check_network(ctx, net, args, (uint64_t)settings.seed);
     nm_options_free(nm_train_options, &settings);
     nm_network_free(net);

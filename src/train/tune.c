@@ -215,13 +215,14 @@ static nm_status write_choices(tuner *t, nm_yaml *document, int *measured, int *
     return status;
 }
 
-nm_status nm_tune(nm_context *ctx, nm_yaml *document, int batch, int *measured, int *known)
+nm_status nm_tune(nm_context *ctx, nm_yaml *document, const nm_train_settings *settings, int *measured, int *known)
 {
-    tuner t = {.ctx = ctx, .batch = batch};
+    tuner t = {.ctx = ctx, .batch = settings->batch};
     nm_yaml *copy;
     *measured = *known = 0;
     NM_TRY(nm_yaml_copy(ctx, document, &copy));
-    NM_TRY(nm_network_build(ctx, copy, NULL, &t.net));
+    NM_TRY(nm_network_build(ctx, copy, &settings->without, &t.net));
+    nm_settings_rule(settings, t.net);
     char *path = cache_path(ctx);
     nm_status status = find_open(&t);
     if (status == NM_OK) {

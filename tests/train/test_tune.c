@@ -48,15 +48,17 @@ static void chosen(nm_network *net, const char *layer, char *text, size_t size)
     nm_plan_free(plan);
 }
 
+static const nm_train_settings four = {.batch = 4};
+
 START_TEST(choices_are_written_and_remembered)
 {
     char *text[2], name[128], again[128];
     int measured, known;
     nm_yaml *first = document(), *second = document();
-    ck_assert_int_eq(nm_tune(ctx, first, 4, &measured, &known), NM_OK);
+    ck_assert_int_eq(nm_tune(ctx, first, &four, &measured, &known), NM_OK);
     ck_assert_int_eq(measured, 2); /* c has been chosen for */
     ck_assert_int_eq(known, 0);
-    ck_assert_int_eq(nm_tune(ctx, second, 4, &measured, &known), NM_OK);
+    ck_assert_int_eq(nm_tune(ctx, second, &four, &measured, &known), NM_OK);
     ck_assert_int_eq(measured, 0);
     ck_assert_int_eq(known, 2);
     ck_assert_int_eq(nm_model_text(ctx, first, &text[0]), NM_OK);
@@ -82,14 +84,14 @@ START_TEST(damaged_memory)
     char path[128];
     int measured, known;
     nm_yaml *d = document();
-    ck_assert_int_eq(nm_tune(ctx, d, 4, &measured, &known), NM_OK);
+    ck_assert_int_eq(nm_tune(ctx, d, &four, &measured, &known), NM_OK);
     nm_yaml_free(d);
     snprintf(path, sizeof path, "%s/norma/tuned", folder);
     FILE *f = fopen(path, "w");
     fputs("\t\n\n\0no tab\n, batch 4: conv", f);
     fclose(f);
     d = document();
-    ck_assert_int_eq(nm_tune(ctx, d, 4, &measured, &known), NM_OK);
+    ck_assert_int_eq(nm_tune(ctx, d, &four, &measured, &known), NM_OK);
     ck_assert_int_eq(measured, 2);
     nm_yaml_free(d);
 }
@@ -105,6 +107,26 @@ START_TEST(exact_sums_alone)
     ck_assert_ptr_nonnull(strstr(name, "winograd"));
     ck_assert_ptr_null(strstr(exact, "winograd"));
     nm_network_free(net);
+}
+END_TEST
+
+/* What is measured for exact sums is exact too, also where other choices are remembered. */
+START_TEST(exact_choices)
+{
+    const nm_train_settings how[] = {four, {.batch = 4, .exact = true}};
+    nm_yaml *d = document();
+    char *text;
+    for (int i = 0; i < 2; i++) {
+        int measured, known;
+        nm_yaml_free(d);
+        d = document();
+        ck_assert_int_eq(nm_tune(ctx, d, &how[i], &measured, &known), NM_OK);
+        ck_assert_int_eq(measured, 2);
+    }
+    ck_assert_int_eq(nm_model_text(ctx, d, &text), NM_OK);
+    ck_assert_msg(!strstr(text, "winograd"), "%s", text);
+    nm_free(text);
+    nm_yaml_free(d);
 }
 END_TEST
 
@@ -154,4 +176,4 @@ static void set_up(TCase *tcase)
     tcase_add_checked_fixture(tcase, set_up_folder, clear_folder);
 }
 
-SUITE_WITH("tune", set_up, choices_are_written_and_remembered, damaged_memory, exact_sums_alone, a_choice_for_each_pass)
+SUITE_WITH("tune", set_up, choices_are_written_and_remembered, damaged_memory, exact_sums_alone, exact_choices, a_choice_for_each_pass)
