@@ -8,16 +8,19 @@
 #define SMALL                                                                                                          \
     "input: {height: 28, width: 28, channels: 1}\nlayers:\n- {name: logits, dense: {units: 10}}\nloss: softmax_ce\n"
 
+static int runs;
+
 /* Runs the block at `text`; its end is at the next ``` line. */
 static void run_block(const char *file, const char *text)
 {
     const char *end = strstr(text, "\n```");
     ck_assert_msg(end != NULL, "%s: a block has no end", file);
-    char *block = kept[kept_count++] = calloc(1, sizeof SMALL + (size_t)(end - text) + 2);
+    static char block[1 << 16];
     bool part = strncmp(text, PART, strlen(PART)) == 0;
-    sprintf(block, "%s%.*s\n", part ? SMALL : "", (int)(end - text), text);
+    int length = snprintf(block, sizeof block, "%s%.*s\n", part ? SMALL : "", (int)(end - text), text);
+    ck_assert_uint_lt((size_t)length, sizeof block);
     write_text("block.yaml", block);
-    said s = shell("norma train block.yaml --data digits --limit 64 --steps 1 --run r%d", kept_count);
+    said s = shell("norma train block.yaml --data digits --limit 64 --steps 1 --run r%d", ++runs);
     ck_assert_msg(s.status == 0, "%s: %s\n%.1500s", file, s.err, block);
 }
 
