@@ -276,8 +276,8 @@ nm_status nm_idle_report(nm_trainer *t)
 {
     nm_train_settings presets = {0};
     const nm_yaml *given = nm_yaml_get(t->document, "train");
-    NM_TRY(nm_options_read(t->ctx, nm_train_options, &presets, NULL, NULL, "train"));
-    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
+    nm_status status = nm_options_read(t->ctx, nm_train_options, &presets, NULL, NULL, "train");
+    for (size_t i = 0; i < sizeof rules / sizeof *rules && status == NM_OK; i++) {
         const nm_option *option = nm_option_find(nm_train_options, rules[i].setting);
         nm_text why = {.ctx = t->ctx};
         if (nm_yaml_get(given, rules[i].setting) &&
@@ -286,7 +286,7 @@ nm_status nm_idle_report(nm_trainer *t)
         nm_free(why.text);
     }
     nm_options_free(nm_train_options, &presets);
-    return NM_OK;
+    return status;
 }
 
 bool nm_idle(nm_trainer *t, const char *setting)

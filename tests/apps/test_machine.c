@@ -29,7 +29,10 @@ END_TEST
 static int threads_with(const char *setting)
 {
     said s = expect(0, "unset OMP_NUM_THREADS; %s norma bench tiny.yaml --batch 8 --seconds 1 --json", setting);
-    return (int)number_at(entry_of(parse_json(s.out), 0), "threads");
+    json_t *j = parse_json(s.out);
+    int threads = (int)number_at(entry_of(j, 0), "threads");
+    json_decref(j);
+    return threads;
 }
 
 /* libgomp binds the first thread to one processor. */

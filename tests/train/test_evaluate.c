@@ -81,6 +81,7 @@ START_TEST(many_classes)
         nm_evaluation_free(&e);
         nm_network_free(net);
         nm_dataset_free(data);
+        nm_normalisation_free(&norm);
     }
 }
 END_TEST
@@ -105,6 +106,7 @@ START_TEST(no_class_of_no_number)
     assert_message(WORDS("yields NaN or infinity for"));
     nm_network_free(net);
     nm_dataset_free(data);
+    nm_normalisation_free(&norm);
 }
 END_TEST
 
@@ -122,6 +124,7 @@ START_TEST(heads_of_values_agree)
     assert_message(WORDS("'b' has 12 channels", "'a' of another loss of values has 10"));
     nm_network_free(net);
     nm_dataset_free(data);
+    nm_normalisation_free(&norm);
 }
 END_TEST
 
@@ -152,6 +155,7 @@ START_TEST(accuracy_of_the_head_that_predicts)
         nm_evaluation_free(&e);
         nm_network_free(net);
         nm_dataset_free(data);
+        nm_normalisation_free(&norm);
     }
     ck_assert(accuracy[0] != accuracy[1]);
 }
@@ -180,6 +184,7 @@ START_TEST(recalibration_mends_statistics)
     nm_evaluation_free(&e[1]);
     nm_network_free(net);
     nm_dataset_free(data);
+    nm_normalisation_free(&norm);
 }
 END_TEST
 
