@@ -2,7 +2,7 @@
  *
  *     static void positive(const void *self, const real *x, real *y, size_t count) {...}
  *     static void positive_gradient(const void *self, const real *x, const real *y, const real *dy, real *dx, size_t
- * count) {...} NM_POINTWISE_TYPE(relu, positive, "y = max(x, 0)", 0, NULL, NM_INPLACE | NM_BACK_Y)
+ * count) {...} NM_RECTIFIER_TYPE(relu, positive, "y = max(x, 0)", 0, NULL, NM_INPLACE | NM_BACK_Y)
  *
  * y may be x and dx may be dy: the loops carry NM_INDEPENDENT, which tells the compiler that no element depends on
  * another. */
