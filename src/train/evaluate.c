@@ -169,7 +169,7 @@ void nm_evaluator_free(nm_evaluator *e)
     nm_free(e);
 }
 
-static bool all_finite(const real *values, size_t count)
+bool nm_all_finite(const real *values, size_t count)
 {
     real sum = 0;
     for (size_t i = 0; i < count; i++)
@@ -184,7 +184,7 @@ static int predicted_class(const real *y, int classes)
     for (int c = 1; c < classes; c++)
         if (y[c] > y[best])
             best = c;
-    return all_finite(y, (size_t)classes) ? best : -1;
+    return nm_all_finite(y, (size_t)classes) ? best : -1;
 }
 
 typedef struct tally {
@@ -218,7 +218,7 @@ static void count_predictions(const nm_evaluator *e, const nm_loaded *loaded, ta
     const real *y = output < e->net->inputs ? loaded->x : nm_plan_output(e->plan, output);
     size_t size = nm_shape_size(e->net->node[e->net->output].out);
     for (int i = 0; i < loaded->n; i++)
-        out->not_finite += !all_finite(y + (size_t)i * size, size);
+        out->not_finite += !nm_all_finite(y + (size_t)i * size, size);
     size_t places = (size_t)loaded->n * nm_label_places(e->settings.samples);
     for (size_t i = 0; i < places && out->classes; i++, y += out->classes)
         if (judged(e->net, loaded->labels[i]))
@@ -290,7 +290,7 @@ void nm_evaluation_free(nm_evaluation *e)
 nm_status nm_check_finite(nm_context *ctx, const nm_network *net)
 {
     for (int i = 0; i < net->params; i++)
-        if (!all_finite(nm_param_values(net, &net->param[i]), net->param[i].count))
+        if (!nm_all_finite(nm_param_values(net, &net->param[i]), net->param[i].count))
             return nm_fail(ctx, NM_DIVERGED, "the network holds NaN or infinity, in %s: %s", net->param[i].name,
                            net->param[i].kind == NM_STATE
                                ? "norma recalibrate sets running statistics anew"

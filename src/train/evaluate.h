@@ -21,6 +21,9 @@ nm_status nm_target_maker_new(nm_context *ctx, const nm_network *net, int batch,
 nm_targets nm_target_maker_make(const nm_target_maker *maker, const nm_loaded *loaded);
 void nm_target_maker_free(nm_target_maker *maker);
 
+/* Whether none of them is NaN or infinite. */
+bool nm_all_finite(const real *values, size_t count);
+
 typedef struct nm_evaluator nm_evaluator;
 /* What is pointed at must outlive it; the network's parameters may change between runs. */
 nm_status nm_evaluator_new(nm_context *ctx, nm_network *net, const nm_samples *samples, int limit, int batch,

@@ -182,19 +182,11 @@ static bool row_due(const nm_trainer *t)
 
 /* ---- checkpoints -------------------------------------------------------------------------- */
 
-static bool all_finite(const real *values, size_t count)
-{
-    real sum = 0;
-    for (size_t i = 0; i < count; i++)
-        sum += values[i] * (real)0; /* 0, or NaN from a NaN or an infinity on */
-    return sum == 0;
-}
-
 /* What is judged and saved must be numbers. */
 static bool sound(const nm_trainer *t)
 {
-    return all_finite(t->net->weights, t->net->weight_count) &&
-           all_finite(t->net->states, t->net->state_count);
+    return nm_all_finite(t->net->weights, t->net->weight_count) &&
+           nm_all_finite(t->net->states, t->net->state_count);
 }
 
 static nm_status save(nm_trainer *t)
