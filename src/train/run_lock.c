@@ -2,6 +2,7 @@
 #include "run_lock.h"
 
 #include "alloc.h"
+#include "h5.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -90,6 +91,18 @@ static ssize_t read_lock(int fd, char text[LOCK_TEXT])
     return got;
 }
 
+/* A power cut may have left the lock empty, but never a checkpoint. */
+static bool has_checkpoint(const char *folder)
+{
+    char path[4096], head[sizeof NM_H5_MARK - 1];
+    snprintf(path, sizeof path, "%s/last.h5", folder);
+    FILE *f = fopen(path, "rbe");
+    bool ours = f && fread(head, 1, sizeof head, f) == sizeof head && memcmp(head, NM_H5_MARK, sizeof head) == 0;
+    if (f)
+        fclose(f);
+    return ours;
+}
+
 nm_run_lock_state nm_run_lock_look(const char *folder)
 {
     char path[4096], text[LOCK_TEXT];
@@ -101,7 +114,7 @@ nm_run_lock_state nm_run_lock_look(const char *folder)
     ssize_t got = read_lock(fd, text);
     close(fd);
     if (got <= 0)
-        return got == 0 ? NM_LOCK_NONE : NM_LOCK_FOREIGN;
+        return got < 0 ? NM_LOCK_FOREIGN : has_checkpoint(folder) ? NM_LOCK_OURS : NM_LOCK_NONE;
     if (!process_of(text, &older))
         return NM_LOCK_FOREIGN;
     snprintf(path, sizeof path, "%s/model.yaml", folder);
@@ -150,9 +163,10 @@ static nm_status take(nm_context *ctx, const char *folder, const char *path, nm_
                                       : nm_fail(ctx, NM_FAILED, "%s: cannot be locked: %s", path, strerror(why));
         }
     } while (!still_there(lock->fd, path));
+    /* Over the text that is there, and as long as any: a process that is killed here never leaves the file empty. */
     char own[LOCK_TEXT];
-    int length = snprintf(own, sizeof own, "norma %ld\n", (long)getpid());
-    if (ftruncate(lock->fd, 0) != 0 || pwrite(lock->fd, own, (size_t)length, 0) != length)
+    int length = snprintf(own, sizeof own, "norma %10ld\n", (long)getpid());
+    if (pwrite(lock->fd, own, (size_t)length, 0) != length || ftruncate(lock->fd, length) != 0)
         return nm_fail(ctx, NM_FAILED, "%s: cannot write: %s", path, strerror(errno));
     return NM_OK;
 }

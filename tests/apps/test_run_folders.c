@@ -24,6 +24,15 @@ START_TEST(own_leftovers_go)
 }
 END_TEST
 
+/* As a power cut may leave it: the checkpoint says whose folder it is. */
+START_TEST(an_empty_lock_loses_no_run)
+{
+    expect(0, "norma train tiny.yaml --run r --steps 1 && : >r/lock && norma train --run r --resume --steps 2");
+    contains(read_text("r/lock"), "norma ");
+    contains(expect(2, ": >r/lock; norma train tiny.yaml --run r --steps 3").err, "--resume goes on with it");
+}
+END_TEST
+
 START_TEST(what_would_be_replaced_is_refused)
 {
     static const char *const names[] = {"lock", "model.yaml", "best.h5", "step-00000001.h5"};
@@ -72,5 +81,5 @@ START_TEST(names_stay_below_runs)
 }
 END_TEST
 
-SUITE_WITH("run folders", in_own_folder, files_of_others_stay, own_leftovers_go, what_would_be_replaced_is_refused,
+SUITE_WITH("run folders", in_own_folder, an_empty_lock_loses_no_run, files_of_others_stay, own_leftovers_go, what_would_be_replaced_is_refused,
            refused_starts_leave_nothing, each_start_has_its_own_folder, names_stay_below_runs)
