@@ -118,13 +118,13 @@ static void print_text(const report *r)
         far = far || c->mean_off_most > 0.5 || c->var_least < 0.5 || c->var_most > 2;
     }
     printf(
-        "\nloss on the same training batches: %.4f with each batch's own statistics (train mode), %.4f with the running "
-        "ones (eval mode)\n",
+        "\nloss on the same training batches: %.4f with each batch's own statistics (train mode), %.4f with the "
+        "running ones (eval mode)\n",
         r->train_loss, r->eval_loss);
     if (few)
         printf(
-            "warning: after %llu steps at this rate the running averages still hold more than 1 %% of their start; train "
-            "longer, raise batchnorm's rate, or run norma recalibrate\n",
+            "warning: after %llu steps at this rate the running averages still hold more than 1 %% of their start; "
+            "train longer, raise batchnorm's rate, or run norma recalibrate\n",
             (unsigned long long)r->t->step);
     if (far)
         printf("warning: running statistics are far from the population's; norma recalibrate sets them right\n");
