@@ -307,8 +307,9 @@ int command_bench(int argc, char **argv)
     struct argp_child children[] = {{&model_argp, 0, NULL, 0}, {0}};
     const struct argp argp = {options, parse, "[MODEL...]",
                               "Images a second of training and evaluation on noise, without loading data; effective "
-                              "GFLOP/s (as if every convolution were summed directly) and their ratio to the machine's matrix product, "
-                              "measured in the same run; most memory of the process. Without MODEL: the usual networks.",
+                              "GFLOP/s (as if every convolution were summed directly) and their ratio to the "
+                              "machine's matrix product, measured in the same run; most memory of the process. "
+                              "Without MODEL: the usual networks.",
                               children, NULL, NULL};
     if (!read_arguments(&argp, argc, argv, &args))
         return 0;
