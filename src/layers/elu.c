@@ -1,6 +1,6 @@
 /* y = x above zero, alpha * (exp(x) - 1) below (Clevert et al. 2015); below zero dx = dy * (y + alpha). Backward keeps
  * y. */
-#include "pointwise.h"
+#include "pointwise_template.h"
 #include "vmath.h"
 
 typedef struct elu {

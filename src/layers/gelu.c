@@ -1,7 +1,7 @@
 /* y = x * P(x), P the normal distribution's probability below x (Hendrycks, Gimpel 2016); dx = dy * (P(x) + x * p(x)).
  * With `approximate: tanh`, P is 0.5 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3))), as that paper and BERT have it.
  * Backward reads x. */
-#include "pointwise.h"
+#include "pointwise_template.h"
 #include "vmath.h"
 
 typedef struct gelu {

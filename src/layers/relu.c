@@ -1,5 +1,5 @@
 /* y = max(x, 0); dx = dy where y > 0. Backward keeps y. */
-#include "pointwise.h"
+#include "pointwise_template.h"
 
 static void positive(const void *self, const real *x, real *y, size_t count)
 {

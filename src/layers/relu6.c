@@ -1,5 +1,5 @@
 /* y = min(max(x, 0), 6); dx = dy where 0 < y < 6. Backward keeps y. */
-#include "pointwise.h"
+#include "pointwise_template.h"
 
 static void clipped(const void *self, const real *x, real *y, size_t count)
 {

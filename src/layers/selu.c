@@ -1,6 +1,6 @@
 /* y = scale * (x above zero, alpha * (exp(x) - 1) below), with the two constants for which mean 0 and variance 1 stay
  * (Klambauer et al. 2017); below zero dx = dy * (y + scale * alpha). Backward keeps y. */
-#include "pointwise.h"
+#include "pointwise_template.h"
 #include "vmath.h"
 
 static const double selu_scale = 1.0507009873554804934193349852946, selu_alpha = 1.6732632423543772848170429916717;

@@ -1,5 +1,5 @@
 /* y = 1 / (1 + exp(-x)); dx = dy * y * (1 - y). Backward keeps y. */
-#include "pointwise.h"
+#include "pointwise_template.h"
 #include "vmath.h"
 
 static void logistic(const void *self, const real *x, real *y, size_t count)

@@ -1,5 +1,5 @@
 /* y = tanh(x); dx = dy * (1 - y^2). Backward keeps y. */
-#include "pointwise.h"
+#include "pointwise_template.h"
 #include "vmath.h"
 
 static void hyperbolic(const void *self, const real *x, real *y, size_t count)

@@ -5,7 +5,7 @@
  *     dx_c = (gamma (1 - p_t)^(gamma - 1) p_t log p_t - (1 - p_t)^gamma) (onehot_c - p_c),
  *
  * times the label's class weight (the paper's alpha). A label per sample or per pixel. */
-#include "pixel_loss.h"
+#include "pixel_loss_template.h"
 
 #include <math.h>
 

@@ -3,7 +3,7 @@
  *     loss = sum over the other classes of max(0, margin - x_t + x_c)^p / C,   p 1 or 2,
  *
  * times the label's class weight. A label per sample or per pixel. */
-#include "pixel_loss.h"
+#include "pixel_loss_template.h"
 
 typedef struct hinge {
     nm_pixel_loss classes; /* first: the shared functions take it for the whole */

@@ -1,5 +1,5 @@
 /* The mean of the squared differences: loss = (x - t)^2, its slope 2 (x - t). */
-#include "value_loss.h"
+#include "value_loss_template.h"
 
 static double pair(const void *self, double x, double t, double *slope)
 {

@@ -4,7 +4,7 @@
  *     loss = max(x, 0) - x t + log(1 + exp(-|x|)),      its slope sigmoid(x) - t;
  *
  * `positive_weight` w is a factor on what positive targets give: w t log(1 + exp(-x)) + (1 - t) log(1 + exp(x)). */
-#include "value_loss.h"
+#include "value_loss_template.h"
 
 #include <math.h>
 

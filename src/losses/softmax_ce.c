@@ -5,7 +5,7 @@
  *
  * The prediction is [n][h][w][c]: with h * w > 1 there is a label per pixel. Soft targets (values) take the place of
  * what stands in brackets. */
-#include "pixel_loss.h"
+#include "pixel_loss_template.h"
 
 #include <math.h>
 

@@ -1,5 +1,5 @@
 /* The work of groupnorm, layernorm and instancenorm. */
-#include "sample_norm.h"
+#include "sample_norm_template.h"
 
 #include <math.h>
 #include <string.h>

@@ -5,7 +5,7 @@
 
 enum { WIDTH = 3, DEEPEST = 1 << 30 };
 
-#include "winograd_1d_run.h"
+#include "winograd_1d_template.h"
 
 static const char *declines(const nm_conv_geometry *g, nm_conv_kind kind)
 {

@@ -1,7 +1,7 @@
 /* Sheets as gnuplot scripts. */
 #include "sheet.h"
 #include "gnuplot.h"
-#include "timing.h"
+#include "clock.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -5,7 +5,7 @@
 #include "bench.h"
 #include "gnuplot.h"
 #include "threads.h"
-#include "timing.h"
+#include "clock.h"
 
 #include <math.h>
 #include <stdlib.h>

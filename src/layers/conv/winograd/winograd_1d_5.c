@@ -38,7 +38,7 @@ static inline void gradient_points(const nm_vector *d, nm_vector *y)
     y[7] = d[3];
 }
 
-#include "winograd_1d_run.h"
+#include "winograd_1d_template.h"
 
 static const char *declines(const nm_conv_geometry *g, nm_conv_kind kind)
 {

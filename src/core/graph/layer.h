@@ -257,7 +257,7 @@ typedef struct nm_tuning {
     void (*chosen)(const void *plan, char *text, size_t size); /* a plan's choice as the option's value: "forward/weights/data" */
 } nm_tuning;
 
-/* Every type of this build, NULL-terminated, for the instruction set in use (src/layers/list.c). */
+/* Every type of this build, NULL-terminated, for the instruction set in use (src/layers/layer_table.c). */
 const nm_layer_type *const *nm_layer_types(void);
 const nm_layer_type *nm_layer_find(const char *name);
 

@@ -31,7 +31,7 @@ static inline void gradient_points(const nm_vector *d, nm_vector *y)
     y[3] = d[1];
 }
 
-#include "winograd_run.h"
+#include "winograd_2d_template.h"
 
 static const char *declines(const nm_conv_geometry *g, nm_conv_kind kind)
 {

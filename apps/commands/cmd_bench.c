@@ -4,7 +4,7 @@
 #include "gemm.h"
 #include "noise.h"
 #include "optimization.h"
-#include "timing.h"
+#include "clock.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* Winograd convolution F(4x4, 3x3), points 0, 1, -1, 2, -2, infinity: a quarter of the products. See winograd_2d.h. */
 #include "winograd_f43.h"
-#include "winograd_run.h"
+#include "winograd_2d_template.h"
 
 static const char *declines(const nm_conv_geometry *g, nm_conv_kind kind)
 {

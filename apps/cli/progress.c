@@ -1,6 +1,6 @@
 /* Training with signals caught and progress shown. */
 #include "command.h"
-#include "timing.h"
+#include "clock.h"
 
 #include <math.h>
 #include <signal.h>

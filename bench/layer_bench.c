@@ -9,7 +9,7 @@
 #include "gemm.h"
 #include "layer_cases.h"
 #include "network.h"
-#include "timing.h"
+#include "clock.h"
 
 #include <stdio.h>
 #include <stdlib.h>
