@@ -1,15 +1,15 @@
-/* Times single layers as networks have them: effective GFLOP/s (as if summed directly) of forward, the gradient by the
- * weights and the gradient by the input, by every algorithm that can do it, beside the machine's matrix product in the
- * same run.
+/* Times single layers as networks have them: effective GFLOP/s (as if summed directly) of forward,
+ * the gradient by the weights and the gradient by the input, by every algorithm that can do it,
+ * beside the machine's matrix product in the same run.
  *
  *     bench/layers [--batch N] [--threads N] [--seconds X] [PART OF A NAME]
  *
  * The cases are those of the tests: tests/support/layer_cases.h. */
 #include "alloc.h"
+#include "clock.h"
 #include "gemm.h"
 #include "layer_cases.h"
 #include "network.h"
-#include "clock.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,8 +22,9 @@ typedef struct settings {
 } settings;
 
 /* "auto" first: what planning chooses. */
-static const char *const algorithms[] = {"auto",          "depthwise",    "direct",       "winograd_1d", "winograd_1d_5",
-                                          "winograd_1d_7", "winograd_2x2", "winograd_4x4", "im2col"};
+static const char *const algorithms[] = {"auto",         "depthwise",     "direct",
+                                         "winograd_1d",  "winograd_1d_5", "winograd_1d_7",
+                                         "winograd_2x2", "winograd_4x4",  "im2col"};
 enum { ALGORITHMS = sizeof algorithms / sizeof *algorithms };
 
 /* The network of one layer, done by `algorithm`; NULL where that cannot do it. */
@@ -33,8 +34,9 @@ static nm_network *build(nm_context *ctx, const sized_layer *l, const char *algo
     bool conv = strncmp(l->layer, "conv", 4) == 0;
     if (!conv && strcmp(algorithm, "auto") != 0)
         return NULL;
-    char *model = nm_format(ctx, "input: {height: %d, width: %d, channels: %d}\nlayers:\n- %.*s%s%s}\n", l->in.h, l->in.w,
-                            l->in.c, (int)length - 1, l->layer, conv ? ", algorithm: " : "", conv ? algorithm : "");
+    char *model =
+        nm_format(ctx, "input: {height: %d, width: %d, channels: %d}\nlayers:\n- %.*s%s%s}\n", l->in.h, l->in.w,
+                  l->in.c, (int)length - 1, l->layer, conv ? ", algorithm: " : "", conv ? algorithm : "");
     nm_yaml *document = NULL;
     nm_network *net = NULL;
     if (!model || nm_yaml_parse(ctx, "case", model, strlen(model), &document) != NM_OK ||
@@ -46,12 +48,14 @@ static nm_network *build(nm_context *ctx, const sized_layer *l, const char *algo
     return net;
 }
 
-/* Median seconds of a forward and of a backward pass; with `input` backward gives the gradient by x too. */
+/* Median seconds of a forward and of a backward pass; with `input` backward gives the gradient by x
+ * too. */
 static nm_status measure(nm_network *net, const settings *s, bool input, double *forward, double *backward)
 {
     enum { MOST = 400, LEAST = 3 };
     static double took[2][MOST];
-    nm_request request = {.mode = NM_TRAIN, .batch = s->batch, .threads = s->threads, .timing = true, .input_gradients = input};
+    nm_request request = {
+        .mode = NM_TRAIN, .batch = s->batch, .threads = s->threads, .timing = true, .input_gradients = input};
     nm_plan *plan;
     NM_TRY(nm_plan_new(net, &request, &plan));
     size_t in = (size_t)s->batch * nm_shape_size(net->node[0].out);
@@ -92,8 +96,8 @@ static void report(nm_context *ctx, const sized_layer *l, const settings *s)
             nm_gemm_peak(ctx, s->threads, &peak) == NM_OK) {
             double work = 2e-9 * s->batch * nm_node_cost(&net->node[1]), data = both - weights;
             printf("%-22s %-13s %9.1f %9.1f %9.1f   %6.2f %6.2f %6.2f  %8.0f %8.3f %8.3f %8.3f\n", a ? "" : l->name,
-                   algorithms[a], work / forward, work / weights, work / data, work / forward / peak, work / weights / peak,
-                   work / data / peak, peak, 1e3 * forward, 1e3 * weights, 1e3 * data);
+                   algorithms[a], work / forward, work / weights, work / data, work / forward / peak,
+                   work / weights / peak, work / data / peak, peak, 1e3 * forward, 1e3 * weights, 1e3 * data);
         }
         fflush(stdout);
         nm_network_free(net);
@@ -128,9 +132,11 @@ int main(int argc, char **argv)
     }
     if (s.batch < 1 || s.threads < 1)
         return usage();
-    printf("batch %d, %d threads, instruction set %s\n%-22s %-13s %29s   %20s  %8s %26s\n%-22s %-13s %9s %9s %9s   %6s %6s %6s"
-           "  %8s %8s %8s %8s\n", s.batch, s.threads, nm_isa_name(nm_isa_level()), "", "", "effective GFLOP/s", "of the peak",
-           "peak", "ms", "layer", "by", "forward", "weights", "data", "fwd", "wgt", "data", "GFLOP/s", "forward", "weights", "data");
+    printf(
+        "batch %d, %d threads, instruction set %s\n%-22s %-13s %29s   %20s  %8s %26s\n%-22s %-13s %9s %9s %9s   %6s %6s %6s"
+        "  %8s %8s %8s %8s\n",
+        s.batch, s.threads, nm_isa_name(nm_isa_level()), "", "", "effective GFLOP/s", "of the peak", "peak", "ms",
+        "layer", "by", "forward", "weights", "data", "fwd", "wgt", "data", "GFLOP/s", "forward", "weights", "data");
     for (int i = 0; i < SIZED_LAYERS; i++)
         if (!s.part || strstr(sized_layers[i].name, s.part))
             report(ctx, &sized_layers[i], &s);

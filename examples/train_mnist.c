@@ -1,31 +1,32 @@
 /* Trains a small network on a data set, then asks it about a few images: norma as a library.
  *
- *     train_mnist [DATA [RUN]]        DATA: mnist, fashion-mnist, … (preset: digits, which needs no files) */
+ *     train_mnist [DATA [RUN]]        DATA: mnist, fashion-mnist, … (preset: digits, which needs no
+ * files) */
 #include <norma/norma.h>
 
 #include <signal.h>
 #include <stdio.h>
 
-/* Two convolutions and two dense layers with batch norm; each unnamed layer follows the one above. */
-static const char model_text[] =
-    "name: example\n"
-    "input: {height: 28, width: 28, channels: 1}\n"
-    "defaults: {conv: {kernel: 3, pad: same, bias: false}}\n"
-    "layers:\n"
-    "- {name: c1, conv: {filters: 16}}\n"
-    "- batchnorm\n"
-    "- relu\n"
-    "- {name: p1, maxpool: {size: 2}}\n"
-    "- {name: c2, conv: {filters: 32}}\n"
-    "- batchnorm\n"
-    "- relu\n"
-    "- {name: p2, maxpool: {size: 2}}\n"
-    "- {name: d1, dense: {units: 64, bias: false}}\n"
-    "- batchnorm\n"
-    "- relu\n"
-    "- {name: logits, dense: {units: 10}}\n"
-    "loss: softmax_ce\n"
-    "train: {epochs: 2, batch: 64, optimizer: {sgd: {lr: 0.05, momentum: 0.9}}}\n";
+/* Two convolutions and two dense layers with batch norm; each unnamed layer follows the one above.
+ */
+static const char model_text[] = "name: example\n"
+                                 "input: {height: 28, width: 28, channels: 1}\n"
+                                 "defaults: {conv: {kernel: 3, pad: same, bias: false}}\n"
+                                 "layers:\n"
+                                 "- {name: c1, conv: {filters: 16}}\n"
+                                 "- batchnorm\n"
+                                 "- relu\n"
+                                 "- {name: p1, maxpool: {size: 2}}\n"
+                                 "- {name: c2, conv: {filters: 32}}\n"
+                                 "- batchnorm\n"
+                                 "- relu\n"
+                                 "- {name: p2, maxpool: {size: 2}}\n"
+                                 "- {name: d1, dense: {units: 64, bias: false}}\n"
+                                 "- batchnorm\n"
+                                 "- relu\n"
+                                 "- {name: logits, dense: {units: 10}}\n"
+                                 "loss: softmax_ce\n"
+                                 "train: {epochs: 2, batch: 64, optimizer: {sgd: {lr: 0.05, momentum: 0.9}}}\n";
 
 static volatile int stop;
 
@@ -38,9 +39,8 @@ static void interrupted(int signal)
 static void show_row(void *arg, const nm_metrics *row)
 {
     (void)arg;
-    printf("epoch %d  step %llu  train loss %.4f  test loss %.4f  test accuracy %.2f %%  %.1f s\n",
-           row->epoch, (unsigned long long)row->step, row->train_loss, row->test_loss,
-           100 * row->test_accuracy, row->seconds);
+    printf("epoch %d  step %llu  train loss %.4f  test loss %.4f  test accuracy %.2f %%  %.1f s\n", row->epoch,
+           (unsigned long long)row->step, row->train_loss, row->test_loss, 100 * row->test_accuracy, row->seconds);
 }
 
 /* A cross in the middle: what does the network take it for? */
@@ -72,9 +72,8 @@ int main(int argc, char **argv)
     if (status == NM_OK)
         status = nm_model_set(ctx, model, "train.data", data);
     if (status == NM_OK)
-        status = nm_model_train(ctx, model,
-                                &(nm_training){.run = run, .resume = true, .on_row = show_row, .stop = &stop},
-                                &outcome);
+        status = nm_model_train(
+            ctx, model, &(nm_training){.run = run, .resume = true, .on_row = show_row, .stop = &stop}, &outcome);
     if (status == NM_OK && !outcome.stopped) {
         snprintf(checkpoint, sizeof checkpoint, "%s/best.h5", run);
         status = ask(ctx, checkpoint);

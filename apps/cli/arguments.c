@@ -9,7 +9,8 @@
 static flag_function *listing; /* not NULL: list_flags is at work */
 static void *listing_arg;
 
-/* ---- the flags of a command ------------------------------------------------------------------------- */
+/* ---- the flags of a command
+ * ------------------------------------------------------------------------- */
 
 enum { MOST_FLAGS = 128 };
 typedef struct flags {
@@ -48,7 +49,8 @@ void list_flags(const command *c, flag_function *each, void *arg)
     listing = NULL;
 }
 
-/* ---- what is wrong with a flag ------------------------------------------------------------------------ */
+/* ---- what is wrong with a flag
+ * ------------------------------------------------------------------------ */
 
 static const struct argp_option *find(const flags *all, const char *name, size_t length)
 {
@@ -58,7 +60,8 @@ static const struct argp_option *find(const flags *all, const char *name, size_t
     return NULL;
 }
 
-/* Ends the program with a message about the flag. Options of files have underscores where flags have dashes. */
+/* Ends the program with a message about the flag. Options of files have underscores where flags
+ * have dashes. */
 static void unknown_flag(const flags *all, const char *program, const char *name, size_t length)
 {
     static char words[MOST_FLAGS][48];

@@ -2,7 +2,8 @@
 #ifndef CHARACTERS_H
 #define CHARACTERS_H
 
-/* The character that *at begins with; *at then stands behind it. -1: a byte that belongs to none. */
+/* The character that *at begins with; *at then stands behind it. -1: a byte that belongs to none.
+ */
 int next_character(const char **at);
 
 /* The columns that a text takes where every letter is equally wide: 2 for each wide character

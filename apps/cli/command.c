@@ -97,7 +97,8 @@ error_t parse_checkpoint(int key, char *arg, struct argp_state *state, const cha
     }
 }
 
-/* ---- trained networks -------------------------------------------------------------------------- */
+/* ---- trained networks --------------------------------------------------------------------------
+ */
 
 static bool is_there(const char *path)
 {

@@ -73,9 +73,11 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     return ARGP_ERR_UNKNOWN;
 }
 
-#define MODEL_OPTIONS                                                                                          \
-    {"set", KEY_SET, "PATH=VALUE", 0, "change a value of the model: LAYER.OPTION or train.KEY", 8},            \
-        {"threads", KEY_THREADS, "N", 0, "threads (preset: the physical cores); never changes a result", 8}
+#define MODEL_OPTIONS                                                                                                  \
+    {"set", KEY_SET, "PATH=VALUE", 0, "change a value of the model: LAYER.OPTION or train.KEY", 8},                    \
+    {                                                                                                                  \
+        "threads", KEY_THREADS, "N", 0, "threads (preset: the physical cores); never changes a result", 8              \
+    }
 
 static const struct argp_option model_options[] = {
     MODEL_OPTIONS,

@@ -1,6 +1,6 @@
 /* Training with signals caught and progress shown. */
-#include "command.h"
 #include "clock.h"
+#include "command.h"
 
 #include <math.h>
 #include <signal.h>
@@ -11,8 +11,8 @@
 
 static volatile int caught; /* the signal's number */
 
-/* The first asks training to save and stop; a second one leaves at once. A terminal that closes may send SIGHUP more
- * than once: it only ever asks. */
+/* The first asks training to save and stop; a second one leaves at once. A terminal that closes may
+ * send SIGHUP more than once: it only ever asks. */
 static void on_signal(int number)
 {
     if (caught && number != SIGHUP)
@@ -24,7 +24,8 @@ static const int stopping[] = {SIGINT, SIGTERM, SIGHUP};
 enum { STOPPING = sizeof stopping / sizeof *stopping };
 static struct sigaction before[STOPPING];
 
-/* SIGHUP stays ignored where it is (nohup). SIGINT does not: shells start jobs in the background with it ignored. */
+/* SIGHUP stays ignored where it is (nohup). SIGINT does not: shells start jobs in the background
+ * with it ignored. */
 static void catch_signals(void)
 {
     struct sigaction action = {.sa_handler = on_signal};

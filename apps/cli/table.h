@@ -5,8 +5,17 @@
 #include "error.h"
 
 /* The columns of metrics.csv, in their order. */
-enum { COL_EPOCH, COL_STEP, COL_LR, COL_TRAIN_LOSS, COL_TRAIN_ACCURACY, COL_TEST_LOSS, COL_TEST_ACCURACY, COL_SECONDS,
-       COLUMNS };
+enum {
+    COL_EPOCH,
+    COL_STEP,
+    COL_LR,
+    COL_TRAIN_LOSS,
+    COL_TRAIN_ACCURACY,
+    COL_TEST_LOSS,
+    COL_TEST_ACCURACY,
+    COL_SECONDS,
+    COLUMNS
+};
 extern const char metrics_header[];
 
 typedef struct table {

@@ -27,15 +27,17 @@ typedef struct bench_layers {
     bench_layer *layer; /* [count], in the network's order */
 } bench_layers;
 
-/* Takes the times of `steps` steps of a plan that was made with `timing`. Overwrites *out; bench_layers_free. */
+/* Takes the times of `steps` steps of a plan that was made with `timing`. Overwrites *out;
+ * bench_layers_free. */
 nm_status bench_layers_take(nm_network *net, const nm_plan *plan, nm_mode mode, int batch, int steps,
                             bench_layers *out) NM_MUST_USE;
 void bench_layers_free(bench_layers *layers);
 void bench_layers_print(const bench_layers *layers);
 json_t *bench_layers_json(const bench_layers *layers);
 
-/* Writes PREFIX.csv, PREFIX.gp, and through gnuplot PREFIX.png and PREFIX.svg: each layer's pass under the roofs that
- * memory and the matrix product (`peak`, GFLOP/s) set. Without gnuplot *drawn is false, with a message. */
+/* Writes PREFIX.csv, PREFIX.gp, and through gnuplot PREFIX.png and PREFIX.svg: each layer's pass
+ * under the roofs that memory and the matrix product (`peak`, GFLOP/s) set. Without gnuplot *drawn
+ * is false, with a message. */
 nm_status write_roofline(nm_context *ctx, const char *prefix, const bench_layers *layers, double peak, int threads,
                          bool *drawn) NM_MUST_USE;
 

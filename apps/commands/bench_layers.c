@@ -1,13 +1,16 @@
-/* The layers of norma bench: their times, and the arithmetic and memory traffic that they stand for. */
+/* The layers of norma bench: their times, and the arithmetic and memory traffic that they stand
+ * for. */
 #include "alloc.h"
 #include "bench.h"
 #include "characters.h"
 
 #include <stdio.h>
 
-/* ---- what a pass has to do ----------------------------------------------------------------------- */
+/* ---- what a pass has to do
+ * ----------------------------------------------------------------------- */
 
-/* Whether a gradient flows through each node's output: some parameter above it, or its own, is trained. */
+/* Whether a gradient flows through each node's output: some parameter above it, or its own, is
+ * trained. */
 static void find_carriers(const nm_network *net, bool *carries)
 {
     for (int i = net->inputs; i < net->nodes; i++) {
@@ -30,8 +33,8 @@ static bool trains_weight(const nm_network *net, const nm_node *node)
     return false;
 }
 
-/* Work and traffic of one node that does its own work. `out`: what it leaves, which is the shape of the last layer that
- * it does the work of. */
+/* Work and traffic of one node that does its own work. `out`: what it leaves, which is the shape of
+ * the last layer that it does the work of. */
 static void set_work(const bench_layers *l, const bool *carries, nm_shape out, bench_layer *layer)
 {
     const nm_node *node = &l->net->node[layer->node];
@@ -87,7 +90,8 @@ void bench_layers_free(bench_layers *layers)
     *layers = (bench_layers){0};
 }
 
-/* ---- telling --------------------------------------------------------------------------------------- */
+/* ---- telling
+ * --------------------------------------------------------------------------------------- */
 
 static void print_pass(const bench_pass *pass, double whole)
 {

@@ -1,10 +1,10 @@
 /* norma bench [MODEL…]: images a second, and how that stands to the machine's matrix products. */
 #include "bench.h"
+#include "clock.h"
 #include "command.h"
 #include "gemm.h"
 #include "noise.h"
 #include "optimization.h"
-#include "clock.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -65,7 +65,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     }
 }
 
-/* ---- one network ------------------------------------------------------------------------------------ */
+/* ---- one network
+ * ------------------------------------------------------------------------------------ */
 
 typedef struct bench {
     nm_context *ctx;
@@ -76,11 +77,11 @@ typedef struct bench {
     nm_optimization *optimizer; /* NULL: evaluation */
     nm_batch batch;
     nm_noise noise;
-    bench_layers layers; /* where asked for: of training, or of evaluation where nothing can be trained */
-    double train, eval; /* images a second */
+    bench_layers layers;  /* where asked for: of training, or of evaluation where nothing can be trained */
+    double train, eval;   /* images a second */
     double throughput[2]; /* the same by all steps together: of evaluation, of training */
-    double peak;        /* GFLOP/s of the matrix product */
-    double cost;        /* multiply-adds of a sample */
+    double peak;          /* GFLOP/s of the matrix product */
+    double cost;          /* multiply-adds of a sample */
 } bench;
 
 static void step(bench *b)
@@ -93,8 +94,8 @@ static void step(bench *b)
     nm_optimization_step(b->optimizer, b->plan, b->batch.step++);
 }
 
-/* Images a second by the median step, after one that is not counted, and by all of them. *steps: how many there were,
- * with that one. */
+/* Images a second by the median step, after one that is not counted, and by all of them. *steps:
+ * how many there were, with that one. */
 static double measure(bench *b, int *steps, double *throughput)
 {
     enum { MOST = 10000, LEAST = 3 };
@@ -125,8 +126,12 @@ static nm_status measure_mode(bench *b, nm_mode mode, double *rate)
 {
     bool timing = b->args->layers || b->args->roofline;
     int steps;
-    nm_request request = {.mode = mode, .batch = b->batch.n, .threads = nm_context_threads(b->ctx), .timing = timing,
-                          .micro = b->settings.micro_batch, .recompute = b->settings.recompute};
+    nm_request request = {.mode = mode,
+                          .batch = b->batch.n,
+                          .threads = nm_context_threads(b->ctx),
+                          .timing = timing,
+                          .micro = b->settings.micro_batch,
+                          .recompute = b->settings.recompute};
     NM_TRY(nm_plan_new(b->net, &request, &b->plan));
     nm_status status = NM_OK;
     if (mode == NM_TRAIN)
@@ -180,12 +185,12 @@ static void tell(const bench *b)
 {
     double train = 6e-9 * b->cost * b->train, eval = 2e-9 * b->cost * b->eval, memory = peak_memory();
     int threads = nm_context_threads(b->ctx);
-    json_t *o = json_pack("{s:s, s:i, s:i, s:o, s:o, s:o, s:o, s:o, s:I}", "network", b->net->name, "batch", b->batch.n,
-                          "threads", threads, "train_images_per_second",
-                          b->net->objectives ? json_number(b->train) : json_null(), "eval_images_per_second",
-                          json_number(b->eval), "train_effective_gflops", json_number(train), "eval_effective_gflops",
-                          json_number(eval), "gemm_peak_gflops", json_number(b->peak), "peak_memory_bytes",
-                          (json_int_t)memory);
+    json_t *o =
+        json_pack("{s:s, s:i, s:i, s:o, s:o, s:o, s:o, s:o, s:I}", "network", b->net->name, "batch", b->batch.n,
+                  "threads", threads, "train_images_per_second",
+                  b->net->objectives ? json_number(b->train) : json_null(), "eval_images_per_second",
+                  json_number(b->eval), "train_effective_gflops", json_number(train), "eval_effective_gflops",
+                  json_number(eval), "gemm_peak_gflops", json_number(b->peak), "peak_memory_bytes", (json_int_t)memory);
     if (b->net->objectives)
         json_object_set_new(o, "train_throughput", json_number(b->throughput[1]));
     json_object_set_new(o, "eval_throughput", json_number(b->throughput[0]));
@@ -246,7 +251,8 @@ static nm_status run(nm_context *ctx, bench_args *args)
     return status;
 }
 
-/* ---- several networks: a process for each, so that its memory is its own --------------------------------- */
+/* ---- several networks: a process for each, so that its memory is its own
+ * --------------------------------- */
 
 /* Measures one network in a child, whose result comes back as JSON; NULL where it failed. */
 static json_t *run_child(bench_args *args, const char *name)
@@ -278,8 +284,8 @@ static json_t *run_child(bench_args *args, const char *name)
 
 static int run_each(bench_args *args)
 {
-    static const char *const usual[] = {"mnist-cnn", "cifar-cnn", "resnet20", "vgg11", "inception-cifar",
-                                        "mobilenet-cifar"};
+    static const char *const usual[] = {"mnist-cnn", "cifar-cnn",       "resnet20",
+                                        "vgg11",     "inception-cifar", "mobilenet-cifar"};
     int count = args->count ? args->count : (int)(sizeof usual / sizeof *usual), status = 0;
     json_t *all = json_array();
     bool json = args->json;
@@ -305,12 +311,16 @@ int command_bench(int argc, char **argv)
 {
     bench_args args = {0};
     struct argp_child children[] = {{&model_argp, 0, NULL, 0}, {0}};
-    const struct argp argp = {options, parse, "[MODEL...]",
+    const struct argp argp = {options,
+                              parse,
+                              "[MODEL...]",
                               "Images a second of training and evaluation on noise, without loading data; effective "
                               "GFLOP/s (as if every convolution were summed directly) and their ratio to the "
                               "machine's matrix product, measured in the same run; most memory of the process. "
                               "Without MODEL: the usual networks.",
-                              children, NULL, NULL};
+                              children,
+                              NULL,
+                              NULL};
     if (!read_arguments(&argp, argc, argv, &args))
         return 0;
     if (args.count != 1 && args.roofline)

@@ -1,4 +1,5 @@
-/* norma bn-report CHECKPOINT, norma recalibrate CHECKPOINT: running against population statistics. */
+/* norma bn-report CHECKPOINT, norma recalibrate CHECKPOINT: running against population statistics.
+ */
 #include "alloc.h"
 #include "characters.h"
 #include "command.h"
@@ -44,13 +45,14 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     }
 }
 
-/* ---- one batch norm against the population ------------------------------------------------------- */
+/* ---- one batch norm against the population
+ * ------------------------------------------------------- */
 
 typedef struct comparison {
     int node;
     double rate;
     double mean_off, mean_off_most; /* |running - population mean| in population deviations: mean and largest channel */
-    double var_least, var_most;      /* running variance over the population's */
+    double var_least, var_most;     /* running variance over the population's */
 } comparison;
 
 static const real *state_of(const nm_network *net, const real *states, int node, const char *field)
@@ -91,7 +93,8 @@ static double left_of_start(double rate, uint64_t steps)
     return pow(1 - rate, (double)steps);
 }
 
-/* ---- telling ----------------------------------------------------------------------------------------- */
+/* ---- telling
+ * ----------------------------------------------------------------------------------------- */
 
 typedef struct report {
     const trained *t;
@@ -117,15 +120,13 @@ static void print_text(const report *r)
         few = few || left_of_start(c->rate, r->t->step) > 0.01;
         far = far || c->mean_off_most > 0.5 || c->var_least < 0.5 || c->var_most > 2;
     }
-    printf(
-        "\nloss on the same training batches: %.4f with each batch's own statistics (train mode), %.4f with the "
-        "running ones (eval mode)\n",
-        r->train_loss, r->eval_loss);
+    printf("\nloss on the same training batches: %.4f with each batch's own statistics (train mode), %.4f with the "
+           "running ones (eval mode)\n",
+           r->train_loss, r->eval_loss);
     if (few)
-        printf(
-            "warning: after %llu steps at this rate the running averages still hold more than 1 %% of their start; "
-            "train longer, raise batchnorm's rate, or run norma recalibrate\n",
-            (unsigned long long)r->t->step);
+        printf("warning: after %llu steps at this rate the running averages still hold more than 1 %% of their start; "
+               "train longer, raise batchnorm's rate, or run norma recalibrate\n",
+               (unsigned long long)r->t->step);
     if (far)
         printf("warning: running statistics are far from the population's; norma recalibrate sets them right\n");
     if (!few && !far)
@@ -150,12 +151,17 @@ static void print_as_json(const report *r)
     print_json(all);
 }
 
-/* ---- the commands ------------------------------------------------------------------------------------- */
+/* ---- the commands
+ * ------------------------------------------------------------------------------------- */
 
 static nm_status save(nm_context *ctx, const report_args *args, const trained *t, const nm_dataset *data)
 {
-    nm_train_state state = {.step = t->step, .best_accuracy = (double)NAN, .optimizer = "none", .data = data->name,
-                            .normalisation = t->normalisation, .classes = t->classes};
+    nm_train_state state = {.step = t->step,
+                            .best_accuracy = (double)NAN,
+                            .optimizer = "none",
+                            .data = data->name,
+                            .normalisation = t->normalisation,
+                            .classes = t->classes};
     return nm_checkpoint_save(ctx, args->output, t->net, &state);
 }
 
@@ -222,8 +228,11 @@ static nm_status tell_report(nm_context *ctx, const report_args *args, trained *
 
 static nm_status work(nm_context *ctx, const report_args *args, trained *t, const nm_dataset *data, real *running)
 {
-    nm_recalibration how = {.samples = &data->train, .normalisation = t->normalisation, .binary = t->settings.binary,
-                            .batch = args->batch ? args->batch : t->settings.batch, .limit = args->limit,
+    nm_recalibration how = {.samples = &data->train,
+                            .normalisation = t->normalisation,
+                            .binary = t->settings.binary,
+                            .batch = args->batch ? args->batch : t->settings.batch,
+                            .limit = args->limit,
                             .seed = (uint64_t)t->settings.seed};
     how.batch = how.batch < data->train.count ? how.batch : data->train.count;
     report r = {.t = t};

@@ -1,4 +1,5 @@
-/* norma compare MODEL --vary KEY=A,B…: every combination, trained with the same seed, batches and augmentation. */
+/* norma compare MODEL --vary KEY=A,B…: every combination, trained with the same seed, batches and
+ * augmentation. */
 #include "compare.h"
 
 #include "alloc.h"
@@ -60,7 +61,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     }
 }
 
-/* ---- training ------------------------------------------------------------------------------------------ */
+/* ---- training
+ * ------------------------------------------------------------------------------------------ */
 
 static void judge(arm *a)
 {
@@ -85,7 +87,8 @@ static nm_status train_all(comparison *c, int *signalled)
     return NM_OK;
 }
 
-/* ---- the result ------------------------------------------------------------------------------------------ */
+/* ---- the result
+ * ------------------------------------------------------------------------------------------ */
 
 /* The row at which `a` first reached `goal`, or -1. */
 static int reached(const arm *a, double goal)

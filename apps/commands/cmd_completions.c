@@ -1,5 +1,6 @@
-/* norma completions bash|zsh|fish|models|commands: scripts by which shells complete norma's command lines, from the
- * program's own tables. They ask the program for the models, which may be added at any time. */
+/* norma completions bash|zsh|fish|models|commands: scripts by which shells complete norma's command
+ * lines, from the program's own tables. They ask the program for the models, which may be added at
+ * any time. */
 #include "alloc.h"
 #include "command.h"
 
@@ -18,7 +19,8 @@ static void print_quoted(const char *before, const char *text)
     putchar('\'');
 }
 
-/* ---- bash and zsh: the words that may follow each command -------------------------------------------- */
+/* ---- bash and zsh: the words that may follow each command
+ * -------------------------------------------- */
 
 static void print_flag(void *arg, const char *name, const char *value, bool optional, const char *help)
 {
@@ -81,7 +83,8 @@ static void print_zsh(void)
            "    else\n        compadd -- ${=names}\n        _files\n    fi\n}\n_norma \"$@\"\n");
 }
 
-/* ---- fish: a line for each flag ------------------------------------------------------------------------ */
+/* ---- fish: a line for each flag
+ * ------------------------------------------------------------------------ */
 
 static void print_fish_flag(void *arg, const char *name, const char *value, bool optional, const char *help)
 {
@@ -107,7 +110,8 @@ static void print_fish(void)
     }
 }
 
-/* ---- the command ----------------------------------------------------------------------------------------- */
+/* ---- the command
+ * ----------------------------------------------------------------------------------------- */
 
 static int print_models(void)
 {

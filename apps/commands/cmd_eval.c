@@ -86,7 +86,8 @@ static int name_width(const nm_evaluation *e, const nm_dataset *data, int least)
     return width;
 }
 
-/* The classes are numbered where a name is too long for the head of a column: cut names would be mistaken. */
+/* The classes are numbered where a name is too long for the head of a column: cut names would be
+ * mistaken. */
 static void print_confusion(const nm_evaluation *e, const nm_dataset *data)
 {
     enum { CELL = 6 };
@@ -164,7 +165,8 @@ static void print_as_json(const nm_evaluation *e, const trained *t, const nm_dat
     print_json(all);
 }
 
-/* ---- the command ------------------------------------------------------------------------------ */
+/* ---- the command ------------------------------------------------------------------------------
+ */
 
 static void print_result(const nm_evaluation *e, const eval_args *args, const trained *t, const nm_dataset *data)
 {
@@ -202,10 +204,14 @@ static nm_status run(nm_context *ctx, const eval_args *args)
 int command_eval(int argc, char **argv)
 {
     eval_args args = {0};
-    const struct argp argp = {options, parse, "CHECKPOINT",
+    const struct argp argp = {options,
+                              parse,
+                              "CHECKPOINT",
                               "Loss and accuracy of CHECKPOINT (a file, or a run directory: its best.h5) on the test "
                               "split, in evaluation mode; a table of the classes; the confusion matrix.",
-                              NULL, NULL, NULL};
+                              NULL,
+                              NULL,
+                              NULL};
     if (!read_arguments(&argp, argc, argv, &args))
         return 0;
     nm_context *ctx = open_context();

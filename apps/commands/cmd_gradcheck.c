@@ -1,5 +1,6 @@
-/* norma gradcheck MODEL: numerical against analytic gradients. The double build does the work (norma-f64, which stands
- * beside this program or in ../libexec/norma); the float build calls it. */
+/* norma gradcheck MODEL: numerical against analytic gradients. The double build does the work
+ * (norma-f64, which stands beside this program or in ../libexec/norma); the float build calls it.
+ */
 #include "alloc.h"
 #include "command.h"
 #include "gradients.h"
@@ -91,7 +92,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 #ifdef NM_DOUBLE
 
-/* ---- checking ---------------------------------------------------------------------------------------- */
+/* ---- checking
+ * ---------------------------------------------------------------------------------------- */
 
 typedef struct report {
     bool json;

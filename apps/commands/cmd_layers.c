@@ -20,9 +20,12 @@ typedef struct registry {
     entry entries[MOST];
 } registry;
 
-#define COLLECT(registry, types)                                                                         \
-    for (int i = 0; (types)[i] && (registry)->count < MOST; i++)                                          \
-    (registry)->entries[(registry)->count++] = (entry){(types)[i]->name, (types)[i]->help, (types)[i]->options}
+#define COLLECT(registry, types)                                                                                       \
+    for (int i = 0; (types)[i] && (registry)->count < MOST; i++)                                                       \
+        (registry)->entries[(registry)->count++] = (entry)                                                             \
+        {                                                                                                              \
+            (types)[i]->name, (types)[i]->help, (types)[i]->options                                                    \
+        }
 
 enum { REGISTRIES = 4 };
 
@@ -67,7 +70,8 @@ static json_t *entry_json(const entry *e)
     return json_pack("{s:s, s:s, s:o}", "name", e->name, "help", e->help, "options", options);
 }
 
-/* ---- the command -------------------------------------------------------------------------------- */
+/* ---- the command --------------------------------------------------------------------------------
+ */
 
 typedef struct layers_args {
     const char *type;

@@ -23,7 +23,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     return 0;
 }
 
-/* What the comments that open a model file say: what it is, and behind "Reaches:" what it reaches. */
+/* What the comments that open a model file say: what it is, and behind "Reaches:" what it reaches.
+ */
 static void read_comments(const char *path, char *what, size_t what_size, char *reaches, size_t reaches_size)
 {
     char line[512];

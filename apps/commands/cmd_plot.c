@@ -99,7 +99,8 @@ static const char *last_components(const char *path, int components)
     return at;
 }
 
-/* Labels are the names of the folders, with as many of the parents' as it takes to tell them apart. */
+/* Labels are the names of the folders, with as many of the parents' as it takes to tell them apart.
+ */
 static nm_status label_runs(nm_context *ctx, curve_list *list)
 {
     int components[MOST_RUNS];

@@ -62,7 +62,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     }
 }
 
-/* ---- a network and the names of what it predicts ------------------------------------------------------ */
+/* ---- a network and the names of what it predicts
+ * ------------------------------------------------------ */
 
 typedef struct oracle {
     nm_context *ctx;
@@ -136,7 +137,8 @@ static void close_oracle(oracle *o)
     nm_free(o->probability);
 }
 
-/* ---- predicting ------------------------------------------------------------------------------------------- */
+/* ---- predicting
+ * ------------------------------------------------------------------------------------------- */
 
 /* The most probable class that is not yet taken; `taken` marks those above it. */
 static int next_best(const oracle *o, const bool *taken)
@@ -279,8 +281,8 @@ int command_predict(int argc, char **argv)
         parse,
         "CHECKPOINT FILE...",
         "The classes of images, by CHECKPOINT (a file, or a run directory: its best.h5), with their probabilities, or "
-        "with scores where the network's loss makes no probabilities of them (hinge, mse, l1). FILE is a "
-        NM_IMAGE_FORMATS " image, brought to the network's size as in training, or an IDX file of many images.",
+        "with scores where the network's loss makes no probabilities of them (hinge, mse, l1). FILE is a " NM_IMAGE_FORMATS
+        " image, brought to the network's size as in training, or an IDX file of many images.",
         NULL,
         NULL,
         NULL};

@@ -38,8 +38,8 @@ static void parse_image(summary_args *args, char *arg, struct argp_state *state)
     args->height = args->width = parse_number(state, "--image", arg, 1, 1 << 16);
     if (x)
         args->width = parse_number(state, "--image", x + 1, 1, 1 << 16);
-    else if (state->next < state->argc && strspn(state->argv[state->next], "0123456789") ==
-                                              strlen(state->argv[state->next]))
+    else if (state->next < state->argc &&
+             strspn(state->argv[state->next], "0123456789") == strlen(state->argv[state->next]))
         args->width = parse_number(state, "--image", state->argv[state->next++], 1, 1 << 16);
 }
 
@@ -75,7 +75,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     }
 }
 
-/* ---- what is told ------------------------------------------------------------------------------ */
+/* ---- what is told ------------------------------------------------------------------------------
+ */
 
 /* The side of a square as large as the field. */
 static double side_of(const nm_receptive *f)
@@ -83,8 +84,8 @@ static double side_of(const nm_receptive *f)
     return sqrt(f->size[0] * f->size[1]);
 }
 
-/* No unit sees the whole of an object that is larger than every field. Where no layer has a local field, print_anchor
- * says so. */
+/* No unit sees the whole of an object that is larger than every field. Where no layer has a local
+ * field, print_anchor says so. */
 static nm_status check_anchor(nm_context *ctx, const summary *s)
 {
     int largest = -1;
@@ -99,7 +100,8 @@ static nm_status check_anchor(nm_context *ctx, const summary *s)
                    floor(side_of(&s->field[largest])), s->net->node[largest].name, s->anchor);
 }
 
-/* The layer whose field is nearest to the anchor, as a ratio; the last of equals, which has learnt most. */
+/* The layer whose field is nearest to the anchor, as a ratio; the last of equals, which has learnt
+ * most. */
 static int find_suited(const summary *s)
 {
     int best = -1;
@@ -123,7 +125,8 @@ static void total(summary *s)
     }
 }
 
-/* ---- JSON ---------------------------------------------------------------------------------------- */
+/* ---- JSON
+ * ---------------------------------------------------------------------------------------- */
 
 static json_t *pair(const double v[2])
 {
@@ -149,8 +152,8 @@ static json_t *paths_json(const summary *s, int i)
             json_object_set_new(field, "paths", count < 1e15 ? json_integer((json_int_t)count) : json_real(count));
             json_array_append_new(fields, field);
         }
-        json_array_append_new(paths, json_pack("{s:s, s:o}", "from", s->net->node[s->net->node[i].from[k]].name,
-                                               "fields", fields));
+        json_array_append_new(
+            paths, json_pack("{s:s, s:o}", "from", s->net->node[s->net->node[i].from[k]].name, "fields", fields));
     }
     return paths;
 }
@@ -158,11 +161,11 @@ static json_t *paths_json(const summary *s, int i)
 static json_t *layer_json(const summary *s, int i, bool verbose)
 {
     const nm_node *node = &s->net->node[i];
-    json_t *layer = json_pack("{s:s, s:s, s:[i,i,i], s:I, s:I, s:I, s:o}", "name", node->name, "type", node->type->name,
-                              "output", node->out.h, node->out.w, node->out.c, "output_bytes",
-                              (json_int_t)output_bytes(node), "parameters", (json_int_t)nm_node_weights(s->net, i),
-                              "multiply_adds", (json_int_t)nm_node_cost(node), "receptive_field",
-                              field_json(&s->field[i]));
+    json_t *layer =
+        json_pack("{s:s, s:s, s:[i,i,i], s:I, s:I, s:I, s:o}", "name", node->name, "type", node->type->name, "output",
+                  node->out.h, node->out.w, node->out.c, "output_bytes", (json_int_t)output_bytes(node), "parameters",
+                  (json_int_t)nm_node_weights(s->net, i), "multiply_adds", (json_int_t)nm_node_cost(node),
+                  "receptive_field", field_json(&s->field[i]));
     char chosen[256] = "";
     if (verbose)
         nm_plan_describe(s->train ? s->train : s->eval, i, chosen, sizeof chosen);
@@ -192,7 +195,8 @@ static void print_as_json(const summary *s, bool verbose)
                          (json_int_t)eval.activations, "eval_activation_lower_bound", (json_int_t)eval.lower_bound));
 }
 
-/* ---- the command ----------------------------------------------------------------------------------- */
+/* ---- the command
+ * ----------------------------------------------------------------------------------- */
 
 static nm_status set_image(nm_context *ctx, nm_yaml *document, const summary_args *args)
 {
@@ -207,8 +211,7 @@ static nm_status set_image(nm_context *ctx, nm_yaml *document, const summary_arg
 
 static nm_status make_plans(summary *s)
 {
-    nm_request request = {.mode = NM_EVAL, .batch = s->batch, .threads = nm_context_threads(s->net->ctx),
-                          .dry = true};
+    nm_request request = {.mode = NM_EVAL, .batch = s->batch, .threads = nm_context_threads(s->net->ctx), .dry = true};
     NM_TRY(nm_plan_new(s->net, &request, &s->eval));
     request.mode = NM_TRAIN;
     request.micro = s->settings->micro_batch;

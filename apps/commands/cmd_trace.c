@@ -1,7 +1,8 @@
-/* norma trace MODEL|CHECKPOINT --input FILE --output FILE: one pass, with every activation and gradient, into HDF5. */
-#include "trace.h"
+/* norma trace MODEL|CHECKPOINT --input FILE --output FILE: one pass, with every activation and
+ * gradient, into HDF5. */
 #include "alloc.h"
 #include "command.h"
+#include "trace.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -66,7 +67,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     }
 }
 
-/* ---- the network ----------------------------------------------------------------------------------- */
+/* ---- the network
+ * ----------------------------------------------------------------------------------- */
 
 static nm_status open_model(nm_context *ctx, const trace_args *args, trained *t)
 {
@@ -95,7 +97,8 @@ static bool is_checkpoint(const char *name)
     return (length > 3 && strcmp(name + length - 3, ".h5") == 0) || (stat(name, &st) == 0 && S_ISDIR(st.st_mode));
 }
 
-/* ---- what is written ---------------------------------------------------------------------------------- */
+/* ---- what is written
+ * ---------------------------------------------------------------------------------- */
 
 static nm_status put_images(nm_h5 *out, const char *group, const char *name, int n, nm_shape s, const real *values)
 {
@@ -140,11 +143,16 @@ static nm_status put_pass(nm_h5 *out, const nm_network *net, nm_plan *plan, int 
 static nm_status run_pass(nm_context *ctx, const trace_args *args, const trained *t, const given *g, nm_h5 *out)
 {
     nm_plan *plan;
-    nm_request request = {.mode = args->train ? NM_TRAIN : NM_EVAL, .batch = g->n, .threads = nm_context_threads(ctx),
-                          .keep_all = true, .gradients = true};
+    nm_request request = {.mode = args->train ? NM_TRAIN : NM_EVAL,
+                          .batch = g->n,
+                          .threads = nm_context_threads(ctx),
+                          .keep_all = true,
+                          .gradients = true};
     NM_TRY(put_params(out, "/model", t->net));
     NM_TRY(nm_plan_new(t->net, &request, &plan));
-    nm_batch batch = {.n = g->n, .x = (const real *const *)g->x, .targets = {g->labels, g->values},
+    nm_batch batch = {.n = g->n,
+                      .x = (const real *const *)g->x,
+                      .targets = {g->labels, g->values},
                       .seed = (uint64_t)(args->seed >= 0 ? args->seed : t->settings.seed)};
     nm_plan_forward(plan, &batch);
     nm_status status = NM_OK;
@@ -192,10 +200,14 @@ int command_trace(int argc, char **argv)
 {
     trace_args args = {.seed = -1};
     struct argp_child children[] = {{&model_argp, 0, NULL, 0}, {0}};
-    const struct argp argp = {options, parse, "MODEL|CHECKPOINT",
+    const struct argp argp = {options,
+                              parse,
+                              "MODEL|CHECKPOINT",
                               "One pass over the batch in --input: every activation, every gradient, the loss and the "
                               "parameters, as HDF5.",
-                              children, NULL, NULL};
+                              children,
+                              NULL,
+                              NULL};
     if (!read_arguments(&argp, argc, argv, &args))
         return 0;
     nm_context *ctx = open_context();

@@ -20,7 +20,8 @@ typedef struct train_args {
 
 static const struct argp_option options[] = {
     {"run", KEY_RUN, "DIR", 0, "the run directory (preset: runs/MODEL-1, -2, …)", 1},
-    {"tune", KEY_TUNE, 0, 0, "first measure which algorithm is fastest for each convolution; the run keeps the choice", 1},
+    {"tune", KEY_TUNE, 0, 0, "first measure which algorithm is fastest for each convolution; the run keeps the choice",
+     1},
     {"resume", KEY_RESUME, 0, 0, "go on where DIR stands", 1},
     {0},
 };
@@ -81,7 +82,8 @@ static void print_result(const nm_train_result *r)
     printf("run directory: %s\n", r->run);
 }
 
-/* A resumed run takes the model that stands in the run directory, unless another is given. NULL: there is none. */
+/* A resumed run takes the model that stands in the run directory, unless another is given. NULL:
+ * there is none. */
 static const char *default_model(const train_args *args, char *path, size_t size)
 {
     if (!args->resume || !args->run)

@@ -46,7 +46,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     }
 }
 
-/* ---- drawing ----------------------------------------------------------------------------------------- */
+/* ---- drawing
+ * ----------------------------------------------------------------------------------------- */
 
 /* FOLDER/name.gp and, through gnuplot, FOLDER/name.png. */
 static nm_status draw_script(view *v, const char *name, const char *text, size_t size)
@@ -84,7 +85,8 @@ static nm_status draw(view *v, const char *name, int width, int height, int colu
     return status;
 }
 
-/* ---- the command --------------------------------------------------------------------------------------------- */
+/* ---- the command
+ * --------------------------------------------------------------------------------------------- */
 
 static nm_status load_image(view *v)
 {

@@ -32,8 +32,8 @@ typedef struct comparison {
     int made; /* levels of the folder that were not there */
 } comparison;
 
-/* Makes the variants, checks each completely, and that no two are the same; then chooses the folder and the run
- * directories. Nothing is trained or replaced if anything is wrong. */
+/* Makes the variants, checks each completely, and that no two are the same; then chooses the folder
+ * and the run directories. Nothing is trained or replaced if anything is wrong. */
 nm_status comparison_set_up(comparison *c) NM_MUST_USE;
 
 /* Whether FOLDER/FILE is there. */

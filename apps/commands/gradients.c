@@ -6,7 +6,8 @@
 #include <math.h>
 #include <string.h>
 
-/* ---- the network at work ------------------------------------------------------------------------------ */
+/* ---- the network at work
+ * ------------------------------------------------------------------------------ */
 
 static size_t prediction_size(const gradients *g, int objective)
 {
@@ -19,7 +20,8 @@ static const real *output_of(const gradients *g, int node)
     return node < g->net->inputs ? g->x[node] : nm_plan_output(g->plan, node);
 }
 
-/* Random labels that every loss of classes has, values for the others; room for the largest prediction. */
+/* Random labels that every loss of classes has, values for the others; room for the largest
+ * prediction. */
 static nm_status make_targets(gradients *g, int n)
 {
     const nm_network *net = g->net;
@@ -93,7 +95,8 @@ static void forward(gradients *g)
     nm_plan_forward(g->plan, &g->batch);
 }
 
-/* The samples' losses of objective i for the prediction x, times its weight; dx as in nm_loss_pass. */
+/* The samples' losses of objective i for the prediction x, times its weight; dx as in nm_loss_pass.
+ */
 static void run_loss(gradients *g, int i, const real *x, real *dx)
 {
     const nm_objective *o = &g->net->objective[i];
@@ -159,7 +162,8 @@ void gradients_run(gradients *g)
     nm_plan_backward(g->plan, &g->batch);
 }
 
-/* ---- differences ---------------------------------------------------------------------------------------- */
+/* ---- differences
+ * ---------------------------------------------------------------------------------------- */
 
 /* A function of one number, by what it has changed since the start. */
 typedef struct function {
@@ -171,7 +175,8 @@ typedef struct function {
     double sample_loss;    /* at the start */
 } function;
 
-/* What the losses would change by, were they linear: their gradients are by definition what counts. */
+/* What the losses would change by, were they linear: their gradients are by definition what counts.
+ */
 static double change_of_outputs(const function *f)
 {
     gradients *g = f->g;
@@ -219,10 +224,11 @@ static double difference(const function *f, double h, bool fourth)
     return (8 * near - far) / (12 * h);
 }
 
-/* How far the gradient is off, at the step that suits it best. A wide step is right for a smooth function; a kink (of
- * relu, of max pooling) between the points makes it wrong, and a narrow one is likely to miss the kink, but rounding
- * shows. So a step counts where rounding is far below what is tolerated. Where no step does, the true gradient is next
- * to nothing: then the widest must show nothing but rounding. */
+/* How far the gradient is off, at the step that suits it best. A wide step is right for a smooth
+ * function; a kink (of relu, of max pooling) between the points makes it wrong, and a narrow one is
+ * likely to miss the kink, but rounding shows. So a step counts where rounding is far below what is
+ * tolerated. Where no step does, the true gradient is next to nothing: then the widest must show
+ * nothing but rounding. */
 static double smallest_error(const function *f, double gradient, double scale, double size, double tolerance)
 {
     static const struct {
@@ -263,7 +269,8 @@ static size_t pick(gradients *g, int k, size_t count, int samples)
     return count <= (size_t)samples ? (size_t)k : nm_rng_below(&g->rng, (uint32_t)count);
 }
 
-/* What counts as a gradient at all: what rounding leaves of gradients that cancel is no number to be checked. */
+/* What counts as a gradient at all: what rounding leaves of gradients that cancel is no number to
+ * be checked. */
 static double scale_of(gradients *g, double largest)
 {
     enum { CANCELLED = 1000000000 };

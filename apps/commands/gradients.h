@@ -1,6 +1,7 @@
-/* Numerical gradients of a network, for `norma gradcheck`. The chain rule is checked in two parts: what a loss says its
- * gradient by the prediction is, and what backward makes of that gradient. So no difference of two losses near 2.3 has
- * to tell a derivative of 1e-7: where weights are small, so are the outputs, and the rounding of their differences. */
+/* Numerical gradients of a network, for `norma gradcheck`. The chain rule is checked in two parts:
+ * what a loss says its gradient by the prediction is, and what backward makes of that gradient. So
+ * no difference of two losses near 2.3 has to tell a derivative of 1e-7: where weights are small,
+ * so are the outputs, and the rounding of their differences. */
 #ifndef GRADIENTS_H
 #define GRADIENTS_H
 
@@ -32,8 +33,9 @@ typedef struct finding {
     double largest;
 } finding;
 
-/* Compares up to `samples` of the `count` numbers with their analytic gradients: inputs and parameters, by what
- * backward makes of the losses' gradients. Errors of up to `tolerance` are not looked into further. */
+/* Compares up to `samples` of the `count` numbers with their analytic gradients: inputs and
+ * parameters, by what backward makes of the losses' gradients. Errors of up to `tolerance` are not
+ * looked into further. */
 finding gradients_check(gradients *g, real *values, const real *gradient, size_t count, int samples, double tolerance);
 /* The loss of objective i by its own prediction. */
 finding gradients_check_loss(gradients *g, int objective, int samples, double tolerance);

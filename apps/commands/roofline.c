@@ -1,18 +1,19 @@
-/* The roofline picture (Williams, Waterman, Patterson 2009): GFLOP/s of each layer's pass against its operations for
- * each byte, under what memory and the matrix product allow. */
+/* The roofline picture (Williams, Waterman, Patterson 2009): GFLOP/s of each layer's pass against
+ * its operations for each byte, under what memory and the matrix product allow. */
 #include "roofline.h"
 #include "alloc.h"
 #include "bench.h"
+#include "clock.h"
 #include "gnuplot.h"
 #include "threads.h"
-#include "clock.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-/* ---- bandwidth ------------------------------------------------------------------------------------- */
+/* ---- bandwidth
+ * ------------------------------------------------------------------------------------- */
 
 typedef struct triad {
     float *a;
@@ -32,8 +33,9 @@ static void triad_task(void *arg, int task, int thread)
         a[i] = b[i] + 0.5f * c[i];
 }
 
-/* GB/s of STREAM's triad over three arrays that are each twice the last cache, best of a few. The bytes are those that
- * the program asks for, as for the layers: that a cache reads a line before it is overwritten is not counted. */
+/* GB/s of STREAM's triad over three arrays that are each twice the last cache, best of a few. The
+ * bytes are those that the program asks for, as for the layers: that a cache reads a line before it
+ * is overwritten is not counted. */
 static nm_status measure_bandwidth(nm_context *ctx, int threads, double *gigabytes)
 {
     size_t least = (size_t)64 << 20, most = (size_t)256 << 20;
@@ -58,7 +60,8 @@ static nm_status measure_bandwidth(nm_context *ctx, int threads, double *gigabyt
     return NM_OK;
 }
 
-/* ---- points ---------------------------------------------------------------------------------------- */
+/* ---- points
+ * ---------------------------------------------------------------------------------------- */
 
 static const struct {
     const char *name, *colour;
@@ -93,9 +96,9 @@ static int kind_of(const nm_network *net, const nm_node *node)
     return DENSE;
 }
 
-/* Operations of a pass. Layers without multiply-adds are so far below the roofs' ridge that a rough number does:
- * normalisation takes six a value forward (mean, variance, scale and shift) and eight backward (two sums, and three
- * terms), everything else one for each value that it reads. */
+/* Operations of a pass. Layers without multiply-adds are so far below the roofs' ridge that a rough
+ * number does: normalisation takes six a value forward (mean, variance, scale and shift) and eight
+ * backward (two sums, and three terms), everything else one for each value that it reads. */
 static double flops_of(const bench_layers *l, const bench_layer *layer, bool backward)
 {
     const nm_node *node = &l->net->node[layer->node];
@@ -139,7 +142,8 @@ static nm_status collect(nm_context *ctx, const bench_layers *l, roofline *r)
     return NM_OK;
 }
 
-/* ---- files ------------------------------------------------------------------------------------------- */
+/* ---- files
+ * ------------------------------------------------------------------------------------------- */
 
 static void put_csv(FILE *f, const roofline *r)
 {

@@ -47,7 +47,8 @@ static void set_ranges(roofline *r)
     }
 }
 
-/* ---- room for a name ------------------------------------------------------------------------------- */
+/* ---- room for a name
+ * ------------------------------------------------------------------------------- */
 
 static double overlap(const double a[2], const double a_half[2], const double b[2], const double b_half[2])
 {
@@ -63,7 +64,8 @@ static void half_size(const char *text, double half[2])
     half[1] = line / 2;
 }
 
-/* How bad it would be to have point i's name there: on names most of all, on points, on a roof, far away. */
+/* How bad it would be to have point i's name there: on names most of all, on points, on a roof, far
+ * away. */
 static double badness(const roofline *r, int i, const double middle[2])
 {
     double half[2], other[2], bad = 0;
@@ -121,7 +123,8 @@ void roofline_arrange(roofline *r)
     }
 }
 
-/* ---- writing ------------------------------------------------------------------------------------------ */
+/* ---- writing
+ * ------------------------------------------------------------------------------------------ */
 
 /* A thin line from the point's edge to the name, where the name is not right beside it. */
 static void put_leader(FILE *f, const roofline *r, const roofline_point *p)

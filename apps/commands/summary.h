@@ -17,7 +17,8 @@ typedef struct summary {
     int anchor, suited; /* the object's size, 0: none; the layer that suits it, or -1 */
 } summary;
 
-/* Where an evenly laid grid of that jump has its first centre: half a jump into the image, in pixel centres. */
+/* Where an evenly laid grid of that jump has its first centre: half a jump into the image, in pixel
+ * centres. */
 static inline double even_start(double jump)
 {
     return (jump - 1) / 2;

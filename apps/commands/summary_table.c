@@ -78,8 +78,8 @@ static bool share_a_line(const nm_receptive *a, const nm_receptive *b)
     return true;
 }
 
-/* The sizes of the fields that share the line of `first`, the largest first: "11, 9 x2, 7"; of very many the middle is
- * left out. `below`: in lines of their own, as wide as the table. */
+/* The sizes of the fields that share the line of `first`, the largest first: "11, 9 x2, 7"; of very
+ * many the middle is left out. `below`: in lines of their own, as wide as the table. */
 static void print_sizes(const nm_paths *by, int first, int sizes, bool below)
 {
     enum { MOST = 40, BEGIN = 12, END = 6, INDENT = 5, WIDTH = 112 };
@@ -127,7 +127,8 @@ static void print_alike(const nm_paths *by, int f)
     puts(sizes > 1 && sizes <= BESIDE ? ")" : "");
 }
 
-/* The fields of a join by one of its inputs: a line for each jump and start, with the largest field on it. */
+/* The fields of a join by one of its inputs: a line for each jump and start, with the largest field
+ * on it. */
 static void print_paths(const summary *s, int i, int k)
 {
     const nm_paths *by = &s->paths[i].by[k];
@@ -184,7 +185,8 @@ static void print_anchor(const summary *s)
     axes(f->start, "%g", start, sizeof start);
     axes(off, "%+g", wrong, sizeof wrong);
     printf("anchor %d: '%s' suits it, with a field of %s. Its units' centres lie at %s + k * %s; "
-           "off an even grid by %s pixels\n", s->anchor, s->net->node[s->suited].name, size, start, jump, wrong);
+           "off an even grid by %s pixels\n",
+           s->anchor, s->net->node[s->suited].name, size, start, jump, wrong);
 }
 
 static void print_memory(const char *mode, const nm_plan *plan, int threads, bool verbose)
@@ -194,8 +196,8 @@ static void print_memory(const char *mode, const nm_plan *plan, int threads, boo
            1e-6 * ((double)m.scratch + threads * (double)m.thread_scratch), 1e-6 * (double)m.gradients);
     if (verbose)
         printf("  no plan can use less than %.1f MB activations (most alive at one moment); this one uses %.3f times "
-               "that\n", 1e-6 * (double)m.lower_bound,
-               m.lower_bound ? (double)m.activations / (double)m.lower_bound : 1);
+               "that\n",
+               1e-6 * (double)m.lower_bound, m.lower_bound ? (double)m.activations / (double)m.lower_bound : 1);
 }
 
 /* Whether any field that was printed has a star. */

@@ -37,8 +37,8 @@ static nm_status read_images(nm_context *ctx, nm_h5 *h5, const char *file, const
     return *out ? nm_h5_read(h5, path, NM_H5_REAL, 4, found.dims, *out) : NM_FAILED;
 }
 
-/* The shape of what labels or targets are for: the predictions of the losses that take them, with the classes that all
- * have. Without such a loss, the output. */
+/* The shape of what labels or targets are for: the predictions of the losses that take them, with
+ * the classes that all have. Without such a loss, the output. */
 static nm_shape judged_shape(const nm_network *net)
 {
     nm_shape shape = {0, 0, 0};

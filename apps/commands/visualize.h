@@ -14,7 +14,8 @@ typedef struct visualize_args {
     int sample;
 } visualize_args;
 
-/* Everything that the sheets look at: a batch that has gone forward and backward in train mode, an image. */
+/* Everything that the sheets look at: a batch that has gone forward and backward in train mode, an
+ * image. */
 typedef struct view {
     nm_context *ctx;
     const visualize_args *args;

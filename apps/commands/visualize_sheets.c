@@ -65,7 +65,8 @@ nm_status put_filters(FILE *f, view *v)
 
 enum { MOST_LAYERS = 512 };
 
-/* Layers of more than a pixel that have weights or, with `windows`, that look at a pixel's surroundings: pools too. */
+/* Layers of more than a pixel that have weights or, with `windows`, that look at a pixel's
+ * surroundings: pools too. */
 static int layers_with_maps(const nm_network *net, bool windows, int found[MOST_LAYERS])
 {
     int count = 0;
@@ -190,8 +191,8 @@ int unit_of(const view *v)
     return best;
 }
 
-/* Mean size of the gradient by the input of the unit in the middle of the layer's output, over all its channels and
- * the samples of the batch (Luo et al. 2016); [h][w]. */
+/* Mean size of the gradient by the input of the unit in the middle of the layer's output, over all
+ * its channels and the samples of the batch (Luo et al. 2016); [h][w]. */
 static nm_status measure_field(view *v, int unit, double *heat)
 {
     nm_network *net = v->t.net;
@@ -226,8 +227,8 @@ static nm_status measure_field(view *v, int unit, double *heat)
     return dy ? status : NM_FAILED;
 }
 
-/* Mean distance from the unit's place along an axis, weighted by the heat: a Gaussian of that deviation
- * has 95 % within 4 deviations. */
+/* Mean distance from the unit's place along an axis, weighted by the heat: a Gaussian of that
+ * deviation has 95 % within 4 deviations. */
 static double width_of(const double *heat, nm_shape in, double cy, double cx)
 {
     double sum = 0, square = 0;

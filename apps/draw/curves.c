@@ -8,7 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- the panels ------------------------------------------------------------------------------------ */
+/* ---- the panels
+ * ------------------------------------------------------------------------------------ */
 
 /* The curve of one column: the test split thick and with markers, training thin and pale. */
 static void put_curve(FILE *f, const variant *v, int i, int x, int column, double scale, bool styles, bool train)
@@ -62,7 +63,8 @@ void put_y_axis(FILE *f, const double values[2], bool may_be_logarithmic)
     fprintf(f, "set yrange [%.9g:%.9g]\n", range[0], range[1]);
 }
 
-/* The range of accuracy in %, without the first tenth of the steps: the steep beginning must not flatten the rest. */
+/* The range of accuracy in %, without the first tenth of the steps: the steep beginning must not
+ * flatten the rest. */
 static void find_accuracy_range(const variant *v, int count, double range[2])
 {
     double steps[2];
@@ -151,7 +153,8 @@ static char *unit_title(const variant *v, int u, char text[1024])
 
 enum { PANEL = 450, FOOT = 64, TITLE_LETTERS = 62 }; /* pixels of a panel and below it; letters of its title */
 
-/* The percentiles of what a unit reads: figures 1 (b, c) of Ioffe, Szegedy 2015. All panels share one scale. */
+/* The percentiles of what a unit reads: figures 1 (b, c) of Ioffe, Szegedy 2015. All panels share
+ * one scale. */
 static void put_units(FILE *f, const variant *v, int count)
 {
     double range[2] = {INFINITY, -INFINITY};
@@ -219,7 +222,8 @@ static void put_script(FILE *f, const variant *v, int count, const char *title)
     fprintf(f, "unset multiplot\nset output\n}\n");
 }
 
-/* ---- writing and drawing -------------------------------------------------------------------------------- */
+/* ---- writing and drawing
+ * -------------------------------------------------------------------------------- */
 
 static nm_status write_text(nm_context *ctx, const char *prefix, const char *ending, const variant *v, int count,
                             const char *title)

@@ -1,5 +1,5 @@
-/* The curves of several runs: their data (curves_data.c), how they are told apart (curves_key.c), as
- * pictures (curves.c) and as text (curves_terminal.c). */
+/* The curves of several runs: their data (curves_data.c), how they are told apart (curves_key.c),
+ * as pictures (curves.c) and as text (curves_terminal.c). */
 #ifndef CURVES_H
 #define CURVES_H
 
@@ -20,19 +20,21 @@ typedef struct variant {
     bool diverged; /* the last row says so */
 } variant;
 
-/* The variants with their rows; a run without any is told. close_variants in the end, also after a failure. */
+/* The variants with their rows; a run without any is told. close_variants in the end, also after a
+ * failure. */
 nm_status open_variants(nm_context *ctx, const curve *curves, int count, variant **out) NM_MUST_USE;
 void close_variants(variant *v, int count);
 
 /* How many measured values a column has, of all `count` variants. */
 int count_values(const variant *v, int count, int column);
-/* Their range; least is above most where there is none. Runs that diverged count only where no other has a value:
- * what they were before would leave the others a flat line. */
+/* Their range; least is above most where there is none. Runs that diverged count only where no
+ * other has a value: what they were before would leave the others a flat line. */
 void find_range(const variant *v, int count, int column, double range[2]);
 
 /* The rows of metrics.csv with the label in front. */
 void put_csv(FILE *f, const variant *v, int count);
-/* The data blocks $run0, $run1, …, as columns of metrics.csv, and $run0_unit0, … of watched units. */
+/* The data blocks $run0, $run1, …, as columns of metrics.csv, and $run0_unit0, … of watched units.
+ */
 void put_blocks(FILE *f, const variant *v, int count);
 
 /* The axis of such values; logarithmic where it may be and they span more than a factor of ten. */
@@ -43,7 +45,8 @@ nm_status style_variants(nm_context *ctx, variant *v, int count, char **common) 
 /* What stands behind a name: " (diverged)", or nothing. */
 const char *state_of(const variant *v);
 
-/* A picture's width in pixels, and the header above the panels: the title, and the key where there are several. */
+/* A picture's width in pixels, and the header above the panels: the title, and the key where there
+ * are several. */
 enum { CURVES_WIDTH = 1400 };
 typedef struct header {
     const char *title;

@@ -8,7 +8,8 @@
 
 /* Colours that colour-blind readers tell apart (Okabe, Ito 2008). */
 static const char *const colours[] = {"#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"};
-/* Filled, then open. Their number and that of the dashes have no common factor, so that 45 styles differ. */
+/* Filled, then open. Their number and that of the dashes have no common factor, so that 45 styles
+ * differ. */
 static const int markers[] = {7, 5, 9, 13, 11, 6, 4, 8, 12};
 enum { COLOURS = sizeof colours / sizeof *colours, DASHES = 5, MARKERS = sizeof markers / sizeof *markers };
 
@@ -32,7 +33,8 @@ const char *state_of(const variant *v)
     return v->rows.rows == 0 ? " (no row yet)" : v->diverged ? " (diverged)" : "";
 }
 
-/* ---- labels of the form KEY=VALUE KEY=VALUE ------------------------------------------------------------ */
+/* ---- labels of the form KEY=VALUE KEY=VALUE
+ * ------------------------------------------------------------ */
 
 enum { MOST_SETTINGS = 16 };
 
@@ -79,7 +81,8 @@ static int cut_labels(const variant *v, int count, setting (*settings)[MOST_SETT
     return keys;
 }
 
-/* The number of variant i's value among the different values of key k; *values: how many there are. */
+/* The number of variant i's value among the different values of key k; *values: how many there are.
+ */
 static int number_of_value(int count, setting (*settings)[MOST_SETTINGS], int i, int k, int *values)
 {
     int number = -1;
@@ -153,7 +156,8 @@ nm_status style_variants(nm_context *ctx, variant *v, int count, char **common)
     return status;
 }
 
-/* ---- the header above the panels ------------------------------------------------------------------------ */
+/* ---- the header above the panels
+ * ------------------------------------------------------------------------ */
 
 enum { EDGE = 30, SAMPLE = 70, LINE = 20, TITLE_LINE = 24, TITLE_LETTER = 11 };
 

@@ -32,13 +32,15 @@ static const char *terminal_colour(const variant *v)
     return strcmp(colour_of(v), "#000000") == 0 ? "#999999" : colour_of(v);
 }
 
-/* The column that is drawn of a run: the test split's, or training's where that was never measured. */
+/* The column that is drawn of a run: the test split's, or training's where that was never measured.
+ */
 static int choose_column(const variant *v, int test, int train)
 {
     return count_values(v, 1, test) ? test : train;
 }
 
-/* The range of what is drawn; runs that diverged count where no other has a value. How many runs are drawn. */
+/* The range of what is drawn; runs that diverged count where no other has a value. How many runs
+ * are drawn. */
 static int find_panel_range(const variant *v, int count, int test, int train, double range[2])
 {
     int drawn = 0;

@@ -1,4 +1,5 @@
-/* The installed fonts, as fontconfig knows them: gnuplot's cairo and pango draw with the same ones. */
+/* The installed fonts, as fontconfig knows them: gnuplot's cairo and pango draw with the same ones.
+ */
 #include "fonts.h"
 
 #include <fontconfig/fontconfig.h>

@@ -11,7 +11,8 @@ bool fonts_exist(void);
 /* Whether one has the character. One that none has is remembered for fonts_report. Without any
  * font: true, as nothing is drawn then. */
 bool fonts_have(int character);
-/* Says which characters of the picture PREFIX were replaced, and what to install; then forgets them. */
+/* Says which characters of the picture PREFIX were replaced, and what to install; then forgets
+ * them. */
 void fonts_report(nm_context *ctx, const char *prefix);
 
 #endif

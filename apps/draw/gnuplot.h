@@ -7,9 +7,10 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-/* ---- texts in a script ---------------------------------------------------------------------------
- * A name comes from a file or a folder: no character of it may end the string or start a command,
- * and one that no font has would be drawn as a box over half of the picture. */
+/* ---- texts in a script
+ * --------------------------------------------------------------------------- A name comes from a
+ * file or a folder: no character of it may end the string or start a command, and one that no font
+ * has would be drawn as a box over half of the picture. */
 
 /* One line within single quotes: the quote is doubled, a control character is a blank, and a
  * character that no font has is written "U+72AC"; plot_draw then says which font is missing. */
@@ -26,13 +27,15 @@ void put_short_label(FILE *f, const char *text, int columns);
 
 /* Makes a range begin and end at round numbers. */
 void round_range(double range[2]);
-/* Ticks of a logarithmic axis 'x' or 'y': at 1, 2, 5 of each decade, or at the decades of a long one. */
+/* Ticks of a logarithmic axis 'x' or 'y': at 1, 2, 5 of each decade, or at the decades of a long
+ * one. */
 void put_log_ticks(FILE *f, char axis, const double range[2]);
 
 /* A field of CSV, within quotes where it needs them. */
 void put_csv_field(FILE *f, const char *text);
 
-/* ---- running -------------------------------------------------------------------------------------- */
+/* ---- running
+ * -------------------------------------------------------------------------------------- */
 
 enum { NO_GNUPLOT = 127 };
 

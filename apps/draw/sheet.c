@@ -1,7 +1,7 @@
 /* Sheets as gnuplot scripts. */
 #include "sheet.h"
-#include "gnuplot.h"
 #include "clock.h"
+#include "gnuplot.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -2,8 +2,8 @@
  *
  * Read this file from top to bottom and you know the library.
  *
- * A model file says what a network is made of and how it is trained; training leaves checkpoints in a run
- * directory; a checkpoint predicts:
+ * A model file says what a network is made of and how it is trained; training leaves checkpoints in
+ * a run directory; a checkpoint predicts:
  *
  *     nm_context *ctx = nm_context_new();
  *     nm_model *model = NULL;
@@ -20,10 +20,10 @@
  *     nm_model_free(model);
  *     nm_context_free(ctx);
  *
- * A function that can fail returns nm_status; the reasons are then in the context. Objects are freed by
- * the function named beside them, and NULL may be freed; the context they were made with must outlive them.
- * An object must not be used by two threads at once; different contexts may be. Nothing in the library prints
- * or ends the process. */
+ * A function that can fail returns nm_status; the reasons are then in the context. Objects are
+ * freed by the function named beside them, and NULL may be freed; the context they were made with
+ * must outlive them. An object must not be used by two threads at once; different contexts may be.
+ * Nothing in the library prints or ends the process. */
 #ifndef NORMA_H
 #define NORMA_H
 
@@ -65,8 +65,8 @@ NM_API int nm_error_count(const nm_context *ctx);
 NM_API const char *nm_error_message(const nm_context *ctx, int index);
 NM_API void nm_errors_clear(nm_context *ctx);
 
-/* Threads for whatever runs in this context; 0 (preset): the physical cores that the process may use. No
- * result depends on it. */
+/* Threads for whatever runs in this context; 0 (preset): the physical cores that the process may
+ * use. No result depends on it. */
 NM_API void nm_context_set_threads(nm_context *ctx, int threads);
 NM_API int nm_context_threads(const nm_context *ctx);
 
@@ -80,8 +80,9 @@ NM_API void nm_context_set_log(nm_context *ctx, nm_log_function *log, void *arg)
  * docs/model-files.md has the language; `norma layers` lists layer types and their options. */
 typedef struct nm_model nm_model;
 
-/* `name` is a path, or the name of a ready model: looked for in $NORMA_MODELS, beside the running program and
- * where norma is installed. Only the form of the file is checked here; what it says, when it is trained. */
+/* `name` is a path, or the name of a ready model: looked for in $NORMA_MODELS, beside the running
+ * program and where norma is installed. Only the form of the file is checked here; what it says,
+ * when it is trained. */
 NM_API nm_status nm_model_load(nm_context *ctx, const char *name, nm_model **out);
 /* The same from text in memory, which ends with a zero byte. */
 NM_API nm_status nm_model_parse(nm_context *ctx, const char *text, nm_model **out);
@@ -100,13 +101,13 @@ typedef struct nm_metrics {
     double lr;                         /* learning rate of that step */
     double train_loss, train_accuracy; /* means over the samples trained on since the row before */
     double test_loss, test_accuracy;   /* over the whole test split, in evaluation mode */
-    double seconds; /* since the run began; the only value here that two equal runs do not share */
+    double seconds;                    /* since the run began; the only value here that two equal runs do not share */
 } nm_metrics;
 
 /* How to train; what to train is in the model. All may be zero. */
 typedef struct nm_training {
-    /* The run directory, made where needed; it gets model.yaml, metrics.csv, last.h5, best.h5. NULL: nothing is
-     * kept. */
+    /* The run directory, made where needed; it gets model.yaml, metrics.csv, last.h5, best.h5.
+     * NULL: nothing is kept. */
     const char *run;
     /* Go on from run/last.h5 where there is one. Otherwise a folder that holds a run is refused. */
     bool resume;
@@ -126,20 +127,19 @@ typedef struct nm_outcome {
     double seconds;
 } nm_outcome;
 
-/* Trains a fresh network (or goes on) as the model's `train:` section says. NM_DIVERGED: the loss became NaN
- * or infinite; last.h5 is the last checkpoint before that, and *outcome is filled. The result has the same
- * bits for any number of threads, and the same bits whether or not training was interrupted and resumed on
- * the way. */
-NM_API nm_status nm_model_train(nm_context *ctx, const nm_model *model, const nm_training *how,
-                                nm_outcome *outcome);
+/* Trains a fresh network (or goes on) as the model's `train:` section says. NM_DIVERGED: the loss
+ * became NaN or infinite; last.h5 is the last checkpoint before that, and *outcome is filled. The
+ * result has the same bits for any number of threads, and the same bits whether or not training was
+ * interrupted and resumed on the way. */
+NM_API nm_status nm_model_train(nm_context *ctx, const nm_model *model, const nm_training *how, nm_outcome *outcome);
 
 /* ---- prediction and evaluation ---- */
 
 /* A trained network, ready to predict. */
 typedef struct nm_predictor nm_predictor;
 
-/* Reads a checkpoint, which must be whole: a cut or changed file is NM_INVALID; one whose parameters
- * hold NaN or infinity is NM_DIVERGED. */
+/* Reads a checkpoint, which must be whole: a cut or changed file is NM_INVALID; one whose
+ * parameters hold NaN or infinity is NM_DIVERGED. */
 NM_API nm_status nm_predictor_open(nm_context *ctx, const char *checkpoint, nm_predictor **out);
 NM_API void nm_predictor_free(nm_predictor *predictor);
 
@@ -151,29 +151,27 @@ NM_API int nm_predictor_outputs(const nm_predictor *predictor);
  * prediction does too. Otherwise they are scores: what the last layer gives. */
 NM_API bool nm_predictor_probabilities(const nm_predictor *predictor);
 
-/* Predicts `n` images, n >= 1: pixels are [n][height][width][channels], 0 to 255, and are normalised as in
- * training; outputs get [n][outputs], probabilities or scores. The outputs of an image do not depend on
- * the images beside it. NM_DIVERGED: for some images the network yields NaN or infinity; their
- * outputs are all NaN. */
-NM_API nm_status nm_predict_u8(nm_context *ctx, nm_predictor *predictor, int n, const uint8_t *pixels,
-                               float *outputs);
+/* Predicts `n` images, n >= 1: pixels are [n][height][width][channels], 0 to 255, and are
+ * normalised as in training; outputs get [n][outputs], probabilities or scores. The outputs of an
+ * image do not depend on the images beside it. NM_DIVERGED: for some images the network yields NaN
+ * or infinity; their outputs are all NaN. */
+NM_API nm_status nm_predict_u8(nm_context *ctx, nm_predictor *predictor, int n, const uint8_t *pixels, float *outputs);
 /* The same from values as the network sees them: nothing is normalised. */
-NM_API nm_status nm_predict_f32(nm_context *ctx, nm_predictor *predictor, int n, const float *values,
-                                float *outputs);
+NM_API nm_status nm_predict_f32(nm_context *ctx, nm_predictor *predictor, int n, const float *values, float *outputs);
 
 typedef struct nm_score {
     int samples, classes;
     double loss, accuracy;
-    /* [classes][classes]: row the true class, column the predicted one; NULL for more than 4096 classes */
+    /* [classes][classes]: row the true class, column the predicted one; NULL for more than 4096
+     * classes */
     int *confusion;
 } nm_score;
 
-/* Loss and accuracy on the test split of a data set: "mnist", "cifar10:PATH", or NULL for the one it
- * was trained on. Classes are matched by name; samples of a class that it was not trained on are
- * NM_INVALID. NM_DIVERGED: the network yields NaN or infinity. classes is 0 and accuracy NaN where it
- * predicts no classes. */
-NM_API nm_status nm_predictor_score(nm_context *ctx, nm_predictor *predictor, const char *data,
-                                    nm_score *out);
+/* Loss and accuracy on the test split of a data set: "mnist", "cifar10:PATH", or NULL for the one
+ * it was trained on. Classes are matched by name; samples of a class that it was not trained on are
+ * NM_INVALID. NM_DIVERGED: the network yields NaN or infinity. classes is 0 and accuracy NaN where
+ * it predicts no classes. */
+NM_API nm_status nm_predictor_score(nm_context *ctx, nm_predictor *predictor, const char *data, nm_score *out);
 NM_API void nm_score_free(nm_score *score);
 
 #ifdef __cplusplus

@@ -119,7 +119,8 @@ nm_status nm_model_train(nm_context *ctx, const nm_model *model, const nm_traini
     return NM_OK;
 }
 
-/* ---- prediction ------------------------------------------------------------------------------- */
+/* ---- prediction -------------------------------------------------------------------------------
+ */
 
 /* Images at once; more are taken in pieces. */
 enum { PIECE = 64 };
@@ -130,7 +131,7 @@ struct nm_predictor {
     nm_normalisation normalisation; /* of no channels where the checkpoint has none */
     real *table;                    /* of pixels; NULL until the first are given */
     nm_plan *plan;
-    real *x; /* [PIECE][h][w][c] */
+    real *x;       /* [PIECE][h][w][c] */
     char *classes; /* names, one a line; NULL: the checkpoint has none */
     size_t inputs, outputs;
 };
@@ -139,15 +140,11 @@ static nm_status prepare(nm_context *ctx, nm_predictor *p)
 {
     nm_network *net = p->net;
     if (net->inputs != 1)
-        return nm_fail(ctx, NM_INVALID, "the network has %d inputs; one that takes images has one",
-                       net->inputs);
+        return nm_fail(ctx, NM_INVALID, "the network has %d inputs; one that takes images has one", net->inputs);
     p->inputs = nm_shape_size(net->node[0].out);
     p->outputs = nm_shape_size(net->node[net->output].out);
-    nm_request request = {.mode = NM_EVAL,
-                          .batch = PIECE,
-                          .threads = nm_context_threads(ctx),
-                          .keep = &net->output,
-                          .keeps = 1};
+    nm_request request = {
+        .mode = NM_EVAL, .batch = PIECE, .threads = nm_context_threads(ctx), .keep = &net->output, .keeps = 1};
     NM_TRY(nm_plan_new(net, &request, &p->plan));
     p->x = nm_alloc(ctx, PIECE * p->inputs, sizeof(real));
     return p->x ? NM_OK : NM_FAILED;
@@ -227,7 +224,8 @@ static double sigmoid(double x)
     return x > 0 ? 1 / (1 + exp(-x)) : exp(x) / (1 + exp(x));
 }
 
-/* What the loss would make of the scores of one image. False: they hold NaN or infinity, and so `out` is all NaN. */
+/* What the loss would make of the scores of one image. False: they hold NaN or infinity, and so
+ * `out` is all NaN. */
 static bool finish_image(const nm_predictor *p, const real *y, float *out)
 {
     size_t channels = (size_t)p->net->node[p->net->output].out.c;
@@ -292,7 +290,8 @@ nm_status nm_predict_f32(nm_context *ctx, nm_predictor *p, int n, const float *v
     return check_outputs(ctx, broken, n);
 }
 
-/* ---- evaluation -------------------------------------------------------------------------------- */
+/* ---- evaluation --------------------------------------------------------------------------------
+ */
 
 nm_status nm_predictor_score(nm_context *ctx, nm_predictor *p, const char *data, nm_score *out)
 {
@@ -301,8 +300,8 @@ nm_status nm_predictor_score(nm_context *ctx, nm_predictor *p, const char *data,
     nm_errors_clear(ctx);
     NM_TRY(nm_trained_data_open(ctx, data, &p->settings, p->net, p->classes, &set));
     nm_evaluation e = {0};
-    nm_status status = nm_evaluate(ctx, p->net, &set->test, 0, p->settings.eval_batch, &p->normalisation,
-                                   p->settings.binary, &e);
+    nm_status status =
+        nm_evaluate(ctx, p->net, &set->test, 0, p->settings.eval_batch, &p->normalisation, p->settings.binary, &e);
     if (status == NM_OK) {
         *out = (nm_score){e.samples, e.classes, e.loss, e.accuracy, e.confusion};
         e.confusion = NULL;

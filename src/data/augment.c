@@ -1,5 +1,5 @@
-/* Augmentation of one sample. Every kind draws its numbers whether or not they end in a change, so that one kind does
- * not shift the draws of another. */
+/* Augmentation of one sample. Every kind draws its numbers whether or not they end in a change, so
+ * that one kind does not shift the draws of another. */
 #include "augment.h"
 
 #include <math.h>
@@ -19,7 +19,9 @@ static nm_status set(nm_context *ctx, const char *word, int kind, const char *va
         bool whole = kind == AFFINE || number == floor(number);
         if (kind == FLIP || end == value || *end || !(number >= 0 && number <= most[kind]) || !whole)
             return nm_fail(ctx, NM_INVALID, "augment: '%s': expected %s%s", word, names[kind],
-                           kind == FLIP ? " alone" : kind == AFFINE ? "=STRENGTH from 0 to 4" : "=PIXELS");
+                           kind == FLIP     ? " alone"
+                           : kind == AFFINE ? "=STRENGTH from 0 to 4"
+                                            : "=PIXELS");
     }
     switch (kind) {
     case FLIP:
@@ -59,10 +61,11 @@ nm_status nm_augmentation_read(nm_context *ctx, const nm_strings *words, nm_augm
     return status;
 }
 
-/* ---- shifts and mirrors ------------------------------------------------------------------------- */
+/* ---- shifts and mirrors -------------------------------------------------------------------------
+ */
 
-/* The `count` pixels that end at `end`, the last one first. Inlined for a `c` that the compiler knows: vector code for
- * one channel, moves instead of calls for three. */
+/* The `count` pixels that end at `end`, the last one first. Inlined for a `c` that the compiler
+ * knows: vector code for one channel, moves instead of calls for three. */
 static inline void mirror_row(const uint8_t *end, int count, size_t c, uint8_t *to)
 {
     for (int i = 0; i < count; i++)
@@ -82,7 +85,8 @@ static void mirror_rows(const uint8_t *end, int rows, int count, nm_shape s, uin
     }
 }
 
-/* What of `size` outputs reads from inside when output i reads from i + shift: first to last - 1; false: none. */
+/* What of `size` outputs reads from inside when output i reads from i + shift: first to last - 1;
+ * false: none. */
 static bool overlap(int size, int shift, int *first, int *last)
 {
     *first = shift < 0 ? -shift : 0;
@@ -90,8 +94,8 @@ static bool overlap(int size, int shift, int *first, int *last)
     return *first < *last;
 }
 
-/* Shift by (dy, dx) with zeros coming in, mirrored first where asked. What stays inside is copied in one piece across
- * the ends of rows; between two rows of it lie the zeros of both. */
+/* Shift by (dy, dx) with zeros coming in, mirrored first where asked. What stays inside is copied
+ * in one piece across the ends of rows; between two rows of it lie the zeros of both. */
 static void move(nm_shape s, bool mirror, int dy, int dx, const uint8_t *from, uint8_t *to)
 {
     size_t c = (size_t)s.c, row = (size_t)s.w * c, size = nm_shape_size(s);
@@ -113,10 +117,11 @@ static void move(nm_shape s, bool mirror, int dy, int dx, const uint8_t *from, u
     memset(to + end, 0, size - end);
 }
 
-/* ---- changes of place ----------------------------------------------------------------------------- */
+/* ---- changes of place
+ * ----------------------------------------------------------------------------- */
 
-/* Output pixel (h, w) about the centre reads from the input by this map, bilinear, in fixed point with 16 bits of
- * fraction. */
+/* Output pixel (h, w) about the centre reads from the input by this map, bilinear, in fixed point
+ * with 16 bits of fraction. */
 typedef struct map {
     double angle, scale, shift_y, shift_x;
     bool mirror;
@@ -124,7 +129,8 @@ typedef struct map {
 
 enum { ONE = 1 << 16 };
 
-/* Values whose four neighbours are gathered one by one, for all to be blended at once, which vector code can do. */
+/* Values whose four neighbours are gathered one by one, for all to be blended at once, which vector
+ * code can do. */
 enum { RUN = 64 };
 
 typedef struct run {
@@ -159,7 +165,8 @@ static inline void put(run *r, uint8_t a, uint8_t b, uint8_t c, uint8_t d, int f
     r->fx[i] = (uint8_t)fx;
 }
 
-/* The pixel at (y, x), which is 0 outside. Reads the first one there, so that nothing has to be jumped over. */
+/* The pixel at (y, x), which is 0 outside. Reads the first one there, so that nothing has to be
+ * jumped over. */
 static inline uint8_t pixel_at(nm_shape s, const uint8_t *from, int y, int x, int c)
 {
     bool inside = (unsigned)y < (unsigned)s.h && (unsigned)x < (unsigned)s.w;
@@ -168,8 +175,8 @@ static inline uint8_t pixel_at(nm_shape s, const uint8_t *from, int y, int x, in
     return inside ? value : 0;
 }
 
-/* A row of outputs reads from (y, x) and on in steps. Only one at the border asks of each neighbour whether it lies
- * inside. Inlined for numbers of channels that the compiler knows. */
+/* A row of outputs reads from (y, x) and on in steps. Only one at the border asks of each neighbour
+ * whether it lies inside. Inlined for numbers of channels that the compiler knows. */
 static inline void warp_row(nm_shape s, int channels, const int64_t at[2], const int64_t step[2], const uint8_t *from,
                             run *r)
 {
@@ -209,7 +216,8 @@ static void warp(nm_shape s, const map *m, const uint8_t *from, uint8_t *to)
     blend(&r);
 }
 
-/* ---- all of them ---------------------------------------------------------------------------------- */
+/* ---- all of them
+ * ---------------------------------------------------------------------------------- */
 
 static void cut(nm_shape s, int side, int row, int col, uint8_t *image)
 {
@@ -219,8 +227,7 @@ static void cut(nm_shape s, int side, int row, int col, uint8_t *image)
     bottom = bottom < s.h ? bottom : s.h;
     right = right < s.w ? right : s.w;
     for (int h = top; h < bottom; h++)
-        memset(image + ((size_t)h * (size_t)s.w + (size_t)left) * (size_t)s.c, 0,
-               (size_t)(right - left) * (size_t)s.c);
+        memset(image + ((size_t)h * (size_t)s.w + (size_t)left) * (size_t)s.c, 0, (size_t)(right - left) * (size_t)s.c);
 }
 
 /* Uniform on -range..range. */

@@ -4,8 +4,8 @@
 
 #include "dataset.h"
 
-/* Gives the samples the labels that their classes' names have in `names` (one a line, in the order of
- * their numbers), and the data set those classes; what it lacks are classes without samples.
+/* Gives the samples the labels that their classes' names have in `names` (one a line, in the order
+ * of their numbers), and the data set those classes; what it lacks are classes without samples.
  * NM_INVALID: it has samples of a class that is not among them; the message names such classes. */
 nm_status nm_dataset_match_classes(nm_context *ctx, nm_dataset *data, const char *names) NM_MUST_USE;
 

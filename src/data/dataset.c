@@ -70,7 +70,8 @@ static nm_status search_places(nm_context *ctx, const nm_source_type *type, char
     return status;
 }
 
-/* A relative path may be right elsewhere: in the folder that a run was started in, as a checkpoint has it. */
+/* A relative path may be right elsewhere: in the folder that a run was started in, as a checkpoint
+ * has it. */
 static nm_status check_given(nm_context *ctx, const nm_source_type *type, const char *path)
 {
     if (type->generated || type->part_in_path || access(path, F_OK) == 0 || errno != ENOENT)

@@ -1,5 +1,5 @@
-/* The digest of a data set: a fixed tree, so that threads share the work. Pixels and labels are cut into chunks; the
- * digests of 64 chunks are digested together with the digest so far. */
+/* The digest of a data set: a fixed tree, so that threads share the work. Pixels and labels are cut
+ * into chunks; the digests of 64 chunks are digested together with the digest so far. */
 #include "dataset.h"
 
 #include "digest.h"

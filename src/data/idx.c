@@ -36,7 +36,8 @@ static nm_status nothing_more(nm_packed *f)
                 : NM_OK;
 }
 
-/* ---- finding a file --------------------------------------------------------------------------- */
+/* ---- finding a file ---------------------------------------------------------------------------
+ */
 
 /* The kind of what is at `path`: S_IFREG, S_IFDIR …; 0: nothing. */
 static mode_t kind_of(const char *path)
@@ -70,7 +71,8 @@ static nm_status find_named(nm_context *ctx, const char *folder, const char *nam
     return NM_OK;
 }
 
-/* Likewise in FOLDER, or in a folder in it that is called as the file is: so do some archives unpack. */
+/* Likewise in FOLDER, or in a folder in it that is called as the file is: so do some archives
+ * unpack. */
 nm_status nm_idx_find(nm_context *ctx, const char *folder, const char *stem, char **path)
 {
     *path = NULL;
@@ -97,7 +99,8 @@ static nm_status open_stem(nm_context *ctx, const char *folder, const char *stem
     return nm_packed_open(ctx, *path, f);
 }
 
-/* ---- reading ------------------------------------------------------------------------------------ */
+/* ---- reading ------------------------------------------------------------------------------------
+ */
 
 static nm_status images(nm_packed *f, nm_samples *samples)
 {

@@ -44,8 +44,8 @@ static int ascending(const void *a, const void *b)
     return *(const int *)a - *(const int *)b;
 }
 
-/* `count` of all samples, each as likely as any other: the beginning of a shuffle of all. The first ones would not do:
- * files lie sorted by class as often as not. */
+/* `count` of all samples, each as likely as any other: the beginning of a shuffle of all. The first
+ * ones would not do: files lie sorted by class as often as not. */
 static nm_status choose_subset(nm_context *ctx, nm_loader *l)
 {
     int all = l->s.samples->count;
@@ -106,7 +106,8 @@ static void prepare(nm_loader *l, uint64_t step, slot *out)
     out->loaded = (nm_loaded){n, epoch, (uint32_t)position, out->x, out->labels, out->indices};
 }
 
-/* ---- the thread -------------------------------------------------------------------------------- */
+/* ---- the thread --------------------------------------------------------------------------------
+ */
 
 static void *run(void *arg)
 {
@@ -152,7 +153,8 @@ const nm_loaded *nm_loader_next(nm_loader *l)
     return &out->loaded;
 }
 
-/* ---- making and freeing ------------------------------------------------------------------------- */
+/* ---- making and freeing -------------------------------------------------------------------------
+ */
 
 static nm_status allocate(nm_context *ctx, nm_loader *l)
 {

@@ -1,5 +1,5 @@
-/* The loader: a thread that assembles batches ahead of training. Which samples make a batch, and how each is
- * augmented, follows from (seed, epoch, position) alone. */
+/* The loader: a thread that assembles batches ahead of training. Which samples make a batch, and
+ * how each is augmented, follows from (seed, epoch, position) alone. */
 #ifndef NM_LOADER_H
 #define NM_LOADER_H
 
@@ -15,17 +15,17 @@ typedef struct nm_loader_settings {
     bool shuffle; /* full reshuffle every epoch, by (seed, "shuffle", epoch); otherwise as the data has them */
     const nm_augmentation *augmentation; /* NULL: none */
     nm_normalisation normalisation;      /* read by nm_loader_new only */
-    bool binary;               /* pixels become 0 or 1 (threshold at 128) instead of normalised */
+    bool binary;                         /* pixels become 0 or 1 (threshold at 128) instead of normalised */
     uint64_t seed;
-    uint64_t first_step;       /* go on from here: step = epoch * steps_per_epoch + position, from 0 */
+    uint64_t first_step; /* go on from here: step = epoch * steps_per_epoch + position, from 0 */
 } nm_loader_settings;
 
 typedef struct nm_loaded {
-    int n;                     /* the last batch of an epoch may be short */
-    uint32_t epoch, position;  /* from 0 */
-    const real *x;             /* [n][h][w][c] */
-    const int32_t *labels;     /* [n], or [n][h][w] where the samples have a label per pixel */
-    const int *indices;        /* [n] into samples */
+    int n;                    /* the last batch of an epoch may be short */
+    uint32_t epoch, position; /* from 0 */
+    const real *x;            /* [n][h][w][c] */
+    const int32_t *labels;    /* [n], or [n][h][w] where the samples have a label per pixel */
+    const int *indices;       /* [n] into samples */
 } nm_loaded;
 
 nm_status nm_loader_new(nm_context *ctx, const nm_loader_settings *settings, nm_loader **out) NM_MUST_USE;

@@ -45,7 +45,8 @@ bool nm_normalisation_same(const nm_normalisation *a, const nm_normalisation *b)
            (size == 0 || (memcmp(a->mean, b->mean, size) == 0 && memcmp(a->deviation, b->deviation, size) == 0));
 }
 
-/* ---- pixels to numbers ------------------------------------------------------------------------ */
+/* ---- pixels to numbers ------------------------------------------------------------------------
+ */
 
 nm_status nm_pixel_table_new(nm_context *ctx, const nm_normalisation *n, int channels, bool binary, real **table)
 {
@@ -79,7 +80,8 @@ void nm_normalise(const real *table, int channels, const uint8_t *pixels, size_t
             to[i + c] = table[c * 256 + pixels[i + c]];
 }
 
-/* ---- mean and deviation ----------------------------------------------------------------------------- */
+/* ---- mean and deviation
+ * ----------------------------------------------------------------------------- */
 
 /* Sums over pixels, by channel: whole numbers, so that they are exact. */
 typedef struct sums {
@@ -96,8 +98,9 @@ static void add_one_by_one(const uint8_t *p, size_t pixels, sums *to)
         }
 }
 
-/* As many pixels abreast as have 128 values, each value of them into sums of its own, so that vector code adds them
- * whatever the number of channels. At most 65536 times: that many squares of 255 fit 32 bits. */
+/* As many pixels abreast as have 128 values, each value of them into sums of its own, so that
+ * vector code adds them whatever the number of channels. At most 65536 times: that many squares of
+ * 255 fit 32 bits. */
 enum { ABREAST = 128, MOST_TIMES = 65536 };
 
 static void add_abreast(const uint8_t *p, size_t times, int width, sums *to)

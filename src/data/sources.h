@@ -17,7 +17,8 @@ typedef struct nm_idx_files {
     const char *train_images, *train_labels, *test_images, *test_labels;
 } nm_idx_files;
 extern const nm_idx_files nm_mnist_files;
-/* The folder that has STEM: `path` or one below it, where other programs put such files. NULL: none has it. nm_free. */
+/* The folder that has STEM: `path` or one below it, where other programs put such files. NULL: none
+ * has it. nm_free. */
 nm_status nm_find_idx_folder(nm_context *ctx, const char *path, const char *stem, char **folder) NM_MUST_USE;
 /* Images and labels of both splits. */
 nm_status nm_open_idx_files(nm_context *ctx, const char *path, const nm_idx_files *files, nm_dataset *out) NM_MUST_USE;

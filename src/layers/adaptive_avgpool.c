@@ -1,5 +1,6 @@
-/* The mean over bins that cut any input into a given number of rows and columns, as PyTorch has it: bin i of `out` over
- * `in` pixels reaches from floor(i * in / out) to ceil((i + 1) * in / out); neighbours may share a pixel. */
+/* The mean over bins that cut any input into a given number of rows and columns, as PyTorch has it:
+ * bin i of `out` over `in` pixels reaches from floor(i * in / out) to ceil((i + 1) * in / out);
+ * neighbours may share a pixel. */
 #include "layer.h"
 
 #include <string.h>
@@ -89,7 +90,8 @@ static void window(const void *private, nm_window *w)
         int in = axis ? self->in.w : self->in.h, out = self->size[axis];
         if (in < out)
             continue;
-        /* exact where bins are alike; otherwise the largest bin, and their distance to the nearest pixel */
+        /* exact where bins are alike; otherwise the largest bin, and their distance to the nearest
+         * pixel */
         for (int i = 0; i < out; i++) {
             int pixels = bin(i, in, out, true) - bin(i, in, out, false);
             w->kernel[axis] = pixels > w->kernel[axis] ? pixels : w->kernel[axis];

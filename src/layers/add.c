@@ -1,5 +1,5 @@
-/* y = x[0] + x[1] + …, all of one shape. Every input gets dy. A relu that follows is done here too; backward then reads
- * y to know where it passed. */
+/* y = x[0] + x[1] + …, all of one shape. Every input gets dy. A relu that follows is done here too;
+ * backward then reads y to know where it passed. */
 #include "layer.h"
 
 #include <stdio.h>

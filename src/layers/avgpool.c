@@ -1,5 +1,6 @@
-/* The mean of each window: its sum over the window's area, padding counted as zeros, or (count_pad off) over the pixels
- * that lie in the input. With `ceil`, what hangs over the padded input is never counted. */
+/* The mean of each window: its sum over the window's area, padding counted as zeros, or (count_pad
+ * off) over the pixels that lie in the input. With `ceil`, what hangs over the padded input is
+ * never counted. */
 #include "pool_sum.h"
 
 typedef struct avgpool {

@@ -1,5 +1,6 @@
-/* Rows and columns taken away at the border; or, with a second input, the middle of the first as large as the second
- * (for skip connections of another size), the odd row or column taken away below or to the right. */
+/* Rows and columns taken away at the border; or, with a second input, the middle of the first as
+ * large as the second (for skip connections of another size), the odd row or column taken away
+ * below or to the right. */
 #include "border.h"
 
 typedef struct crop {

@@ -1,13 +1,15 @@
-/* Transposed convolution: what the gradient by x of a convolution is, as a layer of its own (Zeiler et al. 2010;
- * PyTorch's ConvTranspose2d). Each input pixel spreads its kernel over the output:
+/* Transposed convolution: what the gradient by x of a convolution is, as a layer of its own (Zeiler
+ * et al. 2010; PyTorch's ConvTranspose2d). Each input pixel spreads its kernel over the output:
  *
- *     y[n, i * stride - pad + a * dilation, j * … , o] += x[n, i, j, c] * w[a, b, c, o]     (+ bias[o])
+ *     y[n, i * stride - pad + a * dilation, j * … , o] += x[n, i, j, c] * w[a, b, c, o]     (+
+ * bias[o])
  *
- * Output extent: (in - 1) * stride - pads + dilation * (kernel - 1) + output_pad + 1. Weights are HWIO with I all input
- * channels and O the output channels of a group. Below, g is the convolution whose transpose this is: from this layer's
- * output to its input. Forward is g's gradient by its input, the gradient by x is g itself, and the gradient by the
- * weights is g's with input and output changed round; g wants its kernel as [kh][kw][O][I], so that it is turned once a
- * pass. Backward reads x. */
+ * Output extent: (in - 1) * stride - pads + dilation * (kernel - 1) + output_pad + 1. Weights are
+ * HWIO with I all input channels and O the output channels of a group. Below, g is the convolution
+ * whose transpose this is: from this layer's output to its input. Forward is g's gradient by its
+ * input, the gradient by x is g itself, and the gradient by the weights is g's with input and
+ * output changed round; g wants its kernel as [kh][kw][O][I], so that it is turned once a pass.
+ * Backward reads x. */
 #include "conv.h"
 
 #include <stdio.h>
@@ -45,14 +47,15 @@ static const nm_option options[] = {
 
 /* Per plan. */
 typedef struct choice {
-    int most;             /* samples */
+    int most;                                   /* samples */
     const nm_conv_algorithm *by[NM_CONV_KINDS]; /* of g */
-    bool turned;           /* forward goes through the convolution that g's gradient by x is at stride 1 */
+    bool turned; /* forward goes through the convolution that g's gradient by x is at stride 1 */
     nm_conv_geometry turn;
     size_t weights_offset; /* bytes into scratch: the kernel as g wants it, then its gradient or its turned copy */
 } choice;
 
-/* ---- infer ------------------------------------------------------------------------------------------- */
+/* ---- infer
+ * ------------------------------------------------------------------------------------------- */
 
 static nm_status infer_axis(nm_infer *e, const deconv *self, int axis, int in, int *before, int *out)
 {
@@ -103,7 +106,8 @@ static nm_status infer(nm_infer *e, void *private)
     return NM_OK;
 }
 
-/* ---- plan --------------------------------------------------------------------------------------------- */
+/* ---- plan
+ * --------------------------------------------------------------------------------------------- */
 
 static void book(nm_booking *b, const nm_conv_algorithm *by, const nm_conv_geometry *g, nm_conv_kind kind,
                  size_t *shared)
@@ -138,9 +142,12 @@ static nm_status plan(nm_booking *b, const void *private, void *chosen)
     return NM_OK;
 }
 
-/* ---- run ------------------------------------------------------------------------------------------------ */
+/* ---- run
+ * ------------------------------------------------------------------------------------------------
+ */
 
-/* Between [kh][kw][I][O of a group], this layer's, and [kh][kw][O of a group][I], g's; adds where asked. */
+/* Between [kh][kw][I][O of a group], this layer's, and [kh][kw][O of a group][I], g's; adds where
+ * asked. */
 static void swap(const deconv *self, const real *from, real *to, bool to_g, bool add)
 {
     size_t in = (size_t)self->g.out.c, out = (size_t)(self->filters / self->groups), whole = in * out;
@@ -160,9 +167,15 @@ static nm_conv_call call_of(const nm_pass *p, const deconv *self, real **kernel,
     *kernel = (real *)((char *)p->scratch + c->weights_offset);
     *second = *kernel + nm_conv_weight_count(&self->g);
     swap(self, p->w[0], *kernel, true, false);
-    return (nm_conv_call){.g = &self->g, .n = p->n, .threads = p->threads, .most = c->most, .by_sample = p->mode == NM_EVAL,
-                          .w = *kernel, .shared = p->scratch,
-                          .thread_base = p->thread_scratch_base, .thread_size = p->thread_scratch_size};
+    return (nm_conv_call){.g = &self->g,
+                          .n = p->n,
+                          .threads = p->threads,
+                          .most = c->most,
+                          .by_sample = p->mode == NM_EVAL,
+                          .w = *kernel,
+                          .shared = p->scratch,
+                          .thread_base = p->thread_scratch_base,
+                          .thread_size = p->thread_scratch_size};
 }
 
 typedef struct bias_job {
@@ -203,15 +216,16 @@ static void forward(const nm_pass *p, const void *private)
         nm_parallel(p->threads, p->n * p->ys.h, bias_task, &(bias_job){p, p->w[1]});
 }
 
-/* Block by block of rows, so that long sums stay exact enough; `buffer` has room for the channels. */
+/* Block by block of rows, so that long sums stay exact enough; `buffer` has room for the channels.
+ */
 static void add_bias_gradient(const nm_pass *p, real *buffer)
 {
     enum { ROWS = 512 };
     int rows = p->n * p->ys.h * p->ys.w, channels = p->ys.c;
     for (int first = 0; first < rows; first += ROWS) {
         memset(buffer, 0, (size_t)channels * sizeof *buffer);
-        NM_ISA(nm_conv_column_sums)(p->dy + (size_t)first * (size_t)channels, rows - first < ROWS ? rows - first : ROWS,
-                                    channels, buffer);
+        NM_ISA(nm_conv_column_sums)
+        (p->dy + (size_t)first * (size_t)channels, rows - first < ROWS ? rows - first : ROWS, channels, buffer);
         for (int c = 0; c < channels; c++)
             p->dw[1][c] += buffer[c];
     }

@@ -1,8 +1,9 @@
-/* Fully connected: y = x w + bias over all h * w * c numbers of a sample, in their order in memory. Weights are IO.
- * Backward reads x: dw = x' dy, dbias = column sums of dy, dx = dy w'.
+/* Fully connected: y = x w + bias over all h * w * c numbers of a sample, in their order in memory.
+ * Weights are IO. Backward reads x: dw = x' dy, dbias = column sums of dy, dx = dy w'.
  *
- * Samples are taken in blocks of a fixed size, a part-filled block padded with zeros, so that a sample's output has
- * the same bits at any batch size. Where one block holds the batch, tasks split the columns too. */
+ * Samples are taken in blocks of a fixed size, a part-filled block padded with zeros, so that a
+ * sample's output has the same bits at any batch size. Where one block holds the batch, tasks split
+ * the columns too. */
 #include "layer.h"
 
 #include "gemm.h"
@@ -15,7 +16,7 @@ typedef struct dense {
     int init;
     double init_value;
     nm_choice activation; /* the layer after this one, made by the parser */
-    int inputs; /* h * w * c */
+    int inputs;           /* h * w * c */
 } dense;
 
 static const nm_option options[] = {
@@ -71,7 +72,7 @@ typedef struct job {
     const real *from; /* [n][in] */
     real *to;         /* [n][out] */
     int in, out;
-    bool transposed;  /* weights are [out][in] */
+    bool transposed; /* weights are [out][in] */
     const real *bias;
     nm_gemm_rows rows; /* where samples lie in a block, for the same bits at any batch */
     int block;         /* rows */
@@ -119,8 +120,8 @@ static void product_task(void *arg, int task, int thread)
         from = padded;
     }
     if (j->transposed)
-        nm_gemm(false, true, j->block, count, j->in, 1, from, j->in, j->p->w[0] + (size_t)column * (size_t)j->in, j->in, 0,
-                y, stride);
+        nm_gemm(false, true, j->block, count, j->in, 1, from, j->in, j->p->w[0] + (size_t)column * (size_t)j->in, j->in,
+                0, y, stride);
     else
         nm_gemm(false, false, j->block, count, j->in, 1, from, j->in, j->p->w[0] + column, j->out, 0, y, stride);
     if (!whole || j->bias)
@@ -138,12 +139,18 @@ static void product(job *j)
 static void forward(const nm_pass *p, const void *private)
 {
     const dense *self = private;
-    job j = {.p = p, .self = self, .from = p->x[0], .to = p->y, .in = self->inputs, .out = self->units,
+    job j = {.p = p,
+             .self = self,
+             .from = p->x[0],
+             .to = p->y,
+             .in = self->inputs,
+             .out = self->units,
              .bias = self->bias ? p->w[1] : NULL};
     product(&j);
 }
 
-/* dw is cut into blocks of its own rows: each is one product over the whole batch, and nothing has to be combined. */
+/* dw is cut into blocks of its own rows: each is one product over the whole batch, and nothing has
+ * to be combined. */
 static void weight_task(void *arg, int task, int thread)
 {
     (void)thread;
@@ -157,7 +164,12 @@ static void weight_task(void *arg, int task, int thread)
 static void backward(const nm_pass *p, const void *private)
 {
     const dense *self = private;
-    job j = {.p = p, .self = self, .from = p->dy, .to = p->dx[0], .in = self->units, .out = self->inputs,
+    job j = {.p = p,
+             .self = self,
+             .from = p->dy,
+             .to = p->dx[0],
+             .in = self->units,
+             .out = self->inputs,
              .transposed = true};
     if (p->dw[0])
         nm_parallel(p->threads, nm_pieces(self->inputs, COLUMNS), weight_task, &j);

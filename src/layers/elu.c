@@ -1,5 +1,5 @@
-/* y = x above zero, alpha * (exp(x) - 1) below (Clevert et al. 2015); below zero dx = dy * (y + alpha). Backward keeps
- * y. */
+/* y = x above zero, alpha * (exp(x) - 1) below (Clevert et al. 2015); below zero dx = dy * (y +
+ * alpha). Backward keeps y. */
 #include "pointwise_template.h"
 #include "vmath.h"
 

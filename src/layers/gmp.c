@@ -1,5 +1,6 @@
-/* Global max pooling: the largest value of each channel over height and width; HxWxC to 1x1xC. Forward saves which
- * pixel it was (the first of equals; a NaN wins), backward gives the gradient to that pixel. */
+/* Global max pooling: the largest value of each channel over height and width; HxWxC to 1x1xC.
+ * Forward saves which pixel it was (the first of equals; a NaN wins), backward gives the gradient
+ * to that pixel. */
 #include "layer.h"
 
 #include <string.h>

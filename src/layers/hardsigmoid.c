@@ -1,4 +1,5 @@
-/* y = min(max(x + 3, 0), 6) / 6 (Howard et al. 2019); dx = dy / 6 where 0 < y < 1. Backward keeps y. */
+/* y = min(max(x + 3, 0), 6) / 6 (Howard et al. 2019); dx = dy / 6 where 0 < y < 1. Backward keeps
+ * y. */
 #include "pointwise_template.h"
 
 static void ramp(const void *self, const real *x, real *y, size_t count)

@@ -1,4 +1,5 @@
-/* The root of the sum of squares of each window (PyTorch's LPPool2d with norm 2); padding adds nothing:
+/* The root of the sum of squares of each window (PyTorch's LPPool2d with norm 2); padding adds
+ * nothing:
  *
  *     y = sqrt(sum x^2),   dx = sum over windows of dy * x / y, nothing where y = 0.
  *

@@ -1,4 +1,5 @@
-/* y = x above zero, slope * x below (Maas et al. 2013); dx = dy * (1 or slope). Backward keeps y, whose sign is x's. */
+/* y = x above zero, slope * x below (Maas et al. 2013); dx = dy * (1 or slope). Backward keeps y,
+ * whose sign is x's. */
 #include "pointwise_template.h"
 
 typedef struct leaky {

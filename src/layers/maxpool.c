@@ -1,6 +1,7 @@
-/* The largest value of each window, channel by channel; padding never wins. Forward saves which tap of the window it
- * was (the first of equals, as PyTorch; a NaN wins), backward gives the gradient to that tap. The largest of each row's
- * part of a window is found once, for all windows above each other that share the row. */
+/* The largest value of each window, channel by channel; padding never wins. Forward saves which tap
+ * of the window it was (the first of equals, as PyTorch; a NaN wins), backward gives the gradient
+ * to that tap. The largest of each row's part of a window is found once, for all windows above each
+ * other that share the row. */
 #include "pool.h"
 
 #include "vector.h"
@@ -19,7 +20,9 @@ static size_t row_size(const nm_pool *self)
     return (size_t)nm_pieces(self->out.w * self->out.c, NM_VECTOR) * NM_VECTOR;
 }
 
-/* Thread scratch: for as many input rows as a window is high, the largest values of a row of windows, then their taps. */
+/* Thread scratch: for as many input rows as a window is high, the largest values of a row of
+ * windows, then their taps.
+ */
 static nm_status plan(nm_booking *b, const void *private, void *chosen)
 {
     (void)chosen;
@@ -35,9 +38,10 @@ typedef struct job {
     const nm_pool *self;
 } job;
 
-/* `lanes` channels of columns w0 to w1 - 1; the tap too, counted from column col0, where somebody asks for it. */
-static inline void columns_max(const nm_pool *self, const real *line, nm_pool_span s, const int lanes, const bool which, real *y,
-                               tap *taps)
+/* `lanes` channels of columns w0 to w1 - 1; the tap too, counted from column col0, where somebody
+ * asks for it. */
+static inline void columns_max(const nm_pool *self, const real *line, nm_pool_span s, const int lanes, const bool which,
+                               real *y, tap *taps)
 {
     nm_vector best, next;
     nm_mask at = {0};
@@ -71,9 +75,10 @@ static void line_max(const nm_pool *self, const real *line, const bool which, re
     }
 }
 
-/* The largest of input rows h0 to h1 - 1, `lanes` numbers; lines and taps: those of row h are number h % size. */
-static inline void join_lines(const nm_pool *self, nm_pool_span s, const real *lines, const tap *line_taps, const int lanes,
-                              const bool which, real *y, tap *taps)
+/* The largest of input rows h0 to h1 - 1, `lanes` numbers; lines and taps: those of row h are
+ * number h % size. */
+static inline void join_lines(const nm_pool *self, nm_pool_span s, const real *lines, const tap *line_taps,
+                              const int lanes, const bool which, real *y, tap *taps)
 {
     nm_vector best = {0}, next;
     nm_mask at = {0};

@@ -1,5 +1,6 @@
-/* y = x0 * x1, element by element; x1 may have height and width 1 (a factor for each channel: squeeze and excite, Hu et
- * al. 2017), one channel (a factor for each pixel: attention), or be a single number. Backward reads both:
+/* y = x0 * x1, element by element; x1 may have height and width 1 (a factor for each channel:
+ * squeeze and excite, Hu et al. 2017), one channel (a factor for each pixel: attention), or be a
+ * single number. Backward reads both:
  *
  *     dx0 = dy * x1,   dx1 = sum of dy * x0 over what x1 was repeated for. */
 #include "layer.h"
@@ -12,8 +13,10 @@ static nm_status infer(nm_infer *e, void *self)
     nm_shape a = e->in[0], b = e->in[1];
     bool fits = ((b.h == a.h && b.w == a.w) || (b.h == 1 && b.w == 1)) && (b.c == a.c || b.c == 1);
     if (!fits)
-        return nm_fail(e->ctx, NM_INVALID, "%s: its second input must be like the first, 1x1xC, HxWx1 or 1x1x1; found "
-                       NM_SHAPE_FMT " and " NM_SHAPE_FMT, e->who, NM_SHAPE_ARGS(a), NM_SHAPE_ARGS(b));
+        return nm_fail(e->ctx, NM_INVALID,
+                       "%s: its second input must be like the first, 1x1xC, HxWx1 or 1x1x1; found " NM_SHAPE_FMT
+                       " and " NM_SHAPE_FMT,
+                       e->who, NM_SHAPE_ARGS(a), NM_SHAPE_ARGS(b));
     return NM_OK;
 }
 

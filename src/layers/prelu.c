@@ -1,8 +1,10 @@
-/* y = x above zero, slope_c * x below, with a slope learnt per channel (He et al. 2015), or one for all:
+/* y = x above zero, slope_c * x below, with a slope learnt per channel (He et al. 2015), or one for
+ * all:
  *
  *     dx = dy * (1 or slope_c),   dslope_c = sum of dy * x where x < 0.
  *
- * Backward reads x. The sum over pixels is cut into rows of pixels by shape alone and added in their order. */
+ * Backward reads x. The sum over pixels is cut into rows of pixels by shape alone and added in
+ * their order. */
 #include "layer.h"
 
 #include <string.h>

@@ -1,5 +1,6 @@
-/* y = scale * (x above zero, alpha * (exp(x) - 1) below), with the two constants for which mean 0 and variance 1 stay
- * (Klambauer et al. 2017); below zero dx = dy * (y + scale * alpha). Backward keeps y. */
+/* y = scale * (x above zero, alpha * (exp(x) - 1) below), with the two constants for which mean 0
+ * and variance 1 stay (Klambauer et al. 2017); below zero dx = dy * (y + scale * alpha). Backward
+ * keeps y. */
 #include "pointwise_template.h"
 #include "vmath.h"
 

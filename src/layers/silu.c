@@ -1,5 +1,5 @@
-/* y = x / (1 + exp(-x)), also called swish (Elfwing et al. 2017, Ramachandran et al. 2017); with s the sigmoid of x,
- * dx = dy * s * (1 + x * (1 - s)). Backward reads x. */
+/* y = x / (1 + exp(-x)), also called swish (Elfwing et al. 2017, Ramachandran et al. 2017); with s
+ * the sigmoid of x, dx = dy * s * (1 + x * (1 - s)). Backward reads x. */
 #include "pointwise_template.h"
 #include "vmath.h"
 

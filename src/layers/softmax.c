@@ -1,5 +1,6 @@
-/* y_c = exp(x_c - max x) / sum of the same, over the channels of each pixel; dx = y * (dy - sum dy y). Backward keeps
- * y. For training on classes take the loss softmax_ce on the logits instead: it is stabler and cheaper. */
+/* y_c = exp(x_c - max x) / sum of the same, over the channels of each pixel; dx = y * (dy - sum dy
+ * y). Backward keeps y. For training on classes take the loss softmax_ce on the logits instead: it
+ * is stabler and cheaper. */
 #include "layer.h"
 
 #include <math.h>

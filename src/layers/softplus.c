@@ -1,4 +1,5 @@
-/* y = log(1 + exp(beta * x)) / beta, stable for any x; dx = dy / (1 + exp(-beta * x)). Backward reads x. */
+/* y = log(1 + exp(beta * x)) / beta, stable for any x; dx = dy / (1 + exp(-beta * x)). Backward
+ * reads x. */
 #include "pointwise_template.h"
 #include "vmath.h"
 

@@ -1,7 +1,8 @@
-/* Undoes a max pool (Zeiler, Fergus 2014; PyTorch's MaxUnpool2d): each value goes to the place where the pool that
- * `pool` names found its largest input, zeros elsewhere. HxWxC as the pool's output to HxWxC as its input. The places
- * are found again in the pool's input, which is this layer's last input (the network links it). Windows that overlap
- * add up, so that unpool is always the transpose of the pool's choice. */
+/* Undoes a max pool (Zeiler, Fergus 2014; PyTorch's MaxUnpool2d): each value goes to the place
+ * where the pool that `pool` names found its largest input, zeros elsewhere. HxWxC as the pool's
+ * output to HxWxC as its input. The places are found again in the pool's input, which is this
+ * layer's last input (the network links it). Windows that overlap add up, so that unpool is always
+ * the transpose of the pool's choice. */
 #include "pool.h"
 
 #include <string.h>
@@ -38,8 +39,8 @@ static nm_status plan(nm_booking *b, const void *self, void *chosen)
     return NM_OK;
 }
 
-/* Offset, within a sample of the pool's input, of the largest value of channel c in the window (the first of equals; a
- * NaN wins), as maxpool has it. */
+/* Offset, within a sample of the pool's input, of the largest value of channel c in the window (the
+ * first of equals; a NaN wins), as maxpool has it. */
 static int32_t place(const nm_pool *pool, const real *x, nm_pool_span s, int c)
 {
     size_t best = nm_pool_pixel(pool, s.h0, s.w0) + (size_t)c;

@@ -1,6 +1,7 @@
-/* Enlarges height and width by a whole factor or to a given size: `nearest` repeats pixels (source floor(i * in /
- * out)), `bilinear` blends the four around the source position, which is (i + 0.5) * in / out - 0.5, not below 0, or
- * with `align_corners` i * (in - 1) / (out - 1), as in PyTorch. Backward gives each gradient back by the same weights.
+/* Enlarges height and width by a whole factor or to a given size: `nearest` repeats pixels (source
+ * floor(i * in / out)), `bilinear` blends the four around the source position, which is (i + 0.5) *
+ * in / out - 0.5, not below 0, or with `align_corners` i * (in - 1) / (out - 1), as in PyTorch.
+ * Backward gives each gradient back by the same weights.
  */
 #include "layer.h"
 

@@ -1,5 +1,5 @@
-/* Focal loss (Lin et al. 2017): cross-entropy in which what is already right counts for little. With p the softmax of x
- * and p_t that of the label,
+/* Focal loss (Lin et al. 2017): cross-entropy in which what is already right counts for little.
+ * With p the softmax of x and p_t that of the label,
  *
  *     loss = -(1 - p_t)^gamma log p_t,
  *     dx_c = (gamma (1 - p_t)^(gamma - 1) p_t log p_t - (1 - p_t)^gamma) (onehot_c - p_c),

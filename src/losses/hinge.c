@@ -1,4 +1,5 @@
-/* Multi-class hinge (Crammer, Singer 2001 in its summed form; PyTorch's MultiMarginLoss): with the label's score x_t,
+/* Multi-class hinge (Crammer, Singer 2001 in its summed form; PyTorch's MultiMarginLoss): with the
+ * label's score x_t,
  *
  *     loss = sum over the other classes of max(0, margin - x_t + x_c)^p / C,   p 1 or 2,
  *

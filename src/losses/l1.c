@@ -1,4 +1,5 @@
-/* The mean of the absolute differences: loss = |x - t|, its slope the sign of x - t (0 where they are equal). */
+/* The mean of the absolute differences: loss = |x - t|, its slope the sign of x - t (0 where they
+ * are equal). */
 #include "value_loss_template.h"
 
 #include <math.h>

@@ -1,5 +1,6 @@
-/* Losses for classes, with a label for each sample or for each pixel: softmax_ce, focal, hinge. With h * w > 1 a
- * sample's loss is the mean over its pixels that are not `ignore`. A type gives the loss of one pixel. */
+/* Losses for classes, with a label for each sample or for each pixel: softmax_ce, focal, hinge.
+ * With h * w > 1 a sample's loss is the mean over its pixels that are not `ignore`. A type gives
+ * the loss of one pixel. */
 #ifndef NM_PIXEL_LOSS_H
 #define NM_PIXEL_LOSS_H
 
@@ -12,10 +13,18 @@ typedef struct nm_pixel_loss {
     int classes; /* set by infer */
 } nm_pixel_loss;
 
-#define NM_PIXEL_LOSS_OPTIONS                                                                       \
-    {"class_weights", NM_OPT_REALS, offsetof(nm_pixel_loss, class_weights), "", 0, 1e9,             \
-     .help = "a factor for each class"},                                                            \
-        {"ignore", NM_OPT_INT, offsetof(nm_pixel_loss, ignore), "-100", .help = "label of pixels that do not count, beside negative ones"}
+#define NM_PIXEL_LOSS_OPTIONS                                                                                          \
+    {"class_weights",                                                                                                  \
+     NM_OPT_REALS,                                                                                                     \
+     offsetof(nm_pixel_loss, class_weights),                                                                           \
+     "",                                                                                                               \
+     0,                                                                                                                \
+     1e9,                                                                                                              \
+     .help = "a factor for each class"},                                                                               \
+    {                                                                                                                  \
+        "ignore", NM_OPT_INT, offsetof(nm_pixel_loss, ignore), "-100",                                                 \
+            .help = "label of pixels that do not count, beside negative ones"                                          \
+    }
 
 /* The factor of a class. */
 static inline double nm_class_weight(const nm_pixel_loss *self, int class)
@@ -23,8 +32,8 @@ static inline double nm_class_weight(const nm_pixel_loss *self, int class)
     return self->class_weights.count ? self->class_weights.values[class] : 1;
 }
 
-/* The loss of the scores x of one pixel with its label, or (values) soft targets, with the class weights in it; dx,
- * where not NULL, becomes `scale` times its gradient. */
+/* The loss of the scores x of one pixel with its label, or (values) soft targets, with the class
+ * weights in it; dx, where not NULL, becomes `scale` times its gradient. */
 typedef double nm_class_loss(const void *self, const real *x, int label, const real *values, double scale, real *dx);
 
 static inline int nm_argmax(const real *x, int count)

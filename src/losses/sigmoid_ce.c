@@ -1,9 +1,10 @@
-/* Cross-entropy of the sigmoid of each number by itself, for several labels at once (PyTorch's BCEWithLogitsLoss). With
- * targets t in 0..1, stable for any x:
+/* Cross-entropy of the sigmoid of each number by itself, for several labels at once (PyTorch's
+ * BCEWithLogitsLoss). With targets t in 0..1, stable for any x:
  *
  *     loss = max(x, 0) - x t + log(1 + exp(-|x|)),      its slope sigmoid(x) - t;
  *
- * `positive_weight` w is a factor on what positive targets give: w t log(1 + exp(-x)) + (1 - t) log(1 + exp(x)). */
+ * `positive_weight` w is a factor on what positive targets give: w t log(1 + exp(-x)) + (1 - t)
+ * log(1 + exp(x)). */
 #include "value_loss_template.h"
 
 #include <math.h>

@@ -1,5 +1,5 @@
-/* Squared near the target, absolute further off (Girshick 2015): with d = x - t, loss = d^2 / (2 beta) where |d| <
- * beta, |d| - beta / 2 elsewhere; its slope is d / beta, or the sign of d. */
+/* Squared near the target, absolute further off (Girshick 2015): with d = x - t, loss = d^2 / (2
+ * beta) where |d| < beta, |d| - beta / 2 elsewhere; its slope is d / beta, or the sign of d. */
 #include "value_loss_template.h"
 
 #include <math.h>

@@ -1,10 +1,11 @@
 /* Softmax with cross-entropy, together and stable: with z = x - max x and lse = log sum exp z,
  *
  *     loss = sum_c t_c (lse - z_c),      dx_c = (sum_k t_k) softmax_c - t_c,
- *     t_c = w_c ((1 - s) onehot_c + s / C)     (label smoothing s, class weights w, as in PyTorch before its mean).
+ *     t_c = w_c ((1 - s) onehot_c + s / C)     (label smoothing s, class weights w, as in PyTorch
+ * before its mean).
  *
- * The prediction is [n][h][w][c]: with h * w > 1 there is a label per pixel. Soft targets (values) take the place of
- * what stands in brackets. */
+ * The prediction is [n][h][w][c]: with h * w > 1 there is a label per pixel. Soft targets (values)
+ * take the place of what stands in brackets. */
 #include "pixel_loss_template.h"
 
 #include <math.h>

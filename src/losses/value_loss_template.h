@@ -1,5 +1,6 @@
-/* Losses of two numbers, averaged over all numbers of a sample: mse, l1, smooth_l1, sigmoid_ce. A type gives the loss
- * of one pair and its derivative; targets are values of the prediction's shape. */
+/* Losses of two numbers, averaged over all numbers of a sample: mse, l1, smooth_l1, sigmoid_ce. A
+ * type gives the loss of one pair and its derivative; targets are values of the prediction's shape.
+ */
 #ifndef NM_VALUE_LOSS_H
 #define NM_VALUE_LOSS_H
 

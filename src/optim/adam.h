@@ -1,7 +1,7 @@
 /* Adam (Kingma, Ba 2015) and AdamW (Loshchilov, Hutter 2019), which differ in where L2 goes:
  *
- *     g = dw (+ l2 * w for Adam);  m = beta1 * m + (1 - beta1) * g;  v = beta2 * v + (1 - beta2) * g^2
- *     w -= lr * (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + epsilon) (+ lr * l2 * w for AdamW)
+ *     g = dw (+ l2 * w for Adam);  m = beta1 * m + (1 - beta1) * g;  v = beta2 * v + (1 - beta2) *
+ * g^2 w -= lr * (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + epsilon) (+ lr * l2 * w for AdamW)
  */
 #ifndef NM_ADAM_H
 #define NM_ADAM_H
@@ -14,14 +14,19 @@ typedef struct nm_adam {
     double lr, beta1, beta2, epsilon;
 } nm_adam;
 
-#define NM_ADAM_OPTIONS                                                                                            \
-    {"lr", NM_OPT_REAL, offsetof(nm_adam, lr), "0.001", 0, 1e9, .help = "learning rate"},                          \
-        {"beta1", NM_OPT_REAL, offsetof(nm_adam, beta1), "0.9", 0, 0.999999, .help = "decay of the mean gradient"}, \
-        {"beta2", NM_OPT_REAL, offsetof(nm_adam, beta2), "0.999", 0, 0.999999999,                                  \
-         .help = "decay of the mean squared gradient"},                                                            \
-        {"epsilon", NM_OPT_REAL, offsetof(nm_adam, epsilon), "1e-8", 0, 1, .help = "added to the denominator"},    \
-    {                                                                                                              \
-        0                                                                                                          \
+#define NM_ADAM_OPTIONS                                                                                                \
+    {"lr", NM_OPT_REAL, offsetof(nm_adam, lr), "0.001", 0, 1e9, .help = "learning rate"},                              \
+        {"beta1", NM_OPT_REAL, offsetof(nm_adam, beta1), "0.9", 0, 0.999999, .help = "decay of the mean gradient"},    \
+        {"beta2",                                                                                                      \
+         NM_OPT_REAL,                                                                                                  \
+         offsetof(nm_adam, beta2),                                                                                     \
+         "0.999",                                                                                                      \
+         0,                                                                                                            \
+         0.999999999,                                                                                                  \
+         .help = "decay of the mean squared gradient"},                                                                \
+        {"epsilon", NM_OPT_REAL, offsetof(nm_adam, epsilon), "1e-8", 0, 1, .help = "added to the denominator"},        \
+    {                                                                                                                  \
+        0                                                                                                              \
     }
 
 static inline void nm_adam_update(const nm_span *span, double lr, uint64_t step, const nm_adam *self, bool decoupled)

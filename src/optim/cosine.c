@@ -1,4 +1,5 @@
-/* Half a cosine from 1 to `final` over the whole run (Loshchilov, Hutter 2017, without restarts). */
+/* Half a cosine from 1 to `final` over the whole run (Loshchilov, Hutter 2017, without restarts).
+ */
 #include "optimizer.h"
 
 #include <math.h>

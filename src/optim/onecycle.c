@@ -1,5 +1,6 @@
-/* One cycle (Smith, Topin 2018), with cosine flanks as PyTorch's OneCycleLR: from 1 / div up to 1 (the base rate is
- * the peak) at `peak` of the run, then down to 1 / (div * final_div) at its last step. */
+/* One cycle (Smith, Topin 2018), with cosine flanks as PyTorch's OneCycleLR: from 1 / div up to 1
+ * (the base rate is the peak) at `peak` of the run, then down to 1 / (div * final_div) at its last
+ * step. */
 #include "optimizer.h"
 
 #include <math.h>

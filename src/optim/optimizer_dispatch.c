@@ -15,10 +15,9 @@ extern const nm_schedule_type *const nm_schedule_table_v4[];
 const nm_optimizer_type *const *nm_optimizer_types(void)
 {
 #ifdef NM_HAVE_V3
-    static const nm_optimizer_type *const *const tables[NM_ISA_COUNT] = {
-        [NM_ISA_BASE] = nm_optimizer_table_base,
-        [NM_ISA_V3] = nm_optimizer_table_v3,
-        [NM_ISA_V4] = nm_optimizer_table_v4};
+    static const nm_optimizer_type *const *const tables[NM_ISA_COUNT] = {[NM_ISA_BASE] = nm_optimizer_table_base,
+                                                                         [NM_ISA_V3] = nm_optimizer_table_v3,
+                                                                         [NM_ISA_V4] = nm_optimizer_table_v4};
     return tables[nm_isa_level()];
 #else
     return nm_optimizer_table_base;
@@ -29,9 +28,7 @@ const nm_schedule_type *const *nm_schedule_types(void)
 {
 #ifdef NM_HAVE_V3
     static const nm_schedule_type *const *const tables[NM_ISA_COUNT] = {
-        [NM_ISA_BASE] = nm_schedule_table_base,
-        [NM_ISA_V3] = nm_schedule_table_v3,
-        [NM_ISA_V4] = nm_schedule_table_v4};
+        [NM_ISA_BASE] = nm_schedule_table_base, [NM_ISA_V3] = nm_schedule_table_v3, [NM_ISA_V4] = nm_schedule_table_v4};
     return tables[nm_isa_level()];
 #else
     return nm_schedule_table_base;

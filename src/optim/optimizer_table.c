@@ -1,4 +1,5 @@
-/* The tables of optimizers and schedules of one instruction set. The names come from meson.build. */
+/* The tables of optimizers and schedules of one instruction set. The names come from meson.build.
+ */
 #include "optim_list.h"
 #include "optimizer.h"
 

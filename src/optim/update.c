@@ -70,8 +70,8 @@ static void norm_task(void *arg, int task, int thread)
     each_piece(arg, task, norm_piece);
 }
 
-double nm_optimize(const nm_optimizer_type *type, const void *self, nm_span *spans, int count, double lr,
-                   uint64_t step, double clip_norm, int threads)
+double nm_optimize(const nm_optimizer_type *type, const void *self, nm_span *spans, int count, double lr, uint64_t step,
+                   double clip_norm, int threads)
 {
     job j = {.type = type, .self = self, .spans = spans, .count = count, .lr = lr, .step = step};
     for (int i = 0; i < count; i++)

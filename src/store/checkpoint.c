@@ -15,7 +15,8 @@ static double plain(double value)
     return isnan(value) ? (double)NAN : value;
 }
 
-/* The text that parsing and writing leaves as it is: a run that was resumed from it writes the same bytes. */
+/* The text that parsing and writing leaves as it is: a run that was resumed from it writes the same
+ * bytes. */
 nm_status nm_model_text(nm_context *ctx, const nm_yaml *document, char **text)
 {
     char *first = NULL;
@@ -72,8 +73,7 @@ static nm_status write_slots(nm_h5 *h5, nm_context *ctx, const nm_network *net, 
             continue;
         for (int s = 0; s < state->slots; s++) {
             char *path = nm_format(ctx, "/optimizer/%s/%s", param->name, state->slot_names[s]);
-            nm_status status =
-                path ? write_values(h5, path, param, state->slot[s] + param->offset) : NM_FAILED;
+            nm_status status = path ? write_values(h5, path, param, state->slot[s] + param->offset) : NM_FAILED;
             nm_free(path);
             NM_TRY(status);
         }
@@ -150,8 +150,7 @@ static nm_status fill(nm_h5 *h5, nm_context *ctx, const nm_network *net, const n
     return write_history(h5, ctx, state);
 }
 
-nm_status nm_checkpoint_save(nm_context *ctx, const char *path, const nm_network *net,
-                             const nm_train_state *state)
+nm_status nm_checkpoint_save(nm_context *ctx, const char *path, const nm_network *net, const nm_train_state *state)
 {
     nm_h5 *h5;
     NM_TRY(nm_h5_new(ctx, path, &h5));

@@ -11,7 +11,7 @@ struct nm_checkpoint {
     char *path;
     nm_h5 *h5;
     char *model;
-    char *classes; /* NULL: none */
+    char *classes;                  /* NULL: none */
     char *data_digest;              /* NULL: none */
     uint64_t step, steps_per_epoch; /* 0: not told */
     nm_normalisation normalisation; /* no channels: none is stored */
@@ -25,18 +25,17 @@ static nm_status check_format(nm_checkpoint *c)
     int64_t version = 0;
     nm_status status = nm_h5_read_note_text(c->h5, "/", "format", &format);
     if (status == NM_OK && strcmp(format, NM_CHECKPOINT_FORMAT) != 0)
-        status = nm_fail(c->ctx, NM_INVALID, "%s: not a checkpoint: expected format '%s', found '%s'",
-                         c->path, NM_CHECKPOINT_FORMAT, format);
+        status = nm_fail(c->ctx, NM_INVALID, "%s: not a checkpoint: expected format '%s', found '%s'", c->path,
+                         NM_CHECKPOINT_FORMAT, format);
     if (status == NM_OK)
         status = nm_h5_read_note_int(c->h5, "/", "format_version", &version);
     if (status == NM_OK)
         status = nm_h5_read_note_text(c->h5, "/", "norma_version", &by);
     if (status == NM_OK && (version < 1 || version > NM_CHECKPOINT_VERSION))
-        status = nm_fail(
-            c->ctx, NM_INVALID,
-            "%s: a checkpoint of format version %lld, written by norma %s; expected at most %d, which is "
-            "what this norma %s reads",
-            c->path, (long long)version, by, NM_CHECKPOINT_VERSION, nm_version());
+        status = nm_fail(c->ctx, NM_INVALID,
+                         "%s: a checkpoint of format version %lld, written by norma %s; expected at most %d, which is "
+                         "what this norma %s reads",
+                         c->path, (long long)version, by, NM_CHECKPOINT_VERSION, nm_version());
     nm_free(format);
     nm_free(by);
     return status;
@@ -144,13 +143,13 @@ static void dims_text(int rank, const size_t *dims, const char *layout, char *te
         snprintf(text + used, size - used, " (%s)", layout);
 }
 
-/* Whether the checkpoint holds the parameter in its shape and layout; with `say`, records what is wrong. */
+/* Whether the checkpoint holds the parameter in its shape and layout; with `say`, records what is
+ * wrong. */
 static nm_status compare_param(const nm_checkpoint *c, const nm_param *param, const char *path, bool say)
 {
     nm_context *ctx = c->ctx;
     if (!nm_h5_has(c->h5, path))
-        return say ? nm_fail(ctx, NM_INVALID, "%s: of another model: parameter '%s' is missing", c->path,
-                             param->name)
+        return say ? nm_fail(ctx, NM_INVALID, "%s: of another model: parameter '%s' is missing", c->path, param->name)
                    : NM_INVALID;
     nm_h5_shape found;
     char *layout;
@@ -167,8 +166,8 @@ static nm_status compare_param(const nm_checkpoint *c, const nm_param *param, co
         char want[128], have[128];
         dims_text(param->rank, dims, param->layout, want, sizeof want);
         dims_text(found.rank, found.dims, layout, have, sizeof have);
-        nm_fail(ctx, NM_INVALID, "%s: of another model: parameter '%s': expected %s, found %s", c->path,
-                param->name, want, have);
+        nm_fail(ctx, NM_INVALID, "%s: of another model: parameter '%s': expected %s, found %s", c->path, param->name,
+                want, have);
     }
     nm_free(layout);
     return status;
@@ -198,8 +197,8 @@ static nm_status surplus_param(void *arg, const char *name, bool is_group)
         return NM_FAILED;
     if (nm_network_find_param(s->net, whole) < 0) {
         s->found = true;
-        nm_fail(s->c->ctx, NM_INVALID, "%s: of another model: its parameter '%s' has no place in this one",
-                s->c->path, whole);
+        nm_fail(s->c->ctx, NM_INVALID, "%s: of another model: its parameter '%s' has no place in this one", s->c->path,
+                whole);
     }
     nm_free(whole);
     return NM_OK;
@@ -232,8 +231,7 @@ static nm_status compare_all(const nm_checkpoint *c, const nm_network *net)
     return s.found ? NM_INVALID : status;
 }
 
-nm_status nm_checkpoint_load(nm_context *ctx, const nm_checkpoint *c, nm_network *net, bool partial,
-                             int *taken)
+nm_status nm_checkpoint_load(nm_context *ctx, const nm_checkpoint *c, nm_network *net, bool partial, int *taken)
 {
     int count = 0;
     if (!partial)
@@ -256,15 +254,16 @@ nm_status nm_checkpoint_load(nm_context *ctx, const nm_checkpoint *c, nm_network
 
 /* ---- the state of training -------------------------------------------------------------- */
 
-/* The same bits are promised only on the same kind of machine and library; a difference is told, not refused.
+/* The same bits are promised only on the same kind of machine and library; a difference is told,
+ * not refused.
  */
 static nm_status report_difference(const nm_checkpoint *c, const char *name, const char *here)
 {
     char *there;
     NM_TRY(nm_h5_read_note_text(c->h5, "/", name, &there));
     if (strcmp(there, here) != 0)
-        nm_log(c->ctx, "%s: %s was '%s' and is '%s' here: the last bits of what follows may differ", c->path,
-               name, there, here);
+        nm_log(c->ctx, "%s: %s was '%s' and is '%s' here: the last bits of what follows may differ", c->path, name,
+               there, here);
     nm_free(there);
     return NM_OK;
 }
@@ -280,8 +279,7 @@ static nm_status same_text(const nm_checkpoint *c, const char *what, const char 
         c->path, what, found, wanted);
 }
 
-static nm_status load_slots(nm_context *ctx, const nm_checkpoint *c, const nm_network *net,
-                            nm_train_state *state)
+static nm_status load_slots(nm_context *ctx, const nm_checkpoint *c, const nm_network *net, nm_train_state *state)
 {
     char *type;
     NM_TRY(nm_h5_read_note_text(c->h5, "/optimizer", "type", &type));
@@ -290,8 +288,7 @@ static nm_status load_slots(nm_context *ctx, const nm_checkpoint *c, const nm_ne
     for (int i = 0; i < net->params && status == NM_OK; i++)
         for (int s = 0; s < state->slots && status == NM_OK && net->param[i].kind != NM_STATE; s++) {
             char *path = nm_format(ctx, "/optimizer/%s/%s", net->param[i].name, state->slot_names[s]);
-            status = path ? read_values(c, path, &net->param[i], state->slot[s] + net->param[i].offset)
-                          : NM_FAILED;
+            status = path ? read_values(c, path, &net->param[i], state->slot[s] + net->param[i].offset) : NM_FAILED;
             nm_free(path);
         }
     return status;
@@ -355,8 +352,7 @@ nm_status nm_checkpoint_load_state(nm_context *ctx, const nm_checkpoint *c, cons
                                    nm_train_state *state)
 {
     if (!nm_h5_has(c->h5, "/train/step"))
-        return nm_fail(ctx, NM_INVALID, "%s: it holds parameters only, no state of training to go on from",
-                       c->path);
+        return nm_fail(ctx, NM_INVALID, "%s: it holds parameters only, no state of training to go on from", c->path);
     NM_TRY(report_difference(c, "norma_version", nm_version()));
     NM_TRY(report_difference(c, "openblas_core", nm_gemm_core()));
     NM_TRY(report_difference(c, "isa", nm_isa_name(nm_isa_level())));

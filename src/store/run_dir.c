@@ -29,7 +29,8 @@ static bool exists(const nm_run_dir *run, const char *name)
 
 /* ---- opening --------------------------------------------------------------------------- */
 
-/* What a process that was killed while it wrote has left; not what another one, such as a plot, is writing now. */
+/* What a process that was killed while it wrote has left; not what another one, such as a plot, is
+ * writing now. */
 static void remove_temporary(void *arg, const char *name)
 {
     const nm_run_dir *run = arg;
@@ -109,7 +110,8 @@ static nm_status read_old_metrics(nm_run_dir *run)
     return status;
 }
 
-/* Checkpoints without the one to go on from: it was lost, and a new run would replace the others. */
+/* Checkpoints without the one to go on from: it was lost, and a new run would replace the others.
+ */
 static nm_status check_lost(const nm_run_dir *run)
 {
     char name[64] = "best.h5";

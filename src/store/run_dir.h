@@ -7,12 +7,13 @@
  *     last.h5, best.h5      checkpoints; last.h5 is what a resumed run goes on from
  *     step-NNNNNNNN.h5      the newest few
  *
- * Only what norma has written is ever replaced or removed: a folder without a run's lock file that has files of
- * these names is refused, and only temporary names (file.h) and checkpoints are cleaned away.
+ * Only what norma has written is ever replaced or removed: a folder without a run's lock file that
+ * has files of these names is refused, and only temporary names (file.h) and checkpoints are
+ * cleaned away.
  *
- * Each file but watch.csv is replaced whole. last.h5 is written after everything else that belongs to its
- * step, so that a run which is resumed from it finds the rest at least as new, and writes what is newer again
- * to the same bits. */
+ * Each file but watch.csv is replaced whole. last.h5 is written after everything else that belongs
+ * to its step, so that a run which is resumed from it finds the rest at least as new, and writes
+ * what is newer again to the same bits. */
 #ifndef NM_RUN_DIR_H
 #define NM_RUN_DIR_H
 
@@ -34,13 +35,14 @@ typedef struct nm_run_dir {
     uint64_t diverged; /* at what step it ended so */
 } nm_run_dir;
 
-/* Makes the folder where needed and takes its lock. Refused (NM_INVALID): a folder that another process
- * holds; without `resume`, one that holds a run; one that is no run's but has files of the names above. */
+/* Makes the folder where needed and takes its lock. Refused (NM_INVALID): a folder that another
+ * process holds; without `resume`, one that holds a run; one that is no run's but has files of the
+ * names above. */
 nm_status nm_run_dir_open(nm_context *ctx, const char *path, bool resume, nm_run_dir **out) NM_MUST_USE;
 /* Makes the first of the folders STEM-1, STEM-2, … that is not there. */
 nm_status nm_run_dir_open_fresh(nm_context *ctx, const char *stem, nm_run_dir **out) NM_MUST_USE;
-/* A word that can be a folder's name: `name` without slashes, control characters and a dot at its beginning, and not
- * too long for more to be put behind it. */
+/* A word that can be a folder's name: `name` without slashes, control characters and a dot at its
+ * beginning, and not too long for more to be put behind it. */
 void nm_run_name(const char *name, char *out, size_t size);
 /* Of a run that has not begun nothing is left. */
 void nm_run_dir_close(nm_run_dir *run);
@@ -58,11 +60,11 @@ double nm_run_dir_seconds(const nm_run_dir *run, uint64_t step);
 /* The step at which the old metrics.csv ends in divergence; 0 where it does not. */
 uint64_t nm_run_dir_diverged(const nm_run_dir *run);
 
-/* Saves step-NNNNNNNN.h5 (keep > 0), deletes all but the newest `keep` of them, then makes last.h5 the same.
+/* Saves step-NNNNNNNN.h5 (keep > 0), deletes all but the newest `keep` of them, then makes last.h5
+ * the same.
  */
 nm_status nm_run_dir_save(const nm_run_dir *run, const nm_network *net, const nm_train_state *state,
                           int keep) NM_MUST_USE;
-nm_status nm_run_dir_save_best(const nm_run_dir *run, const nm_network *net,
-                               const nm_train_state *state) NM_MUST_USE;
+nm_status nm_run_dir_save_best(const nm_run_dir *run, const nm_network *net, const nm_train_state *state) NM_MUST_USE;
 
 #endif

@@ -133,7 +133,8 @@ uint64_t nm_run_dir_diverged(const nm_run_dir *run)
 
 /* ---- checkpoints ------------------------------------------------------------------------- */
 
-/* Keeps the newest `keep` of the files up to this step, and whatever a run that was further on has left. */
+/* Keeps the newest `keep` of the files up to this step, and whatever a run that was further on has
+ * left. */
 static void rotate(const nm_run_dir *run, long long step, int keep)
 {
     long long at = step + 1;

@@ -74,7 +74,8 @@ void nm_folder_remove(const char *path, int made)
 
 enum { LOCK_TEXT = 64 };
 
-/* The process that a lock's text names; 0: it is not norma's. Before, the text was the number alone. */
+/* The process that a lock's text names; 0: it is not norma's. Before, the text was the number
+ * alone. */
 static long process_of(const char *text, bool *older)
 {
     char *end;
@@ -132,7 +133,8 @@ static nm_status in_use(nm_context *ctx, const char *folder, int fd)
                    folder, process ? text : "(unknown)");
 }
 
-/* Whether the file that is held still has the name: its holder may have removed it before it let go. */
+/* Whether the file that is held still has the name: its holder may have removed it before it let
+ * go. */
 static bool still_there(int fd, const char *path)
 {
     struct stat held, named;
@@ -163,7 +165,8 @@ static nm_status take(nm_context *ctx, const char *folder, const char *path, nm_
                                       : nm_fail(ctx, NM_FAILED, "%s: cannot be locked: %s", path, strerror(why));
         }
     } while (!still_there(lock->fd, path));
-    /* Over the text that is there, and as long as any: a process that is killed here never leaves the file empty. */
+    /* Over the text that is there, and as long as any: a process that is killed here never leaves
+     * the file empty. */
     char own[LOCK_TEXT];
     int length = snprintf(own, sizeof own, "norma %10ld\n", (long)getpid());
     if (pwrite(lock->fd, own, (size_t)length, 0) != length || ftruncate(lock->fd, length) != 0)

@@ -1,12 +1,12 @@
-/* The folder of a run and its lock file, which says that the folder is a run's and which process works in it:
- * "norma PROCESS". Private to src/train. */
+/* The folder of a run and its lock file, which says that the folder is a run's and which process
+ * works in it: "norma PROCESS". Private to src/train. */
 #ifndef NM_RUN_LOCK_H
 #define NM_RUN_LOCK_H
 
 #include "error.h"
 
-/* Makes the folder and those above it; *made counts those that were not there, also on failure. With `fresh` the
- * folder itself must not be there: NM_OK with *made = 0 says that it was. */
+/* Makes the folder and those above it; *made counts those that were not there, also on failure.
+ * With `fresh` the folder itself must not be there: NM_OK with *made = 0 says that it was. */
 nm_status nm_folder_make(nm_context *ctx, const char *path, bool fresh, int *made) NM_MUST_USE;
 /* Removes what nm_folder_make made, as far as it is empty. */
 void nm_folder_remove(const char *path, int made);

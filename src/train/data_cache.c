@@ -6,7 +6,8 @@
 
 #include <string.h>
 
-/* All that what is opened depends on: the data set's name, the form that the network wants, the rules for image files.
+/* All that what is opened depends on: the data set's name, the form that the network wants, the
+ * rules for image files.
  */
 static char *make_key(const nm_trainer *t)
 {

@@ -26,12 +26,13 @@ static nm_status check_objective(nm_context *ctx, const nm_network *net, const n
     if (samples->pixel_labels && !objective->type->classifies)
         return nm_fail(ctx, NM_INVALID, "%s: takes values; the data has a label for each pixel", objective->who);
     if (out.c < classes)
-        return nm_fail(ctx, NM_INVALID, "%s: its prediction '%s' has %d classes; the data has %d",
-                       objective->who, net->node[objective->from].name, out.c, classes);
+        return nm_fail(ctx, NM_INVALID, "%s: its prediction '%s' has %d classes; the data has %d", objective->who,
+                       net->node[objective->from].name, out.c, classes);
     return NM_OK;
 }
 
-/* Labels become values once for all losses that take values: they must agree on the number of classes. */
+/* Labels become values once for all losses that take values: they must agree on the number of
+ * classes. */
 static nm_status check_values(nm_context *ctx, const nm_network *net)
 {
     const nm_objective *first = NULL;
@@ -58,9 +59,8 @@ nm_status nm_check_fit(nm_context *ctx, const nm_network *net, const nm_samples 
                        net->document->file, net->inputs);
     nm_status status = NM_OK;
     if (!nm_shape_same(net->node[0].out, samples->shape))
-        status =
-            nm_fail(ctx, NM_INVALID, "%s: expected images of " NM_SHAPE_FMT "; the data has " NM_SHAPE_FMT,
-                    net->node[0].who, NM_SHAPE_ARGS(net->node[0].out), NM_SHAPE_ARGS(samples->shape));
+        status = nm_fail(ctx, NM_INVALID, "%s: expected images of " NM_SHAPE_FMT "; the data has " NM_SHAPE_FMT,
+                         net->node[0].who, NM_SHAPE_ARGS(net->node[0].out), NM_SHAPE_ARGS(samples->shape));
     if (net->objectives == 0)
         return nm_fail(ctx, NM_INVALID, "%s: the model has no `loss:`", net->document->file);
     for (int i = 0; i < net->objectives; i++)
@@ -138,16 +138,10 @@ nm_status nm_evaluator_new(nm_context *ctx, nm_network *net, const nm_samples *s
         return NM_FAILED;
     batch = batch < count ? batch : count;
     *e = (nm_evaluator){.ctx = ctx, .net = net, .count = count};
-    e->settings = (nm_loader_settings){.samples = samples,
-                                       .limit = limit,
-                                       .batch = batch,
-                                       .normalisation = *normalisation,
-                                       .binary = binary};
-    nm_request request = {.mode = NM_EVAL,
-                          .batch = batch,
-                          .threads = nm_context_threads(ctx),
-                          .keep = &net->output,
-                          .keeps = 1};
+    e->settings = (nm_loader_settings){
+        .samples = samples, .limit = limit, .batch = batch, .normalisation = *normalisation, .binary = binary};
+    nm_request request = {
+        .mode = NM_EVAL, .batch = batch, .threads = nm_context_threads(ctx), .keep = &net->output, .keeps = 1};
     nm_status status = nm_plan_new(net, &request, &e->plan);
     if (status == NM_OK)
         status = nm_target_maker_new(ctx, net, batch, &e->targets);
@@ -233,8 +227,7 @@ static bool run_all(nm_evaluator *e, nm_loader *loader, const volatile int *stop
         if (stop && *stop)
             return false;
         const nm_loaded *loaded = nm_loader_next(loader);
-        nm_batch batch = {
-            .n = loaded->n, .x = &loaded->x, .targets = nm_target_maker_make(&e->targets, loaded)};
+        nm_batch batch = {.n = loaded->n, .x = &loaded->x, .targets = nm_target_maker_make(&e->targets, loaded)};
         nm_plan_forward(e->plan, &batch);
         loss += nm_plan_loss(e->plan, &batch).loss_sum;
         count_predictions(e, loaded, &sums, out);
@@ -245,7 +238,8 @@ static bool run_all(nm_evaluator *e, nm_loader *loader, const volatile int *stop
     return true;
 }
 
-/* The matrix is left out where it would take too much memory, or where an int could not count what falls into it. */
+/* The matrix is left out where it would take too much memory, or where an int could not count what
+ * falls into it. */
 static nm_status make_counts(const nm_evaluator *e, nm_evaluation *out)
 {
     size_t classes = (size_t)out->classes, places = nm_label_places(e->settings.samples);

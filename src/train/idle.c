@@ -1,5 +1,5 @@
-/* Settings that have no effect: one table of rules. A rule looks at a run that is set up, and where the setting does
- * nothing in it says why. */
+/* Settings that have no effect: one table of rules. A rule looks at a run that is set up, and where
+ * the setting does nothing in it says why. */
 #include "idle.h"
 
 #include "alloc.h"
@@ -86,7 +86,8 @@ static bool eval_batch(nm_trainer *t, nm_text *why)
     return !t->evaluator;
 }
 
-/* ---- optimizer and schedule ------------------------------------------------------------------- */
+/* ---- optimizer and schedule -------------------------------------------------------------------
+ */
 
 static bool momentum(nm_trainer *t, nm_text *why)
 {
@@ -162,7 +163,8 @@ static bool l2_all(nm_trainer *t, nm_text *why)
     return t->settings.l2 == 0;
 }
 
-/* ---- the network and its plan ------------------------------------------------------------------ */
+/* ---- the network and its plan ------------------------------------------------------------------
+ */
 
 /* Whether a type that is left out is in the model at all. */
 static bool without(nm_trainer *t, nm_text *why)
@@ -183,8 +185,8 @@ static bool without(nm_trainer *t, nm_text *why)
     return missing;
 }
 
-/* Whether the plan would be the same without a setting, which is off in the request and the network now. (A setting
- * that is off has no effect anyway.) */
+/* Whether the plan would be the same without a setting, which is off in the request and the network
+ * now. (A setting that is off has no effect anyway.) */
 static bool same_plan(nm_trainer *t, bool recompute)
 {
     nm_request request = {.mode = NM_TRAIN,
@@ -236,7 +238,8 @@ static bool no_fuse(nm_trainer *t, nm_text *why)
     return same;
 }
 
-/* ---- the table ---------------------------------------------------------------------------------- */
+/* ---- the table ----------------------------------------------------------------------------------
+ */
 
 static const idle_rule rules[] = {
     {"epochs", epochs, true},

@@ -13,8 +13,8 @@
 
 /* ---- by name ------------------------------------------------------------------------------- */
 
-/* The folders in which models are looked for, in order. An installed program stands in bin/, one that was
- * only built in BUILD/apps/, and BUILD/share/norma/models is a link to the source's. */
+/* The folders in which models are looked for, in order. An installed program stands in bin/, one
+ * that was only built in BUILD/apps/, and BUILD/share/norma/models is a link to the source's. */
 enum { FOLDERS = 3 };
 typedef struct places {
     int count;
@@ -62,8 +62,7 @@ static void list_names(const places *p, names *all)
         struct dirent *entry;
         while (folder && (entry = readdir(folder)) && all->count < 256) {
             size_t length = strlen(entry->d_name);
-            if (length <= 5 || length - 5 >= sizeof *all->text ||
-                strcmp(entry->d_name + length - 5, ".yaml") != 0)
+            if (length <= 5 || length - 5 >= sizeof *all->text || strcmp(entry->d_name + length - 5, ".yaml") != 0)
                 continue;
             snprintf(all->text[all->count], sizeof *all->text, "%.*s", (int)length - 5, entry->d_name);
             all->word[all->count] = all->text[all->count];
@@ -79,8 +78,7 @@ static nm_status not_found(nm_context *ctx, const char *name, const places *p)
     char where[1024] = "";
     size_t used = 0;
     for (int i = 0; i < p->count && used < sizeof where; i++)
-        used += (size_t)snprintf(where + used, sizeof where - used, "%s%s", i ? ", " : "; looked in ",
-                                 p->folder[i]);
+        used += (size_t)snprintf(where + used, sizeof where - used, "%s%s", i ? ", " : "; looked in ", p->folder[i]);
     names *all = nm_alloc(ctx, 1, sizeof *all);
     if (!all)
         return NM_FAILED;
@@ -159,8 +157,7 @@ nm_status nm_checkpoint_network(nm_context *ctx, const nm_checkpoint *checkpoint
     *net = NULL;
     *settings = (nm_train_settings){0};
     NM_TRY(nm_yaml_parse(ctx, "model.yaml", text, strlen(text), &document));
-    nm_status status =
-        nm_options_read(ctx, nm_train_options, settings, nm_yaml_get(document, "train"), NULL, "train");
+    nm_status status = nm_options_read(ctx, nm_train_options, settings, nm_yaml_get(document, "train"), NULL, "train");
     if (status != NM_OK)
         nm_yaml_free(document);
     else

@@ -29,7 +29,8 @@ nm_status nm_noise_new(nm_context *ctx, const nm_network *net, int n, nm_noise *
 
 nm_batch nm_noise_batch(const nm_noise *noise)
 {
-    return (nm_batch){.n = noise->n, .x = (const real *const *)&noise->x, .targets = {noise->labels, noise->values}, .seed = 1};
+    return (nm_batch){
+        .n = noise->n, .x = (const real *const *)&noise->x, .targets = {noise->labels, noise->values}, .seed = 1};
 }
 
 void nm_noise_free(nm_noise *noise)

@@ -1,4 +1,5 @@
-/* A batch of noise with targets of every kind, for measuring: uniform on -1..1, random labels, zeros as values. */
+/* A batch of noise with targets of every kind, for measuring: uniform on -1..1, random labels,
+ * zeros as values. */
 #ifndef NM_NOISE_H
 #define NM_NOISE_H
 

@@ -57,8 +57,7 @@ static nm_status choose_schedule(nm_context *ctx, const nm_choice *choice, nm_op
         return unknown(ctx, o->net, choice, NM_FOREIGN_SCHEDULE, words, count);
     if (!(o->schedule_self = nm_alloc(ctx, 1, o->schedule->size + 1)))
         return NM_FAILED;
-    return nm_options_read(ctx, o->schedule->options, o->schedule_self, choice->options, NULL,
-                           o->schedule->name);
+    return nm_options_read(ctx, o->schedule->options, o->schedule_self, choice->options, NULL, o->schedule->name);
 }
 
 /* A setting of `train:` that stands for an option of the optimizer; NaN: not given. */
@@ -70,8 +69,7 @@ static nm_status override(nm_context *ctx, nm_optimization *o, const char *name,
     const nm_option *option = nm_option_find(o->type->options, name);
     if (!option || option->type != NM_OPT_REAL)
         return NM_OK; /* told as a setting without effect */
-    if (value < 0 ||
-        ((option->least != 0 || option->most != 0) && (value < option->least || value > option->most)))
+    if (value < 0 || ((option->least != 0 || option->most != 0) && (value < option->least || value > option->most)))
         return nm_yaml_fail(ctx, at, "train: option '%s' must be a number from %g to %g; found %g", name, option->least,
                             option->most, value);
     *(double *)((char *)o->self + option->offset) = value;
@@ -119,8 +117,8 @@ static nm_status set_up(nm_context *ctx, const nm_train_settings *settings, nm_o
     return make_spans(ctx, settings, o);
 }
 
-nm_status nm_optimization_new(nm_context *ctx, const nm_train_settings *settings, nm_network *net,
-                              uint64_t steps, uint64_t steps_per_epoch, nm_optimization **out)
+nm_status nm_optimization_new(nm_context *ctx, const nm_train_settings *settings, nm_network *net, uint64_t steps,
+                              uint64_t steps_per_epoch, nm_optimization **out)
 {
     *out = NULL;
     nm_optimization *o = nm_alloc(ctx, 1, sizeof *o);
@@ -204,8 +202,7 @@ bool nm_optimization_steady(const nm_optimization *o)
 
 double nm_optimization_rate(const nm_optimization *o, uint64_t step)
 {
-    return nm_schedule_rate(o->schedule, o->schedule_self, o->lr, step, o->steps, o->steps_per_epoch,
-                            o->warmup);
+    return nm_schedule_rate(o->schedule, o->schedule_self, o->lr, step, o->steps, o->steps_per_epoch, o->warmup);
 }
 
 void nm_optimization_step(nm_optimization *o, nm_plan *plan, uint64_t step)

@@ -1,5 +1,5 @@
-/* The optimizer and the schedule of one run: their options, the optimizer's memory, the spans of the
- * parameters. */
+/* The optimizer and the schedule of one run: their options, the optimizer's memory, the spans of
+ * the parameters. */
 #ifndef NM_OPTIMIZATION_H
 #define NM_OPTIMIZATION_H
 
@@ -8,8 +8,8 @@
 
 typedef struct nm_optimization nm_optimization;
 
-nm_status nm_optimization_new(nm_context *ctx, const nm_train_settings *settings, nm_network *net,
-                              uint64_t steps, uint64_t steps_per_epoch, nm_optimization **out) NM_MUST_USE;
+nm_status nm_optimization_new(nm_context *ctx, const nm_train_settings *settings, nm_network *net, uint64_t steps,
+                              uint64_t steps_per_epoch, nm_optimization **out) NM_MUST_USE;
 void nm_optimization_free(nm_optimization *o);
 
 /* Points the state at the optimizer's memory, so that it is saved and loaded with it. */

@@ -1,5 +1,5 @@
-/* The settings of training: the `train:` section of a model file and, with dashes, the flags of `norma
- * train`. */
+/* The settings of training: the `train:` section of a model file and, with dashes, the flags of
+ * `norma train`. */
 #include "train.h"
 
 #define AT(field) offsetof(nm_train_settings, field)

@@ -1,10 +1,11 @@
-/* Which setting wins where two say the same: the one given last, on this command line or by this call. */
+/* Which setting wins where two say the same: the one given last, on this command line or by this
+ * call. */
 #include "train.h"
 
 #include <string.h>
 
-/* Paths as nm_document_set takes them; `*` is any one key. Where both are given at once both stay: which of them has no
- * effect is told when training starts. */
+/* Paths as nm_document_set takes them; `*` is any one key. Where both are given at once both stay:
+ * which of them has no effect is told when training starts. */
 static const char *const rivals[][2] = {
     {"train.epochs", "train.steps"},
     {"train.lr", "train.optimizer.*.lr"},
@@ -35,7 +36,8 @@ static nm_yaml *find(nm_yaml *document, const char *path, nm_yaml **map, const c
     }
 }
 
-/* Whether `given` is the path, or one above it: the whole optimizer is given with the options that its value has. */
+/* Whether `given` is the path, or one above it: the whole optimizer is given with the options that
+ * its value has. */
 static bool covers(const char *given, const char *path)
 {
     for (;;) {

@@ -9,8 +9,13 @@
 
 static nm_loader_settings loading_of(const nm_recalibration *how)
 {
-    return (nm_loader_settings){.samples = how->samples, .limit = how->limit, .batch = how->batch, .shuffle = true,
-                                .normalisation = how->normalisation, .binary = how->binary, .seed = how->seed};
+    return (nm_loader_settings){.samples = how->samples,
+                                .limit = how->limit,
+                                .batch = how->batch,
+                                .shuffle = true,
+                                .normalisation = how->normalisation,
+                                .binary = how->binary,
+                                .seed = how->seed};
 }
 
 static nm_status plan_for(nm_context *ctx, nm_network *net, const nm_recalibration *how, nm_mode mode, nm_plan **plan)
@@ -36,8 +41,9 @@ nm_status nm_recalibrate(nm_context *ctx, nm_network *net, const nm_recalibratio
         if (b->n == 1 && seen > 0) /* has no variance after a dense layer */
             continue;
         seen += b->n;
-        nm_plan_forward(plan, &(nm_batch){.n = b->n, .x = &b->x, .seed = how->seed, .step = (uint32_t)i,
-                                          .statistics_rate = b->n / seen});
+        nm_plan_forward(
+            plan,
+            &(nm_batch){.n = b->n, .x = &b->x, .seed = how->seed, .step = (uint32_t)i, .statistics_rate = b->n / seen});
     }
     nm_loader_free(loader);
     nm_plan_free(plan);
@@ -74,7 +80,10 @@ nm_status nm_mode_gap(nm_context *ctx, nm_network *net, const nm_recalibration *
     int steps = status == NM_OK ? nm_loader_steps_per_epoch(g.loader) : 0;
     for (int i = 0; i < batches && i < steps; i++) {
         const nm_loaded *b = nm_loader_next(g.loader);
-        nm_batch batch = {.n = b->n, .x = &b->x, .targets = nm_target_maker_make(&g.targets, b), .seed = how->seed,
+        nm_batch batch = {.n = b->n,
+                          .x = &b->x,
+                          .targets = nm_target_maker_make(&g.targets, b),
+                          .seed = how->seed,
                           .step = (uint32_t)i};
         if (b->n == 1 && seen > 0)
             break;

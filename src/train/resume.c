@@ -1,4 +1,5 @@
-/* Going on from last.h5: what the order of batches and the meaning of a step depend on must be as it was. */
+/* Going on from last.h5: what the order of batches and the meaning of a step depend on must be as
+ * it was. */
 #include "resume.h"
 
 #include "alloc.h"
@@ -174,7 +175,8 @@ static nm_status check_model(nm_trainer *t, const nm_checkpoint *last)
     return status;
 }
 
-/* ---- loading ----------------------------------------------------------------------------------- */
+/* ---- loading -----------------------------------------------------------------------------------
+ */
 
 static nm_status check_all(nm_trainer *t, const nm_checkpoint *last, const nm_train_state *loaded)
 {

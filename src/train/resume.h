@@ -4,8 +4,9 @@
 
 #include "trainer.h"
 
-/* Takes parameters, state and history from last.h5. Refused (NM_INVALID), with what differs, where the run would not go
- * on to the bits of one that was never interrupted: other data, seed, batches, network. docs/training.md has the list.
+/* Takes parameters, state and history from last.h5. Refused (NM_INVALID), with what differs, where
+ * the run would not go on to the bits of one that was never interrupted: other data, seed, batches,
+ * network. docs/training.md has the list.
  */
 nm_status nm_trainer_go_on(nm_trainer *t) NM_MUST_USE;
 

@@ -1,5 +1,5 @@
-/* Setting a training run up: everything that can be wrong with the request is found here, before anything is
- * written. */
+/* Setting a training run up: everything that can be wrong with the request is found here, before
+ * anything is written. */
 #include "resume.h"
 
 #include "alloc.h"
@@ -42,21 +42,21 @@ static nm_status check_without(nm_trainer *t)
     return status;
 }
 
-/* Reads the settings, then builds the network whatever they were, so that the errors of both are reported. */
+/* Reads the settings, then builds the network whatever they were, so that the errors of both are
+ * reported. */
 static nm_status build_network(nm_trainer *t, bool *save_epochs)
 {
     nm_context *ctx = t->ctx;
     NM_TRY(nm_yaml_copy(ctx, t->request->document, &t->document));
-    nm_status settings = nm_options_read(ctx, nm_train_options, &t->settings,
-                                         nm_yaml_get(t->document, "train"), NULL, "train");
+    nm_status settings =
+        nm_options_read(ctx, nm_train_options, &t->settings, nm_yaml_get(t->document, "train"), NULL, "train");
     if (settings == NM_OK)
         settings = check_without(t);
     if (settings == NM_OK)
         settings = read_save_every(t, save_epochs);
     nm_yaml *document = t->document;
     nm_strings none = {0};
-    nm_status built =
-        nm_network_build(ctx, document, settings == NM_OK ? &t->settings.without : &none, &t->net);
+    nm_status built = nm_network_build(ctx, document, settings == NM_OK ? &t->settings.without : &none, &t->net);
     if (built != NM_OK)
         t->document = NULL; /* the network owned it */
     else
@@ -171,9 +171,9 @@ static nm_status open_data(nm_trainer *t)
 /* Stands for the number of training samples where the data is not opened: more than any batch. */
 enum { SAMPLES_UNKNOWN = 1 << 24 };
 
-/* How an epoch is cut into steps. A single sample that is left at its end is passed over, as batch norm after a dense
- * layer could not be trained on it; in every network, so that those with and without batch norm see the same batches.
- * Which sample that is changes with every reshuffle. */
+/* How an epoch is cut into steps. A single sample that is left at its end is passed over, as batch
+ * norm after a dense layer could not be trained on it; in every network, so that those with and
+ * without batch norm see the same batches. Which sample that is changes with every reshuffle. */
 static nm_status count_steps(nm_trainer *t, bool save_epochs)
 {
     const nm_train_settings *s = &t->settings;
@@ -253,16 +253,19 @@ static nm_status prepare(nm_trainer *t)
         return NM_OK;
     if (nm_optimization_parameters(t->optimization) == 0)
         return nm_yaml_fail(ctx, t->document, "there is no parameter to train");
-    nm_request request = {.mode = NM_TRAIN, .batch = t->loading.batch, .threads = nm_context_threads(ctx),
-                          .micro = s->micro_batch, .recompute = s->recompute};
+    nm_request request = {.mode = NM_TRAIN,
+                          .batch = t->loading.batch,
+                          .threads = nm_context_threads(ctx),
+                          .micro = s->micro_batch,
+                          .recompute = s->recompute};
     request.keep = nm_watch_nodes(t->watch, &request.keeps);
     NM_TRY(nm_plan_new(t->net, &request, &t->plan));
     NM_TRY(nm_target_maker_new(ctx, t->net, t->loading.batch, &t->targets));
     NM_TRY(nm_population_find(t));
     if (t->data->test.count > 0) {
         NM_TRY(nm_check_fit(ctx, t->net, &t->data->test, t->data->classes));
-        NM_TRY(nm_evaluator_new(ctx, t->net, &t->data->test, 0, s->eval_batch, &t->state.normalisation,
-                                s->binary, &t->evaluator));
+        NM_TRY(nm_evaluator_new(ctx, t->net, &t->data->test, 0, s->eval_batch, &t->state.normalisation, s->binary,
+                                &t->evaluator));
     }
     return NM_OK;
 }

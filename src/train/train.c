@@ -1,8 +1,9 @@
 /* The loop of training.
  *
- * At its head the state is what a checkpoint holds, and what is due at this number of steps is found from the
- * state alone: first the row (evaluation), then the checkpoint, then the next step. So a run that went on
- * from a checkpoint cannot tell that it was ever interrupted, wherever that was. */
+ * At its head the state is what a checkpoint holds, and what is due at this number of steps is
+ * found from the state alone: first the row (evaluation), then the checkpoint, then the next step.
+ * So a run that went on from a checkpoint cannot tell that it was ever interrupted, wherever that
+ * was. */
 #include "trainer.h"
 
 #include "alloc.h"
@@ -112,8 +113,7 @@ static nm_history_row start_row(const nm_trainer *t, uint64_t step)
 /* metrics.csv with what the history holds. */
 static nm_status write_metrics(const nm_trainer *t)
 {
-    return t->run ? nm_run_dir_metrics(t->run, t->state.history, t->row_seconds, t->state.history_count)
-                  : NM_OK;
+    return t->run ? nm_run_dir_metrics(t->run, t->state.history, t->row_seconds, t->state.history_count) : NM_OK;
 }
 
 /* The row is the history's last. */
@@ -127,9 +127,9 @@ static nm_status keep_best(nm_trainer *t, const nm_history_row *row)
     return t->run ? nm_run_dir_save_best(t->run, t->net, s) : NM_OK;
 }
 
-/* A row belongs to the state when it falls on the beat of rows. The row at the end of a run of so many steps
- * may not: it is told and written to metrics.csv, but the state stays as if training had not ended there, so
- * that going on with more steps is the same as never having stopped. */
+/* A row belongs to the state when it falls on the beat of rows. The row at the end of a run of so
+ * many steps may not: it is told and written to metrics.csv, but the state stays as if training had
+ * not ended there, so that going on with more steps is the same as never having stopped. */
 static nm_status finish_row(nm_trainer *t, nm_history_row *row, bool lasting)
 {
     nm_train_state *s = &t->state, before = *s;
@@ -176,8 +176,7 @@ static bool row_due(const nm_trainer *t)
 {
     const nm_train_state *s = &t->state;
     bool made = s->history_count > 0 && s->history[s->history_count - 1].step == s->step;
-    return s->step > 0 && !made &&
-           (s->step == t->steps || (s->step < t->steps && s->step % t->row_every == 0));
+    return s->step > 0 && !made && (s->step == t->steps || (s->step < t->steps && s->step % t->row_every == 0));
 }
 
 /* ---- checkpoints -------------------------------------------------------------------------- */
@@ -185,8 +184,7 @@ static bool row_due(const nm_trainer *t)
 /* What is judged and saved must be numbers. */
 static bool sound(const nm_trainer *t)
 {
-    return nm_all_finite(t->net->weights, t->net->weight_count) &&
-           nm_all_finite(t->net->states, t->net->state_count);
+    return nm_all_finite(t->net->weights, t->net->weight_count) && nm_all_finite(t->net->states, t->net->state_count);
 }
 
 static nm_status save(nm_trainer *t)

@@ -1,5 +1,5 @@
-/* Training. Settings come from the option table nm_train_options, which is the `train:` section of the model file
- * and, with dashes for underscores, the flags of `norma train`. */
+/* Training. Settings come from the option table nm_train_options, which is the `train:` section of
+ * the model file and, with dashes for underscores, the flags of `norma train`. */
 #ifndef NM_TRAIN_H
 #define NM_TRAIN_H
 
@@ -9,12 +9,12 @@
 #include "network.h"
 
 typedef struct nm_train_settings {
-    char *data;            /* "fashion-mnist", "cifar10:PATH" */
-    int epochs, steps;     /* steps > 0 wins where both are given; stops after that many in all */
+    char *data;        /* "fashion-mnist", "cifar10:PATH" */
+    int epochs, steps; /* steps > 0 wins where both are given; stops after that many in all */
     int batch, eval_batch;
-    int micro_batch;       /* samples at once; 0: the whole batch */
+    int micro_batch; /* samples at once; 0: the whole batch */
     bool recompute;
-    bool exact, no_fuse;   /* only algorithms of exact sums; every layer does its own work alone */
+    bool exact, no_fuse; /* only algorithms of exact sums; every layer does its own work alone */
     nm_choice optimizer, schedule;
     double lr, momentum; /* >= 0: instead of the optimizer's own; NaN: not given */
     double l2;
@@ -27,30 +27,31 @@ typedef struct nm_train_settings {
     int seed;
     int limit; /* a random subset of so many samples; 0: all */
     bool shuffle;
-    char *save_every;      /* "200s", "1e" */
+    char *save_every; /* "200s", "1e" */
     int keep;
     char *init_from;
     nm_strings freeze, without, watch;
-    int watch_every;       /* steps between rows of watch.csv */
-    int eval_every;        /* steps between evaluations and metrics rows; 0: each epoch */
+    int watch_every;        /* steps between rows of watch.csv */
+    int eval_every;         /* steps between evaluations and metrics rows; 0: each epoch */
     int population_batches; /* for batchnorm `statistics: population` */
 } nm_train_settings;
 
 extern const nm_option nm_train_options[];
 
-/* What was given last wins where two keys say the same: of epochs and steps, and of lr or momentum here and among the
- * optimizer's options, the one that is not `given` is dropped where the other is. For paths as nm_document_set takes
- * them, after they were set: on one command line, or by one call. */
+/* What was given last wins where two keys say the same: of epochs and steps, and of lr or momentum
+ * here and among the optimizer's options, the one that is not `given` is dropped where the other
+ * is. For paths as nm_document_set takes them, after they were set: on one command line, or by one
+ * call. */
 void nm_settings_settle(nm_yaml *document, const char *const *given, int count);
 
 typedef struct nm_progress {
     uint64_t step, steps;
     int epoch, epochs;
-    double loss, accuracy;           /* of the epoch so far */
+    double loss, accuracy; /* of the epoch so far */
     double images_per_second, seconds_left;
-    double waited;                   /* share of this process's time within steps that went by waiting for the loader;
-                                      * NaN before the first */
-    bool row;                        /* a metrics row was just written: `history` is it */
+    double waited; /* share of this process's time within steps that went by waiting for the loader;
+                    * NaN before the first */
+    bool row;      /* a metrics row was just written: `history` is it */
     nm_history_row history;
     double seconds;
 } nm_progress;
@@ -64,9 +65,9 @@ typedef struct nm_data_cache {
 void nm_data_cache_free(nm_data_cache *cache);
 
 typedef struct nm_train_request {
-    nm_yaml *document;     /* the model file with every change applied; not owned */
-    const char *run;       /* the run directory; NULL: none (nothing is written) */
-    const char *run_stem;  /* without `run`: the first of STEM-1, STEM-2, … that is free is made; may be NULL */
+    nm_yaml *document;    /* the model file with every change applied; not owned */
+    const char *run;      /* the run directory; NULL: none (nothing is written) */
+    const char *run_stem; /* without `run`: the first of STEM-1, STEM-2, … that is free is made; may be NULL */
     bool resume;
     nm_data_cache *cache; /* where the data is looked for and stays; NULL: it is opened, and closed with the run */
     void (*progress)(void *arg, const nm_progress *progress);
@@ -79,33 +80,34 @@ typedef struct nm_train_result {
     bool diverged, stopped;
     char *run; /* the run directory; NULL: none */
     double seconds;
-    double waited;           /* as in nm_progress */
+    double waited; /* as in nm_progress */
     int rows;
     nm_history_row *history;
-    double *row_seconds;     /* [rows] */
-    char model_digest[65];   /* SHA-256 of the initial parameters, hexadecimal: for paired comparisons */
+    double *row_seconds;   /* [rows] */
+    char model_digest[65]; /* SHA-256 of the initial parameters, hexadecimal: for paired comparisons */
 } nm_train_result;
 
 nm_status nm_train(nm_context *ctx, const nm_train_request *request, nm_train_result *result) NM_MUST_USE;
 void nm_train_result_free(nm_train_result *result);
 
-/* Finds everything that nm_train would refuse of request->document before its first step, and writes nothing.
- * `data` false: the data set need not be there, and what depends on it is left. *effect (may be NULL; with `data` only)
- * gets a text that is equal for two documents that train the same network in the same way; nm_free. */
+/* Finds everything that nm_train would refuse of request->document before its first step, and
+ * writes nothing. `data` false: the data set need not be there, and what depends on it is left.
+ * *effect (may be NULL; with `data` only) gets a text that is equal for two documents that train
+ * the same network in the same way; nm_free. */
 nm_status nm_train_check(nm_context *ctx, const nm_train_request *request, bool data, char **effect) NM_MUST_USE;
 
-/* The row with the highest accuracy on the test split, of those with the lowest loss the first; where no row has an
- * accuracy, by loss alone. -1: the test split was never evaluated. */
+/* The row with the highest accuracy on the test split, of those with the lowest loss the first;
+ * where no row has an accuracy, by loss alone. -1: the test split was never evaluated. */
 int nm_best_row(const nm_history_row *rows, int count);
 
-/* The network that a checkpoint holds, with its parameters. *settings are those it was trained with: to be freed with
- * nm_options_free(nm_train_options, settings) before the network. */
+/* The network that a checkpoint holds, with its parameters. *settings are those it was trained
+ * with: to be freed with nm_options_free(nm_train_options, settings) before the network. */
 nm_status nm_checkpoint_network(nm_context *ctx, const nm_checkpoint *checkpoint, nm_network **net,
                                 nm_train_settings *settings) NM_MUST_USE;
 
-/* Opens the data set that a trained network is judged by: `given`, or where that is NULL what it was trained on.
- * Labels become the numbers that the names in `classes` (one a line, from the checkpoint; NULL: as they are) have
- * there; data of other classes is refused (NM_INVALID). */
+/* Opens the data set that a trained network is judged by: `given`, or where that is NULL what it
+ * was trained on. Labels become the numbers that the names in `classes` (one a line, from the
+ * checkpoint; NULL: as they are) have there; data of other classes is refused (NM_INVALID). */
 nm_status nm_trained_data_open(nm_context *ctx, const char *given, const nm_train_settings *settings,
                                const nm_network *net, const char *classes, nm_dataset **out) NM_MUST_USE;
 
@@ -116,19 +118,21 @@ static inline void nm_settings_rule(const nm_train_settings *settings, nm_networ
     net->no_fuse = settings->no_fuse;
 }
 
-/* The form in which the network takes images, by the rules of the settings. A network with several inputs takes them as
- * they are. */
+/* The form in which the network takes images, by the rules of the settings. A network with several
+ * inputs takes them as they are. */
 static inline nm_data_form nm_settings_form(const nm_train_settings *settings, const nm_network *net)
 {
     nm_shape in = net->inputs == 1 ? net->node[0].out : (nm_shape){0};
     return (nm_data_form){in.h, in.w, in.c, settings->images};
 }
 
-/* The file of a model: `name` itself where it is a path (has a slash, ends in .yaml or is a file), otherwise NAME.yaml
- * in $NORMA_MODELS, beside the program (../share/norma/models, ../../models), where norma is installed. nm_free. */
+/* The file of a model: `name` itself where it is a path (has a slash, ends in .yaml or is a file),
+ * otherwise NAME.yaml in $NORMA_MODELS, beside the program (../share/norma/models, ../../models),
+ * where norma is installed. nm_free. */
 nm_status nm_model_path(nm_context *ctx, const char *name, char **path) NM_MUST_USE;
 
-/* The names of the models that nm_model_path finds, sorted: [*count] pointers and their texts in one block; nm_free. */
+/* The names of the models that nm_model_path finds, sorted: [*count] pointers and their texts in
+ * one block; nm_free. */
 nm_status nm_model_names(nm_context *ctx, char ***names, int *count) NM_MUST_USE;
 
 /* Of samples, or of pixels where each has a label. */
@@ -150,8 +154,8 @@ void nm_evaluation_free(nm_evaluation *evaluation);
 /* NM_DIVERGED, with its name, where a parameter or a running statistic holds NaN or infinity. */
 nm_status nm_check_finite(nm_context *ctx, const nm_network *net) NM_MUST_USE;
 
-/* Loss, accuracy, counts by class and confusion matrix on `samples`, in eval mode, without augmentation. NM_DIVERGED:
- * the network holds or yields NaN or infinity, and *out is empty. */
+/* Loss, accuracy, counts by class and confusion matrix on `samples`, in eval mode, without
+ * augmentation. NM_DIVERGED: the network holds or yields NaN or infinity, and *out is empty. */
 nm_status nm_evaluate(nm_context *ctx, nm_network *net, const nm_samples *samples, int limit, int batch,
                       const nm_normalisation *normalisation, bool binary, nm_evaluation *out) NM_MUST_USE;
 

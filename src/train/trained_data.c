@@ -1,4 +1,5 @@
-/* The data that a trained network is judged by: of its own classes, whatever order they have in the files. */
+/* The data that a trained network is judged by: of its own classes, whatever order they have in the
+ * files. */
 #include "train.h"
 
 #include "alloc.h"

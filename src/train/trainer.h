@@ -8,8 +8,8 @@
 #include "train.h"
 #include "watch.h"
 
-/* Lives from nm_trainer_open to nm_trainer_close. Steps count from 0; a step's batch is number step %
- * steps_per_epoch of epoch step / steps_per_epoch. */
+/* Lives from nm_trainer_open to nm_trainer_close. Steps count from 0; a step's batch is number step
+ * % steps_per_epoch of epoch step / steps_per_epoch. */
 typedef struct nm_trainer {
     nm_context *ctx;
     const nm_train_request *request;
@@ -25,8 +25,8 @@ typedef struct nm_trainer {
     nm_evaluator *evaluator; /* NULL: the data has no test split */
     nm_optimization *optimization;
     nm_train_state state;
-    int taken;     /* parameters that came from settings.init_from */
-    char *classes; /* state.classes */
+    int taken;            /* parameters that came from settings.init_from */
+    char *classes;        /* state.classes */
     char data_digest[65]; /* state.data_digest; empty: nothing is written that could hold it */
     int row_room;
     int passing_rows;    /* of the history's last rows: not part of what a checkpoint holds */
@@ -35,20 +35,20 @@ typedef struct nm_trainer {
     nm_watch *watch;
     uint64_t steps;                 /* where training ends */
     uint64_t row_every, save_every; /* steps; save_every 0: at the end only */
-    int loader_steps;       /* batches that the loader makes in an epoch: steps_per_epoch, or one more */
-    uint64_t saved_step;    /* of last.h5; NEVER_SAVED */
-    double seconds_before;  /* of the run until this process took it up */
-    double started;         /* clock */
-    double stepping;        /* seconds of this process within steps */
-    uint64_t stepped;       /* samples of this process */
-    bool population;        /* a batch norm wants `statistics: population` */
-    bool *population_state; /* [params]: this state is one of those */
+    int loader_steps;               /* batches that the loader makes in an epoch: steps_per_epoch, or one more */
+    uint64_t saved_step;            /* of last.h5; NEVER_SAVED */
+    double seconds_before;          /* of the run until this process took it up */
+    double started;                 /* clock */
+    double stepping;                /* seconds of this process within steps */
+    uint64_t stepped;               /* samples of this process */
+    bool population;                /* a batch norm wants `statistics: population` */
+    bool *population_state;         /* [params]: this state is one of those */
 } nm_trainer;
 
 #define NM_NEVER_SAVED UINT64_MAX
 
-/* Everything but the run directory and the loader, so that nothing is written. Without `data` the data set is not
- * opened: t->data is NULL, and there is no plan. */
+/* Everything but the run directory and the loader, so that nothing is written. Without `data` the
+ * data set is not opened: t->data is NULL, and there is no plan. */
 nm_status nm_trainer_set_up(nm_context *ctx, const nm_train_request *request, bool data, nm_trainer *t,
                             nm_train_result *result) NM_MUST_USE;
 nm_status nm_trainer_open(nm_context *ctx, const nm_train_request *request, nm_trainer *t,
@@ -70,7 +70,8 @@ nm_status nm_trainer_add_row(nm_trainer *t, const nm_history_row *row, double se
 
 /* Finds the batch norms that want `statistics: population`. */
 nm_status nm_population_find(nm_trainer *t) NM_MUST_USE;
-/* Makes their running statistics the averages over settings.population_batches batches of training. */
+/* Makes their running statistics the averages over settings.population_batches batches of training.
+ */
 nm_status nm_population_estimate(nm_trainer *t) NM_MUST_USE;
 
 double nm_clock(void); /* seconds from some moment on, never backwards */

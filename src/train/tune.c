@@ -1,5 +1,5 @@
-/* Choosing algorithms by measuring whole training steps, in which every layer that can takes the same algorithm for the same
- * pass: so each is timed with the cache as its neighbours leave it. */
+/* Choosing algorithms by measuring whole training steps, in which every layer that can takes the
+ * same algorithm for the same pass: so each is timed with the cache as its neighbours leave it. */
 #include "tune.h"
 
 #include "alloc.h"
@@ -32,7 +32,8 @@ typedef struct tuner {
     nm_noise noise;
 } tuner;
 
-/* ---- what is remembered ------------------------------------------------------------------------- */
+/* ---- what is remembered -------------------------------------------------------------------------
+ */
 
 /* The file, or NULL where the environment names no place; nm_free. */
 static char *cache_path(nm_context *ctx)
@@ -99,7 +100,8 @@ static void remember(const tuner *t, const char *path)
         fclose(f);
 }
 
-/* ---- measuring ------------------------------------------------------------------------------------ */
+/* ---- measuring
+ * ------------------------------------------------------------------------------------ */
 
 static nm_status find_open(tuner *t)
 {
@@ -115,7 +117,8 @@ static nm_status find_open(tuner *t)
         n->open = node->type->tuning && node->type->tuning->key(node->self, shape, sizeof shape);
         if (n->open)
             snprintf(n->key, KEY, "%s, OpenBLAS %s, %s, %d threads, batch %d%s: %s", cpu, nm_gemm_core(),
-                     nm_isa_name(nm_isa_level()), nm_context_threads(t->ctx), t->batch, t->net->exact ? ", exact" : "", shape);
+                     nm_isa_name(nm_isa_level()), nm_context_threads(t->ctx), t->batch, t->net->exact ? ", exact" : "",
+                     shape);
         n->first = i;
         for (int k = t->net->inputs; k < i && n->open && n->first == i; k++)
             n->first = t->node[k].open && strcmp(t->node[k].key, n->key) == 0 ? k : i;
@@ -145,14 +148,14 @@ static void judge(tuned *n, int p, double seconds, const char *chosen)
     memcpy(n->name[p], word, NAME);
 }
 
-/* Steps in which layers prefer `name` for forward and weights, or for data: forward's time judges the first, backward's the
- * second, the third. */
+/* Steps in which layers prefer `name` for forward and weights, or for data: forward's time judges
+ * the first, backward's the second, the third. */
 static nm_status time_steps(tuner *t, const char *name, bool data)
 {
     char prefer[VALUE], chosen[VALUE];
     snprintf(prefer, sizeof prefer, data ? "auto/auto/%s" : "%s/%s/auto", name, name);
-    nm_request request = {.mode = NM_TRAIN, .batch = t->batch, .threads = nm_context_threads(t->ctx), .timing = true,
-                          .prefer = prefer};
+    nm_request request = {
+        .mode = NM_TRAIN, .batch = t->batch, .threads = nm_context_threads(t->ctx), .timing = true, .prefer = prefer};
     nm_plan *plan;
     NM_TRY(nm_plan_new(t->net, &request, &plan));
     double *before = nm_alloc(t->ctx, 2 * (size_t)t->net->nodes, sizeof *before);
@@ -199,7 +202,8 @@ static nm_status measure(tuner *t)
     return NM_OK;
 }
 
-/* ---- the document --------------------------------------------------------------------------------- */
+/* ---- the document
+ * --------------------------------------------------------------------------------- */
 
 static nm_status write_choices(tuner *t, nm_yaml *document, int *measured, int *known)
 {

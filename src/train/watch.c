@@ -52,8 +52,7 @@ static nm_status find_unit(nm_context *ctx, const nm_network *net, const char *t
     return NM_OK;
 }
 
-nm_status nm_watch_new(nm_context *ctx, const nm_network *net, const nm_strings *units, int batch,
-                       nm_watch **out)
+nm_status nm_watch_new(nm_context *ctx, const nm_network *net, const nm_strings *units, int batch, nm_watch **out)
 {
     *out = NULL;
     if (units->count == 0)
@@ -162,8 +161,7 @@ static void unit_row(nm_watch *w, const watched *u, const real *x, uint64_t step
         w->values[i] = (double)x[i * (size_t)u->shape.c + (size_t)u->unit];
     qsort(w->values, count, sizeof *w->values, ascending);
     fprintf(w->file, "%llu,%s,%d,%.9g,%.9g,%.9g\n", (unsigned long long)step, u->layer, u->unit,
-            percentile(w->values, count, 0.15), percentile(w->values, count, 0.5),
-            percentile(w->values, count, 0.85));
+            percentile(w->values, count, 0.15), percentile(w->values, count, 0.5), percentile(w->values, count, 0.85));
 }
 
 void nm_watch_row(nm_watch *w, const nm_plan *plan, const nm_batch *batch, uint64_t step)

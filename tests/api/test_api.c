@@ -48,8 +48,7 @@ START_TEST(train_and_predict)
     nm_score score;
     ck_assert_done(nm_dataset_open(ctx, "mnist", NULL, &data));
     int n = data->test.count;
-    float *out = nm_alloc(ctx, (size_t)n * 10, sizeof *out),
-          *some = nm_alloc(ctx, (size_t)n * 10, sizeof *some);
+    float *out = nm_alloc(ctx, (size_t)n * 10, sizeof *out), *some = nm_alloc(ctx, (size_t)n * 10, sizeof *some);
     ck_assert_done(nm_predict_u8(ctx, p, n, data->test.pixels, out));
     int right = 0;
     double loss = 0;

@@ -12,18 +12,19 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Learns the digits a little within a second, also in a build that checks addresses. 500 samples: 16 steps an epoch. */
-#define TINY_MODEL                                                                                        \
-    "name: tiny\n"                                                                                        \
-    "input: {height: 28, width: 28, channels: 1}\n"                                                       \
-    "layers:\n"                                                                                           \
-    "- {name: c1, conv: {filters: 8, kernel: 5, stride: 2, bias: false}}\n"                               \
-    "- batchnorm: {}\n"                                                                                   \
-    "- relu: {}\n"                                                                                        \
-    "- {name: p1, maxpool: {size: 2}}\n"                                                                  \
-    "- {name: logits, dense: {units: 10}}\n"                                                              \
-    "loss: softmax_ce\n"                                                                                  \
-    "train: {data: digits, epochs: 2, batch: 32, limit: 500, optimizer: {sgd: {lr: 0.05, momentum: 0.9}}," \
+/* Learns the digits a little within a second, also in a build that checks addresses. 500 samples:
+ * 16 steps an epoch. */
+#define TINY_MODEL                                                                                                     \
+    "name: tiny\n"                                                                                                     \
+    "input: {height: 28, width: 28, channels: 1}\n"                                                                    \
+    "layers:\n"                                                                                                        \
+    "- {name: c1, conv: {filters: 8, kernel: 5, stride: 2, bias: false}}\n"                                            \
+    "- batchnorm: {}\n"                                                                                                \
+    "- relu: {}\n"                                                                                                     \
+    "- {name: p1, maxpool: {size: 2}}\n"                                                                               \
+    "- {name: logits, dense: {units: 10}}\n"                                                                           \
+    "loss: softmax_ce\n"                                                                                               \
+    "train: {data: digits, epochs: 2, batch: 32, limit: 500, optimizer: {sgd: {lr: 0.05, momentum: 0.9}},"             \
     " schedule: cosine}\n"
 
 typedef struct said {
@@ -86,8 +87,7 @@ static inline said shell(const char *fmt, ...)
     })
 
 /* Check ends the program over a message that is too long. */
-#define contains(text_, part_) \
-    ck_assert_msg(strstr(text_, part_) != NULL, "expected '%s' in:\n%.3000s", part_, text_)
+#define contains(text_, part_) ck_assert_msg(strstr(text_, part_) != NULL, "expected '%s' in:\n%.3000s", part_, text_)
 
 static inline json_t *parse_json(const char *text)
 {
@@ -123,8 +123,8 @@ static inline bool same_bytes(const char *a, const char *b)
 /* Whether two runs have the same curves; their seconds may differ. */
 static inline bool same_curves(const char *a, const char *b)
 {
-    return shell("cut -d, -f1-7 '%s/metrics.csv' >a.cut && cut -d, -f1-7 '%s/metrics.csv' | cmp a.cut -", a, b).status ==
-           0;
+    return shell("cut -d, -f1-7 '%s/metrics.csv' >a.cut && cut -d, -f1-7 '%s/metrics.csv' | cmp a.cut -", a, b)
+               .status == 0;
 }
 /* The digests of all files of a folder but the lock, to see whether anything changed. */
 static inline char *fingerprint(const char *path)

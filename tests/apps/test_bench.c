@@ -47,7 +47,8 @@ START_TEST(tells_layers)
         took += number_at(layer, "forward_seconds") + number_at(layer, "backward_seconds");
     }
     ck_assert(macs == number_at(summary, "multiply_adds"));
-    /* seconds of one step, not of all: the mean of what took the median step, however busy the machine is */
+    /* seconds of one step, not of all: the mean of what took the median step, however busy the
+     * machine is */
     ck_assert_msg(took > 0.1 * step && took < 50 * step, "%g s in the layers, %g s a step", took, step);
     layer = entry_of(layers, 0);
     ck_assert_str_eq(text_at(layer, "name"), "c1");
@@ -82,8 +83,8 @@ START_TEST(draws_roofline)
     for (const char *at = strchr(csv, '\n'); at && at[1]; at = strchr(at + 1, '\n'))
         rows++;
     ck_assert_uint_eq(rows, 2 * layers);
-    /* c1: 8 filters of 5x5 and stride 2 over 28x28, and the layers behind it down to the pool, which leaves 6x6; nobody asks for
-     * the gradient by the images */
+    /* c1: 8 filters of 5x5 and stride 2 over 28x28, and the layers behind it down to the pool,
+     * which leaves 6x6; nobody asks for the gradient by the images */
     double flops = 2.0 * 8 * 12 * 12 * 8 * 25, bytes = 4.0 * (8 * 28 * 28 + 8 * 6 * 6 * 8 + 200);
     const char *forward = strstr(csv, "\nc1,conv,forward,"), *backward = strstr(csv, "\nc1,conv,backward,");
     ck_assert(forward && backward);

@@ -82,8 +82,10 @@ START_TEST(killed_and_resumed)
     expect(0, "norma train tiny.yaml --epochs 40 --save-every 5s %s --run whole", without);
     for (int k = 0; k < 4; k++)
         shell("\"$NORMA_PROGRAM\" train tiny.yaml --epochs 40 --save-every 5s %s --run cut --resume & child=$!\n"
-              "sleep 0.%d; kill -KILL $child; wait $child", without, 1 + 2 * k);
-    /* the model again: on a busy machine none of the four may have come so far as to write it down */
+              "sleep 0.%d; kill -KILL $child; wait $child",
+              without, 1 + 2 * k);
+    /* the model again: on a busy machine none of the four may have come so far as to write it down
+     */
     expect(0, "norma train tiny.yaml --epochs 40 --save-every 5s %s --run cut --resume", without);
     ck_assert(same_bytes("whole/last.h5", "cut/last.h5") && same_curves("whole", "cut"));
 }

@@ -1,4 +1,5 @@
-/* What stands on the command line: words are words, and a mistake is blamed on the flag that made it. */
+/* What stands on the command line: words are words, and a mistake is blamed on the flag that made
+ * it. */
 #include "program.h"
 
 START_TEST(words_are_words)

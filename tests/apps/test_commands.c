@@ -140,7 +140,8 @@ START_TEST(summarises)
 }
 END_TEST
 
-/* A path of inception-cifar's second join has two blocks behind it, by their branches of 1, 3, 5 and 3 pixels. */
+/* A path of inception-cifar's second join has two blocks behind it, by their branches of 1, 3, 5
+ * and 3 pixels. */
 START_TEST(summarises_paths)
 {
     json_t *s = parse_json(expect(0, "norma summary inception-cifar --json --verbose").out), *layer, *joins[4];
@@ -200,9 +201,9 @@ END_TEST
 
 START_TEST(helps)
 {
-    static const char *const commands[] = {"train",     "eval",   "predict", "compare", "plot",      "summary",    "gradcheck",
-                                           "layers",    "data",   "bench",   "trace",   "visualize", "bn-report",
-                                           "recalibrate"};
+    static const char *const commands[] = {"train",   "eval",      "predict",   "compare",    "plot",
+                                           "summary", "gradcheck", "layers",    "data",       "bench",
+                                           "trace",   "visualize", "bn-report", "recalibrate"};
     contains(expect(0, "norma --help").out, "norma train");
     contains(expect(0, "norma --version").out, "norma 0.");
     contains(expect(2, "norma").out, "Usage: norma COMMAND");

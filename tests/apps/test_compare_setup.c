@@ -1,5 +1,5 @@
-/* norma compare checks every variant before it trains the first, and refuses two that are the same. summary refuses
- * what train refuses. */
+/* norma compare checks every variant before it trains the first, and refuses two that are the same.
+ * summary refuses what train refuses. */
 #include "program.h"
 
 START_TEST(nothing_is_trained_when_one_is_wrong)

@@ -23,7 +23,8 @@ static void write_sorted_data(void)
     write_bytes("d/t10k-labels-idx1-ubyte", labels, sizeof labels);
 }
 
-/* The first 32 samples are of one class: a network that has seen only these says it of every image. */
+/* The first 32 samples are of one class: a network that has seen only these says it of every image.
+ */
 START_TEST(limit_is_no_single_class)
 {
     write_sorted_data();

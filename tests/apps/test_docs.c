@@ -1,5 +1,5 @@
-/* The YAML blocks of README.md and docs/: each is a model file that trains for a step. A block that is only a part
- * begins with "# of a model file:" and is put below a small model. */
+/* The YAML blocks of README.md and docs/: each is a model file that trains for a step. A block that
+ * is only a part begins with "# of a model file:" and is put below a small model. */
 #include "program.h"
 
 #include <glob.h>

@@ -8,7 +8,8 @@ static void expect_good(const char *model)
     ck_assert_msg(!strstr(s.out, "WRONG"), "%s\n%s", model, s.out);
 }
 
-/* Outputs near 1e-6, whose loss is near 2.3: a difference of two losses has no digits left for such derivatives. */
+/* Outputs near 1e-6, whose loss is near 2.3: a difference of two losses has no digits left for such
+ * derivatives. */
 START_TEST(small_weights)
 {
     expect_good("input: {height: 16, width: 16, channels: 3}\n"

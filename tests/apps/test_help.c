@@ -1,4 +1,5 @@
-/* Help: of every command in every way people ask for it, unknown flags, the ready models, completions. */
+/* Help: of every command in every way people ask for it, unknown flags, the ready models,
+ * completions. */
 #include "program.h"
 
 START_TEST(help_in_every_way)

@@ -1,8 +1,8 @@
 /* The commands that look inside: trace, bn-report, recalibrate. */
 #include "program.h"
 
-#include "h5.h"
 #include "error.h"
+#include "h5.h"
 
 #include <math.h>
 
@@ -115,7 +115,8 @@ START_TEST(traces)
 }
 END_TEST
 
-/* After a few steps the running averages are far off, bn-report says so, and recalibrate mends it. */
+/* After a few steps the running averages are far off, bn-report says so, and recalibrate mends it.
+ */
 START_TEST(reports_batchnorm)
 {
     expect(0, "norma train tiny.yaml --run r --steps 8 --set logits.init=he_normal");

@@ -1,4 +1,5 @@
-/* The pictures' scripts and what is said about them: names of any letters, keys, axes, runs with little to draw. */
+/* The pictures' scripts and what is said about them: names of any letters, keys, axes, runs with
+ * little to draw. */
 #include "program.h"
 
 #include <fcntl.h>

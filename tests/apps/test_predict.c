@@ -1,11 +1,12 @@
-/* norma eval and norma predict: of the right classes, in the right words, of the file that was meant. */
+/* norma eval and norma predict: of the right classes, in the right words, of the file that was
+ * meant. */
 #include "program.h"
 
 #include <math.h>
 #include <png.h>
 
-/* An image of 8x8 with a bright bar: at the top, on the left, in the middle. Three classes that are learnt in a few
- * steps. */
+/* An image of 8x8 with a bright bar: at the top, on the left, in the middle. Three classes that are
+ * learnt in a few steps. */
 static void write_bar(const char *path, int place, int number)
 {
     uint8_t pixels[64];
@@ -63,7 +64,8 @@ static double accuracy_of(const char *how)
     return accuracy;
 }
 
-/* A folder that lacks the first class, and one that has them in another order by an uncommon name. */
+/* A folder that lacks the first class, and one that has them in another order by an uncommon name.
+ */
 START_TEST(classes_match_by_name)
 {
     write_set();
@@ -240,7 +242,8 @@ START_TEST(paths_of_the_run)
 }
 END_TEST
 
-/* Finite weights whose outputs overflow: the first loss is not finite, and last.h5 holds the start. */
+/* Finite weights whose outputs overflow: the first loss is not finite, and last.h5 holds the start.
+ */
 START_TEST(no_class_of_what_is_no_number)
 {
     write_set();

@@ -54,7 +54,8 @@ START_TEST(refused_starts_leave_nothing)
     expect(2, "norma train tiny.yaml --data nowhere --run a/b/c");
     expect(2, "norma train tiny.yaml --schedule cosin");
     expect(0, "test ! -e a -a ! -e runs");
-    /* the folder is there, and what is wrong is found when it is opened: nothing can be written into it */
+    /* the folder is there, and what is wrong is found when it is opened: nothing can be written
+     * into it */
     expect(0, "mkdir full");
     expect(1, "ulimit -f 0; trap '' XFSZ; norma train tiny.yaml --steps 1 --run full");
     expect(1, "ulimit -f 0; trap '' XFSZ; norma train tiny.yaml --steps 1 --run made/below");
@@ -81,5 +82,6 @@ START_TEST(names_stay_below_runs)
 }
 END_TEST
 
-SUITE_WITH("run folders", in_own_folder, an_empty_lock_loses_no_run, files_of_others_stay, own_leftovers_go, what_would_be_replaced_is_refused,
-           refused_starts_leave_nothing, each_start_has_its_own_folder, names_stay_below_runs)
+SUITE_WITH("run folders", in_own_folder, an_empty_lock_loses_no_run, files_of_others_stay, own_leftovers_go,
+           what_would_be_replaced_is_refused, refused_starts_leave_nothing, each_start_has_its_own_folder,
+           names_stay_below_runs)

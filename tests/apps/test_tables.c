@@ -1,4 +1,5 @@
-/* Printed tables: names longer than their column, and wide letters, which take two columns and three bytes each. */
+/* Printed tables: names longer than their column, and wide letters, which take two columns and
+ * three bytes each. */
 #include "program.h"
 
 #include <png.h>

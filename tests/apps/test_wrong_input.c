@@ -1,11 +1,12 @@
-/* Wrong input: a message with file and place, expected and found; exit status 2 (1 for I/O); nothing that existed is
- * lost. */
+/* Wrong input: a message with file and place, expected and found; exit status 2 (1 for I/O);
+ * nothing that existed is lost. */
 #include "program.h"
 
 #define HEAD "name: wrong\ninput: {height: 28, width: 28, channels: 1}\n"
 #define TAIL "loss: softmax_ce\ntrain: {data: digits, limit: 100, steps: 2}\n"
 
-/* ---- model files --------------------------------------------------------------------------------------- */
+/* ---- model files
+ * --------------------------------------------------------------------------------------- */
 
 static const struct wrong_model {
     const char *text, *message[3];
@@ -80,12 +81,14 @@ START_TEST(wrong_flags)
 }
 END_TEST
 
-/* ---- data ------------------------------------------------------------------------------------------------- */
+/* ---- data
+ * -------------------------------------------------------------------------------------------------
+ */
 
 static void put_idx(const char *path, int rank, int count, int side, size_t bytes, int fill)
 {
-    unsigned char head[16] = {0, 0, 8, (unsigned char)rank, 0, 0, 0, (unsigned char)count, 0, 0, 0, (unsigned char)side,
-                              0, 0, 0, (unsigned char)side};
+    unsigned char head[16] = {0, 0, 8, (unsigned char)rank, 0, 0, 0, (unsigned char)count,
+                              0, 0, 0, (unsigned char)side, 0, 0, 0, (unsigned char)side};
     unsigned char *all = calloc(1, 16 + bytes);
     size_t length = rank == 3 ? 16 : 8;
     memcpy(all, head, length);
@@ -159,7 +162,8 @@ START_TEST(data_of_another_shape)
 }
 END_TEST
 
-/* ---- checkpoints and run directories --------------------------------------------------------------------------- */
+/* ---- checkpoints and run directories
+ * --------------------------------------------------------------------------- */
 
 static void flip_bit(const char *path, long place)
 {

@@ -43,14 +43,14 @@ static void in_own_folder(TCase *tcase)
 #define ck_assert_done(call) ck_assert_msg((call) == NM_OK, "%s", nm_error_message(ctx, 0))
 
 /* The call is refused with a message that holds all of the words. */
-#define ck_assert_refused(call, status_, ...)                                                                    \
-    do {                                                                                                         \
-        nm_errors_clear(ctx);                                                                                     \
-        ck_assert_int_eq(call, status_);                                                                         \
-        const char *words_[] = {__VA_ARGS__};                                                                    \
-        for (size_t i_ = 0; i_ < sizeof words_ / sizeof *words_; i_++)                                           \
-            ck_assert_msg(strstr(nm_error_message(ctx, 0), words_[i_]) != NULL, "expected '%s' in: %s", words_[i_], \
-                          nm_error_message(ctx, 0));                                                             \
+#define ck_assert_refused(call, status_, ...)                                                                          \
+    do {                                                                                                               \
+        nm_errors_clear(ctx);                                                                                          \
+        ck_assert_int_eq(call, status_);                                                                               \
+        const char *words_[] = {__VA_ARGS__};                                                                          \
+        for (size_t i_ = 0; i_ < sizeof words_ / sizeof *words_; i_++)                                                 \
+            ck_assert_msg(strstr(nm_error_message(ctx, 0), words_[i_]) != NULL, "expected '%s' in: %s", words_[i_],    \
+                          nm_error_message(ctx, 0));                                                                   \
     } while (0)
 
 static inline void write_bytes(const char *path, const void *bytes, size_t size)

@@ -1,4 +1,5 @@
-/* Augmentation: each kind against what it says it does, and that one kind does not shift another's draws. */
+/* Augmentation: each kind against what it says it does, and that one kind does not shift another's
+ * draws. */
 #include "augment.h"
 #include "data_support.h"
 
@@ -112,7 +113,8 @@ START_TEST(cutout)
 }
 END_TEST
 
-/* A smooth image stays smooth and keeps about its sum; its centre of mass moves by no more than the strength allows. */
+/* A smooth image stays smooth and keeps about its sum; its centre of mass moves by no more than the
+ * strength allows. */
 START_TEST(affine)
 {
     enum { SIDE = 31 };
@@ -141,7 +143,8 @@ START_TEST(affine)
 }
 END_TEST
 
-/* ---- every byte against the definition, one pixel at a time ------------------------------------- */
+/* ---- every byte against the definition, one pixel at a time -------------------------------------
+ */
 
 /* What is drawn for a sample, in this order. */
 typedef struct drawn {
@@ -250,8 +253,8 @@ START_TEST(reads_words)
     nm_strings words = {.count = 4, .values = (char *[]){"flip", "pad-crop=3", "affine", "cutout"}};
     ck_assert_done(nm_augmentation_read(ctx, &words, &a));
     ck_assert(a.flip && a.pad_crop == 3 && a.affine == 1 && a.cutout == 8);
-    static char *const wrong[][2] = {{"flop", "did you mean 'flip'"}, {"pad-crop=x", "expected pad-crop=PIXELS"},
-                                     {"pad-crop=1.5", "PIXELS"}, {"affine=9", "STRENGTH from 0 to 4"},
+    static char *const wrong[][2] = {{"flop", "did you mean 'flip'"},   {"pad-crop=x", "expected pad-crop=PIXELS"},
+                                     {"pad-crop=1.5", "PIXELS"},        {"affine=9", "STRENGTH from 0 to 4"},
                                      {"flip=1", "expected flip alone"}, {"cutout=", "PIXELS"}};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         nm_strings one = {.count = 1, .values = (char *[]){wrong[i][0]}};

@@ -1,4 +1,5 @@
-/* CIFAR-10 and CIFAR-100: folder, folder in a folder, archive; planes become pixels; wrong files. */
+/* CIFAR-10 and CIFAR-100: folder, folder in a folder, archive; planes become pixels; wrong files.
+ */
 #include "data_support.h"
 
 enum { RECORD = 3073, RECORDS = 10000 };
@@ -70,7 +71,8 @@ START_TEST(folders)
 }
 END_TEST
 
-/* By the system's own tar, in a folder and given itself; the order of its members does not matter. */
+/* By the system's own tar, in a folder and given itself; the order of its members does not matter.
+ */
 START_TEST(archives)
 {
     ck_assert(mkdir("cifar-10-batches-bin", 0777) == 0);
@@ -87,7 +89,8 @@ START_TEST(archives)
     ck_assert_int_eq(system("head -c -3 all/cifar-10-binary.tar.gz > cut.tar.gz"), 0); /* in the checksum */
     ck_assert_refused(nm_dataset_open(ctx, "cifar10:cut.tar.gz", NULL, &d), NM_INVALID, "cut.tar.gz");
     ck_assert_int_eq(system("rm cifar-10-batches-bin/data_batch_3.bin; "
-                            "tar -c -I \"gzip -1\" -f missing.tar.gz cifar-10-batches-bin"), 0);
+                            "tar -c -I \"gzip -1\" -f missing.tar.gz cifar-10-batches-bin"),
+                     0);
     ck_assert_refused(nm_dataset_open(ctx, "cifar10:missing.tar.gz", NULL, &d), NM_INVALID, "missing.tar.gz",
                       "holds no data_batch_3.bin");
     write_gzip("other.gz", "not a tar archive at all", 24);

@@ -1,4 +1,5 @@
-/* CIFAR-100 by its coarse labels; the Python version is refused with what to get; archives cut within their checksum.
+/* CIFAR-100 by its coarse labels; the Python version is refused with what to get; archives cut
+ * within their checksum.
  */
 #include "data_support.h"
 

@@ -112,7 +112,8 @@ START_TEST(mean_and_deviation)
 }
 END_TEST
 
-/* The sums of many pixels are exact: as of one value at a time, for any number of channels and of pixels. */
+/* The sums of many pixels are exact: as of one value at a time, for any number of channels and of
+ * pixels. */
 START_TEST(mean_and_deviation_of_many)
 {
     static const nm_shape shapes[] = {{64, 64, 1}, {5, 3, 2},  {32, 32, 3}, {1, 1, 4},  {7, 1, 8},

@@ -1,4 +1,5 @@
-/* The digest of a data set: equal for equal content, another for every change that training would see. */
+/* The digest of a data set: equal for equal content, another for every change that training would
+ * see. */
 #include "data_support.h"
 
 enum { COUNT = 2500, SIDE = 28 };

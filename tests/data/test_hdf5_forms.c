@@ -1,5 +1,5 @@
-/* HDF5 files as h5py, numpy, Keras and PyTorch users write them: read with the same pixels and labels, or refused with
- * the mend. */
+/* HDF5 files as h5py, numpy, Keras and PyTorch users write them: read with the same pixels and
+ * labels, or refused with the mend. */
 #include "data_support.h"
 
 #include <hdf5.h>

@@ -2,8 +2,8 @@
 #include "data_support.h"
 #include "idx.h"
 
-static const unsigned char images[16 + 12] = {0, 0, 8, 3, 0, 0, 0, 3, 0, 0, 0, 2, 0, 0, 0, 2,
-                                              1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 255};
+static const unsigned char images[16 + 12] = {0, 0, 8, 3, 0, 0, 0, 3, 0, 0, 0, 2,  0,  0,
+                                              0, 2, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 255};
 static const unsigned char labels[8 + 3] = {0, 0, 8, 1, 0, 0, 0, 3, 7, 0, 9};
 
 static void free_samples(nm_samples *s)

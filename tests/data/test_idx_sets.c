@@ -1,4 +1,5 @@
-/* Data sets in IDX files: under every name that their archives unpack to, of any classes, EMNIST turned upright. */
+/* Data sets in IDX files: under every name that their archives unpack to, of any classes, EMNIST
+ * turned upright. */
 #include "data_support.h"
 
 enum { COUNT = 3, H = 2, W = 3 };

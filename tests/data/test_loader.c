@@ -1,4 +1,5 @@
-/* The loader: which samples make a batch, what becomes of their pixels, and that it can start anywhere. */
+/* The loader: which samples make a batch, what becomes of their pixels, and that it can start
+ * anywhere. */
 #include "data_support.h"
 #include "loader.h"
 
@@ -126,8 +127,8 @@ static uint32_t samples_of_epoch(const nm_loader_settings *s)
     return bits;
 }
 
-/* `limit` takes a random subset: by the seed alone, whatever the epoch, the batch and the order; any sample as likely
- * as another. */
+/* `limit` takes a random subset: by the seed alone, whatever the epoch, the batch and the order;
+ * any sample as likely as another. */
 START_TEST(limit_takes_a_random_subset)
 {
     enum { LIMIT = 6, SEEDS = 400 };

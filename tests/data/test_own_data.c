@@ -9,7 +9,9 @@ static void write_png(const char *path, int side, bool grey, uint8_t value)
     uint8_t pixels[32 * 32 * 3];
     for (int i = 0; i < side * side * 3; i++)
         pixels[i] = (uint8_t)(value + (grey ? 0 : 10 * (i % 3)));
-    png_image image = {.version = PNG_IMAGE_VERSION, .width = (png_uint_32)side, .height = (png_uint_32)side,
+    png_image image = {.version = PNG_IMAGE_VERSION,
+                       .width = (png_uint_32)side,
+                       .height = (png_uint_32)side,
                        .format = PNG_FORMAT_RGB};
     ck_assert(png_image_write_to_file(&image, path, 0, pixels, 0, NULL));
 }
@@ -109,7 +111,8 @@ START_TEST(hdf5_files)
     ck_assert_done(nm_h5_save(h5, "b.h5", false));
     nm_h5_free(h5);
     ck_assert_done(nm_dataset_open(ctx, "hdf5:b.h5", NULL, &d));
-    ck_assert(d->train.pixel_labels && d->train.labels[2] == 2 && d->train.labels[3] < 0 && d->test.count == 0 && d->classes == 3);
+    ck_assert(d->train.pixel_labels && d->train.labels[2] == 2 && d->train.labels[3] < 0 && d->test.count == 0 &&
+              d->classes == 3);
     nm_dataset_free(d);
 
     ck_assert_done(nm_h5_new(ctx, "n.h5", &h5)); /* a class without a name */

@@ -1,5 +1,6 @@
-/* The whole test of a pointwise layer: `formula` stands before, then POINTWISE_SUITE("relu6", "relu6: {}", …), the
- * layer's name and the texts of its cases; formula looks at `now` where cases differ. */
+/* The whole test of a pointwise layer: `formula` stands before, then POINTWISE_SUITE("relu6",
+ * "relu6: {}", …), the layer's name and the texts of its cases; formula looks at `now` where cases
+ * differ. */
 #ifndef POINTWISE_CHECK_H
 #define POINTWISE_CHECK_H
 
@@ -18,29 +19,29 @@ static void pointwise_reference(const layer_run *r, double *y)
 }
 
 /* 32 small shapes, and one that is larger than a task; there the numbers reach from -8 to 8. */
-#define POINTWISE_SUITE(name, ...)                                                                                   \
-    static const char *const cases[] = {__VA_ARGS__};                                                                \
-    START_TEST(random_shapes)                                                                                        \
-    {                                                                                                                \
-        for (now = 0; now < (int)(sizeof cases / sizeof *cases); now++)                                              \
-            for (int i = 0; i < 32; i++)                                                                             \
-                check_layer(&(layer_case){cases[now], {{pick(1, 7), pick(1, 7), pick(1, 17)}}, .n = pick(1, 3)},     \
-                            pointwise_reference);                                                                    \
-    }                                                                                                                \
-    END_TEST                                                                                                         \
-    START_TEST(wide_range)                                                                                           \
-    {                                                                                                                \
-        for (now = 0; now < (int)(sizeof cases / sizeof *cases); now++)                                              \
-            check_layer(&(layer_case){cases[now], {{16, 15, 17}}, .n = 1}, pointwise_reference);                     \
-        now = 0;                                                                                                     \
-        check_layer(&(layer_case){cases[now], {{33, 31, 17}}, .n = 1}, pointwise_reference);                         \
-    }                                                                                                                \
-    END_TEST                                                                                                         \
-    START_TEST(golden_values)                                                                                        \
-    {                                                                                                                \
-        check_golden(name);                                                                                          \
-    }                                                                                                                \
-    END_TEST                                                                                                         \
+#define POINTWISE_SUITE(name, ...)                                                                                     \
+    static const char *const cases[] = {__VA_ARGS__};                                                                  \
+    START_TEST(random_shapes)                                                                                          \
+    {                                                                                                                  \
+        for (now = 0; now < (int)(sizeof cases / sizeof *cases); now++)                                                \
+            for (int i = 0; i < 32; i++)                                                                               \
+                check_layer(&(layer_case){cases[now], {{pick(1, 7), pick(1, 7), pick(1, 17)}}, .n = pick(1, 3)},       \
+                            pointwise_reference);                                                                      \
+    }                                                                                                                  \
+    END_TEST                                                                                                           \
+    START_TEST(wide_range)                                                                                             \
+    {                                                                                                                  \
+        for (now = 0; now < (int)(sizeof cases / sizeof *cases); now++)                                                \
+            check_layer(&(layer_case){cases[now], {{16, 15, 17}}, .n = 1}, pointwise_reference);                       \
+        now = 0;                                                                                                       \
+        check_layer(&(layer_case){cases[now], {{33, 31, 17}}, .n = 1}, pointwise_reference);                           \
+    }                                                                                                                  \
+    END_TEST                                                                                                           \
+    START_TEST(golden_values)                                                                                          \
+    {                                                                                                                  \
+        check_golden(name);                                                                                            \
+    }                                                                                                                  \
+    END_TEST                                                                                                           \
     SUITE(name, random_shapes, wide_range, golden_values)
 
 #endif

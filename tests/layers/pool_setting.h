@@ -17,7 +17,8 @@ static void random_setting(void)
     now.pad[1] = pick(0, now.size[1] / 2);
 }
 
-/* For windows larger than the map, of which `ceil` keeps the first: a window along one axis, and the pixels there. */
+/* For windows larger than the map, of which `ceil` keeps the first: a window along one axis, and
+ * the pixels there. */
 static int draw_small_map(int axis)
 {
     now.ceil = true;

@@ -1,5 +1,6 @@
-/* The reference of pools that sum over a window, and their random shapes: POOL is the type's name, POOL_TERM(x) what a
- * pixel adds, POOL_RESULT(sum) what comes out, POOL_LINEAR whether that is linear. */
+/* The reference of pools that sum over a window, and their random shapes: POOL is the type's name,
+ * POOL_TERM(x) what a pixel adds, POOL_RESULT(sum) what comes out, POOL_LINEAR whether that is
+ * linear. */
 #ifndef SUM_POOL_CHECK_H
 #define SUM_POOL_CHECK_H
 

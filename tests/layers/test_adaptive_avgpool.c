@@ -26,10 +26,12 @@ START_TEST(random_shapes)
 {
     for (int i = 0; i < 40; i++)
         check_layer(&(layer_case){text("adaptive_avgpool: {size: [%d, %d]}", pick(1, 9), pick(1, 9)),
-                                  {{pick(1, 8), pick(1, 8), pick(1, 20)}}, .n = pick(1, 3), .linear = true}, reference);
+                                  {{pick(1, 8), pick(1, 8), pick(1, 20)}},
+                                  .n = pick(1, 3),
+                                  .linear = true},
+                    reference);
 }
 END_TEST
-
 
 START_TEST(golden_values)
 {

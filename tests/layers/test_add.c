@@ -1,4 +1,5 @@
-/* Sums of inputs against straight loops, numerical derivatives and PyTorch's values; the relu that add takes over. */
+/* Sums of inputs against straight loops, numerical derivatives and PyTorch's values; the relu that
+ * add takes over. */
 #include "layer_check.h"
 #include "run_suite.h"
 

@@ -1,5 +1,5 @@
-/* Batch norm in both modes against straight loops, numerical derivatives, PyTorch's values; its statistics on hard
- * data; constant channels; the relu that it takes over. */
+/* Batch norm in both modes against straight loops, numerical derivatives, PyTorch's values; its
+ * statistics on hard data; constant channels; the relu that it takes over. */
 #include "alloc.h"
 #include "layer_check.h"
 #include "run_suite.h"
@@ -65,8 +65,11 @@ START_TEST(ghost_batches)
     affine_now = true;
     for (int i = 0; i < 30; i++) {
         ghost_now = pick(2, 4);
-        check_layer(&(layer_case){text("batchnorm: {ghost: %d}", ghost_now), {{pick(1, 5), pick(1, 5), pick(1, 20)}},
-                                  .n = ghost_now * pick(1, 3) + pick(0, 1), .mode = NM_TRAIN}, ghost_reference);
+        check_layer(&(layer_case){text("batchnorm: {ghost: %d}", ghost_now),
+                                  {{pick(1, 5), pick(1, 5), pick(1, 20)}},
+                                  .n = ghost_now * pick(1, 3) + pick(0, 1),
+                                  .mode = NM_TRAIN},
+                    ghost_reference);
     }
     check_refused(&(layer_case){"batchnorm: {ghost: 1}", {{1, 1, 4}}, .n = 4, .mode = NM_TRAIN}, "use a larger ghost");
 }
@@ -97,7 +100,8 @@ static nm_network *built(nm_context *ctx, const char *model)
     return net;
 }
 
-/* Mean 1000, deviation 0.01: E[x^2] - E[x]^2 would be noise. And a constant channel gives exactly the shift. */
+/* Mean 1000, deviation 0.01: E[x^2] - E[x]^2 would be noise. And a constant channel gives exactly
+ * the shift. */
 START_TEST(hard_statistics)
 {
     enum { N = 8, AREA = 81, C = 3 };
@@ -174,12 +178,14 @@ START_TEST(statistics_rate_averages_batches)
 }
 END_TEST
 
-/* With the relu in its own passes and apart: the same output, gradients and running statistics. (im2col leaves the statistics of
- * blocks of several samples to batch norm; taken by the convolution they may differ in the last bits, see test_fusion.c.) */
+/* With the relu in its own passes and apart: the same output, gradients and running statistics.
+ * (im2col leaves the statistics of blocks of several samples to batch norm; taken by the
+ * convolution they may differ in the last bits, see test_fusion.c.) */
 START_TEST(fused_relu)
 {
-    const char *model = "input: {height: 5, width: 4, channels: 7}\nlayers:\n- {conv: {filters: 6, kernel: 1, algorithm: im2col}}\n"
-                        "- batchnorm\n- relu\n- gap\n- {dense: {units: 3}}\nloss: softmax_ce\n";
+    const char *model =
+        "input: {height: 5, width: 4, channels: 7}\nlayers:\n- {conv: {filters: 6, kernel: 1, algorithm: im2col}}\n"
+        "- batchnorm\n- relu\n- gap\n- {dense: {units: 3}}\nloss: softmax_ce\n";
     nm_context *ctx = nm_context_new();
     nm_network *net[2];
     nm_plan *plan[2];

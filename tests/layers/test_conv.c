@@ -1,4 +1,5 @@
-/* Convolution: every algorithm against straight loops, numerical derivatives, PyTorch's values and whole numbers. */
+/* Convolution: every algorithm against straight loops, numerical derivatives, PyTorch's values and
+ * whole numbers. */
 #include "alloc.h"
 #include "conv.h"
 #include "layer_cases.h"
@@ -9,7 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The layer's private struct begins with its options; the test reads them back from the model text instead. */
+/* The layer's private struct begins with its options; the test reads them back from the model text
+ * instead. */
 typedef struct setting {
     int filters, kernel[2], stride[2], dilation[2], groups, top, left;
     bool bias;
@@ -59,15 +61,21 @@ static int reach(int axis)
     return now.dilation[axis] * (now.kernel[axis] - 1) + 1;
 }
 
-/* Any kernel, stride (also beyond the kernel), dilation, padding and groups; the algorithm that planning chooses,
- * blocked im2col and the reference. */
+/* Any kernel, stride (also beyond the kernel), dilation, padding and groups; the algorithm that
+ * planning chooses, blocked im2col and the reference. */
 START_TEST(random_shapes)
 {
     static const char *const algorithms[] = {"auto", "im2col", "reference"};
     for (int i = 0; i < 45; i++) {
         int groups = i % 3 == 2 ? pick(1, 3) : 1, channels = groups * pick(1, 4);
-        now = (setting){groups * pick(1, 4), {pick(1, 4), pick(1, 4)}, {pick(1, 5), pick(1, 3)},
-                        {pick(1, 2), pick(1, 3)}, groups, pick(0, 2), pick(0, 3), pick(0, 1)};
+        now = (setting){groups * pick(1, 4),
+                        {pick(1, 4), pick(1, 4)},
+                        {pick(1, 5), pick(1, 3)},
+                        {pick(1, 2), pick(1, 3)},
+                        groups,
+                        pick(0, 2),
+                        pick(0, 3),
+                        pick(0, 1)};
         if (i % 5 == 4) /* depthwise */
             now.groups = channels = now.filters = pick(2, 6);
         nm_shape in = {reach(0) + pick(0, 5), reach(1) + pick(0, 5), channels};
@@ -76,8 +84,9 @@ START_TEST(random_shapes)
 }
 END_TEST
 
-/* Taps that all lie in the padding, for some outputs or for all: dilation as large as the map, or larger (the middle
- * tap alone reads the input then), and kernels that reach over the whole of it. */
+/* Taps that all lie in the padding, for some outputs or for all: dilation as large as the map, or
+ * larger (the middle tap alone reads the input then), and kernels that reach over the whole of it.
+ */
 START_TEST(dilation_over_the_input)
 {
     static const char *const algorithms[] = {"auto", "im2col", "reference", "depthwise"};
@@ -126,8 +135,9 @@ START_TEST(winograd_shapes)
     for (int i = 0; i < 30; i++) {
         now = (setting){pick(1, 35), {3, 3}, {1, 1}, {1, 1}, 1, pick(0, 2), pick(0, 3), pick(0, 1)};
         nm_shape in = {pick(5, 14), pick(5, 14), pick(1, 35)};
-        check_layer(&(layer_case){layer_text("winograd_4x4"), {in}, .n = pick(1, 9), .linear = true,
-                                  .float_tolerance = 3e-5}, reference);
+        check_layer(
+            &(layer_case){layer_text("winograd_4x4"), {in}, .n = pick(1, 9), .linear = true, .float_tolerance = 3e-5},
+            reference);
     }
 }
 END_TEST
@@ -143,13 +153,15 @@ START_TEST(winograd_1d_shapes)
         int rows = pick(1, 7), width = 3 + 2 * (i % 3), pad = pick(0, width);
         now = (setting){pick(1, 35), {rows, width}, {1, 1}, {1, 1}, 1, pick(0, 2), pad, pick(0, 1)};
         nm_shape in = {rows + pick(0, 12), width + pick(2, 16), pick(1, 35)};
-        check_layer(&(layer_case){layer_text(along_the_width(width)), {in}, .n = pick(1, 9), .linear = true}, reference);
+        check_layer(&(layer_case){layer_text(along_the_width(width)), {in}, .n = pick(1, 9), .linear = true},
+                    reference);
     }
     for (int i = 0; i < 9; i++) { /* several samples in a product */
         int width = 3 + 2 * (i % 3);
         now = (setting){16 * pick(1, 3), {3, width}, {1, 1}, {1, 1}, 1, 1, width / 2, true};
         nm_shape in = {8, 8, 16 * pick(1, 3)};
-        check_layer(&(layer_case){layer_text(along_the_width(width)), {in}, .n = pick(4, 9), .linear = true}, reference);
+        check_layer(&(layer_case){layer_text(along_the_width(width)), {in}, .n = pick(4, 9), .linear = true},
+                    reference);
     }
 }
 END_TEST
@@ -214,13 +226,13 @@ START_TEST(depthwise_shapes)
 }
 END_TEST
 
-/* 3x3 has code of its own: tiles of 2x4 outputs inside and at edges, what is left of rows and columns, groups of
- * channels and vectors that reach back, both remainders of the padding. */
+/* 3x3 has code of its own: tiles of 2x4 outputs inside and at edges, what is left of rows and
+ * columns, groups of channels and vectors that reach back, both remainders of the padding. */
 START_TEST(depthwise_3x3)
 {
     for (int i = 0; i < 40; i++) {
         int channels = i % 4 == 3 ? pick(120, 300) : pick(2, 70), stride = 1 + i / 4 % 2, pad = pick(0, 3);
-        now = (setting){channels, {3, 3}, {stride, stride}, {1, 1}, channels, pad, i % 5 == 4 ? pick(0, 3) : pad,
+        now = (setting){channels,  {3, 3}, {stride, stride}, {1, 1}, channels, pad, i % 5 == 4 ? pick(0, 3) : pad,
                         pick(0, 1)};
         nm_shape in = {pick(3, 11), pick(3, 19), channels};
         check_layer(&(layer_case){layer_text("depthwise"), {in}, .n = pick(1, 11), .linear = true}, reference);
@@ -236,8 +248,9 @@ END_TEST
 START_TEST(few_input_channels)
 {
     for (int i = 0; i < 20; i++) {
-        now = (setting){16 * pick(1, 5), {pick(1, 4), pick(1, 4)}, {pick(1, 3), pick(1, 3)}, {1, 1}, 1, pick(0, 3), pick(0, 3),
-                        pick(0, 1)};
+        now = (setting){
+            16 * pick(1, 5), {pick(1, 4), pick(1, 4)}, {pick(1, 3), pick(1, 3)}, {1, 1}, 1, pick(0, 3), pick(0, 3),
+            pick(0, 1)};
         nm_shape in = {reach(0) + pick(0, 6), reach(1) + pick(0, 9), pick(1, 3)};
         check_layer(&(layer_case){layer_text("direct"), {in}, .n = pick(1, 4), .linear = true}, reference);
     }
@@ -248,8 +261,10 @@ START_TEST(pointwise_shapes)
 {
     for (int i = 0; i < 10; i++) {
         now = (setting){pick(1, 40), {1, 1}, {1, 1}, {1, 1}, 1, 0, 0, pick(0, 1)};
-        check_layer(&(layer_case){layer_text("auto"), {{pick(1, 9), pick(1, 9), pick(1, 40)}}, .n = pick(1, 70),
-                                  .linear = true}, reference);
+        check_layer(
+            &(layer_case){
+                layer_text("auto"), {{pick(1, 9), pick(1, 9), pick(1, 40)}}, .n = pick(1, 70), .linear = true},
+            reference);
     }
 }
 END_TEST
@@ -258,8 +273,10 @@ END_TEST
 START_TEST(same_padding)
 {
     now = (setting){2, {4, 2}, {2, 1}, {1, 1}, 1, 1, 0, true};
-    check_layer(&(layer_case){"conv: {filters: 2, kernel: [4, 2], stride: [2, 1], pad: same}", {{8, 5, 3}}, .n = 2,
-                              .linear = true}, reference);
+    check_layer(
+        &(layer_case){
+            "conv: {filters: 2, kernel: [4, 2], stride: [2, 1], pad: same}", {{8, 5, 3}}, .n = 2, .linear = true},
+        reference);
 }
 END_TEST
 
@@ -269,21 +286,26 @@ START_TEST(golden_values)
 }
 END_TEST
 
-/* The error against a double sum that docs/decisions.md promises, on channels as networks have them. */
+/* The error against a double sum that docs/decisions.md promises, on channels as networks have
+ * them. */
 START_TEST(error_of_each_algorithm)
 {
     static const struct {
         const char *name;
         int kernel;
         double error;
-    } algorithms[] = {{"im2col", 3, 1e-6},        {"winograd_1d", 3, 5e-6},   {"winograd_1d_5", 5, 5e-6},
-                      {"winograd_1d_7", 7, 5e-6}, {"winograd_4x4", 3, 3e-5}};
+    } algorithms[] = {{"im2col", 3, 1e-6},
+                      {"winograd_1d", 3, 5e-6},
+                      {"winograd_1d_5", 5, 5e-6},
+                      {"winograd_1d_7", 7, 5e-6},
+                      {"winograd_4x4", 3, 3e-5}};
     static const int channels[] = {16, 64, 256};
     for (int k = 0; k < 5; k++)
         for (int i = 0; i < 3; i++) {
             int size = algorithms[k].kernel;
             now = (setting){channels[i], {size, size}, {1, 1}, {1, 1}, 1, size / 2, size / 2, false};
-            layer_case c = {layer_text(algorithms[k].name), {{8, 8, channels[i]}}, .n = 2, .float_tolerance = algorithms[k].error};
+            layer_case c = {
+                layer_text(algorithms[k].name), {{8, 8, channels[i]}}, .n = 2, .float_tolerance = algorithms[k].error};
             check_layer_forward(&c, reference);
             if (strncmp(algorithms[k].name, "winograd_1d", 11) == 0)
                 check_layer_like(&c, layer_text("reference"), algorithms[k].error);
@@ -307,10 +329,17 @@ START_TEST(sizes_of_networks)
             continue;
         int kernel = number_of(l->layer, "kernel: ", 3), stride = number_of(l->layer, "stride: ", 1);
         int pad = strstr(l->layer, "pad: same") ? (kernel - 1) / 2 : number_of(l->layer, "pad: ", 0);
-        now = (setting){number_of(l->layer, "filters: ", 0), {kernel, kernel}, {stride, stride}, {1, 1},
-                        number_of(l->layer, "groups: ", 1), pad, pad, false};
+        now = (setting){number_of(l->layer, "filters: ", 0),
+                        {kernel, kernel},
+                        {stride, stride},
+                        {1, 1},
+                        number_of(l->layer, "groups: ", 1),
+                        pad,
+                        pad,
+                        false};
         bool one_dimension = kernel > 3 && stride == 1; /* or none */
-        check_layer_forward(&(layer_case){l->layer, {l->in}, .n = 1, .float_tolerance = one_dimension ? 5e-6 : 3e-5}, reference);
+        check_layer_forward(&(layer_case){l->layer, {l->in}, .n = 1, .float_tolerance = one_dimension ? 5e-6 : 3e-5},
+                            reference);
     }
 }
 END_TEST

@@ -21,7 +21,10 @@ START_TEST(random_shapes)
         left = pick(0, w - 1);
         check_layer(&(layer_case){text("crop: {crop: [%d, %d, %d, %d]}", top, pick(0, h - 1 - top), left,
                                        pick(0, w - 1 - left)),
-                                  {{h, w, pick(1, 9)}}, .n = pick(1, 3), .linear = true}, reference);
+                                  {{h, w, pick(1, 9)}},
+                                  .n = pick(1, 3),
+                                  .linear = true},
+                    reference);
     }
 }
 END_TEST
@@ -44,7 +47,6 @@ START_TEST(refused)
     check_refused(&(layer_case){"crop: {}", {{2, 2, 3}, {3, 2, 1}}}, "cannot be cropped to 3x2");
 }
 END_TEST
-
 
 START_TEST(golden_values)
 {

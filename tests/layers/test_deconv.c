@@ -1,5 +1,5 @@
-/* Transposed convolution against straight loops, numerical derivatives, PyTorch's values, and exactly against the
- * convolution whose transpose it is. */
+/* Transposed convolution against straight loops, numerical derivatives, PyTorch's values, and
+ * exactly against the convolution whose transpose it is. */
 #include "layer_check.h"
 #include "run_suite.h"
 
@@ -13,8 +13,15 @@ static setting now;
 
 static void random_setting(void)
 {
-    now = (setting){{pick(1, 4), pick(1, 4)}, {pick(1, 3), pick(1, 3)}, {0}, {pick(1, 2), pick(1, 2)}, {0}, pick(1, 3),
-                    pick(1, 5), pick(1, 5), pick(0, 1)};
+    now = (setting){{pick(1, 4), pick(1, 4)},
+                    {pick(1, 3), pick(1, 3)},
+                    {0},
+                    {pick(1, 2), pick(1, 2)},
+                    {0},
+                    pick(1, 3),
+                    pick(1, 5),
+                    pick(1, 5),
+                    pick(0, 1)};
     for (int side = 0; side < 4; side++)
         now.pad[side] = pick(0, (now.kernel[side / 2] - 1) * now.dilation[side / 2] / 2);
     for (int axis = 0; axis < 2; axis++)
@@ -24,9 +31,10 @@ static void random_setting(void)
 static const char *layer(void)
 {
     return text("deconv: {filters: %d, kernel: [%d, %d], stride: [%d, %d], pad: [%d, %d, %d, %d], dilation: [%d, %d], "
-                "output_pad: [%d, %d], groups: %d, bias: %s}", now.out * now.groups, now.kernel[0], now.kernel[1],
-                now.stride[0], now.stride[1], now.pad[0], now.pad[1], now.pad[2], now.pad[3], now.dilation[0],
-                now.dilation[1], now.more[0], now.more[1], now.groups, now.bias ? "true" : "false");
+                "output_pad: [%d, %d], groups: %d, bias: %s}",
+                now.out * now.groups, now.kernel[0], now.kernel[1], now.stride[0], now.stride[1], now.pad[0],
+                now.pad[1], now.pad[2], now.pad[3], now.dilation[0], now.dilation[1], now.more[0], now.more[1],
+                now.groups, now.bias ? "true" : "false");
 }
 
 static void reference(const layer_run *r, double *y)

@@ -1,5 +1,5 @@
-/* Dropout: nothing in eval mode; in train mode the draws follow from seed, layer, step and sample alone, the share of
- * zeros is the rate, and backward drops what forward dropped. */
+/* Dropout: nothing in eval mode; in train mode the draws follow from seed, layer, step and sample
+ * alone, the share of zeros is the rate, and backward drops what forward dropped. */
 #include "alloc.h"
 #include "layer_check.h"
 #include "run_suite.h"
@@ -16,17 +16,24 @@ static void reference(const layer_run *r, double *y)
 START_TEST(eval_does_nothing)
 {
     for (int i = 0; i < 10; i++)
-        check_layer(&(layer_case){"dropout: {rate: 0.3}", {{pick(1, 5), pick(1, 5), pick(1, 9)}}, .n = pick(1, 3),
-                                  .linear = true}, reference);
+        check_layer(
+            &(layer_case){
+                "dropout: {rate: 0.3}", {{pick(1, 5), pick(1, 5), pick(1, 9)}}, .n = pick(1, 3), .linear = true},
+            reference);
 }
 END_TEST
 
-/* For a given mask it is linear: check_layer's derivatives hold, bits are equal for any number of threads. */
+/* For a given mask it is linear: check_layer's derivatives hold, bits are equal for any number of
+ * threads. */
 START_TEST(train_gradients)
 {
     for (int i = 0; i < 30; i++)
-        check_layer(&(layer_case){text("dropout: {rate: %g}", 0.1 * pick(0, 9)), {{pick(1, 5), pick(1, 5), pick(1, 9)}},
-                                  .n = pick(1, 3), .mode = NM_TRAIN, .linear = true}, NULL);
+        check_layer(&(layer_case){text("dropout: {rate: %g}", 0.1 * pick(0, 9)),
+                                  {{pick(1, 5), pick(1, 5), pick(1, 9)}},
+                                  .n = pick(1, 3),
+                                  .mode = NM_TRAIN,
+                                  .linear = true},
+                    NULL);
 }
 END_TEST
 

@@ -24,7 +24,6 @@ START_TEST(random_shapes)
 }
 END_TEST
 
-
 START_TEST(golden_values)
 {
     check_golden("gmp");

@@ -24,7 +24,6 @@ START_TEST(refused)
 }
 END_TEST
 
-
 START_TEST(golden_values)
 {
     check_golden("groupnorm");

@@ -19,7 +19,6 @@ START_TEST(refused)
 }
 END_TEST
 
-
 START_TEST(golden_values)
 {
     check_golden("instancenorm");

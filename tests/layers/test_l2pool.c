@@ -12,7 +12,6 @@ START_TEST(zeros)
 }
 END_TEST
 
-
 START_TEST(golden_values)
 {
     check_golden("l2pool");

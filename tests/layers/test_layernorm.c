@@ -15,7 +15,6 @@ START_TEST(random_shapes)
 }
 END_TEST
 
-
 START_TEST(golden_values)
 {
     check_golden("layernorm");

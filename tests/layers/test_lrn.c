@@ -29,11 +29,12 @@ START_TEST(random_shapes)
         beta = i % 2 ? 0.75 : 0.1 * pick(1, 12);
         k = 0.5 * pick(1, 4);
         check_layer(&(layer_case){text("lrn: {size: %d, alpha: %g, beta: %g, k: %g}", size, alpha, beta, k),
-                                  {{pick(1, 4), pick(1, 4), pick(1, 12)}}, .n = pick(1, 3)}, reference);
+                                  {{pick(1, 4), pick(1, 4), pick(1, 12)}},
+                                  .n = pick(1, 3)},
+                    reference);
     }
 }
 END_TEST
-
 
 START_TEST(golden_values)
 {

@@ -18,8 +18,11 @@ START_TEST(random_shapes)
     for (int i = 0; i < 48; i++) {
         int h = pick(1, 6), w = pick(1, 6), c = pick(1, 20);
         bool pixels = i & 1, channels = i & 2;
-        check_layer(&(layer_case){"multiply: {}", {{h, w, c}, {pixels ? h : 1, pixels ? w : 1, channels ? c : 1}},
-                                  .n = pick(1, 3), .linear = true}, reference);
+        check_layer(&(layer_case){"multiply: {}",
+                                  {{h, w, c}, {pixels ? h : 1, pixels ? w : 1, channels ? c : 1}},
+                                  .n = pick(1, 3),
+                                  .linear = true},
+                    reference);
     }
 }
 END_TEST
@@ -30,7 +33,6 @@ START_TEST(refused)
     check_refused(&(layer_case){"multiply: {}", {{4, 4, 2}, {4, 4, 3}}}, "found 4x4x2 and 4x4x3");
 }
 END_TEST
-
 
 START_TEST(golden_values)
 {

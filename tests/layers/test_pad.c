@@ -22,7 +22,10 @@ START_TEST(random_shapes)
         top = pick(0, 3);
         left = pick(0, 3);
         check_layer(&(layer_case){text("pad: {pad: [%d, %d, %d, %d]}", top, pick(0, 3), left, pick(0, 3)),
-                                  {{pick(1, 5), pick(1, 5), pick(1, 9)}}, .n = pick(1, 3), .linear = true}, reference);
+                                  {{pick(1, 5), pick(1, 5), pick(1, 9)}},
+                                  .n = pick(1, 3),
+                                  .linear = true},
+                    reference);
     }
 }
 END_TEST
@@ -33,7 +36,6 @@ START_TEST(refused)
     check_refused(&(layer_case){"pad: {pad: -1}", {{1, 2, 3}}}, "pad");
 }
 END_TEST
-
 
 START_TEST(golden_values)
 {

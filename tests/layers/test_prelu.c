@@ -17,7 +17,9 @@ START_TEST(random_shapes)
     for (int i = 0; i < 40; i++) {
         now_shared = i % 4 == 0;
         check_layer(&(layer_case){now_shared ? "prelu: {shared: true}" : "prelu: {}",
-                                  {{pick(1, 7), pick(1, 7), pick(1, 17)}}, .n = pick(1, 3)}, reference);
+                                  {{pick(1, 7), pick(1, 7), pick(1, 17)}},
+                                  .n = pick(1, 3)},
+                    reference);
     }
 }
 END_TEST

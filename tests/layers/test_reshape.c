@@ -12,8 +12,11 @@ START_TEST(random_shapes)
 {
     for (int i = 0; i < 32; i++) {
         int h = pick(1, 5), w = pick(1, 5), c = pick(1, 5);
-        check_layer(&(layer_case){text("reshape: {height: %d, width: %d, channels: %d}", w, c, h), {{h, w, c}},
-                                  .n = pick(1, 3), .linear = true}, reference);
+        check_layer(&(layer_case){text("reshape: {height: %d, width: %d, channels: %d}", w, c, h),
+                                  {{h, w, c}},
+                                  .n = pick(1, 3),
+                                  .linear = true},
+                    reference);
     }
 }
 END_TEST
@@ -23,7 +26,6 @@ START_TEST(refused)
     check_refused(&(layer_case){"reshape: {channels: 5}", {{1, 2, 3}}}, "1x2x3 cannot become 1x1x5");
 }
 END_TEST
-
 
 START_TEST(golden_values)
 {

@@ -26,7 +26,10 @@ START_TEST(random_shapes)
         first = pick(0, c - 1);
         check_layer(&(layer_case){i % 4 ? text("slice: {first: %d, count: %d}", first, pick(1, c - first))
                                         : text("slice: {first: %d}", first),
-                                  {{pick(1, 6), pick(1, 6), c}}, .n = pick(1, 3), .linear = true}, reference);
+                                  {{pick(1, 6), pick(1, 6), c}},
+                                  .n = pick(1, 3),
+                                  .linear = true},
+                    reference);
     }
 }
 END_TEST
@@ -36,8 +39,12 @@ START_TEST(concat_of_slices)
     for (int i = 0; i < 10; i++) {
         int c = pick(2, 9), cut = pick(1, c - 1);
         check_layer(&(layer_case){text("slice: {count: %d}\n- {name: b, slice: {first: %d}, from: x0}\n"
-                                       "- {name: c, concat: {}, from: [l, b]}", cut, cut),
-                                  {{pick(1, 5), pick(1, 5), c}}, .n = 2, .linear = true}, same);
+                                       "- {name: c, concat: {}, from: [l, b]}",
+                                       cut, cut),
+                                  {{pick(1, 5), pick(1, 5), c}},
+                                  .n = 2,
+                                  .linear = true},
+                    same);
     }
 }
 END_TEST
@@ -48,7 +55,6 @@ START_TEST(refused)
     check_refused(&(layer_case){"slice: {first: 4}", {{1, 1, 4}}}, "has 0 to 3");
 }
 END_TEST
-
 
 START_TEST(golden_values)
 {

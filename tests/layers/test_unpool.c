@@ -1,4 +1,5 @@
-/* Unpooling against straight loops, numerical derivatives and PyTorch's values; that it is the transpose of the pool.
+/* Unpooling against straight loops, numerical derivatives and PyTorch's values; that it is the
+ * transpose of the pool.
  */
 #include "layer_check.h"
 #include "run_suite.h"
@@ -63,7 +64,9 @@ START_TEST(other_values)
         int h = pick(1, 4), w = pick(1, 4), c = pick(1, 5);
         check_layer(&(layer_case){"add: {}\n- {name: p, maxpool: {size: 2}, from: x0}\n"
                                   "- {name: q, avgpool: {size: 2}, from: x1}\n- {name: u, unpool: {pool: p}}",
-                                  {{2 * h, 2 * w, c}, {2 * h, 2 * w, c}}, .n = pick(1, 3)}, NULL);
+                                  {{2 * h, 2 * w, c}, {2 * h, 2 * w, c}},
+                                  .n = pick(1, 3)},
+                    NULL);
     }
 }
 END_TEST
@@ -72,14 +75,15 @@ START_TEST(refused)
 {
     check_refused(&(layer_case){"unpool: {pool: nowhere}", {{4, 4, 2}}},
                   "expected the name of a maxpool; there is no layer 'nowhere'");
-    check_refused(&(layer_case){"relu: {}\n- unpool", {{4, 4, 2}}}, "6:3: unpool 'l.unpool': option 'pool'"); /* with its place, though bare */
+    check_refused(&(layer_case){"relu: {}\n- unpool", {{4, 4, 2}}},
+                  "6:3: unpool 'l.unpool': option 'pool'"); /* with its place, though bare */
     check_refused(&(layer_case){"relu: {}\n- {name: u, unpool: {pool: l}}", {{4, 4, 2}}},
                   "expected the name of a maxpool");
     check_refused(&(layer_case){"maxpool: {size: 2}\n- {name: q, maxpool: {size: 2}}\n- {name: u, unpool: {pool: l}}",
-                                {{8, 8, 2}}}, "its input is 2x2x2; expected 4x4x2, what 'l' gives");
+                                {{8, 8, 2}}},
+                  "its input is 2x2x2; expected 4x4x2, what 'l' gives");
 }
 END_TEST
-
 
 START_TEST(golden_values)
 {

@@ -58,7 +58,6 @@ START_TEST(refused)
 }
 END_TEST
 
-
 START_TEST(golden_values)
 {
     check_golden("upsample");

@@ -1,5 +1,6 @@
-/* The whole test of a layer that drops whole units: DROPOUT is its name, EACH_CHANNEL whether a channel of a sample is the
- * unit, or the sample. Nothing in eval mode; in train mode a unit is zeroed as a whole or kept and scaled, at the rate. */
+/* The whole test of a layer that drops whole units: DROPOUT is its name, EACH_CHANNEL whether a
+ * channel of a sample is the unit, or the sample. Nothing in eval mode; in train mode a unit is
+ * zeroed as a whole or kept and scaled, at the rate. */
 #ifndef UNIT_DROPOUT_CHECK_H
 #define UNIT_DROPOUT_CHECK_H
 
@@ -19,11 +20,10 @@ static void reference(const layer_run *r, double *y)
 START_TEST(eval_does_nothing)
 {
     for (int i = 0; i < 10; i++)
-        check_layer(&(layer_case){DROPOUT ": {rate: 0.3}",
-                                  {{pick(1, 5), pick(1, 5), pick(1, 9)}},
-                                  .n = pick(1, 3),
-                                  .linear = true},
-                    reference);
+        check_layer(
+            &(layer_case){
+                DROPOUT ": {rate: 0.3}", {{pick(1, 5), pick(1, 5), pick(1, 9)}}, .n = pick(1, 3), .linear = true},
+            reference);
 }
 END_TEST
 

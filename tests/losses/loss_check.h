@@ -1,5 +1,6 @@
-/* A loss under test: its value against a reference, its gradient against numerical derivatives, its bits for any number
- * of threads, and PyTorch's values (tests/golden/losses.h5, from make_golden_losses.py). */
+/* A loss under test: its value against a reference, its gradient against numerical derivatives, its
+ * bits for any number of threads, and PyTorch's values (tests/golden/losses.h5, from
+ * make_golden_losses.py). */
 #ifndef LOSS_CHECK_H
 #define LOSS_CHECK_H
 
@@ -133,7 +134,8 @@ static inline void check_loss(const loss_case *c, nm_rng *r, loss_reference *ref
            pixels = (size_t)c->shape.h * (size_t)c->shape.w;
     for (int i = 0; i < c->n; i++)
         expected += reference(c, b.x + (size_t)i * size, c->values ? NULL : b.labels + (size_t)i * pixels,
-                              c->values ? b.values + (size_t)i * size : NULL) / c->n;
+                              c->values ? b.values + (size_t)i * size : NULL) /
+                    c->n;
     ck_assert_msg(fabs(loss - expected) <= (sizeof(real) == 8 ? 1e-12 : 1e-6) * (1 + fabs(expected)),
                   "%s %s: expected %.12g, found %.12g", c->name, c->options, expected, loss);
     real *dx = nm_alloc(b.ctx, count, sizeof *dx);
@@ -154,8 +156,12 @@ static inline void check_loss_shapes(const char *name, const char *const *option
     nm_rng r = nm_rng_stream(1, "test", name);
     for (int i = 0; i < 40; i++) {
         int side = i % 3 ? 1 : 1 + (int)nm_rng_below(&r, 4);
-        check_loss(&(loss_case){name, options[i % texts], 1 + (int)nm_rng_below(&r, 9),
-                                {side, side, 2 + (int)nm_rng_below(&r, 9)}, values}, &r, reference);
+        check_loss(&(loss_case){name,
+                                options[i % texts],
+                                1 + (int)nm_rng_below(&r, 9),
+                                {side, side, 2 + (int)nm_rng_below(&r, 9)},
+                                values},
+                   &r, reference);
     }
 }
 

@@ -16,7 +16,6 @@ static double reference(const loss_case *c, const real *x, const int32_t *labels
     return total / pixels;
 }
 
-
 START_TEST(random_shapes)
 {
     static const char *const options[] = {"{}", "{gamma: 0.7}"};

@@ -17,7 +17,6 @@ static double reference(const loss_case *c, const real *x, const int32_t *labels
     return total / pixels;
 }
 
-
 START_TEST(random_shapes)
 {
     static const char *const options[] = {"{}", "{margin: 0.6, p: 2}"};

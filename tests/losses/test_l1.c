@@ -13,7 +13,6 @@ static double reference(const loss_case *c, const real *x, const int32_t *labels
     return sum / (double)count;
 }
 
-
 START_TEST(random_shapes)
 {
     static const char *const options[] = {"{}"};

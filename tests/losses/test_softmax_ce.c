@@ -1,4 +1,5 @@
-/* Softmax cross-entropy against its formula in long double, numerical derivatives, PyTorch's values, extreme logits. */
+/* Softmax cross-entropy against its formula in long double, numerical derivatives, PyTorch's
+ * values, extreme logits. */
 #include "alloc.h"
 #include "loss.h"
 #include "rng.h"
@@ -36,10 +37,15 @@ static const nm_loss_type *type_of(problem *p, nm_status expected)
 
 static double run(problem *p, const nm_loss_type *type, int threads, bool gradient)
 {
-    nm_loss_pass pass = {.n = p->n, .xs = {1, p->pixels, p->classes}, .x = p->x,
+    nm_loss_pass pass = {.n = p->n,
+                         .xs = {1, p->pixels, p->classes},
+                         .x = p->x,
                          .targets = {.labels = p->values ? NULL : p->labels, .values = p->values},
-                         .dx = gradient ? p->dx : NULL, .scale = 1.0 / p->n, .threads = threads,
-                         .sample_loss = p->loss, .correct = p->correct};
+                         .dx = gradient ? p->dx : NULL,
+                         .scale = 1.0 / p->n,
+                         .threads = threads,
+                         .sample_loss = p->loss,
+                         .correct = p->correct};
     type->run(&pass, p->self);
     double sum = 0;
     for (int i = 0; i < p->n; i++)

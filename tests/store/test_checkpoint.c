@@ -1,5 +1,5 @@
-/* Checkpoints: what is saved comes back; equal states give equal bytes; every kind of damage is told and
- * changes nothing. */
+/* Checkpoints: what is saved comes back; equal states give equal bytes; every kind of damage is
+ * told and changes nothing. */
 #include "train_support.h"
 
 #include "h5.h"
@@ -253,8 +253,7 @@ START_TEST(another_model)
     nm_network_initialise(other, 1);
     real before = other->weights[0];
     ck_assert_int_eq(nm_checkpoint_load(ctx, c, other, false, NULL), NM_INVALID);
-    assert_message(WORDS("a.h5", "another model",
-                         "'c1/weight': expected 3x3x1x5 (HWIO), found 3x3x1x4 (HWIO)",
+    assert_message(WORDS("a.h5", "another model", "'c1/weight': expected 3x3x1x5 (HWIO), found 3x3x1x4 (HWIO)",
                          "'d2/weight' is missing", "its parameter 'logits/weight' has no place"));
     ck_assert(other->weights[0] == before);
 
@@ -372,6 +371,6 @@ START_TEST(no_memory)
 }
 END_TEST
 
-SUITE_WITH("checkpoint", with_folder, round_trip, equal_states_equal_bytes, without_state,
-           model_text_is_stable, every_bit_counts, damage_is_told, foreign_and_future, another_model,
-           full_disk, folder_that_is_not_there, no_memory)
+SUITE_WITH("checkpoint", with_folder, round_trip, equal_states_equal_bytes, without_state, model_text_is_stable,
+           every_bit_counts, damage_is_told, foreign_and_future, another_model, full_disk, folder_that_is_not_there,
+           no_memory)

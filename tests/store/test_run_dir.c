@@ -67,9 +67,8 @@ START_TEST(resume_refuses_what_does_not_go_on)
         {"train.without=batchnorm", {"last.h5", "another model", "c1.batchnorm"}},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        ck_assert_int_eq(
-            train_with(SMALL_MODEL, in_folder("run"), true, NULL, SETTINGS(cases[i].setting), &r),
-            NM_INVALID);
+        ck_assert_int_eq(train_with(SMALL_MODEL, in_folder("run"), true, NULL, SETTINGS(cases[i].setting), &r),
+                         NM_INVALID);
         assert_message(WORDS(cases[i].words[0], cases[i].words[1], cases[i].words[2]));
         ck_assert_str_eq(digest_of(in_folder("run/last.h5")), before);
     }
@@ -83,8 +82,8 @@ START_TEST(resume_refuses_what_does_not_go_on)
 }
 END_TEST
 
-/* The disk fills up in the middle of training: the run fails, its last checkpoint stays, and it can go on
- * from there. */
+/* The disk fills up in the middle of training: the run fails, its last checkpoint stays, and it can
+ * go on from there. */
 START_TEST(full_disk)
 {
     nm_train_result r;

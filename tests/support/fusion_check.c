@@ -58,8 +58,8 @@ void check_training(nm_context *ctx, const char *layers, nm_shape in, int fused,
         if (k == 0 || fused >= 0)
             ck_assert_int_eq(fused_nodes(plan, net->nodes), k == 0 ? 0 : fused);
         if (k == 0 || deferred >= 0)
-            ck_assert_msg(deferred_nodes(plan, net->nodes) == (k == 0 ? 0 : deferred), "%s: %d are left to the reader", layers,
-                          deferred_nodes(plan, net->nodes));
+            ck_assert_msg(deferred_nodes(plan, net->nodes) == (k == 0 ? 0 : deferred), "%s: %d are left to the reader",
+                          layers, deferred_nodes(plan, net->nodes));
         loss[k] = nm_plan_step(plan, &(nm_batch){.n = FUSION_BATCH, .x = xs, .targets = {.labels = labels}}).loss;
         weights = net->weight_count;
         stats = net->state_count;
@@ -72,8 +72,10 @@ void check_training(nm_context *ctx, const char *layers, nm_shape in, int fused,
     const double tolerance = FUSION_TOLERANCE;
     check_alike(layers, gradients[1], gradients[0], weights, tolerance);
     for (size_t i = 0; i < stats; i++)
-        ck_assert_double_le(fabs((double)states[1][i] - (double)states[0][i]), tolerance * (1 + fabs((double)states[0][i])));
+        ck_assert_double_le(fabs((double)states[1][i] - (double)states[0][i]),
+                            tolerance * (1 + fabs((double)states[0][i])));
     ck_assert_double_le(fabs(loss[1] - loss[0]), tolerance * (1 + fabs(loss[0])));
     ck_assert_msg(memcmp(gradients[1], gradients[2], weights * sizeof(real)) == 0 &&
-                      memcmp(states[1], states[2], stats * sizeof(real)) == 0, "%s: other bits by other threads", layers);
+                      memcmp(states[1], states[2], stats * sizeof(real)) == 0,
+                  "%s: other bits by other threads", layers);
 }

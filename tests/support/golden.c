@@ -1,7 +1,9 @@
-/* Golden values: cases that PyTorch computed, kept as small HDF5 files that tests/golden/make_golden.py writes.
+/* Golden values: cases that PyTorch computed, kept as small HDF5 files that
+ * tests/golden/make_golden.py writes.
  *
- * A group is a case. Attributes: `layer` (YAML), `mode` (train or eval). Data sets, all double, NHWC and in the
- * memory layout of weights: x0, x1, …; each parameter by name; y; dy; dx0, …; d<parameter>; <state>_after. */
+ * A group is a case. Attributes: `layer` (YAML), `mode` (train or eval). Data sets, all double,
+ * NHWC and in the memory layout of weights: x0, x1, …; each parameter by name; y; dy; dx0, …;
+ * d<parameter>; <state>_after. */
 #include "layer_check.h"
 
 #include "alloc.h"
@@ -70,8 +72,8 @@ static void build_case(golden *g)
         if (!read_tensor(g->ctx, g->group, text("x%d", g->inputs), &t))
             break;
         int i = g->inputs;
-        c.in[i] = t.rank == 4 ? (nm_shape){(int)t.dims[1], (int)t.dims[2], (int)t.dims[3]}
-                              : (nm_shape){1, 1, (int)t.dims[1]};
+        c.in[i] =
+            t.rank == 4 ? (nm_shape){(int)t.dims[1], (int)t.dims[2], (int)t.dims[3]} : (nm_shape){1, 1, (int)t.dims[1]};
         g->n = (int)t.dims[0];
         g->x[i] = nm_alloc(g->ctx, t.count, sizeof(real));
         narrow(&t, g->x[i]);

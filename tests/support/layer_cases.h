@@ -1,5 +1,6 @@
-/* Layers as the networks of models/ have them, at their sizes. The tests compare each with the reference, bench/layers times
- * them. To add a case: its name, the layer as in a model file, the shape of a sample. */
+/* Layers as the networks of models/ have them, at their sizes. The tests compare each with the
+ * reference, bench/layers times them. To add a case: its name, the layer as in a model file, the
+ * shape of a sample. */
 #ifndef LAYER_CASES_H
 #define LAYER_CASES_H
 
@@ -17,7 +18,7 @@ typedef struct sized_layer {
 #define CONV5(filters) "conv: {filters: " #filters ", kernel: 5, pad: same, bias: false}"
 #define CONV7(filters) "conv: {filters: " #filters ", kernel: 7, pad: same, bias: false}"
 #define DEPTHWISE(channels) "conv: {filters: " #channels ", kernel: 3, pad: 1, groups: " #channels ", bias: false}"
-#define DEPTHWISE_BY_2(channels) \
+#define DEPTHWISE_BY_2(channels)                                                                                       \
     "conv: {filters: " #channels ", kernel: 3, stride: 2, pad: 1, groups: " #channels ", bias: false}"
 
 static const sized_layer sized_layers[] = {

@@ -81,7 +81,8 @@ void check_alike(const char *what, const real *found, const real *expected, size
     free(wide);
 }
 
-/* ---- one built layer ---------------------------------------------------------------------------- */
+/* ---- one built layer ----------------------------------------------------------------------------
+ */
 
 typedef struct bench {
     nm_context *ctx;
@@ -180,8 +181,12 @@ static void close_bench(bench *b)
 static nm_plan *plan_of(bench *b, int threads, bool keep_all)
 {
     nm_plan *plan = NULL;
-    nm_request request = {.mode = b->c->mode, .batch = b->n, .threads = threads, .keep_all = keep_all,
-                          .gradients = true, .input_gradients = true};
+    nm_request request = {.mode = b->c->mode,
+                          .batch = b->n,
+                          .threads = threads,
+                          .keep_all = keep_all,
+                          .gradients = true,
+                          .input_gradients = true};
     nm_status status = nm_plan_new(b->net, &request, &plan);
     ck_assert_msg(status == NM_OK, "'%s' could not be planned: %s", b->c->layer, nm_error_message(b->ctx, 0));
     return plan;
@@ -193,7 +198,8 @@ static void forward(bench *b, nm_plan *plan)
     nm_plan_forward(plan, &b->batch);
 }
 
-/* ---- forward against the reference ------------------------------------------------------------------ */
+/* ---- forward against the reference
+ * ------------------------------------------------------------------ */
 
 static double *widen(bench *b, const real *from, size_t count)
 {
@@ -230,7 +236,8 @@ static void check_forward(bench *b, nm_plan *plan, layer_reference *reference)
         nm_free(made[--count]);
 }
 
-/* ---- gradients -------------------------------------------------------------------------------------- */
+/* ---- gradients
+ * -------------------------------------------------------------------------------------- */
 
 #ifdef NM_DOUBLE
 static double value_of(bench *b, nm_plan *plan)
@@ -286,8 +293,8 @@ static void check_gradients(bench *b)
     for (int i = 0; i < b->net->params; i++) {
         const nm_param *param = &b->net->param[i];
         if (param->kind != NM_STATE)
-            check_tensor(b, probe, param->name, nm_param_values(b->net, param),
-                         nm_plan_gradients(plan) + param->offset, param->count);
+            check_tensor(b, probe, param->name, nm_param_values(b->net, param), nm_plan_gradients(plan) + param->offset,
+                         param->count);
     }
     nm_plan_free(plan);
     nm_plan_free(probe);
@@ -299,7 +306,8 @@ static void check_gradients(bench *b)
 }
 #endif
 
-/* ---- bits -------------------------------------------------------------------------------------------- */
+/* ---- bits
+ * -------------------------------------------------------------------------------------------- */
 
 /* Output, states, and gradients one after the other. */
 static real *everything(bench *b, nm_plan *plan, size_t *count)
@@ -335,9 +343,8 @@ static void check_bits(bench *b)
         nm_plan *plan = plan_of(b, threads[i], i != 4);
         for (int again = 0; again < 2; again++) {
             real *found = everything(b, plan, &count);
-            ck_assert_msg(memcmp(found, expected, count * sizeof *found) == 0,
-                          "'%s': other bits with %d threads%s%s", b->c->layer, threads[i],
-                          again ? ", second run" : "", i == 4 ? ", memory shared" : "");
+            ck_assert_msg(memcmp(found, expected, count * sizeof *found) == 0, "'%s': other bits with %d threads%s%s",
+                          b->c->layer, threads[i], again ? ", second run" : "", i == 4 ? ", memory shared" : "");
             nm_free(found);
         }
         nm_plan_free(plan);
@@ -346,8 +353,8 @@ static void check_bits(bench *b)
     nm_plan_free(first);
 }
 
-/* A promise of the program, which is float: in double, OpenBLAS's kernels for the last rows of a block may add in
- * another order than those for the first. */
+/* A promise of the program, which is float: in double, OpenBLAS's kernels for the last rows of a
+ * block may add in another order than those for the first. */
 static void check_samples_alone(bench *b)
 {
     if (b->c->mode != NM_EVAL || sizeof(real) != sizeof(float))
@@ -395,7 +402,8 @@ void check_layer_forward(const layer_case *c, layer_reference *reference)
 }
 
 /* What everything() gave, one tensor after the other. */
-static void check_like(bench *b, const char *what, const real **found, const real **expected, size_t count, double tolerance)
+static void check_like(bench *b, const char *what, const real **found, const real **expected, size_t count,
+                       double tolerance)
 {
     char where[640];
     snprintf(where, sizeof where, "'%s': %s", b->c->layer, what);

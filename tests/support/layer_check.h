@@ -3,12 +3,13 @@
  *     static void reference(const layer_run *r, double *y) {... straight loops in double ...}
  *     check_layer(&(layer_case){"maxpool: {size: 2}", {{5, 4, 3}}, .n = 2}, reference);
  *
- * check_layer compares forward with the reference; in the double build it compares backward with numerical
- * derivatives, naming the failing element; and it checks that the bits of everything are the same for 1, 2, 3 and 8
- * threads, for a second run, with memory kept apart or shared, and (in eval mode) for each sample alone.
+ * check_layer compares forward with the reference; in the double build it compares backward with
+ * numerical derivatives, naming the failing element; and it checks that the bits of everything are
+ * the same for 1, 2, 3 and 8 threads, for a second run, with memory kept apart or shared, and (in
+ * eval mode) for each sample alone.
  *
- * Inputs are spread so that no two of them lie closer than the steps of the derivatives: a maximum never changes
- * hands and a relu's kink is never stepped over. */
+ * Inputs are spread so that no two of them lie closer than the steps of the derivatives: a maximum
+ * never changes hands and a relu's kink is never stepped over. */
 #ifndef LAYER_CHECK_H
 #define LAYER_CHECK_H
 
@@ -20,8 +21,8 @@ typedef struct layer_case {
     const char *layer; /* "conv: {filters: 3}" */
     nm_shape in[MAX_INPUTS];
     int n;
-    nm_mode mode;      /* 0: NM_EVAL */
-    bool linear;       /* derivatives are exact up to rounding: 1e-7, otherwise 1e-6 */
+    nm_mode mode;           /* 0: NM_EVAL */
+    bool linear;            /* derivatives are exact up to rounding: 1e-7, otherwise 1e-6 */
     double float_tolerance; /* of forward in float, relative to the largest value; 0: 1e-5 */
 } layer_case;
 
@@ -42,10 +43,12 @@ void check_layer(const layer_case *c, layer_reference *reference);
 /* Forward alone, for shapes that are too large for numerical derivatives. */
 void check_layer_forward(const layer_case *c, layer_reference *reference);
 
-/* Output and gradients as those of the layer `other`, of the same weights; `tolerance` in float, relative to the largest value. */
+/* Output and gradients as those of the layer `other`, of the same weights; `tolerance` in float,
+ * relative to the largest value. */
 void check_layer_like(const layer_case *c, const char *other, double tolerance);
 
-/* The layer's text must be refused with a message that contains `message`. Several inputs as in `c`. */
+/* The layer's text must be refused with a message that contains `message`. Several inputs as in
+ * `c`. */
 void check_refused(const layer_case *c, const char *message);
 
 /* Random numbers for cases: the same for each run of a test program. */
@@ -59,15 +62,18 @@ static inline size_t at(nm_shape s, int n, int h, int w, int c)
     return (((size_t)n * (size_t)s.h + (size_t)h) * (size_t)s.w + (size_t)w) * (size_t)s.c + (size_t)c;
 }
 
-/* Fails unless every value lies within `tolerance` of the largest |expected| of its expected one; NaN fails, and so
- * does a result that is all zero where the expected is not. `what` opens the message. */
+/* Fails unless every value lies within `tolerance` of the largest |expected| of its expected one;
+ * NaN fails, and so does a result that is all zero where the expected is not. `what` opens the
+ * message. */
 void check_close(const char *what, const real *found, const double *expected, size_t count, double tolerance);
 /* The same of two results in `real`, which must not be all zero. */
 void check_alike(const char *what, const real *found, const real *expected, size_t count, double tolerance);
-/* check_close without Check, for the comparator's own test: 0 where all is well, else the largest relative error. */
+/* check_close without Check, for the comparator's own test: 0 where all is well, else the largest
+ * relative error. */
 double largest_error(const real *found, const double *expected, size_t count);
 
-/* Every group of tests/golden/NAME.h5 is a case that PyTorch computed: forward, gradients, states. */
+/* Every group of tests/golden/NAME.h5 is a case that PyTorch computed: forward, gradients, states.
+ */
 void check_golden(const char *name);
 
 #endif

@@ -86,7 +86,8 @@ static void release(copies *c)
         nm_free(c->slot[s]);
 }
 
-/* The span again and again behind itself, so that it is long enough to be cut: all repetitions must stay equal. */
+/* The span again and again behind itself, so that it is long enough to be cut: all repetitions must
+ * stay equal. */
 enum { REPEAT = 3000 };
 
 static void run_optimizer(trajectory *t)

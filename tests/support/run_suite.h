@@ -1,5 +1,6 @@
 /* A test program's main: SUITE("name", test, test, …), or SUITE_WITH("name", set_up, test, …) where
- * set_up(TCase *) adds fixtures and loop tests. Check forks each test; nothing here touches OpenMP before that. */
+ * set_up(TCase *) adds fixtures and loop tests. Check forks each test; nothing here touches OpenMP
+ * before that. */
 #ifndef RUN_SUITE_H
 #define RUN_SUITE_H
 
@@ -24,11 +25,11 @@ static inline int run_suite(const char *name, void (*set_up)(TCase *), const TTe
     return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
-#define SUITE_WITH(name, set_up, ...)                                                    \
-    int main(void)                                                                       \
-    {                                                                                    \
-        const TTest *const tests[] = {__VA_ARGS__};                                      \
-        return run_suite(name, set_up, tests, sizeof tests / sizeof *tests);             \
+#define SUITE_WITH(name, set_up, ...)                                                                                  \
+    int main(void)                                                                                                     \
+    {                                                                                                                  \
+        const TTest *const tests[] = {__VA_ARGS__};                                                                    \
+        return run_suite(name, set_up, tests, sizeof tests / sizeof *tests);                                           \
     }
 #define SUITE(name, ...) SUITE_WITH(name, NULL, __VA_ARGS__)
 

@@ -1,5 +1,5 @@
-/* What the tests of training share: a folder of their own, a small model, a run with some settings, digests
- * of files. */
+/* What the tests of training share: a folder of their own, a small model, a run with some settings,
+ * digests of files. */
 #ifndef TRAIN_SUPPORT_H
 #define TRAIN_SUPPORT_H
 
@@ -15,29 +15,31 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* 321 samples in batches of 32 leave a single one, which batch norm after a dense layer cannot be trained on.
+/* 321 samples in batches of 32 leave a single one, which batch norm after a dense layer cannot be
+ * trained on.
  */
-#define SMALL_MODEL                                                                                          \
-    "name: small\n"                                                                                          \
-    "input: {height: 28, width: 28, channels: 1}\n"                                                          \
-    "layers:\n"                                                                                              \
-    "- {name: c1, conv: {filters: 4, kernel: 3, stride: 2}}\n"                                               \
-    "- batchnorm\n"                                                                                          \
-    "- relu\n"                                                                                               \
-    "- {name: p1, maxpool: {size: 2}}\n"                                                                     \
-    "- {name: d1, dense: {units: 16}}\n"                                                                     \
-    "- batchnorm\n"                                                                                          \
-    "- relu\n"                                                                                               \
-    "- dropout: {rate: 0.2}\n"                                                                               \
-    "- {name: logits, dense: {units: 10}}\n"                                                                 \
-    "loss: softmax_ce\n"                                                                                     \
-    "train: {data: mnist, epochs: 3, batch: 32, limit: 321, optimizer: {sgd: {lr: 0.05, momentum: 0.9}},\n"  \
+#define SMALL_MODEL                                                                                                    \
+    "name: small\n"                                                                                                    \
+    "input: {height: 28, width: 28, channels: 1}\n"                                                                    \
+    "layers:\n"                                                                                                        \
+    "- {name: c1, conv: {filters: 4, kernel: 3, stride: 2}}\n"                                                         \
+    "- batchnorm\n"                                                                                                    \
+    "- relu\n"                                                                                                         \
+    "- {name: p1, maxpool: {size: 2}}\n"                                                                               \
+    "- {name: d1, dense: {units: 16}}\n"                                                                               \
+    "- batchnorm\n"                                                                                                    \
+    "- relu\n"                                                                                                         \
+    "- dropout: {rate: 0.2}\n"                                                                                         \
+    "- {name: logits, dense: {units: 10}}\n"                                                                           \
+    "loss: softmax_ce\n"                                                                                               \
+    "train: {data: mnist, epochs: 3, batch: 32, limit: 321, optimizer: {sgd: {lr: 0.05, momentum: 0.9}},\n"            \
     "  l2: 1.0e-4, schedule: cosine, save_every: 3s, keep: 2, seed: 7}\n"
 
 static nm_context *ctx;
 static char folder[64];
 
-/* ---- a small data set in MNIST's files: 400 + 120 noisy images, each class a shift of stripes ---- */
+/* ---- a small data set in MNIST's files: 400 + 120 noisy images, each class a shift of stripes
+ * ---- */
 
 static void write_idx(const char *path, int rank, int count, const unsigned char *bytes, size_t size)
 {
@@ -202,8 +204,7 @@ static inline void stop_at(void *arg, const nm_progress *progress)
         s->stop = 1;
 }
 
-static inline nm_status train_until(const char *run, uint64_t at, const char *const *settings,
-                                    nm_train_result *result)
+static inline nm_status train_until(const char *run, uint64_t at, const char *const *settings, nm_train_result *result)
 {
     stopper s = {.at = at};
     nm_yaml *document = parse_model(SMALL_MODEL);
@@ -271,15 +272,11 @@ static inline void assert_message(const char *const *words)
 #define WORDS(...) ((const char *const[]){__VA_ARGS__, NULL})
 
 /* The loader of a training run of SMALL_MODEL, or of the test split. */
-static inline nm_loader *loader_of(const nm_samples *samples, const nm_normalisation *norm, int limit,
-                                   int batch, bool shuffle)
+static inline nm_loader *loader_of(const nm_samples *samples, const nm_normalisation *norm, int limit, int batch,
+                                   bool shuffle)
 {
-    nm_loader_settings settings = {.samples = samples,
-                                   .limit = limit,
-                                   .batch = batch,
-                                   .shuffle = shuffle,
-                                   .normalisation = *norm,
-                                   .seed = 7};
+    nm_loader_settings settings = {
+        .samples = samples, .limit = limit, .batch = batch, .shuffle = shuffle, .normalisation = *norm, .seed = 7};
     nm_loader *loader;
     ck_assert_done(nm_loader_new(ctx, &settings, &loader));
     return loader;

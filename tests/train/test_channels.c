@@ -1,4 +1,5 @@
-/* More than eight channels through training, checkpoint and prediction; and what has no mean and deviation is refused.
+/* More than eight channels through training, checkpoint and prediction; and what has no mean and
+ * deviation is refused.
  */
 #include "train_support.h"
 
@@ -67,7 +68,8 @@ static double deviation_of(int c)
     return sqrt(sum / (N * SIDE * SIDE));
 }
 
-/* Pixels are normalised as they were in training: each channel, also the ninth, by its own mean and deviation. */
+/* Pixels are normalised as they were in training: each channel, also the ninth, by its own mean and
+ * deviation. */
 START_TEST(ten_channels)
 {
     write_data(in_folder("data.h5"));
@@ -92,7 +94,8 @@ START_TEST(ten_channels)
 }
 END_TEST
 
-/* A checkpoint of parameters only: values are taken, pixels are refused, and with `binary` nothing needs to be known.
+/* A checkpoint of parameters only: values are taken, pixels are refused, and with `binary` nothing
+ * needs to be known.
  */
 START_TEST(unknown_mean_and_deviation)
 {

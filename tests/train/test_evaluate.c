@@ -38,7 +38,8 @@ START_TEST(every_sample_weighs_the_same)
         }
     }
     nm_evaluation_free(&first);
-    /* a rate of zero: the mean training loss of the epoch, with its short batch of two, is the evaluation's
+    /* a rate of zero: the mean training loss of the epoch, with its short batch of two, is the
+     * evaluation's
      */
     nm_evaluation e;
     nm_train_result r;
@@ -55,7 +56,8 @@ START_TEST(every_sample_weighs_the_same)
 }
 END_TEST
 
-/* Counts by class hold for any number of classes; the matrix is made for those that a memory has room for. */
+/* Counts by class hold for any number of classes; the matrix is made for those that a memory has
+ * room for. */
 START_TEST(many_classes)
 {
     static const char *const models[] = {
@@ -128,7 +130,8 @@ START_TEST(heads_of_values_agree)
 }
 END_TEST
 
-/* With a rate of zero, training's accuracy and evaluation's are of the same samples: they must be of the same head too.
+/* With a rate of zero, training's accuracy and evaluation's are of the same samples: they must be
+ * of the same head too.
  */
 START_TEST(accuracy_of_the_head_that_predicts)
 {

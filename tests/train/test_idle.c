@@ -1,4 +1,5 @@
-/* Settings that have no effect are told, each once and with the reason; at the presets nothing is. */
+/* Settings that have no effect are told, each once and with the reason; at the presets nothing is.
+ */
 #include "train_support.h"
 
 static char logged[8192];

@@ -1,5 +1,6 @@
-/* Every network of models/ trains a little from its file: on one batch of noise its loss falls. Those of ImageNet's
- * size do one step. And what `norma summary` is known to say of some of them. */
+/* Every network of models/ trains a little from its file: on one batch of noise its loss falls.
+ * Those of ImageNet's size do one step. And what `norma summary` is known to say of some of them.
+ */
 #include "network.h"
 #include "optimization.h"
 #include "run_suite.h"
@@ -173,11 +174,13 @@ START_TEST(resnet20_by_hand)
 }
 END_TEST
 
-/* The memory of activations is within 10 % of what must be alive at one moment; trained whole, in parts, evaluated. */
+/* The memory of activations is within 10 % of what must be alive at one moment; trained whole, in
+ * parts, evaluated. */
 START_TEST(memory_is_planned_tightly)
 {
     nm_network *net = build(names[_i]);
-    const nm_request requests[] = {{.mode = NM_TRAIN, .batch = 32}, {.mode = NM_EVAL, .batch = 32},
+    const nm_request requests[] = {{.mode = NM_TRAIN, .batch = 32},
+                                   {.mode = NM_EVAL, .batch = 32},
                                    {.mode = NM_TRAIN, .batch = 32, .recompute = true},
                                    {.mode = NM_TRAIN, .batch = 32, .micro = 8}};
     for (int k = 0; k < 4; k++) {
@@ -187,8 +190,8 @@ START_TEST(memory_is_planned_tightly)
         request.dry = true;
         ck_assert_done(nm_plan_new(net, &request, &plan));
         nm_plan_memory m = nm_plan_memory_use(plan);
-        ck_assert_msg((double)m.activations <= 1.1 * (double)m.lower_bound, "%s, plan %d: %zu bytes, at least %zu", names[_i],
-                      k, m.activations, m.lower_bound);
+        ck_assert_msg((double)m.activations <= 1.1 * (double)m.lower_bound, "%s, plan %d: %zu bytes, at least %zu",
+                      names[_i], k, m.activations, m.lower_bound);
         nm_plan_free(plan);
     }
     nm_network_free(net);
@@ -216,8 +219,8 @@ static bool is_long(void)
     return getenv("NORMA_LONG") != NULL;
 }
 
-/* In evaluation a sample's output has the same bits alone, among 7 and among 100 (of ImageNet's size: among 2, and with
- * NORMA_LONG as the others). */
+/* In evaluation a sample's output has the same bits alone, among 7 and among 100 (of ImageNet's
+ * size: among 2, and with NORMA_LONG as the others). */
 START_TEST(same_bits_at_any_batch)
 {
     nm_network *net = build(names[_i]);

@@ -1,5 +1,5 @@
-/* The arms of a comparison are paired: the same seed gives the same initial values in every shared parameter and the
- * same batches, augmented alike, whatever other layers there are. */
+/* The arms of a comparison are paired: the same seed gives the same initial values in every shared
+ * parameter and the same batches, augmented alike, whatever other layers there are. */
 #include "train_support.h"
 #include "trainer.h"
 
@@ -30,8 +30,10 @@ static void digest_batches(const nm_trainer *t, arm *out)
     for (int i = 0; i < STEPS; i++) {
         const nm_loaded *b = nm_trainer_next(t, t->loader);
         size_t n = (size_t)b->n;
-        nm_piece pieces[] = {{chain, strlen(chain)}, {b->indices, n * sizeof *b->indices},
-                             {b->labels, n * sizeof *b->labels}, {b->x, n * sample * sizeof *b->x}};
+        nm_piece pieces[] = {{chain, strlen(chain)},
+                             {b->indices, n * sizeof *b->indices},
+                             {b->labels, n * sizeof *b->labels},
+                             {b->x, n * sample * sizeof *b->x}};
         char next[NM_DIGEST_ROOM];
         nm_digest(pieces, 4, next);
         strcpy(chain, next);

@@ -1,4 +1,5 @@
-/* Accuracy with a label for each pixel: of the pixels that count, alike in training, evaluation and the best row. */
+/* Accuracy with a label for each pixel: of the pixels that count, alike in training, evaluation and
+ * the best row. */
 #include "h5.h"
 #include "train_support.h"
 

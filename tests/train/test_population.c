@@ -1,12 +1,12 @@
 /* Population statistics, against averages over the loader's batches that are computed here. */
 #include "train_support.h"
 
-/* A batch norm that reads the images: its population statistics are averages over the loader's batches. The
- * second one keeps its running statistics. */
-#define POPULATION_MODEL                                                                                     \
-    "input: {height: 28, width: 28, channels: 1}\nlayers:\n"                                                 \
-    "- {name: bn, batchnorm: {statistics: population}}\n- {name: d1, dense: {units: 12}}\n"                  \
-    "- {name: run, batchnorm: {}}\n- relu\n- {name: logits, dense: {units: 10}}\nloss: softmax_ce\n"         \
+/* A batch norm that reads the images: its population statistics are averages over the loader's
+ * batches. The second one keeps its running statistics. */
+#define POPULATION_MODEL                                                                                               \
+    "input: {height: 28, width: 28, channels: 1}\nlayers:\n"                                                           \
+    "- {name: bn, batchnorm: {statistics: population}}\n- {name: d1, dense: {units: 12}}\n"                            \
+    "- {name: run, batchnorm: {}}\n- relu\n- {name: logits, dense: {units: 10}}\nloss: softmax_ce\n"                   \
     "train: {data: mnist, batch: 32, limit: 321, epochs: 2, seed: 7, lr: 0.01, population_batches: 6}\n"
 
 static const real *state_of(const nm_network *net, const char *name)
@@ -62,8 +62,7 @@ START_TEST(population_statistics)
         train_with(POPULATION_MODEL, in_folder("plain"), false, NULL, SETTINGS("bn.statistics=running"), &r));
     free_result(&r);
     nm_network *plain = trained(in_folder("plain/last.h5"));
-    ck_assert_mem_eq(state_of(net, "run/running_mean"), state_of(plain, "run/running_mean"),
-                     12 * sizeof(real));
+    ck_assert_mem_eq(state_of(net, "run/running_mean"), state_of(plain, "run/running_mean"), 12 * sizeof(real));
     ck_assert(state_of(net, "bn/running_mean")[0] != state_of(plain, "bn/running_mean")[0]);
     nm_network_free(plain);
     nm_network_free(net);

@@ -1,5 +1,5 @@
-/* Setting up: wrong settings, all told at once; initial values, shared by the arms of a comparison or taken
- * over. */
+/* Setting up: wrong settings, all told at once; initial values, shared by the arms of a comparison
+ * or taken over. */
 #include "train_support.h"
 
 START_TEST(wrong_settings)
@@ -11,8 +11,7 @@ START_TEST(wrong_settings)
         {"train.lr=-0.5", "'lr' must be a number"},
         {"train.lrate=1", "unknown option 'lrate'"},
         {"train.epochs=0", "option 'epochs' must be a whole number"},
-        {"train.save_every=soon",
-         "'save_every' must be a number of steps (200s) or epochs (1e); found 'soon'"},
+        {"train.save_every=soon", "'save_every' must be a number of steps (200s) or epochs (1e); found 'soon'"},
         {"train.freeze=nobody/*", "no parameter is called like 'nobody/*'"},
         {"train.freeze='*'", "all are frozen"},
         {"train.without=batchnorn", "no layer type 'batchnorn'"},
@@ -31,8 +30,7 @@ START_TEST(wrong_settings)
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         nm_train_result r;
-        nm_status status =
-            train_with(SMALL_MODEL, in_folder("run"), false, NULL, SETTINGS(cases[i].setting), &r);
+        nm_status status = train_with(SMALL_MODEL, in_folder("run"), false, NULL, SETTINGS(cases[i].setting), &r);
         ck_assert_msg(status == NM_INVALID, "%s gave status %d", cases[i].setting, status);
         assert_message(WORDS(cases[i].word));
         ck_assert_msg(access(in_folder("run"), F_OK) != 0, "%s left a run directory", cases[i].setting);
@@ -45,8 +43,7 @@ START_TEST(all_errors_at_once)
 {
     nm_train_result r;
     ck_assert_int_eq(train_with(SMALL_MODEL, NULL, false, NULL,
-                                SETTINGS("train.lr=fast", "train.epochs=0", "c1.filtres=3", "d1.units=0"),
-                                &r),
+                                SETTINGS("train.lr=fast", "train.epochs=0", "c1.filtres=3", "d1.units=0"), &r),
                      NM_INVALID);
     assert_message(WORDS("'lr'", "'epochs'", "'filtres'", "'units'"));
 }
@@ -98,9 +95,8 @@ START_TEST(frozen_and_taken_over)
     free_result(&r);
     char from[600];
     snprintf(from, sizeof from, "train.init_from=%s", in_folder("a/last.h5"));
-    ck_assert_done(
-        train_with(SMALL_MODEL, in_folder("b"), true, NULL,
-                   SETTINGS(from, "train.freeze=[c1/*, d1/weight]", "train.steps=6", "train.seed=9"), &r));
+    ck_assert_done(train_with(SMALL_MODEL, in_folder("b"), true, NULL,
+                              SETTINGS(from, "train.freeze=[c1/*, d1/weight]", "train.steps=6", "train.seed=9"), &r));
     free_result(&r);
     nm_network *net[2];
     for (int i = 0; i < 2; i++) {
@@ -123,7 +119,8 @@ START_TEST(frozen_and_taken_over)
 }
 END_TEST
 
-/* Whatever allocation fails, the run fails with a message, and nothing is left behind (the sanitizer sees).
+/* Whatever allocation fails, the run fails with a message, and nothing is left behind (the
+ * sanitizer sees).
  */
 START_TEST(no_memory)
 {
@@ -158,5 +155,4 @@ START_TEST(no_memory)
 }
 END_TEST
 
-SUITE_WITH("setup", with_folder, wrong_settings, all_errors_at_once, paired_arms, frozen_and_taken_over,
-           no_memory)
+SUITE_WITH("setup", with_folder, wrong_settings, all_errors_at_once, paired_arms, frozen_and_taken_over, no_memory)

@@ -1,4 +1,5 @@
-/* Training: the same bits for any number of threads and any interruption; what is written where; divergence.
+/* Training: the same bits for any number of threads and any interruption; what is written where;
+ * divergence.
  */
 #include "train_support.h"
 
@@ -27,18 +28,15 @@ START_TEST(a_run_and_its_files)
     free_result(&r);
     char rows[4096];
     metrics_of(in_folder("deep/run/metrics.csv"), rows, sizeof rows);
-    ck_assert_ptr_eq(strstr(rows, "epoch,step,lr,train_loss,train_accuracy,test_loss,test_accuracy\n1,10,"),
-                     rows);
-    static const char *const there[] = {"model.yaml", "last.h5", "best.h5", "step-00000030.h5",
-                                        "step-00000027.h5"};
+    ck_assert_ptr_eq(strstr(rows, "epoch,step,lr,train_loss,train_accuracy,test_loss,test_accuracy\n1,10,"), rows);
+    static const char *const there[] = {"model.yaml", "last.h5", "best.h5", "step-00000030.h5", "step-00000027.h5"};
     for (int i = 0; i < 5; i++) {
         char path[512];
         snprintf(path, sizeof path, "%s/%s", in_folder("deep/run"), there[i]);
         ck_assert_msg(access(path, F_OK) == 0, "%s is missing", path);
     }
     ck_assert(access(in_folder("deep/run/step-00000024.h5"), F_OK) != 0);
-    ck_assert_str_eq(digest_of(in_folder("deep/run/step-00000030.h5")),
-                     digest_of(in_folder("deep/run/last.h5")));
+    ck_assert_str_eq(digest_of(in_folder("deep/run/step-00000030.h5")), digest_of(in_folder("deep/run/last.h5")));
 }
 END_TEST
 
@@ -97,8 +95,7 @@ START_TEST(seconds_go_on)
     ck_assert_done(train_until(in_folder("run"), 1000, NULL, &r));
     ck_assert_int_eq(r.rows, 3);
     ck_assert_double_eq_tol(r.row_seconds[0], first, 0.0006);
-    ck_assert(r.row_seconds[1] > first && r.row_seconds[2] > r.row_seconds[1] &&
-              r.seconds >= r.row_seconds[2]);
+    ck_assert(r.row_seconds[1] > first && r.row_seconds[2] > r.row_seconds[1] && r.seconds >= r.row_seconds[2]);
     free_result(&r);
 }
 END_TEST
@@ -112,19 +109,19 @@ START_TEST(more_steps)
     ck_assert_int_eq(r.rows, 3); /* the last one off the beat */
     ck_assert_uint_eq(r.history[2].step, 25);
     free_result(&r);
-    ck_assert_done(train_with(SMALL_MODEL, in_folder("b"), true, NULL,
-                              SETTINGS("train.steps=7", "train.schedule=constant"), &r));
+    ck_assert_done(
+        train_with(SMALL_MODEL, in_folder("b"), true, NULL, SETTINGS("train.steps=7", "train.schedule=constant"), &r));
     ck_assert_int_eq(r.rows, 1);
     free_result(&r);
-    ck_assert_done(train_with(SMALL_MODEL, in_folder("b"), true, NULL,
-                              SETTINGS("train.steps=25", "train.schedule=constant"), &r));
+    ck_assert_done(
+        train_with(SMALL_MODEL, in_folder("b"), true, NULL, SETTINGS("train.steps=25", "train.schedule=constant"), &r));
     free_result(&r);
     assert_same_runs(in_folder("a"), in_folder("b"));
 }
 END_TEST
 
-/* In a child, so that this process never runs a parallel region: its threads would be missing in the next
- * child. */
+/* In a child, so that this process never runs a parallel region: its threads would be missing in
+ * the next child. */
 static pid_t train_in_child(const char *run, const char *const *settings)
 {
     pid_t child = fork();
@@ -206,6 +203,5 @@ START_TEST(divergence)
 }
 END_TEST
 
-SUITE_WITH("train", with_folder, a_run_and_its_files, same_bits_for_any_thread_count,
-           stopping_changes_nothing, seconds_go_on, more_steps, killing_changes_nothing,
-           killing_changes_nothing_without_batchnorm, divergence)
+SUITE_WITH("train", with_folder, a_run_and_its_files, same_bits_for_any_thread_count, stopping_changes_nothing,
+           seconds_go_on, more_steps, killing_changes_nothing, killing_changes_nothing_without_batchnorm, divergence)

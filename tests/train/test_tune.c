@@ -1,4 +1,5 @@
-/* Choices by measuring: what is written into the document, what is remembered; and the rule that sums be exact. */
+/* Choices by measuring: what is written into the document, what is remembered; and the rule that
+ * sums be exact. */
 #include "run_suite.h"
 #include "train.h"
 #include "tune.h"
@@ -78,7 +79,8 @@ START_TEST(choices_are_written_and_remembered)
 }
 END_TEST
 
-/* A damaged memory costs the measuring again; one that tells of a choice that cannot be is an error of the model. */
+/* A damaged memory costs the measuring again; one that tells of a choice that cannot be is an error
+ * of the model. */
 START_TEST(damaged_memory)
 {
     char path[128];
@@ -176,4 +178,5 @@ static void set_up(TCase *tcase)
     tcase_add_checked_fixture(tcase, set_up_folder, clear_folder);
 }
 
-SUITE_WITH("tune", set_up, choices_are_written_and_remembered, damaged_memory, exact_sums_alone, exact_choices, a_choice_for_each_pass)
+SUITE_WITH("tune", set_up, choices_are_written_and_remembered, damaged_memory, exact_sums_alone, exact_choices,
+           a_choice_for_each_pass)

@@ -16,9 +16,8 @@ START_TEST(watched_input)
     nm_normalisation norm;
     nm_network *net = network_and_data(SMALL_MODEL, &data, &norm);
     nm_train_result r;
-    ck_assert_done(
-        train_with(SMALL_MODEL, in_folder("run"), false, NULL,
-                   SETTINGS("train.watch=[c1/0, logits/3]", "train.watch_every=4", "train.steps=12"), &r));
+    ck_assert_done(train_with(SMALL_MODEL, in_folder("run"), false, NULL,
+                              SETTINGS("train.watch=[c1/0, logits/3]", "train.watch_every=4", "train.steps=12"), &r));
     free_result(&r);
     size_t size;
     char *text = content(in_folder("run/watch.csv"), &size), *line = text;

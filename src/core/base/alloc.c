@@ -10,8 +10,8 @@
 #include <sys/mman.h>
 
 enum { ALIGNMENT = 64 };
-/* Blocks above this come straight from the kernel as zero pages: nothing is written before the thread that
- * uses a page touches it (first touch decides the memory node). */
+/* Blocks above this come straight from the kernel as zero pages: nothing is written before the
+ * thread that uses a page touches it (first touch decides the memory node). */
 static const size_t large = (size_t)1 << 20;
 
 static atomic_long made, fail_at;

@@ -61,8 +61,8 @@ nm_status nm_file_read(nm_context *ctx, const char *path, char **bytes, size_t *
     *size = 0;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
-        return nm_fail(ctx, errno == ENOENT || errno == ENOTDIR ? NM_INVALID : NM_FAILED,
-                       "%s: cannot open: %s", path, strerror(errno));
+        return nm_fail(ctx, errno == ENOENT || errno == ENOTDIR ? NM_INVALID : NM_FAILED, "%s: cannot open: %s", path,
+                       strerror(errno));
     nm_status status = read_open(ctx, path, fd, bytes, size);
     close(fd);
     return status;
@@ -105,7 +105,8 @@ static int verify(int fd, const nm_piece *pieces, int count)
     return 0;
 }
 
-/* The new name must survive a power cut as well. Some file systems cannot sync a folder: not an error. */
+/* The new name must survive a power cut as well. Some file systems cannot sync a folder: not an
+ * error. */
 static void sync_folder(const char *path)
 {
     char folder[4096];
@@ -121,8 +122,8 @@ static void sync_folder(const char *path)
     close(fd);
 }
 
-/* In the folder of `path`. The process number tells whose it is, the random number keeps it apart from all others,
- * also from those of a process of that number on another machine. */
+/* In the folder of `path`. The process number tells whose it is, the random number keeps it apart
+ * from all others, also from those of a process of that number on another machine. */
 static char *temporary_name(nm_context *ctx, const char *path)
 {
     const char *slash = strrchr(path, '/');
@@ -150,8 +151,7 @@ bool nm_file_is_temporary(const char *name, long *process)
     return strcmp(name, again) == 0; /* exactly as temporary_name writes it */
 }
 
-static nm_status replace(nm_context *ctx, const char *path, const char *temporary, const nm_piece *pieces,
-                         int count)
+static nm_status replace(nm_context *ctx, const char *path, const char *temporary, const nm_piece *pieces, int count)
 {
     int fd = open(temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (fd < 0)
@@ -204,10 +204,9 @@ nm_status nm_file_link(nm_context *ctx, const char *from, const char *path)
         status = copy(ctx, from, path);
     } else {
         if (rename(temporary, path) != 0)
-            status = nm_fail(ctx, NM_FAILED, "%s: cannot write: %s; what was there is unchanged", path,
-                             strerror(errno));
-        unlink(
-            temporary); /* still there where both were names of one file already: rename does nothing then */
+            status =
+                nm_fail(ctx, NM_FAILED, "%s: cannot write: %s; what was there is unchanged", path, strerror(errno));
+        unlink(temporary); /* still there where both were names of one file already: rename does nothing then */
         sync_folder(path);
     }
     nm_free(temporary);

@@ -10,25 +10,26 @@
 #include <string.h>
 #include <time.h>
 
-static void whole(bool ta, bool tb, int m, int n, int k, real alpha, const real *a, int lda, const real *b, int ldb, real beta,
-                  real *c, int ldc)
+static void whole(bool ta, bool tb, int m, int n, int k, real alpha, const real *a, int lda, const real *b, int ldb,
+                  real beta, real *c, int ldc)
 {
     bool counted = nm_blas_enter();
 #ifdef NM_DOUBLE
-    cblas_dgemm(CblasRowMajor, ta ? CblasTrans : CblasNoTrans, tb ? CblasTrans : CblasNoTrans, m, n, k, alpha, a,
-                lda, b, ldb, beta, c, ldc);
+    cblas_dgemm(CblasRowMajor, ta ? CblasTrans : CblasNoTrans, tb ? CblasTrans : CblasNoTrans, m, n, k, alpha, a, lda,
+                b, ldb, beta, c, ldc);
 #else
-    cblas_sgemm(CblasRowMajor, ta ? CblasTrans : CblasNoTrans, tb ? CblasTrans : CblasNoTrans, m, n, k, alpha, a,
-                lda, b, ldb, beta, c, ldc);
+    cblas_sgemm(CblasRowMajor, ta ? CblasTrans : CblasNoTrans, tb ? CblasTrans : CblasNoTrans, m, n, k, alpha, a, lda,
+                b, ldb, beta, c, ldc);
 #endif
     nm_blas_leave(counted);
 }
 
 /* ---- pieces ------------------------------------------------------------------------------
  *
- * For AVX-512, OpenBLAS (0.3.17 and later) has kernels that multiply small matrices where they lie, without packing them
- * first; it takes them up to 10^6 multiply-adds. On the products of convolutions they are faster than the packing kernels by 1.1
- * to 1.35 times, also when a larger product is cut into such pieces. The cuts follow from the sizes alone. */
+ * For AVX-512, OpenBLAS (0.3.17 and later) has kernels that multiply small matrices where they lie,
+ * without packing them first; it takes them up to 10^6 multiply-adds. On the products of
+ * convolutions they are faster than the packing kernels by 1.1 to 1.35 times, also when a larger
+ * product is cut into such pieces. The cuts follow from the sizes alone. */
 
 enum { PIECE_ROWS = NM_GEMM_BLOCK, PIECE_COLUMNS = 64, PIECE_DEPTH = 320, PIECE_WORK = 1000000 };
 
@@ -46,8 +47,8 @@ static bool has_small_kernels(void)
 }
 
 /* One span of depth, at most PIECE_DEPTH. */
-static void in_pieces(bool ta, int m, int n, int k, real alpha, const real *a, int lda, const real *b, int ldb, real beta,
-                      real *c, int ldc)
+static void in_pieces(bool ta, int m, int n, int k, real alpha, const real *a, int lda, const real *b, int ldb,
+                      real beta, real *c, int ldc)
 {
     int rows = PIECE_ROWS, columns = PIECE_COLUMNS;
     if ((double)rows * columns * k > PIECE_WORK)
@@ -57,11 +58,12 @@ static void in_pieces(bool ta, int m, int n, int k, real alpha, const real *a, i
     for (int j = 0; j < n; j += columns)
         for (int i = 0; i < m; i += rows)
             whole(ta, false, m - i < rows ? m - i : rows, n - j < columns ? n - j : columns, k, alpha,
-                  ta ? a + i : a + (size_t)i * (size_t)lda, lda, b + j, ldb, beta, c + (size_t)i * (size_t)ldc + j, ldc);
+                  ta ? a + i : a + (size_t)i * (size_t)lda, lda, b + j, ldb, beta, c + (size_t)i * (size_t)ldc + j,
+                  ldc);
 }
 
-void nm_gemm(bool ta, bool tb, int m, int n, int k, real alpha, const real *a, int lda,
-             const real *b, int ldb, real beta, real *c, int ldc)
+void nm_gemm(bool ta, bool tb, int m, int n, int k, real alpha, const real *a, int lda, const real *b, int ldb,
+             real beta, real *c, int ldc)
 {
     if (tb || (double)m * n * k <= PIECE_WORK || sizeof(real) != sizeof(float) || !has_small_kernels()) {
         whole(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
@@ -69,8 +71,9 @@ void nm_gemm(bool ta, bool tb, int m, int n, int k, real alpha, const real *a, i
     }
     int spans = (k + PIECE_DEPTH - 1) / PIECE_DEPTH, span = (k + spans - 1) / spans;
     for (int first = 0; first < k; first += span)
-        in_pieces(ta, m, n, k - first < span ? k - first : span, alpha, ta ? a + (size_t)first * (size_t)lda : a + first, lda,
-                  b + (size_t)first * (size_t)ldb, ldb, first ? 1 : beta, c, ldc);
+        in_pieces(ta, m, n, k - first < span ? k - first : span, alpha,
+                  ta ? a + (size_t)first * (size_t)lda : a + first, lda, b + (size_t)first * (size_t)ldb, ldb,
+                  first ? 1 : beta, c, ldc);
 }
 
 /* ---- rows ------------------------------------------------------------------------------ */

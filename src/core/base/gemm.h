@@ -9,15 +9,17 @@
 
 #include <stdbool.h>
 
-void nm_gemm(bool ta, bool tb, int m, int n, int k, real alpha, const real *a, int lda,
-             const real *b, int ldb, real beta, real *c, int ldc);
+void nm_gemm(bool ta, bool tb, int m, int n, int k, real alpha, const real *a, int lda, const real *b, int ldb,
+             real beta, real *c, int ldc);
 
 /* ---- rows that have the same bits wherever they lie -----------------------------------------
  *
- * Some of OpenBLAS's kernels (Haswell's, which all CPUs with AVX2 alone get) take twelve rows at once and sum the second six in
- * another order than the first, and what is left over of twelve in yet another. So that a sample's result does not
- * depend on its neighbours, products have a multiple of NM_GEMM_BLOCK rows, and a sample's parts (pixels, tiles) of even
- * number go into the first halves, those of odd number into the second ones. Where all rows are alike, they lie in order. */
+ * Some of OpenBLAS's kernels (Haswell's, which all CPUs with AVX2 alone get) take twelve rows at
+ * once and sum the second six in another order than the first, and what is left over of twelve in
+ * yet another. So that a sample's result does not depend on its neighbours, products have a
+ * multiple of NM_GEMM_BLOCK rows, and a sample's parts (pixels, tiles) of even number go into the
+ * first halves, those of odd number into the second ones. Where all rows are alike, they lie in
+ * order. */
 enum { NM_GEMM_BLOCK = 48, NM_GEMM_HALF = 6 };
 
 /* Whether this OpenBLAS treats all rows of a product alike; measured at the first call. */
@@ -53,15 +55,16 @@ static inline int nm_gemm_blocks(const nm_gemm_rows *r, int n, int block)
     return (int)(((long)n * r->room + block - 1) / block);
 }
 
-/* Fails unless the OpenBLAS that was loaded is the OpenMP build (the pthread build would oversubscribe the cores) and
- * has memory for a call. */
+/* Fails unless the OpenBLAS that was loaded is the OpenMP build (the pthread build would
+ * oversubscribe the cores) and has memory for a call. */
 nm_status nm_gemm_check(nm_context *ctx) NM_MUST_USE;
 
 /* The kernel that OpenBLAS chose ("Haswell", "SkylakeX", …) and its version line. */
 const char *nm_gemm_core(void);
 const char *nm_gemm_config(void);
 
-/* GFLOP/s of a 1024^3 product on `threads` threads at once (one serial product each), best of a few. */
+/* GFLOP/s of a 1024^3 product on `threads` threads at once (one serial product each), best of a
+ * few. */
 nm_status nm_gemm_peak(nm_context *ctx, int threads, double *gflops) NM_MUST_USE;
 
 #endif

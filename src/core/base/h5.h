@@ -1,6 +1,6 @@
-/* HDF5 files: the only door to the HDF5 library. A file is built or opened in memory; the library's own
- * messages are kept silent and come back as messages of the context, which name the file and the object in
- * it.
+/* HDF5 files: the only door to the HDF5 library. A file is built or opened in memory; the library's
+ * own messages are kept silent and come back as messages of the context, which name the file and
+ * the object in it.
  *
  *     nm_h5 *h5;
  *     NM_TRY(nm_h5_new(ctx, "weights.h5", &h5));
@@ -22,8 +22,9 @@
 
 typedef struct nm_h5 nm_h5;
 
-/* Element types; norma writes the first seven, little-endian. The others are found in files of other programs, of
- * either order of bytes. NM_H5_BOOL: an enumeration of FALSE and TRUE, as h5py writes it. */
+/* Element types; norma writes the first seven, little-endian. The others are found in files of
+ * other programs, of either order of bytes. NM_H5_BOOL: an enumeration of FALSE and TRUE, as h5py
+ * writes it. */
 typedef enum nm_h5_type {
     NM_H5_F32,
     NM_H5_F64,
@@ -67,14 +68,15 @@ nm_status nm_h5_write_text(nm_h5 *h5, const char *path, const char *text) NM_MUS
 nm_status nm_h5_note_text(nm_h5 *h5, const char *path, const char *name, const char *text) NM_MUST_USE;
 nm_status nm_h5_note_int(nm_h5 *h5, const char *path, const char *name, int64_t value) NM_MUST_USE;
 
-/* Writes the file whole or not at all (nm_file_replace). digest: with a user block of 512 bytes in front,
- * text that names the length and the SHA-256 of what follows it; other HDF5 programs skip it. */
+/* Writes the file whole or not at all (nm_file_replace). digest: with a user block of 512 bytes in
+ * front, text that names the length and the SHA-256 of what follows it; other HDF5 programs skip
+ * it. */
 nm_status nm_h5_save(nm_h5 *h5, const char *path, bool digest) NM_MUST_USE;
 
 /* ---- reading ---- */
 
-/* digest: the file must have been saved with one; it is read whole into memory and verified. Otherwise any
- * HDF5 file; it stays on disk and is read piece by piece. */
+/* digest: the file must have been saved with one; it is read whole into memory and verified.
+ * Otherwise any HDF5 file; it stays on disk and is read piece by piece. */
 nm_status nm_h5_open(nm_context *ctx, const char *path, bool digest, nm_h5 **out) NM_MUST_USE;
 
 bool nm_h5_has(nm_h5 *h5, const char *path);
@@ -90,22 +92,23 @@ nm_status nm_h5_look(nm_h5 *h5, const char *path, nm_h5_shape *shape) NM_MUST_US
 enum { NM_H5_TOLD = 160 };
 const char *nm_h5_describe(const nm_h5_shape *shape, char text[NM_H5_TOLD]);
 
-/* Reads the whole of a dataset that has exactly this shape; numbers are converted to `type`, but floats never to
- * integers, and to uint8 nothing else: that would change values without a word. */
+/* Reads the whole of a dataset that has exactly this shape; numbers are converted to `type`, but
+ * floats never to integers, and to uint8 nothing else: that would change values without a word. */
 nm_status nm_h5_read(nm_h5 *h5, const char *path, nm_h5_type type, int rank, const size_t *dims,
                      void *data) NM_MUST_USE;
 /* `count` entries of the first dimension, from entry `first`; data has room for them. */
 nm_status nm_h5_read_rows(nm_h5 *h5, const char *path, nm_h5_type type, size_t first, size_t count,
                           void *data) NM_MUST_USE;
 nm_status nm_h5_read_text(nm_h5 *h5, const char *path, char **text) NM_MUST_USE; /* nm_free */
-/* Text in any form, as lines: one string with newlines, or a list of strings, of variable or of fixed length. nm_free.
+/* Text in any form, as lines: one string with newlines, or a list of strings, of variable or of
+ * fixed length. nm_free.
  */
 nm_status nm_h5_read_lines(nm_h5 *h5, const char *path, char **text) NM_MUST_USE;
 nm_status nm_h5_read_note_text(nm_h5 *h5, const char *path, const char *name, char **text) NM_MUST_USE;
 nm_status nm_h5_read_note_int(nm_h5 *h5, const char *path, const char *name, int64_t *value) NM_MUST_USE;
 
-/* Calls visit for each entry of a group, by name. It stops at the first status that is not NM_OK and returns
- * it. */
+/* Calls visit for each entry of a group, by name. It stops at the first status that is not NM_OK
+ * and returns it. */
 typedef nm_status nm_h5_visit(void *arg, const char *name, bool is_group);
 nm_status nm_h5_each(nm_h5 *h5, const char *path, nm_h5_visit *visit, void *arg) NM_MUST_USE;
 

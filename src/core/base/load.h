@@ -5,8 +5,8 @@
  * long each has run, and how long it was kept waiting for a processor. Only where some were kept
  * waiting and the team did less than the threads that were not could have done, fewer are tried.
  * More are tried again now and then, ever more rarely while that fails, and soon only where the
- * machine has idle processors: others may use them at a lower priority. On a machine with nothing else to do no thread
- * waits, and the team stays whole. No result depends on it.
+ * machine has idle processors: others may use them at a lower priority. On a machine with nothing
+ * else to do no thread waits, and the team stays whole. No result depends on it.
  *
  * Work done is counted as the threads' processor time without their waiting in loops: comparable
  * whatever the team does at the moment. Where /proc does not tell how long a thread was kept

@@ -21,12 +21,13 @@ typedef struct nm_rng {
 nm_rng nm_rng_stream(uint64_t seed, const char *purpose, const char *name);
 void nm_rng_seek(nm_rng *r, uint32_t a, uint32_t b);
 
-uint32_t nm_rng_bits(nm_rng *r);                /* 32 random bits */
-uint32_t nm_rng_below(nm_rng *r, uint32_t n);   /* uniform on 0..n-1, n >= 1, without bias */
-double nm_rng_uniform(nm_rng *r);               /* uniform on [0, 1), 32 bits */
-double nm_rng_normal(nm_rng *r);                /* mean 0, deviation 1 (Box-Muller) */
+uint32_t nm_rng_bits(nm_rng *r);              /* 32 random bits */
+uint32_t nm_rng_below(nm_rng *r, uint32_t n); /* uniform on 0..n-1, n >= 1, without bias */
+double nm_rng_uniform(nm_rng *r);             /* uniform on [0, 1), 32 bits */
+double nm_rng_normal(nm_rng *r);              /* mean 0, deviation 1 (Box-Muller) */
 
-/* Four words of the stream at draw block `index`, without touching the position. For filling arrays in parallel. */
+/* Four words of the stream at draw block `index`, without touching the position. For filling arrays
+ * in parallel. */
 void nm_rng_block_at(const nm_rng *r, uint32_t index, uint32_t out[4]);
 
 #endif

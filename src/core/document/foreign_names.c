@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* One word may stand several times: the entry counts whose name fits the place (kernel_size is a conv's kernel and a
- * pool's size), the first of them. */
+/* One word may stand several times: the entry counts whose name fits the place (kernel_size is a
+ * conv's kernel and a pool's size), the first of them. */
 const nm_foreign_name nm_foreign_names[] = {
     /* Layers: PyTorch, Keras, Caffe, Darknet */
     {"Conv2d", NM_FOREIGN_LAYER, "conv", NULL},

@@ -1,4 +1,5 @@
-/* What PyTorch, Keras, TensorFlow, Caffe and Darknet call what norma has, for messages about unknown words. */
+/* What PyTorch, Keras, TensorFlow, Caffe and Darknet call what norma has, for messages about
+ * unknown words. */
 #ifndef NM_FOREIGN_NAMES_H
 #define NM_FOREIGN_NAMES_H
 
@@ -25,13 +26,13 @@ typedef struct nm_foreign_name {
 extern const nm_foreign_name nm_foreign_names[];
 extern const int nm_foreign_count;
 
-/* The entry of that kind for `word` whose name is one of the candidates, or NULL. Upper case, dashes, underscores and
- * what stands before a dot (nn.Conv2d) do not count. */
+/* The entry of that kind for `word` whose name is one of the candidates, or NULL. Upper case,
+ * dashes, underscores and what stands before a dot (nn.Conv2d) do not count. */
 const nm_foreign_name *nm_foreign_find(nm_foreign_kind kind, const char *word, const char *const *candidates,
                                        int count);
 
-/* The end of a message about an unknown word: ": norma calls it 'conv'" where another framework's name is known, else
- * as nm_did_you_mean. */
+/* The end of a message about an unknown word: ": norma calls it 'conv'" where another framework's
+ * name is known, else as nm_did_you_mean. */
 const char *nm_called_here(char text[NM_HINT], nm_foreign_kind kind, const char *word, const char *const *candidates,
                            int count);
 

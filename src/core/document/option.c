@@ -96,7 +96,8 @@ void nm_option_expected(const nm_option *o, char *text, size_t size)
     }
 }
 
-/* A value as it is written, for messages: 'x', [1, -1], or what it is where it is too long or nested. */
+/* A value as it is written, for messages: 'x', [1, -1], or what it is where it is too long or
+ * nested. */
 static void found_text(const nm_yaml *value, char *text, size_t size)
 {
     if (value->kind == NM_YAML_SCALAR) {
@@ -127,7 +128,8 @@ static bool by_own_flag(const nm_option *o, const nm_yaml *value)
     return !*flag && !*name;
 }
 
-/* ": norma calls it 'he_normal'" for kaiming_normal; nothing where no other framework calls a choice so. */
+/* ": norma calls it 'he_normal'" for kaiming_normal; nothing where no other framework calls a
+ * choice so. */
 static void known_value(const nm_option *o, const char *word, char text[NM_HINT])
 {
     int count = 0;

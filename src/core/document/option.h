@@ -4,9 +4,10 @@
  *
  *     typedef struct pool { int size[2], stride[2]; nm_pad pad; } pool;
  *     static const nm_option options[] = {
- *         {"size", NM_OPT_PAIR, offsetof(pool, size), NULL, .least = 1, .most = 1024, .help = "window"},
- *         {"pad", NM_OPT_PAD, offsetof(pool, pad), "0", .most = 1024, .help = "zeros added at the border"},
- *         {0},
+ *         {"size", NM_OPT_PAIR, offsetof(pool, size), NULL, .least = 1, .most = 1024, .help =
+ * "window"},
+ *         {"pad", NM_OPT_PAD, offsetof(pool, pad), "0", .most = 1024, .help = "zeros added at the
+ * border"}, {0},
  *     };
  */
 #ifndef NM_OPTION_H
@@ -58,8 +59,9 @@ typedef struct nm_option {
     const char *help;           /* a phrase: what it is, its unit */
 } nm_option;
 
-/* Fills `target` from `given` (a map or NULL), then from `defaults` (a map or NULL), then from the presets.
- * `who` ("conv 'c1'") opens each message. All errors of the map are recorded before it returns. */
+/* Fills `target` from `given` (a map or NULL), then from `defaults` (a map or NULL), then from the
+ * presets. `who` ("conv 'c1'") opens each message. All errors of the map are recorded before it
+ * returns. */
 nm_status nm_options_read(nm_context *ctx, const nm_option *table, void *target, const nm_yaml *given,
                           const nm_yaml *defaults, const char *who) NM_MUST_USE;
 

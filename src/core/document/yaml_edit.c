@@ -8,8 +8,8 @@
 
 static nm_status copy_into(nm_context *ctx, const nm_yaml *from, const char *file, nm_yaml *to)
 {
-    *to = (nm_yaml){.kind = from->kind, .file = file, .line = from->line, .column = from->column,
-                    .quoted = from->quoted};
+    *to =
+        (nm_yaml){.kind = from->kind, .file = file, .line = from->line, .column = from->column, .quoted = from->quoted};
     if (from->text && !(to->text = nm_strdup(ctx, from->text)))
         return NM_FAILED;
     if (from->origin && !(to->origin = nm_strdup(ctx, from->origin)))
@@ -52,7 +52,8 @@ nm_status nm_yaml_copy(nm_context *ctx, const nm_yaml *node, nm_yaml **out)
     return status;
 }
 
-/* Puts `value` at `key`, in place of what stood there. The map owns both then; a new key has the value's origin. */
+/* Puts `value` at `key`, in place of what stood there. The map owns both then; a new key has the
+ * value's origin. */
 static nm_status map_put(nm_context *ctx, nm_yaml *map, const char *key, size_t length, nm_yaml *value)
 {
     for (int i = 0; i < map->count; i++)

@@ -1,4 +1,5 @@
-/* How scores become probabilities: what a loss does to its prediction itself, and what a layer's output already is. */
+/* How scores become probabilities: what a loss does to its prediction itself, and what a layer's
+ * output already is. */
 #ifndef NM_ACTIVATION_H
 #define NM_ACTIVATION_H
 

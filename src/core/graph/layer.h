@@ -27,7 +27,9 @@ typedef enum nm_role {
     NM_ROLE_NORMALISATION, /* hands on what it reads, with another mean and deviation */
 } nm_role;
 
-/* What bringing a weight into a core's caches takes, as a number of multiply-adds at the matrix product's full speed. */
+/* What bringing a weight into a core's caches takes, as a number of multiply-adds at the matrix
+ * product's full speed.
+ */
 #define NM_WEIGHT_TIME 6.0
 
 /* ---- parameters -------------------------------------------------------------------- */
@@ -49,7 +51,8 @@ typedef enum nm_init_kind {
     NM_INIT_CONSTANT,       /* `value` */
 } nm_init_kind;
 
-/* The names of the kinds, in order, and what help pages say of them, for option tables: NULL-terminated. */
+/* The names of the kinds, in order, and what help pages say of them, for option tables:
+ * NULL-terminated. */
 extern const char *const nm_init_names[];
 #define NM_INIT_HELP                                                                                                   \
     "initial weights; auto: he_normal where a relu or its like reads the layer, directly or through a "                \
@@ -72,22 +75,23 @@ enum {
 
 typedef struct nm_infer {
     nm_context *ctx;
-    const char *who;          /* "model.yaml:7:5: conv 'c1'": opens each message */
+    const char *who; /* "model.yaml:7:5: conv 'c1'": opens each message */
     int inputs;
-    const nm_shape *in;       /* [inputs] */
-    nm_shape out;             /* to be set; preset to in[0] */
-    unsigned memory;          /* flags, preset to the type's; infer may change them by the options */
+    const nm_shape *in;         /* [inputs] */
+    nm_shape out;               /* to be set; preset to in[0] */
+    unsigned memory;            /* flags, preset to the type's; infer may change them by the options */
     struct nm_network *network; /* for nm_declare */
     int node;
-    const void *pair;         /* the private struct of the layer that this one undoes; NULL: none */
+    const void *pair; /* the private struct of the layer that this one undoes; NULL: none */
 } nm_infer;
 
-/* Declares the layer's next parameter; forward finds it at p->w[0], p->w[1], … in the order of declaration.
- * layout names the dimensions ("HWIO", "IO", "C"); dims has as many numbers. */
-nm_status nm_declare(nm_infer *e, const char *name, nm_param_kind kind, const char *layout,
-                     const int *dims, nm_init init) NM_MUST_USE;
+/* Declares the layer's next parameter; forward finds it at p->w[0], p->w[1], … in the order of
+ * declaration. layout names the dimensions ("HWIO", "IO", "C"); dims has as many numbers. */
+nm_status nm_declare(nm_infer *e, const char *name, nm_param_kind kind, const char *layout, const int *dims,
+                     nm_init init) NM_MUST_USE;
 
-/* The layer's bias, one number for each of `count` outputs: zeros; drawn as the weights are where their init is torch.
+/* The layer's bias, one number for each of `count` outputs: zeros; drawn as the weights are where
+ * their init is torch.
  */
 nm_status nm_declare_bias(nm_infer *e, int count, nm_init weights) NM_MUST_USE;
 
@@ -98,18 +102,19 @@ typedef enum nm_mode { NM_EVAL, NM_TRAIN } nm_mode;
 /* What a plan asks of its layers. */
 typedef struct nm_rules {
     nm_mode mode;
-    bool exact;         /* only algorithms whose error is that of direct summation */
-    bool want_dx;       /* in `fuse`: whether backward will be asked for any dx of the layer */
-    const char *prefer; /* names of algorithms, as in conv's option, for layers that leave the choice to planning; NULL: none */
+    bool exact;   /* only algorithms whose error is that of direct summation */
+    bool want_dx; /* in `fuse`: whether backward will be asked for any dx of the layer */
+    const char *
+        prefer; /* names of algorithms, as in conv's option, for layers that leave the choice to planning; NULL: none */
 } nm_rules;
 
 /* Work that a layer may take over: that of the only reader of its output. */
 typedef struct nm_offer {
     const nm_rules *rules;
-    bool backward;             /* whether backward can follow */
+    bool backward; /* whether backward can follow */
     const nm_layer_type *next;
-    const void *self;          /* of next */
-    int inputs;                /* of next; where there are several, the others are known before this layer runs */
+    const void *self; /* of next */
+    int inputs;       /* of next; where there are several, the others are known before this layer runs */
 } nm_offer;
 
 /* A layer books memory by setting the three sizes (bytes). */
@@ -118,23 +123,23 @@ typedef struct nm_booking {
     const char *who;
     nm_mode mode;
     const nm_rules *rules;
-    int n;               /* most samples in a batch */
+    int n; /* most samples in a batch */
     int inputs;
-    const nm_shape *xs;  /* [inputs] */
+    const nm_shape *xs; /* [inputs] */
     nm_shape ys;
     bool
         backward; /* whether backward can follow (in train mode always; in eval mode where asked): book what it reads */
-    bool want_dx;        /* whether backward will be asked for any dx */
-    int threads;         /* that will run it: for sizing scratch only; no result may depend on it */
-    size_t saved;        /* from forward to backward, one block */
-    size_t scratch;      /* shared by all threads, during one call */
+    bool want_dx; /* whether backward will be asked for any dx */
+    int threads;  /* that will run it: for sizing scratch only; no result may depend on it */
+    size_t saved; /* from forward to backward, one block */
+    size_t scratch;        /* shared by all threads, during one call */
     size_t thread_scratch; /* for each thread, during one call */
 } nm_booking;
 
 /* ---- run --------------------------------------------------------------------------- */
 
-/* An input whose normalisation its layer has left to its only reader, which saves a pass over it: by channel
- * (x - mean) * factor + shift, then perhaps a relu. */
+/* An input whose normalisation its layer has left to its only reader, which saves a pass over it:
+ * by channel (x - mean) * factor + shift, then perhaps a relu. */
 typedef struct nm_deferred {
     const real *x;
     const real *mean, *factor, *shift; /* [C] */
@@ -144,32 +149,33 @@ typedef struct nm_deferred {
 /* All pointers are to [n][h][w][c] with the shapes beside them; 64-byte aligned. */
 typedef struct nm_pass {
     nm_mode mode;
-    bool backward;         /* as in the booking: keep in `saved` what backward reads */
-    int n;                 /* samples here, 1 <= n <= booked n */
-    int batch;             /* samples of the whole batch: more than n where it is run a few at a time */
+    bool backward; /* as in the booking: keep in `saved` what backward reads */
+    int n;         /* samples here, 1 <= n <= booked n */
+    int batch;     /* samples of the whole batch: more than n where it is run a few at a time */
     int inputs;
     const nm_shape *xs;
     nm_shape ys;
-    const real *const *x;  /* [inputs]; in backward only with NM_BACK_X */
+    const real *const *x;        /* [inputs]; in backward only with NM_BACK_X */
     const nm_deferred *deferred; /* how x[0] is to be read, by a type that `normalises`; NULL: as it is */
-    real *y;               /* forward writes it, NULL where it `defers`; in backward only with NM_BACK_Y */
-    const real *dy;        /* backward: gradient of the loss by y */
-    real *spare_dy;        /* dy's memory, where backward may overwrite it: a layer that does others' work needs room between; else NULL */
-    real *const *dx;       /* backward: to be overwritten; an entry is NULL where nobody needs it */
-    real *const *w;        /* parameters, in the order of declaration; only state may be written */
-    real *const *dw;       /* gradients: to be ADDED to; NULL for state and for frozen parameters */
+    real *y;                     /* forward writes it, NULL where it `defers`; in backward only with NM_BACK_Y */
+    const real *dy;              /* backward: gradient of the loss by y */
+    real *spare_dy;  /* dy's memory, where backward may overwrite it: a layer that does others' work needs room between;
+                        else NULL */
+    real *const *dx; /* backward: to be overwritten; an entry is NULL where nobody needs it */
+    real *const *w;  /* parameters, in the order of declaration; only state may be written */
+    real *const *dw; /* gradients: to be ADDED to; NULL for state and for frozen parameters */
     void *saved;
     void *scratch;
     char *thread_scratch_base;
     size_t thread_scratch_size;
-    void *plan;            /* the type's plan struct */
+    void *plan; /* the type's plan struct */
     int threads;
     double statistics_rate; /* > 0: batch norm updates its running statistics with this rate instead of its own */
-    uint64_t seed;         /* for layers that draw: nm_rng_stream(p->seed, type, p->name), nm_rng_seek(step, sample) */
+    uint64_t seed;          /* for layers that draw: nm_rng_stream(p->seed, type, p->name), nm_rng_seek(step, sample) */
     uint32_t step;
-    uint32_t first_sample; /* number within the batch of the first sample here */
-    const char *name;      /* the layer's */
-    int fused;             /* how many layers after it are done here too */
+    uint32_t first_sample;       /* number within the batch of the first sample here */
+    const char *name;            /* the layer's */
+    int fused;                   /* how many layers after it are done here too */
     const struct nm_fused *with; /* [fused] */
 } nm_pass;
 
@@ -199,37 +205,40 @@ typedef struct nm_window {
 /* ---- the type ---------------------------------------------------------------------- */
 
 struct nm_layer_type {
-    const char *name;          /* the word in model files */
-    const char *help;          /* one sentence */
-    size_t size;               /* of the private struct: options and what infer derives */
-    size_t plan_size;          /* of the private struct per plan (algorithm choices); 0: none */
-    const nm_option *options;  /* {0}-terminated; offsets into the private struct; NULL: none */
+    const char *name;              /* the word in model files */
+    const char *help;              /* one sentence */
+    size_t size;                   /* of the private struct: options and what infer derives */
+    size_t plan_size;              /* of the private struct per plan (algorithm choices); 0: none */
+    const nm_option *options;      /* {0}-terminated; offsets into the private struct; NULL: none */
     int least_inputs, most_inputs; /* most 0: any number */
     nm_role role;
-    unsigned memory;           /* flags above */
-    nm_activation activation;  /* what its outputs are: probabilities by softmax or sigmoid, or nothing of the kind */
-    bool keeps_probabilities;  /* it makes probabilities of probabilities: the same, or averages of them */
-    const char *undoes; /* a layer type that this one undoes (unpool: maxpool): it names a layer of that type in a
-                           string option, reads that one's input as its last, and sees its struct in infer */
-    size_t partner_offset;     /* of that option in the private struct */
+    unsigned memory;          /* flags above */
+    nm_activation activation; /* what its outputs are: probabilities by softmax or sigmoid, or nothing of the kind */
+    bool keeps_probabilities; /* it makes probabilities of probabilities: the same, or averages of them */
+    const char *undoes;       /* a layer type that this one undoes (unpool: maxpool): it names a layer of that type in a
+                                 string option, reads that one's input as its last, and sees its struct in infer */
+    size_t partner_offset;    /* of that option in the private struct */
 
-    /* Checks the input shapes, sets e->out, declares parameters. Absent: output as input, no parameters. */
+    /* Checks the input shapes, sets e->out, declares parameters. Absent: output as input, no
+     * parameters. */
     nm_status (*infer)(nm_infer *e, void *self);
     /* Chooses algorithms, books memory. Absent: nothing to book. */
     nm_status (*plan)(nm_booking *b, const void *self, void *plan);
-    /* Whether this layer can do the work of the next one in its own passes: forward then writes next's output and
-     * backward starts from next's gradient. Called before plan, again for the layer after the next when it said yes; notes
-     * it in `plan`. `memory`: this plan's flags of the layer, which it may change. Absent: never. */
+    /* Whether this layer can do the work of the next one in its own passes: forward then writes
+     * next's output and backward starts from next's gradient. Called before plan, again for the
+     * layer after the next when it said yes; notes it in `plan`. `memory`: this plan's flags of the
+     * layer, which it may change. Absent: never. */
     bool (*fuse)(const void *self, void *plan, const nm_offer *offer, unsigned *memory);
-    /* In training, whether this layer could leave the normalisation of its outputs to their only reader: forward then has no y to
-     * write. Called after `fuse`. Absent: never. */
+    /* In training, whether this layer could leave the normalisation of its outputs to their only
+     * reader: forward then has no y to write. Called after `fuse`. Absent: never. */
     bool (*defers)(const void *self, const void *plan);
     /* Where the outputs lie then, and their normalisation, from the pass's `saved`. */
     void (*deferred)(const nm_pass *p, const void *self, nm_deferred *out);
     /* Whether all passes can read such an input. Absent: no. */
     bool (*normalises)(const void *self, const void *plan, const nm_rules *rules);
-    /* What has to be known of the whole batch before any part of it goes forward (statistics): runs once, ahead of
-     * forward; backward of such a type runs once too, for the whole batch. Absent: nothing. */
+    /* What has to be known of the whole batch before any part of it goes forward (statistics): runs
+     * once, ahead of forward; backward of such a type runs once too, for the whole batch. Absent:
+     * nothing. */
     void (*gather)(const nm_pass *p, const void *self);
     /* Of the samples first_sample to first_sample + n of the batch. */
     void (*forward)(const nm_pass *p, const void *self);
@@ -237,8 +246,9 @@ struct nm_layer_type {
     void (*window)(const void *self, nm_window *window);
     /* Multiply-adds of one sample's forward. Absent: 0. */
     double (*cost)(const void *self, const nm_shape *xs, nm_shape ys);
-    /* What a call of forward with n samples takes on a thread beside n times the work of one, as a number of multiply-adds at the
-     * matrix product's full speed: for evaluation's choice of n. Absent: what it takes to bring in the weights. */
+    /* What a call of forward with n samples takes on a thread beside n times the work of one, as a
+     * number of multiply-adds at the matrix product's full speed: for evaluation's choice of n.
+     * Absent: what it takes to bring in the weights. */
     double (*overhead)(const void *self, const nm_rules *rules, int n);
     /* What planning chose, a phrase for `norma summary --verbose`. Absent: nothing to tell. */
     void (*describe)(const void *self, const void *plan, char *text, size_t size);
@@ -251,13 +261,15 @@ struct nm_layer_type {
 
 /* A choice that can be made by measuring: `norma train --tune`. */
 typedef struct nm_tuning {
-    const char *option;       /* a string option that holds the choice */
-    const char *const *names; /* of the algorithms, NULL-terminated */
-    bool (*key)(const void *self, char *text, size_t size);   /* what it is for; false: the model file has chosen */
-    void (*chosen)(const void *plan, char *text, size_t size); /* a plan's choice as the option's value: "forward/weights/data" */
+    const char *option;                                     /* a string option that holds the choice */
+    const char *const *names;                               /* of the algorithms, NULL-terminated */
+    bool (*key)(const void *self, char *text, size_t size); /* what it is for; false: the model file has chosen */
+    void (*chosen)(const void *plan, char *text,
+                   size_t size); /* a plan's choice as the option's value: "forward/weights/data" */
 } nm_tuning;
 
-/* Every type of this build, NULL-terminated, for the instruction set in use (src/layers/layer_table.c). */
+/* Every type of this build, NULL-terminated, for the instruction set in use
+ * (src/layers/layer_table.c). */
 const nm_layer_type *const *nm_layer_types(void);
 const nm_layer_type *nm_layer_find(const char *name);
 

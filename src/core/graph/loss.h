@@ -19,11 +19,11 @@ typedef struct nm_targets {
 
 typedef struct nm_loss_pass {
     int n;
-    nm_shape xs;         /* the prediction's */
-    const real *x;       /* [n][h][w][c] */
+    nm_shape xs;   /* the prediction's */
+    const real *x; /* [n][h][w][c] */
     nm_targets targets;
-    real *dx;            /* to be overwritten with scale * d(sum of the samples' losses)/dx; NULL in evaluation */
-    double scale;        /* weight / samples in the whole batch */
+    real *dx;     /* to be overwritten with scale * d(sum of the samples' losses)/dx; NULL in evaluation */
+    double scale; /* weight / samples in the whole batch */
     int threads;
     double *sample_loss; /* [n], to be overwritten: each sample's loss, unscaled */
     float *correct;      /* [n], to be overwritten: how many of a sample's labels are predicted right; or NULL */
@@ -34,8 +34,8 @@ typedef struct nm_loss_type {
     const char *name, *help;
     size_t size;
     const nm_option *options;
-    bool classifies;     /* takes labels 0..c-1 and fills `correct` */
-    bool soft;           /* such a loss takes values too: a share for each class */
+    bool classifies; /* takes labels 0..c-1 and fills `correct` */
+    bool soft;       /* such a loss takes values too: a share for each class */
     /* Whether it judges what has this label. Absent: labels from 0 on. */
     bool (*counts)(const void *self, int32_t label);
     nm_activation activation; /* that it applies itself to the prediction, which makes it probabilities */

@@ -10,8 +10,8 @@
 #include "loss.h"
 
 typedef struct nm_param {
-    char *name;           /* "c1/weight": unique; seeds its initial values, names it in checkpoints */
-    const char *field;    /* the part after the last slash: "weight" */
+    char *name;        /* "c1/weight": unique; seeds its initial values, names it in checkpoints */
+    const char *field; /* the part after the last slash: "weight" */
     int node;
     nm_param_kind kind;
     char layout[NM_MAX_RANK + 1]; /* "HWIO" */
@@ -19,28 +19,28 @@ typedef struct nm_param {
     int rank;
     nm_init init;
     size_t count;
-    size_t offset;        /* into network->weights, or network->states for NM_STATE */
-    bool frozen;          /* no gradient, no update */
+    size_t offset; /* into network->weights, or network->states for NM_STATE */
+    bool frozen;   /* no gradient, no update */
 } nm_param;
 
 typedef struct nm_node {
     const nm_layer_type *type; /* NULL: an input of the network */
-    char *name;           /* unique; an unnamed layer is "<last named layer>.<type>", or "<type>", with .2, .3 … */
-    char *who;            /* "model.yaml:7:5: conv 'c1'" for messages */
-    const char *label;    /* the end of `who`: "conv 'c1'" */
+    char *name;        /* unique; an unnamed layer is "<last named layer>.<type>", or "<type>", with .2, .3 … */
+    char *who;         /* "model.yaml:7:5: conv 'c1'" for messages */
+    const char *label; /* the end of `who`: "conv 'c1'" */
     const nm_yaml *at;
     void *self;
     int inputs;
-    int *from;            /* [inputs]: nodes */
-    nm_shape *in;         /* [inputs] */
+    int *from;    /* [inputs]: nodes */
+    nm_shape *in; /* [inputs] */
     nm_shape out;
     unsigned memory;
-    int share;            /* the node whose parameters it uses too (`share: NAME`), or -1 */
-    int pair;             /* the node that it undoes (type->undoes), or -1 */
-    bool activated;       /* the next node is the activation that was written with this one */
+    int share;                /* the node whose parameters it uses too (`share: NAME`), or -1 */
+    int pair;                 /* the node that it undoes (type->undoes), or -1 */
+    bool activated;           /* the next node is the activation that was written with this one */
     nm_activation activation; /* what its output is: its type's, or that of the input whose probabilities it keeps */
     int first_param, params;
-    int users;            /* how many inputs of other nodes and losses read its output */
+    int users; /* how many inputs of other nodes and losses read its output */
 } nm_node;
 
 typedef struct nm_objective {
@@ -48,25 +48,25 @@ typedef struct nm_objective {
     char *who;
     void *self;
     const nm_yaml *at;
-    int from;             /* node whose output it judges */
-    int target;           /* node whose output the prediction should become, of its shape; -1: the batch's targets */
+    int from;   /* node whose output it judges */
+    int target; /* node whose output the prediction should become, of its shape; -1: the batch's targets */
     double weight;
 } nm_objective;
 
 typedef struct nm_network {
     nm_context *ctx;
-    nm_yaml *document;    /* the whole model file, as edited */
+    nm_yaml *document; /* the whole model file, as edited */
     char *name;
     int nodes;
-    nm_node *node;        /* in an order in which every node follows its inputs */
-    int inputs;           /* the first `inputs` nodes are the network's inputs */
+    nm_node *node; /* in an order in which every node follows its inputs */
+    int inputs;    /* the first `inputs` nodes are the network's inputs */
     int objectives;
     nm_objective *objective;
-    int output;           /* the node that gives the prediction: the first objective's, or the last node */
-    int judge;            /* the objective whose prediction that is, directly or through layers without parameters, and
-                             that has the batch's targets: it tells what is right. -1: none */
-    nm_activation apply;  /* what makes the output probabilities: its objective's activation. Linear: nothing is to be
-                             done; the output is what node[output].activation says */
+    int output;          /* the node that gives the prediction: the first objective's, or the last node */
+    int judge;           /* the objective whose prediction that is, directly or through layers without parameters, and
+                            that has the batch's targets: it tells what is right. -1: none */
+    nm_activation apply; /* what makes the output probabilities: its objective's activation. Linear: nothing is to be
+                            done; the output is what node[output].activation says */
     int params, param_room;
     nm_param *param;
     size_t weight_count, state_count;
@@ -74,26 +74,29 @@ typedef struct nm_network {
     bool exact, no_fuse;    /* what every plan of it asks for: see nm_request */
 } nm_network;
 
-/* The objective whose right classes are counted while it is trained: that of the prediction, where one judges it. */
+/* The objective whose right classes are counted while it is trained: that of the prediction, where
+ * one judges it. */
 static inline int nm_counted_objective(const nm_network *net)
 {
     return net->judge >= 0 ? net->judge : 0;
 }
 
-/* Reads a model from its document, which the network then owns (also on failure). `without` names layer
- * types to leave out ("batchnorm"): each such layer's users take its input, and the layer before gets a bias.
- * Records every error found. The network has no values yet: nm_network_initialise, or load a checkpoint. */
-nm_status nm_network_build(nm_context *ctx, nm_yaml *document, const nm_strings *without,
-                           nm_network **out) NM_MUST_USE;
+/* Reads a model from its document, which the network then owns (also on failure). `without` names
+ * layer types to leave out ("batchnorm"): each such layer's users take its input, and the layer
+ * before gets a bias. Records every error found. The network has no values yet:
+ * nm_network_initialise, or load a checkpoint. */
+nm_status nm_network_build(nm_context *ctx, nm_yaml *document, const nm_strings *without, nm_network **out) NM_MUST_USE;
 void nm_network_free(nm_network *net);
 
-/* Changes of the document before it is built. `path` is "LAYER.OPTION" (also of a layer that has no name of its own:
- * "c1.batchnorm.epsilon") or starts with a key of the file ("train.lr", "defaults.conv.kernel", "input.height").
- * nm_yaml_change says when a value is a word and when it is YAML. */
+/* Changes of the document before it is built. `path` is "LAYER.OPTION" (also of a layer that has no
+ * name of its own: "c1.batchnorm.epsilon") or starts with a key of the file ("train.lr",
+ * "defaults.conv.kernel", "input.height"). nm_yaml_change says when a value is a word and when it
+ * is YAML. */
 nm_status nm_document_set(nm_context *ctx, nm_yaml *document, const char *path, const char *value) NM_MUST_USE;
 nm_status nm_document_change(nm_context *ctx, nm_yaml *document, const nm_change *change) NM_MUST_USE;
 
-/* Draws all initial values: each parameter's from (seed, its name) alone. States get their constants. */
+/* Draws all initial values: each parameter's from (seed, its name) alone. States get their
+ * constants. */
 void nm_network_initialise(nm_network *net, uint64_t seed);
 
 /* Where a parameter's values are. */
@@ -110,10 +113,10 @@ typedef struct nm_plan nm_plan;
 
 typedef struct nm_request {
     nm_mode mode;
-    int batch;            /* most samples at once, >= 1 */
-    int threads;          /* >= 1 */
-    bool keep_all;        /* every activation and activation gradient stays readable after the run */
-    const int *keep;      /* nodes whose output stays readable until the next forward */
+    int batch;       /* most samples at once, >= 1 */
+    int threads;     /* >= 1 */
+    bool keep_all;   /* every activation and activation gradient stays readable after the run */
+    const int *keep; /* nodes whose output stays readable until the next forward */
     int keeps;
     bool no_fuse;         /* every layer does its own work alone */
     bool exact;           /* only algorithms whose error is that of direct summation */
@@ -140,24 +143,24 @@ typedef struct nm_batch {
 } nm_batch;
 
 typedef struct nm_result {
-    double loss;          /* mean over the batch, weighted sum over the objectives */
-    double loss_sum;      /* loss * n, summed in sample order */
-    double correct;       /* labels that are predicted right, where the counted objective classifies */
-    double counted;       /* of so many: a label a sample, or a pixel; those that the loss ignores do not count */
+    double loss;     /* mean over the batch, weighted sum over the objectives */
+    double loss_sum; /* loss * n, summed in sample order */
+    double correct;  /* labels that are predicted right, where the counted objective classifies */
+    double counted;  /* of so many: a label a sample, or a pixel; those that the loss ignores do not count */
 } nm_result;
 
 /* Forward, loss and backward: one training step but for the optimizer's part. */
 nm_result nm_plan_step(nm_plan *plan, const nm_batch *batch);
 
-/* The same in three: forward -> (loss) -> (backward). A batch must stay readable until backward returned. With `micro` or
- * `recompute` only forward can be run alone. */
+/* The same in three: forward -> (loss) -> (backward). A batch must stay readable until backward
+ * returned. With `micro` or `recompute` only forward can be run alone. */
 void nm_plan_forward(nm_plan *plan, const nm_batch *batch);
 nm_result nm_plan_loss(nm_plan *plan, const nm_batch *batch); /* in train mode prepares backward */
 void nm_plan_backward(nm_plan *plan, const nm_batch *batch);  /* overwrites the gradient slab */
 
-const real *nm_plan_output(const nm_plan *plan, int node);    /* [n][h][w][c], while it is alive */
+const real *nm_plan_output(const nm_plan *plan, int node);          /* [n][h][w][c], while it is alive */
 const real *nm_plan_output_gradient(const nm_plan *plan, int node); /* with keep_all; NULL where none is computed */
-real *nm_plan_gradients(const nm_plan *plan);                 /* the gradient slab, as network->weights */
+real *nm_plan_gradients(const nm_plan *plan);                       /* the gradient slab, as network->weights */
 
 /* For tests and trace: backward from a given gradient of the output instead of a loss. */
 void nm_plan_backward_from(nm_plan *plan, const nm_batch *batch, const real *dy);
@@ -165,12 +168,12 @@ void nm_plan_backward_from(nm_plan *plan, const nm_batch *batch, const real *dy)
 const real *nm_plan_input_gradient(const nm_plan *plan, int input);
 
 typedef struct nm_plan_memory {
-    size_t activations;   /* bytes of the activation slab (activations and their gradients) */
-    size_t lower_bound;   /* most bytes alive at one moment: no plan can use less */
-    size_t saved;         /* of it, what layers keep from forward to backward */
-    size_t scratch;       /* shared by all threads */
+    size_t activations;    /* bytes of the activation slab (activations and their gradients) */
+    size_t lower_bound;    /* most bytes alive at one moment: no plan can use less */
+    size_t saved;          /* of it, what layers keep from forward to backward */
+    size_t scratch;        /* shared by all threads */
     size_t thread_scratch; /* for each thread */
-    size_t gradients;     /* the gradient slab */
+    size_t gradients;      /* the gradient slab */
 } nm_plan_memory;
 nm_plan_memory nm_plan_memory_use(const nm_plan *plan);
 /* Seconds that a node's forward and backward have taken in all, with `timing`; otherwise 0. */
@@ -178,7 +181,8 @@ void nm_plan_seconds(const nm_plan *plan, int node, double *forward, double *bac
 /* The node that does a node's work: itself, or one before it. */
 int nm_plan_head(const nm_plan *plan, int node);
 void nm_plan_describe(const nm_plan *plan, int node, char *text, size_t size);
-/* Why a node's layer chose nothing else, a line for each pass; "" where there was nothing to choose. */
+/* Why a node's layer chose nothing else, a line for each pass; "" where there was nothing to
+ * choose. */
 void nm_plan_explain(const nm_plan *plan, int node, char *text, size_t size);
 /* Its choice as the value of the option nm_tuning names; "" where it has none. */
 void nm_plan_chosen(const nm_plan *plan, int node, char *text, size_t size);
@@ -191,8 +195,8 @@ typedef struct nm_receptive {
     bool gaps;                         /* pixels within the field are never read, as dilation can leave them */
 } nm_receptive;
 
-/* A field that paths from the inputs to a node have, and how many have it (they multiply from join to join). All that
- * see the whole input are the same field. */
+/* A field that paths from the inputs to a node have, and how many have it (they multiply from join
+ * to join). All that see the whole input are the same field. */
 typedef struct nm_path_field {
     nm_receptive field; /* gaps: what none of these paths reads */
     double paths;
@@ -214,9 +218,10 @@ typedef struct nm_node_paths {
 nm_status nm_network_paths(const nm_network *net, nm_node_paths **out) NM_MUST_USE;
 void nm_paths_free(const nm_network *net, nm_node_paths *paths);
 
-/* The field of each node by its largest path, with gaps that no other path fills; `out` has room for net->nodes. */
+/* The field of each node by its largest path, with gaps that no other path fills; `out` has room
+ * for net->nodes. */
 nm_status nm_network_receptive(const nm_network *net, nm_receptive *out) NM_MUST_USE;
-double nm_node_cost(const nm_node *node); /* multiply-adds of one sample's forward */
+double nm_node_cost(const nm_node *node);                /* multiply-adds of one sample's forward */
 size_t nm_node_weights(const nm_network *net, int node); /* optimised parameters */
 
 #endif

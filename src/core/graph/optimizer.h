@@ -14,31 +14,32 @@
 /* One parameter's span of the slabs. */
 typedef struct nm_span {
     size_t count;
-    real *w;         /* the parameter */
-    const real *dw;  /* its gradient, without L2 */
-    real *slot[4];   /* the optimizer's memory, zero at step 1 */
-    double l2;       /* the coefficient for this parameter (0: none) */
-    double scale;    /* clipping: the optimizer's gradient is scale * dw; set by nm_optimize */
+    real *w;        /* the parameter */
+    const real *dw; /* its gradient, without L2 */
+    real *slot[4];  /* the optimizer's memory, zero at step 1 */
+    double l2;      /* the coefficient for this parameter (0: none) */
+    double scale;   /* clipping: the optimizer's gradient is scale * dw; set by nm_optimize */
 } nm_span;
 
 typedef struct nm_optimizer_type {
     const char *name, *help;
     size_t size;
-    const nm_option *options; /* has `lr`, the base rate */
-    int slots;                /* reals kept per parameter, at most 4 */
+    const nm_option *options;      /* has `lr`, the base rate */
+    int slots;                     /* reals kept per parameter, at most 4 */
     const char *const *slot_names; /* [slots], for the checkpoint: "momentum", "m", "v" */
-    /* One update. lr is the scheduled rate of this step, step counts from 1. Elementwise: any cut of a span
-     * into pieces gives the same bits, so that the caller may share it between threads. */
+    /* One update. lr is the scheduled rate of this step, step counts from 1. Elementwise: any cut
+     * of a span into pieces gives the same bits, so that the caller may share it between threads.
+     */
     void (*update)(const nm_span *span, double lr, uint64_t step, const void *self);
 } nm_optimizer_type;
 
 const nm_optimizer_type *const *nm_optimizer_types(void);
 
-/* One update of all spans, shared between threads. clip_norm > 0 first scales the gradient so that its norm over all
- * spans (without L2) is at most that, as PyTorch's clip_grad_norm_. Returns the norm before clipping where clip_norm
- * > 0, otherwise 0. The bits do not depend on `threads`. */
-double nm_optimize(const nm_optimizer_type *type, const void *self, nm_span *spans, int count, double lr,
-                   uint64_t step, double clip_norm, int threads);
+/* One update of all spans, shared between threads. clip_norm > 0 first scales the gradient so that
+ * its norm over all spans (without L2) is at most that, as PyTorch's clip_grad_norm_. Returns the
+ * norm before clipping where clip_norm > 0, otherwise 0. The bits do not depend on `threads`. */
+double nm_optimize(const nm_optimizer_type *type, const void *self, nm_span *spans, int count, double lr, uint64_t step,
+                   double clip_norm, int threads);
 const nm_optimizer_type *nm_optimizer_find(const char *name);
 
 /* A schedule gives the factor on the base rate: step counts from 0, of `steps` in all. */
@@ -52,8 +53,8 @@ typedef struct nm_schedule_type {
 const nm_schedule_type *const *nm_schedule_types(void);
 const nm_schedule_type *nm_schedule_find(const char *name);
 
-/* The rate of `step` (from 0): base rate x the schedule's factor; during the first `warmup` steps it grows to that
- * in a straight line, from 1 / warmup of it. */
+/* The rate of `step` (from 0): base rate x the schedule's factor; during the first `warmup` steps
+ * it grows to that in a straight line, from 1 / warmup of it. */
 double nm_schedule_rate(const nm_schedule_type *type, const void *self, double base, uint64_t step, uint64_t steps,
                         uint64_t steps_per_epoch, uint64_t warmup);
 

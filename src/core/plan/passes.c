@@ -7,7 +7,8 @@
 
 /* ---- passes --------------------------------------------------------------------------- */
 
-/* At most `most` samples from `first` on, to be run at once; the lane's pointers into whole regions move there. */
+/* At most `most` samples from `first` on, to be run at once; the lane's pointers into whole regions
+ * move there. */
 static nm_slice slice_at(nm_lane *lane, const nm_batch *batch, int most, int first)
 {
     for (int k = 0; k < lane->slides; k++) {
@@ -94,8 +95,8 @@ static void run_backward(nm_plan *plan, const nm_batch *batch)
     }
 }
 
-/* A stage backward: what it needs is run again, then its losses and its gradients, a few samples at a time; then the
- * layers that take the whole batch. */
+/* A stage backward: what it needs is run again, then its losses and its gradients, a few samples at
+ * a time; then the layers that take the whole batch. */
 static void backward_stage(nm_plan *plan, const nm_batch *batch, int stage, nm_result *result)
 {
     const nm_network *net = plan->net;

@@ -15,11 +15,12 @@ static bool spans_meet(const nm_region *a, const nm_region *b, int ahead)
 
 static bool meet(const nm_region *a, const nm_region *b)
 {
-    return spans_meet(a, b, 0) || (a->again && spans_meet(a, b, a->again)) || (b->again && spans_meet(b, a, b->again)) ||
-           (a->again && b->again && spans_meet(a, b, a->again - b->again));
+    return spans_meet(a, b, 0) || (a->again && spans_meet(a, b, a->again)) ||
+           (b->again && spans_meet(b, a, b->again)) || (a->again && b->again && spans_meet(a, b, a->again - b->again));
 }
 
-/* The lowest gap of the smallest sufficient size between the placed regions that meet region `r`. */
+/* The lowest gap of the smallest sufficient size between the placed regions that meet region `r`.
+ */
 static size_t find_gap(const nm_region *regions, const int *placed, int count, const nm_region *r)
 {
     size_t at = 0, best = SIZE_MAX, best_size = SIZE_MAX;
@@ -112,16 +113,18 @@ static void promote_highest(const nm_region *regions, int *order, int count)
 {
     int highest = 0;
     for (int i = 1; i < count; i++)
-        if (regions[order[i]].offset + regions[order[i]].size > regions[order[highest]].offset + regions[order[highest]].size)
+        if (regions[order[i]].offset + regions[order[i]].size >
+            regions[order[highest]].offset + regions[order[highest]].size)
             highest = i;
     int kept = order[highest];
     memmove(order + 1, order, (size_t)highest * sizeof *order);
     order[0] = kept;
 }
 
-/* Where orders by rule leave gaps: the best one with a few regions exchanged at random, again and again, until there is little
- * left to gain. order, placed: room for an order each. */
-static size_t exchange_some(nm_region *regions, int count, size_t slab, size_t lower_bound, int *best, int *order, int *placed)
+/* Where orders by rule leave gaps: the best one with a few regions exchanged at random, again and
+ * again, until there is little left to gain. order, placed: room for an order each. */
+static size_t exchange_some(nm_region *regions, int count, size_t slab, size_t lower_bound, int *best, int *order,
+                            int *placed)
 {
     double rounds = WORK / ((double)count * count + 1);
     nm_rng draw = nm_rng_stream(0, "plan", "memory");
@@ -153,7 +156,7 @@ nm_status nm_memory_place(nm_context *ctx, nm_region *regions, int count, size_t
     *slab = SIZE_MAX;
     for (int rule = 0; rule < RULES; rule++) {
         order_by(regions, count, rule, keys, order);
-        for (int round = 0; round < ROUNDS && *slab > *lower_bound; round++) {
+        for (int round = 0; round<ROUNDS && * slab> * lower_bound; round++) {
             size_t size = place_in_order(regions, order, placed, count);
             if (size < *slab) {
                 *slab = size;

@@ -47,9 +47,15 @@ static nm_status book(nm_draft *d, int index)
     const nm_stage *stage = &plan->stage[d->stage[index]];
     if (!node->type->plan || d->head[index] != index)
         return NM_OK;
-    nm_booking b = {.ctx = d->ctx, .who = node->who, .mode = plan->request.mode, .rules = &d->rules,
+    nm_booking b = {.ctx = d->ctx,
+                    .who = node->who,
+                    .mode = plan->request.mode,
+                    .rules = &d->rules,
                     .n = nm_gathers(d, index) ? plan->request.batch : stage->slice,
-                    .inputs = node->inputs, .xs = node->in, .ys = node->out, .backward = d->needed[index],
+                    .inputs = node->inputs,
+                    .xs = node->in,
+                    .ys = node->out,
+                    .backward = d->needed[index],
                     .threads = stage->apart ? 1 : plan->request.threads};
     for (int k = 0; k < node->inputs; k++)
         b.want_dx = b.want_dx || d->needed[node->from[k]];
@@ -113,8 +119,11 @@ static nm_status with_draft(nm_context *ctx, nm_plan *plan)
     for (int i = 0; i < net->nodes; i++)
         edges += (size_t)net->node[i].inputs;
     size_t numbers = 7 * nodes + edges + objectives;
-    nm_draft d = {.ctx = ctx, .net = net, .plan = plan,
-                  .rules = {.mode = plan->request.mode, .exact = plan->request.exact, .prefer = plan->request.prefer}, .room = (int)(2 * nodes + edges + objectives)};
+    nm_draft d = {.ctx = ctx,
+                  .net = net,
+                  .plan = plan,
+                  .rules = {.mode = plan->request.mode, .exact = plan->request.exact, .prefer = plan->request.prefer},
+                  .room = (int)(2 * nodes + edges + objectives)};
     int *numbers_block = nm_alloc(ctx, numbers + 1, sizeof(int));
     bool *flags = nm_alloc(ctx, 4 * nodes + 1, sizeof *flags);
     d.saved_size = nm_alloc(ctx, nodes, sizeof *d.saved_size);

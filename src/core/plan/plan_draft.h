@@ -1,5 +1,6 @@
-/* A plan being drawn up. Private to src/core: plan_fuse.c fuses, plan_slices.c cuts evaluation into stages, plan.c books, plan_point.c points, plan_regions.c says which memory lives
- * when, plan_place.c where. */
+/* A plan being drawn up. Private to src/core: plan_fuse.c fuses, plan_slices.c cuts evaluation into
+ * stages, plan.c books, plan_point.c points, plan_regions.c says which memory lives when,
+ * plan_place.c where. */
 #ifndef NM_PLAN_DRAFT_H
 #define NM_PLAN_DRAFT_H
 
@@ -39,7 +40,8 @@ static inline size_t nm_aligned(size_t bytes)
 /* Whether the layer has to know the whole batch before any of its samples goes forward. */
 static inline bool nm_gathers(const nm_draft *d, int node)
 {
-    return d->plan->staged && d->plan->request.mode == NM_TRAIN && d->net->node[node].type && d->net->node[node].type->gather;
+    return d->plan->staged && d->plan->request.mode == NM_TRAIN && d->net->node[node].type &&
+           d->net->node[node].type->gather;
 }
 
 /* The node in whose passes input k of `user` is read; NM_NONE where it never leaves them. */
@@ -55,7 +57,8 @@ static inline int nm_window_size(const nm_network *net)
 {
     return 3 * net->nodes + 2;
 }
-/* The first moment of the windows in which a stage goes forward and backward; one and the same for the last stage. */
+/* The first moment of the windows in which a stage goes forward and backward; one and the same for
+ * the last stage. */
 static inline int nm_time_forward_window(const nm_draft *d, int stage)
 {
     return stage * nm_window_size(d->net);
@@ -107,12 +110,14 @@ static inline int nm_objective_node(const nm_network *net, int i)
 void nm_draft_needed(nm_draft *draft);
 /* Which stage each node and each loss belongs to; one stage where the plan is not staged. */
 void nm_draft_stages(nm_draft *draft);
-/* Which layers do the work of those behind them, and which leave the normalisation of their outputs to the reader; what each
- * needs must be known. */
+/* Which layers do the work of those behind them, and which leave the normalisation of their outputs
+ * to the reader; what each needs must be known. */
 nm_status nm_draft_fuse(nm_draft *draft) NM_MUST_USE;
-/* In evaluation: the stages, by how many samples go through at once. What each layer does must be known. */
+/* In evaluation: the stages, by how many samples go through at once. What each layer does must be
+ * known. */
 nm_status nm_draft_slices(nm_draft *draft) NM_MUST_USE;
-/* The regions of outputs and of what layers save, then those of gradients. Heads and bookings must stand. */
+/* The regions of outputs and of what layers save, then those of gradients. Heads and bookings must
+ * stand. */
 nm_status nm_draft_regions(nm_draft *draft) NM_MUST_USE;
 /* The regions' offsets, and the size of the slab. */
 nm_status nm_draft_place(nm_draft *draft) NM_MUST_USE;

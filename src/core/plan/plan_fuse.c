@@ -1,4 +1,5 @@
-/* Planning: which layers do the work of those behind them, and which leave a part of theirs to the reader. */
+/* Planning: which layers do the work of those behind them, and which leave a part of theirs to the
+ * reader. */
 #include "plan_draft.h"
 
 #include "alloc.h"
@@ -9,7 +10,8 @@ static int other_input(const nm_node *user, int node)
     return user->inputs == 2 && user->from[0] == node ? user->from[1] : user->from[0];
 }
 
-/* Whether `head` can do the work of `user`, which reads `node`: what else that reads must be known before. */
+/* Whether `head` can do the work of `user`, which reads `node`: what else that reads must be known
+ * before. */
 static bool within_reach(const nm_draft *d, int head, int node, int user)
 {
     const nm_node *u = &d->net->node[user];
@@ -17,7 +19,8 @@ static bool within_reach(const nm_draft *d, int head, int node, int user)
     return u->inputs == 1 || (u->inputs == 2 && !d->plan->staged && other >= d->net->inputs && other < head);
 }
 
-/* The only reader of `node`'s output, where `head` could do its work and nobody looks at that output; else NM_NONE. */
+/* The only reader of `node`'s output, where `head` could do its work and nobody looks at that
+ * output; else NM_NONE. */
 static int only_reader(const nm_draft *d, int head, int node)
 {
     const nm_network *net = d->net;
@@ -53,7 +56,8 @@ static nm_status fuse_node(nm_draft *d, int index)
     return step->with ? NM_OK : NM_FAILED;
 }
 
-/* The only reader of what `node` puts out, where that reads nothing else, and nobody looks at it; else NM_NONE. */
+/* The only reader of what `node` puts out, where that reads nothing else, and nobody looks at it;
+ * else NM_NONE. */
 static int sole_reader(const nm_draft *d, int node)
 {
     const nm_network *net = d->net;
@@ -68,8 +72,8 @@ static bool defers(const nm_draft *d, int index)
 {
     const nm_node *node = &d->net->node[index];
     int reader = sole_reader(d, d->tail[index]);
-    if (!node->type->defers || reader == NM_NONE || d->plan->staged || d->plan->request.no_fuse || d->rules.mode != NM_TRAIN ||
-        !d->needed[index])
+    if (!node->type->defers || reader == NM_NONE || d->plan->staged || d->plan->request.no_fuse ||
+        d->rules.mode != NM_TRAIN || !d->needed[index])
         return false;
     const nm_node *by = &d->net->node[reader];
     return by->type->normalises && !(d->memory[reader] & NM_INPLACE) &&

@@ -1,10 +1,12 @@
-/* Planning: where regions lie. The values of a stage that threads run apart lie together in a room of its own for each thread, since
- * one thread may be at the stage's first layer while another is at its last; the rooms of a stage are one region. */
+/* Planning: where regions lie. The values of a stage that threads run apart lie together in a room
+ * of its own for each thread, since one thread may be at the stage's first layer while another is
+ * at its last; the rooms of a stage are one region. */
 #include "plan_draft.h"
 
 #include "alloc.h"
 
-/* Places the values of stage number `stage` within a thread's room; `some`: space for as many regions as there are. */
+/* Places the values of stage number `stage` within a thread's room; `some`: space for as many
+ * regions as there are. */
 static nm_status place_room(nm_draft *d, int stage, nm_region *some, nm_region *rooms)
 {
     int count = 0;
@@ -19,7 +21,8 @@ static nm_status place_room(nm_draft *d, int stage, nm_region *some, nm_region *
             d->region[i].apart = size;
         }
     int first = nm_time_forward_window(d, stage);
-    *rooms = (nm_region){.size = size * (size_t)d->plan->request.threads, .first = first, .last = first + nm_window_size(d->net) - 1};
+    *rooms = (nm_region){
+        .size = size * (size_t)d->plan->request.threads, .first = first, .last = first + nm_window_size(d->net) - 1};
     return NM_OK;
 }
 

@@ -20,7 +20,8 @@ static void *place(const aiming *a, int region)
     return d->plan->slab + d->region[region].offset + (a->thread > 0 ? (size_t)a->thread * d->region[region].apart : 0);
 }
 
-/* Sets a pointer to a region; one into a whole region moves on with the samples, `sample` elements each. */
+/* Sets a pointer to a region; one into a whole region moves on with the samples, `sample` elements
+ * each. */
 static void aim(const aiming *a, void *where, int region, size_t sample)
 {
     real *at = place(a, region);
@@ -120,10 +121,20 @@ static void point(const aiming *a, int index)
         bool trained = plan->gradients && param->kind != NM_STATE && !param->frozen;
         step->dw[i] = trained ? plan->gradients + param->offset : NULL;
     }
-    step->pass = (nm_pass){.mode = plan->request.mode, .backward = d->needed[index], .inputs = node->inputs,
-                           .xs = node->in, .ys = node->out, .x = step->x, .dx = step->dx, .w = step->w, .dw = step->dw,
-                           .saved = place(a, d->saved[index]), .plan = step->choice, .name = node->name,
-                           .fused = step->fused, .with = step->with};
+    step->pass = (nm_pass){.mode = plan->request.mode,
+                           .backward = d->needed[index],
+                           .inputs = node->inputs,
+                           .xs = node->in,
+                           .ys = node->out,
+                           .x = step->x,
+                           .dx = step->dx,
+                           .w = step->w,
+                           .dw = step->dw,
+                           .saved = place(a, d->saved[index]),
+                           .plan = step->choice,
+                           .name = node->name,
+                           .fused = step->fused,
+                           .with = step->with};
     point_scratch(a, &step->pass);
     point_activations(a, index);
     for (int k = 0, next = index; k < step->fused; k++) {

@@ -3,11 +3,13 @@
 
 #include "alloc.h"
 
-/* Bytes of a node's output, or of its gradient: of the whole batch, or of the samples that are run at once. */
+/* Bytes of a node's output, or of its gradient: of the whole batch, or of the samples that are run
+ * at once. */
 static size_t output_bytes(const nm_draft *d, int node, bool whole)
 {
     const nm_request *q = &d->plan->request;
-    return (size_t)(whole ? q->batch : d->plan->stage[d->stage[node]].slice) * nm_shape_size(d->net->node[node].out) * sizeof(real);
+    return (size_t)(whole ? q->batch : d->plan->stage[d->stage[node]].slice) * nm_shape_size(d->net->node[node].out) *
+           sizeof(real);
 }
 
 static int add_region(nm_draft *d, size_t size, int first, int last)
@@ -16,7 +18,8 @@ static int add_region(nm_draft *d, size_t size, int first, int last)
     return d->regions++;
 }
 
-/* One for the values of a stage while it runs: for each thread its own, where threads run it apart. */
+/* One for the values of a stage while it runs: for each thread its own, where threads run it apart.
+ */
 static int add_region_of(nm_draft *d, int stage, size_t size, int first, int last)
 {
     int region = add_region(d, size, first, last);
@@ -31,11 +34,15 @@ static int window_end(const nm_draft *d, int moment)
     return (moment / nm_window_size(d->net) + 1) * nm_window_size(d->net) - 1;
 }
 
-/* Where samples go through the window of `moment` a few at a time, what is whole is alive in all of it. */
+/* Where samples go through the window of `moment` a few at a time, what is whole is alive in all of
+ * it. */
 static bool in_slices(const nm_draft *d, int moment)
 {
     int window = moment / nm_window_size(d->net), last = d->plan->stages - 1;
-    return d->plan->stage[window > 2 * last ? last : window > last ? 2 * last - window : window].slice < d->plan->request.batch;
+    return d->plan->stage[window > 2 * last ? last
+                          : window > last   ? 2 * last - window
+                                            : window]
+               .slice < d->plan->request.batch;
 }
 
 static int add_whole(nm_draft *d, size_t size, int first, int last)
@@ -119,8 +126,7 @@ void nm_draft_stages(nm_draft *d)
 
 static bool objective_reads(const nm_network *net, int objective, int node)
 {
-    return nm_objective_node(net, objective) == node ||
-           (net->objectives && net->objective[objective].target == node);
+    return nm_objective_node(net, objective) == node || (net->objectives && net->objective[objective].target == node);
 }
 
 /* Whether the output of `node` crosses from its stage into another, or stays readable. */
@@ -137,7 +143,8 @@ static bool value_is_whole(const nm_draft *d, int node)
     return whole && d->plan->staged;
 }
 
-/* Whether a node of an earlier stage than the last must be run again for the sake of backward. Those below it are known. */
+/* Whether a node of an earlier stage than the last must be run again for the sake of backward.
+ * Those below it are known. */
 static bool runs_again(const nm_draft *d, int head)
 {
     const nm_network *net = d->net;
@@ -156,14 +163,16 @@ static bool runs_again(const nm_draft *d, int head)
     return again;
 }
 
-/* Regions that nodes fill again are alive in both windows of their stage, the others in the forward window alone. */
+/* Regions that nodes fill again are alive in both windows of their stage, the others in the forward
+ * window alone. */
 static void plan_second_runs(nm_draft *d)
 {
     const nm_network *net = d->net;
     for (int i = net->nodes - 1; i >= net->inputs; i--)
         if (d->head[i] == i)
             d->again[i] = runs_again(d, i);
-    for (int again = 1; again >= 0; again--) /* a region may belong to several nodes, in place: one that runs again counts */
+    for (int again = 1; again >= 0;
+         again--) /* a region may belong to several nodes, in place: one that runs again counts */
         for (int i = net->inputs; i < net->nodes; i++) {
             int ahead = nm_time_backward_window(d, d->stage[i]) - nm_time_forward_window(d, d->stage[i]);
             int owned[] = {d->value[d->tail[i]], d->saved[i]};
@@ -181,8 +190,8 @@ static void plan_second_runs(nm_draft *d)
 
 /* ---- forward regions ----------------------------------------------------------------- */
 
-/* The last moment at which anybody reads the output of `node` in its own right, all in its stage; `except`: a user not
- * counted. */
+/* The last moment at which anybody reads the output of `node` in its own right, all in its stage;
+ * `except`: a user not counted. */
 static int last_read(const nm_draft *d, int node, int except)
 {
     const nm_network *net = d->net;
@@ -248,10 +257,11 @@ static void plan_saved(nm_draft *d, int index)
     if (!d->saved_size[index])
         return;
     if (nm_gathers(d, index))
-        d->saved[index] = add_whole(d, d->saved_size[index], nm_time_forward_window(d, d->stage[index]),
-                                    done_backward(d, index));
+        d->saved[index] =
+            add_whole(d, d->saved_size[index], nm_time_forward_window(d, d->stage[index]), done_backward(d, index));
     else
-        d->saved[index] = add_region_of(d, d->stage[index], d->saved_size[index], now, d->needed[index] ? nm_time_backward(d, index) : now);
+        d->saved[index] = add_region_of(d, d->stage[index], d->saved_size[index], now,
+                                        d->needed[index] ? nm_time_backward(d, index) : now);
 }
 
 static void plan_values(nm_draft *d)
@@ -271,8 +281,8 @@ static void plan_values(nm_draft *d)
             d->value[tail] = add_whole(d, output_bytes(d, tail, true), nm_time_forward_window(d, d->stage[i]) + i,
                                        last_use(d, tail));
         } else {
-            d->value[tail] =
-                add_region_of(d, d->stage[i], output_bytes(d, tail, false), nm_time_forward(d, i), last_read(d, tail, NM_NONE));
+            d->value[tail] = add_region_of(d, d->stage[i], output_bytes(d, tail, false), nm_time_forward(d, i),
+                                           last_read(d, tail, NM_NONE));
         }
     }
     if (d->plan->staged)
@@ -308,12 +318,12 @@ static int find_parts(const nm_draft *d, int node, part *parts)
     return count;
 }
 
-/* The region of a gradient by the output of `from` that somebody of stage `stage` writes at `now`. It is whole where
- * another stage reads it, or one that goes backward for the whole batch. */
+/* The region of a gradient by the output of `from` that somebody of stage `stage` writes at `now`.
+ * It is whole where another stage reads it, or one that goes backward for the whole batch. */
 static int add_gradient(nm_draft *d, int from, int stage, int now, bool by_gathering)
 {
-    bool whole = d->plan->staged && (stage != d->stage[from] || by_gathering || nm_gathers(d, d->head[from]) ||
-                                     from < d->net->inputs);
+    bool whole = d->plan->staged &&
+                 (stage != d->stage[from] || by_gathering || nm_gathers(d, d->head[from]) || from < d->net->inputs);
     return whole ? add_whole(d, output_bytes(d, from, true), now, now)
                  : add_region(d, output_bytes(d, from, false), now, now);
 }

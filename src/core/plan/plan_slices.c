@@ -1,10 +1,12 @@
-/* Planning evaluation: where a network goes forward a few samples at a time, so that what one layer writes is still in cache when
- * the next reads it. The bits stay the same, since in evaluation a sample's do not depend on the others.
+/* Planning evaluation: where a network goes forward a few samples at a time, so that what one layer
+ * writes is still in cache when the next reads it. The bits stay the same, since in evaluation a
+ * sample's do not depend on the others.
  *
- * The network is cut into stages, each with its own number of samples. A cut is made only where one value crosses. Layers
- * with large outputs gain from few samples, layers with many weights lose, since every call brings in its weights again: the cheapest
- * way through all layers is found by dynamic programming over the layers and a few numbers of samples. Costs are in
- * multiply-adds at the matrix product's full speed, on all threads together. */
+ * The network is cut into stages, each with its own number of samples. A cut is made only where one
+ * value crosses. Layers with large outputs gain from few samples, layers with many weights lose,
+ * since every call brings in its weights again: the cheapest way through all layers is found by
+ * dynamic programming over the layers and a few numbers of samples. Costs are in multiply-adds at
+ * the matrix product's full speed, on all threads together. */
 #include "plan_draft.h"
 
 #include "alloc.h"
@@ -12,8 +14,8 @@
 #include <math.h>
 
 /* Measured on two cores of a Zen 4, at 50 * 10^9 multiply-adds a second each. */
-#define FAR 12.0                /* a number written to memory or read from it instead of the caches */
-#define CALL 1e5                /* starting a layer's work on a thread */
+#define FAR 12.0                   /* a number written to memory or read from it instead of the caches */
+#define CALL 1e5                   /* starting a layer's work on a thread */
 #define NEAR_BYTES (0.7 * 1048576) /* of values alive: all is in a core's second-level cache; */
 #define FAR_BYTES (12.0 * 1048576) /* little is */
 
@@ -26,11 +28,12 @@ typedef struct way {
 
 typedef struct slicing {
     nm_draft *d;
-    int sizes, size[SIZES]; /* numbers of samples to choose from; the first is the whole batch, for all threads together */
+    int sizes,
+        size[SIZES]; /* numbers of samples to choose from; the first is the whole batch, for all threads together */
     int heads;
-    int *head;              /* [heads]: the nodes that work, in their order */
-    int *last;              /* [nodes]: index of the head that reads the output last */
-    way *way;               /* [heads][sizes] */
+    int *head; /* [heads]: the nodes that work, in their order */
+    int *last; /* [nodes]: index of the head that reads the output last */
+    way *way;  /* [heads][sizes] */
 } slicing;
 
 /* Numbers of samples that give each thread as many slices. */
@@ -64,7 +67,8 @@ static double elements(const slicing *s, int node)
     return (double)nm_shape_size(s->d->net->node[node].out);
 }
 
-/* The values that are written before head number `at` and read by it or behind it: how many, and their numbers a sample. */
+/* The values that are written before head number `at` and read by it or behind it: how many, and
+ * their numbers a sample. */
 static int crossing(const slicing *s, int at, double *count)
 {
     int values = 0;
@@ -101,7 +105,8 @@ static double cost_of(const slicing *s, int at, int size)
 {
     const nm_draft *d = s->d;
     int node = s->head[at], tail = d->tail[node], batch = d->plan->request.batch, threads = d->plan->request.threads;
-    int calls = size ? nm_pieces(batch, s->size[size]) : threads, samples = size ? s->size[size] : nm_pieces(batch, threads);
+    int calls = size ? nm_pieces(batch, s->size[size]) : threads,
+        samples = size ? s->size[size] : nm_pieces(batch, threads);
     double read = 0, alive;
     crossing(s, at, &alive);
     for (int k = 0; k < d->net->node[node].inputs; k++)

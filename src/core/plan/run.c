@@ -152,7 +152,7 @@ void nm_run_loss(nm_plan *plan, const nm_batch *batch, int i, nm_slice s, nm_res
         p.targets.values += first * size;
     if (o->target >= 0)
         p.targets = (nm_targets){.values = o->target < net->inputs ? batch->x[o->target] + first * size
-                                                                    : nm_plan_output(plan, o->target)};
+                                                                   : nm_plan_output(plan, o->target)};
     o->type->run(&p, o->self);
     for (int k = 0; k < s.n; k++) {
         result->loss_sum += o->weight * plan->sample_loss[k];

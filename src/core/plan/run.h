@@ -9,7 +9,8 @@ typedef struct nm_slice {
     int first, n;
 } nm_slice;
 
-/* What a layer has to know of these samples before it goes forward: in training of the whole batch. */
+/* What a layer has to know of these samples before it goes forward: in training of the whole batch.
+ */
 void nm_run_gather(nm_plan *plan, nm_lane *lane, const nm_batch *batch, int node, nm_slice s);
 void nm_run_forward(nm_plan *plan, nm_lane *lane, const nm_batch *batch, int node, nm_slice s);
 /* Adds up the gradients that several readers of the node's output have left. */

@@ -1,6 +1,7 @@
-/* CIFAR-10 and CIFAR-100 (Krizhevsky 2009), binary version: records of a label (CIFAR-100: coarse, then fine label) and
- * 3072 bytes, red, green and blue planes of 32x32. A folder with the .bin files (or with the folder or archive that
- * holds them), or the .tar.gz itself, which is read in place. */
+/* CIFAR-10 and CIFAR-100 (Krizhevsky 2009), binary version: records of a label (CIFAR-100: coarse,
+ * then fine label) and 3072 bytes, red, green and blue planes of 32x32. A folder with the .bin
+ * files (or with the folder or archive that holds them), or the .tar.gz itself, which is read in
+ * place. */
 #include "alloc.h"
 #include "packed.h"
 #include "sources.h"
@@ -13,7 +14,7 @@
 enum { SIDE = 32, PLANE = SIDE * SIDE, PIXELS = 3 * PLANE, TAR_BLOCK = 512, MOST_FILES = 6 };
 
 typedef struct variant {
-    const char *name, *folder, *archive; /* as they unpack, as they are fetched */
+    const char *name, *folder, *archive;                      /* as they unpack, as they are fetched */
     const char *python_folder, *python_archive, *python_file; /* of the other version, which is refused */
     int label_bytes, label_at;                                /* bytes of labels in a record, which of them */
     int classes, files;                                       /* the last file is the test split */
@@ -26,17 +27,21 @@ static const char *const classes10[] = {"airplane", "automobile", "bird",  "cat"
                                         "dog",      "frog",       "horse", "ship", "truck"};
 
 static const char *const classes100[] = {
-    "apple", "aquarium_fish", "baby", "bear", "beaver", "bed", "bee", "beetle", "bicycle", "bottle", "bowl",
-    "boy", "bridge", "bus", "butterfly", "camel", "can", "castle", "caterpillar", "cattle", "chair",
-    "chimpanzee", "clock", "cloud", "cockroach", "couch", "crab", "crocodile", "cup", "dinosaur", "dolphin",
-    "elephant", "flatfish", "forest", "fox", "girl", "hamster", "house", "kangaroo", "keyboard", "lamp",
-    "lawn_mower", "leopard", "lion", "lizard", "lobster", "man", "maple_tree", "motorcycle", "mountain",
-    "mouse", "mushroom", "oak_tree", "orange", "orchid", "otter", "palm_tree", "pear", "pickup_truck",
-    "pine_tree", "plain", "plate", "poppy", "porcupine", "possum", "rabbit", "raccoon", "ray", "road",
-    "rocket", "rose", "sea", "seal", "shark", "shrew", "skunk", "skyscraper", "snail", "snake", "spider",
-    "squirrel", "streetcar", "sunflower", "sweet_pepper", "table", "tank", "telephone", "television",
-    "tiger", "tractor", "train", "trout", "tulip", "turtle", "wardrobe", "whale", "willow_tree", "wolf",
-    "woman", "worm"};
+    "apple",      "aquarium_fish", "baby",         "bear",       "beaver",      "bed",         "bee",
+    "beetle",     "bicycle",       "bottle",       "bowl",       "boy",         "bridge",      "bus",
+    "butterfly",  "camel",         "can",          "castle",     "caterpillar", "cattle",      "chair",
+    "chimpanzee", "clock",         "cloud",        "cockroach",  "couch",       "crab",        "crocodile",
+    "cup",        "dinosaur",      "dolphin",      "elephant",   "flatfish",    "forest",      "fox",
+    "girl",       "hamster",       "house",        "kangaroo",   "keyboard",    "lamp",        "lawn_mower",
+    "leopard",    "lion",          "lizard",       "lobster",    "man",         "maple_tree",  "motorcycle",
+    "mountain",   "mouse",         "mushroom",     "oak_tree",   "orange",      "orchid",      "otter",
+    "palm_tree",  "pear",          "pickup_truck", "pine_tree",  "plain",       "plate",       "poppy",
+    "porcupine",  "possum",        "rabbit",       "raccoon",    "ray",         "road",        "rocket",
+    "rose",       "sea",           "seal",         "shark",      "shrew",       "skunk",       "skyscraper",
+    "snail",      "snake",         "spider",       "squirrel",   "streetcar",   "sunflower",   "sweet_pepper",
+    "table",      "tank",          "telephone",    "television", "tiger",       "tractor",     "train",
+    "trout",      "tulip",         "turtle",       "wardrobe",   "whale",       "willow_tree", "wolf",
+    "woman",      "worm"};
 
 static const char *const coarse20[] = {"aquatic_mammals",
                                        "fish",
@@ -125,7 +130,8 @@ static nm_status read_records(reader *r, nm_packed *f, int index)
     return NM_OK;
 }
 
-/* ---- archives --------------------------------------------------------------------------------- */
+/* ---- archives ---------------------------------------------------------------------------------
+ */
 
 static const char *base_name(const char *path)
 {
@@ -171,7 +177,8 @@ static nm_status read_member(reader *r, nm_packed *f, const char *name, size_t s
     return nm_packed_read(f, NULL, (size + TAR_BLOCK - 1) / TAR_BLOCK * TAR_BLOCK, "the archive", 0);
 }
 
-/* The archive's members one after another: a 512-byte header (name at 0, size in octal at 124), then content. */
+/* The archive's members one after another: a 512-byte header (name at 0, size in octal at 124),
+ * then content. */
 static nm_status read_members(reader *r, nm_packed *f)
 {
     unsigned char head[TAR_BLOCK];
@@ -206,7 +213,8 @@ static nm_status read_archive(reader *r, const char *path)
     return status;
 }
 
-/* ---- folders ----------------------------------------------------------------------------------- */
+/* ---- folders -----------------------------------------------------------------------------------
+ */
 
 static nm_status read_file(reader *r, const char *path, int index)
 {

@@ -1,12 +1,13 @@
-/* Digits drawn from strokes: 28x28, with random slant, size, place and width, in whole-number arithmetic, so that they
- * have the same bits everywhere. */
+/* Digits drawn from strokes: 28x28, with random slant, size, place and width, in whole-number
+ * arithmetic, so that they have the same bits everywhere. */
 #include "digits.h"
 
 #include <string.h>
 
 enum { SIDE = NM_DIGIT_SIDE, CLASSES = 10, ONE = 256 /* fixed point: a pixel */ };
 
-/* Each digit as strokes between points of a 4 x 6 grid (x right, y down), pairs of points; -1 ends. */
+/* Each digit as strokes between points of a 4 x 6 grid (x right, y down), pairs of points; -1 ends.
+ */
 static const signed char strokes[CLASSES][40] = {
     {1, 0, 3, 0, 3, 0, 4, 2, 4, 2, 4, 4, 4, 4, 3, 6, 3, 6, 1, 6, 1, 6, 0, 4, 0, 4, 0, 2, 0, 2, 1, 0, -1},
     {1, 1, 2, 0, 2, 0, 2, 6, 1, 6, 3, 6, -1},
@@ -62,9 +63,12 @@ static int around(nm_rng *r, int middle, int range)
 
 void nm_draw_digit(nm_rng *r, int digit, uint8_t *image)
 {
-    hand h = {.width = around(r, 11 * ONE, 3 * ONE), .height = around(r, 17 * ONE, 3 * ONE),
-              .slant = around(r, 2 * ONE, 5 * ONE), .x = around(r, 27 * ONE / 2, 3 * ONE),
-              .y = around(r, 27 * ONE / 2, 2 * ONE), .pen = around(r, ONE, ONE / 2)};
+    hand h = {.width = around(r, 11 * ONE, 3 * ONE),
+              .height = around(r, 17 * ONE, 3 * ONE),
+              .slant = around(r, 2 * ONE, 5 * ONE),
+              .x = around(r, 27 * ONE / 2, 3 * ONE),
+              .y = around(r, 27 * ONE / 2, 2 * ONE),
+              .pen = around(r, ONE, ONE / 2)};
     memset(image, 0, SIDE * SIDE);
     for (const signed char *s = strokes[digit]; *s >= 0; s += 4)
         draw(&h, s, image);

@@ -1,6 +1,6 @@
-/* Images of HDF5 files: uint8 (n, height, width, channels) as norma holds them; also channels first, other numbers of 0
- * to 255, and floats that are uint8 divided by 255. What was not as norma holds it is told; what cannot be held exactly
- * is refused. */
+/* Images of HDF5 files: uint8 (n, height, width, channels) as norma holds them; also channels
+ * first, other numbers of 0 to 255, and floats that are uint8 divided by 255. What was not as norma
+ * holds it is told; what cannot be held exactly is refused. */
 #include "hdf5_split.h"
 
 #include "alloc.h"
@@ -15,7 +15,8 @@ size_t nm_hdf5_rows_at_once(const nm_h5_shape *shape)
     return row && row < AT_ONCE ? AT_ONCE / row : 1;
 }
 
-/* ---- layout ------------------------------------------------------------------------------------- */
+/* ---- layout -------------------------------------------------------------------------------------
+ */
 
 static bool few_channels(size_t channels)
 {
@@ -27,9 +28,9 @@ static bool is_form(const nm_data_form *form, size_t h, size_t w, size_t c)
     return (size_t)form->height == h && (size_t)form->width == w && (size_t)form->channels == c;
 }
 
-/* What the network takes decides. Where that is not known, or fits neither: 1 or 3 channels come first if the last
- * dimension is no such number and the image would otherwise be a line (of 3 rows and many channels, or beside a
- * square). */
+/* What the network takes decides. Where that is not known, or fits neither: 1 or 3 channels come
+ * first if the last dimension is no such number and the image would otherwise be a line (of 3 rows
+ * and many channels, or beside a square). */
 static int find_layout(const nm_data_form *form, const size_t *d)
 {
     if (is_form(form, d[1], d[2], d[3]))
@@ -78,7 +79,8 @@ nm_status nm_hdf5_look_at_images(nm_hdf5_file *f, const char *path, nm_samples *
     return NM_OK;
 }
 
-/* ---- numbers ------------------------------------------------------------------------------------- */
+/* ---- numbers
+ * ------------------------------------------------------------------------------------- */
 
 /* How far k / 255 times 255 may be from k: what the type rounds off. */
 static double tolerance(nm_h5_type type)
@@ -128,7 +130,8 @@ static nm_status convert(const nm_hdf5_file *f, const char *path, const nm_h5_sh
     return NM_OK;
 }
 
-/* Calls for one pass over the images: converts them, or where `largest` is given finds the largest value. */
+/* Calls for one pass over the images: converts them, or where `largest` is given finds the largest
+ * value. */
 static nm_status pass_over(const nm_hdf5_file *f, const char *path, const nm_h5_shape *s, nm_samples *samples,
                            double *largest)
 {

@@ -1,5 +1,6 @@
-/* Labels of HDF5 files: whole numbers of any type, one for each image, (n) or (n, 1), or for each pixel, (n, height,
- * width); or one-hot, (n, classes). Numbers that are no classes are refused, never cut. */
+/* Labels of HDF5 files: whole numbers of any type, one for each image, (n) or (n, 1), or for each
+ * pixel, (n, height, width); or one-hot, (n, classes). Numbers that are no classes are refused,
+ * never cut. */
 #include "alloc.h"
 #include "hdf5_split.h"
 

@@ -1,12 +1,13 @@
-/* The images and the labels of one split of an HDF5 file, in the forms that other programs write them. */
+/* The images and the labels of one split of an HDF5 file, in the forms that other programs write
+ * them. */
 #ifndef NM_HDF5_SPLIT_H
 #define NM_HDF5_SPLIT_H
 
 #include "dataset.h"
 #include "h5.h"
 
-/* How images lie in the file, and what their numbers are in 0..255. Found on the training split; the test split is read
- * likewise. */
+/* How images lie in the file, and what their numbers are in 0..255. Found on the training split;
+ * the test split is read likewise. */
 enum { NM_LAYOUT_UNKNOWN, NM_LAYOUT_NHWC, NM_LAYOUT_NCHW };
 enum { NM_SCALE_UNKNOWN, NM_SCALE_AS_IS, NM_SCALE_UNIT }; /* NM_SCALE_UNIT: 0..1 */
 
@@ -27,7 +28,8 @@ nm_status nm_hdf5_read_images(nm_hdf5_file *file, const char *path, nm_samples *
 nm_status nm_hdf5_look_at_labels(nm_hdf5_file *file, const char *path, nm_samples *samples) NM_MUST_USE;
 nm_status nm_hdf5_read_labels(nm_hdf5_file *file, const char *path, nm_samples *samples) NM_MUST_USE;
 
-/* Rows that are read at once: of about 64 MB as doubles, so that large chunks of the file are unpacked few times. */
+/* Rows that are read at once: of about 64 MB as doubles, so that large chunks of the file are
+ * unpacked few times. */
 size_t nm_hdf5_rows_at_once(const nm_h5_shape *shape);
 
 #endif

@@ -72,7 +72,8 @@ nm_status nm_packed_read(nm_packed *file, void *to, size_t size, const char *wha
     return NM_OK;
 }
 
-/* A gzip file ends with the size of its content. Where it does not, other bytes follow, which zlib passes over. */
+/* A gzip file ends with the size of its content. Where it does not, other bytes follow, which zlib
+ * passes over. */
 static void report_rest(const nm_packed *file)
 {
     FILE *f = fopen(file->path, "rb");

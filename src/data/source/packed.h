@@ -1,5 +1,5 @@
-/* Files that are read from front to end, plain or gzipped (zlib tells by the first bytes), with messages for every way
- * in which they end too early or are damaged. */
+/* Files that are read from front to end, plain or gzipped (zlib tells by the first bytes), with
+ * messages for every way in which they end too early or are damaged. */
 #ifndef NM_PACKED_H
 #define NM_PACKED_H
 
@@ -19,11 +19,11 @@ typedef struct nm_packed {
 nm_status nm_packed_open(nm_context *ctx, const char *path, nm_packed *out) NM_MUST_USE;
 void nm_packed_close(nm_packed *file);
 
-/* Exactly `size` bytes; `to` NULL: passed over. `what` names them in the message about a file that ends before, and
- * `expected` is the size of the whole content (0: not known). */
+/* Exactly `size` bytes; `to` NULL: passed over. `what` names them in the message about a file that
+ * ends before, and `expected` is the size of the whole content (0: not known). */
 nm_status nm_packed_read(nm_packed *file, void *to, size_t size, const char *what, size_t expected) NM_MUST_USE;
-/* Whether there is content left. At its end the checksum is verified, and bytes behind it, which gzip ignores, are
- * told. */
+/* Whether there is content left. At its end the checksum is verified, and bytes behind it, which
+ * gzip ignores, are told. */
 nm_status nm_packed_more(nm_packed *file, bool *more) NM_MUST_USE;
 
 #endif

@@ -1,5 +1,6 @@
-/* Scenes of drawn digits, for segmentation: 48x48 images with up to four digits beside each other, noise, and a label for
- * each pixel: 0 the background, 1 to 10 the digits 0 to 9. Needs no files; the same bits everywhere. */
+/* Scenes of drawn digits, for segmentation: 48x48 images with up to four digits beside each other,
+ * noise, and a label for each pixel: 0 the background, 1 to 10 the digits 0 to 9. Needs no files;
+ * the same bits everywhere. */
 #include "digits.h"
 #include "sources.h"
 

@@ -1,4 +1,5 @@
-/* Drawn digits with noise. Needs no files, has the same bits everywhere, and is learnt to about 99 %. */
+/* Drawn digits with noise. Needs no files, has the same bits everywhere, and is learnt to about 99
+ * %. */
 #include "digits.h"
 #include "sources.h"
 

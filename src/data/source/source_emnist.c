@@ -1,5 +1,6 @@
-/* EMNIST (Cohen et al. 2017): letters and digits in six parts, each of four IDX files and a mapping from labels to
- * characters. Its images lie on their side: they are stored column by column, and are turned here as one writes. */
+/* EMNIST (Cohen et al. 2017): letters and digits in six parts, each of four IDX files and a mapping
+ * from labels to characters. Its images lie on their side: they are stored column by column, and
+ * are turned here as one writes. */
 #include "alloc.h"
 #include "idx.h"
 #include "sources.h"
@@ -25,7 +26,8 @@ static const part parts[] = {
 };
 enum { PARTS = sizeof parts / sizeof *parts, MOST_NAME = 64 };
 
-/* ---- which part --------------------------------------------------------------------------------- */
+/* ---- which part ---------------------------------------------------------------------------------
+ */
 
 static nm_status find_part(nm_context *ctx, const char *path, int p, char **folder)
 {
@@ -34,8 +36,8 @@ static nm_status find_part(nm_context *ctx, const char *path, int p, char **fold
     return nm_find_idx_folder(ctx, path, stem, folder);
 }
 
-/* The part that the end of a path names: "letters", "emnist-letters", "emnist-letters-train-images-idx3-ubyte.gz"; -1:
- * none. */
+/* The part that the end of a path names: "letters", "emnist-letters",
+ * "emnist-letters-train-images-idx3-ubyte.gz"; -1: none. */
 static int named_part(const char *end)
 {
     if (strncmp(end, "emnist-", 7) == 0)
@@ -48,7 +50,8 @@ static int named_part(const char *end)
     return -1;
 }
 
-/* The parts that are in `path`: how many, the last one and its folder, and their names for a message. */
+/* The parts that are in `path`: how many, the last one and its folder, and their names for a
+ * message. */
 static nm_status list_parts(nm_context *ctx, const char *path, int *count, int *which, char **folder, char names[128])
 {
     names[0] = '\0';
@@ -96,10 +99,11 @@ static nm_status choose(nm_context *ctx, const char *path, int *which, char **fo
         path);
 }
 
-/* ---- classes ------------------------------------------------------------------------------------ */
+/* ---- classes ------------------------------------------------------------------------------------
+ */
 
-/* Lines of a label, from 0 or 1 on, and the codes of its characters, the first of which is the name: "1 65 97". `names`
- * has *count characters; 0: there is no such file. */
+/* Lines of a label, from 0 or 1 on, and the codes of its characters, the first of which is the
+ * name: "1 65 97". `names` has *count characters; 0: there is no such file. */
 static nm_status read_mapping(nm_context *ctx, const char *path, char names[MOST_NAME], int *count)
 {
     char line[256];
@@ -159,7 +163,8 @@ static nm_status name_classes(nm_context *ctx, const part *p, const char *folder
     return nm_dataset_set_classes(ctx, out, names, count);
 }
 
-/* ---- reading ------------------------------------------------------------------------------------ */
+/* ---- reading ------------------------------------------------------------------------------------
+ */
 
 static nm_status turn(nm_context *ctx, nm_samples *s)
 {

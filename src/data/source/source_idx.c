@@ -1,4 +1,5 @@
-/* IDX files of one's own: a folder with four files called as MNIST's, of any size and number of classes. */
+/* IDX files of one's own: a folder with four files called as MNIST's, of any size and number of
+ * classes. */
 #include "sources.h"
 
 static nm_status open(nm_context *ctx, const char *path, const nm_data_form *form, nm_dataset *out)

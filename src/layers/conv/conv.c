@@ -1,10 +1,11 @@
 /* Convolution (cross-correlation, as the field calls it):
  *
- *     y[n, i, j, o] = bias[o] + sum over a, b, c of x[n, i * stride - pad + a * dilation, j * … + b * …, c] * w[a, b, c, o]
+ *     y[n, i, j, o] = bias[o] + sum over a, b, c of x[n, i * stride - pad + a * dilation, j * … + b
+ * * …, c] * w[a, b, c, o]
  *
- * Output extent: floor((in + pad - dilation * (kernel - 1) - 1) / stride) + 1; with `same`, ceil(in / stride), the odd
- * zero below and to the right. Weights are HWIO with I the channels of a group. Backward reads x. The work is done by
- * the algorithms in conv/; each pass has its own choice. */
+ * Output extent: floor((in + pad - dilation * (kernel - 1) - 1) / stride) + 1; with `same`, ceil(in
+ * / stride), the odd zero below and to the right. Weights are HWIO with I the channels of a group.
+ * Backward reads x. The work is done by the algorithms in conv/; each pass has its own choice. */
 #include "conv_layer.h"
 
 #include <string.h>
@@ -33,7 +34,8 @@ static const nm_option options[] = {
     {0},
 };
 
-/* ---- infer --------------------------------------------------------------------------------------- */
+/* ---- infer
+ * --------------------------------------------------------------------------------------- */
 
 static nm_status infer_axis(nm_infer *e, const conv *self, int axis, int in, int *before, int *out)
 {
@@ -68,8 +70,8 @@ static nm_status check_algorithm(nm_infer *e, const conv *self)
         while (*a && strcmp((*a)->name, word) != 0)
             a++;
         if (!*a)
-            return nm_fail(e->ctx, NM_INVALID, "%s: unknown algorithm '%s'%s; norma layers conv lists them", e->who, word,
-                           nm_did_you_mean(hint, word, NM_ISA(nm_conv_names), NM_CONV_NAMES));
+            return nm_fail(e->ctx, NM_INVALID, "%s: unknown algorithm '%s'%s; norma layers conv lists them", e->who,
+                           word, nm_did_you_mean(hint, word, NM_ISA(nm_conv_names), NM_CONV_NAMES));
         const char *why = kind == NM_CONV_FORWARD ? (*a)->declines(&self->g, NM_CONV_FORWARD) : NULL;
         if (why)
             return nm_fail(e->ctx, NM_INVALID, "%s: algorithm %s cannot do it: it %s", e->who, word, why);

@@ -1,17 +1,18 @@
-/* Convolution algorithms. Each is a file in this folder, ending in one const nm_conv_algorithm; list.c holds them in
- * the order in which they are asked, the reference last: there is always an answer, and always something to compare
- * with. An algorithm does up to three kinds of work:
+/* Convolution algorithms. Each is a file in this folder, ending in one const nm_conv_algorithm;
+ * list.c holds them in the order in which they are asked, the reference last: there is always an
+ * answer, and always something to compare with. An algorithm does up to three kinds of work:
  *
- *     forward   y = x * w + bias                         x [n][in], w HWIO (I: channels of a group), y [n][out]
- *     weights   dw += gradient by w, db += by the bias   from x and dy
- *     data      dx = gradient by x                       from dy and w, where it has a function of its own;
+ *     forward   y = x * w + bias                         x [n][in], w HWIO (I: channels of a
+ * group), y [n][out] weights   dw += gradient by w, db += by the bias   from x and dy data      dx
+ * = gradient by x                       from dy and w, where it has a function of its own;
  *
- * the gradient by x of a convolution of stride 1 is a convolution by the rotated kernel, so there every algorithm's
- * forward serves (the geometry is turned round by nm_conv_turn).
+ * the gradient by x of a convolution of stride 1 is a convolution by the rotated kernel, so there
+ * every algorithm's forward serves (the geometry is turned round by nm_conv_turn).
  *
- * The choice follows from the geometry and the planned batch. Where the call says `by_sample`, the bits of a sample's
- * output follow from that sample alone: blocks of rows or tiles have a fixed size, a part-filled block is padded, and a row's
- * place in it is one that has the same bits for every sample (gemm.h), so that neither the batch nor the neighbours show. */
+ * The choice follows from the geometry and the planned batch. Where the call says `by_sample`, the
+ * bits of a sample's output follow from that sample alone: blocks of rows or tiles have a fixed
+ * size, a part-filled block is padded, and a row's place in it is one that has the same bits for
+ * every sample (gemm.h), so that neither the batch nor the neighbours show. */
 #ifndef NM_CONV_H
 #define NM_CONV_H
 
@@ -28,16 +29,18 @@ typedef struct nm_conv_geometry {
 
 typedef enum nm_conv_kind { NM_CONV_FORWARD, NM_CONV_WEIGHTS, NM_CONV_DATA, NM_CONV_KINDS } nm_conv_kind;
 
-/* What forward can leave of its outputs for a batch norm behind, while they are in cache: for each piece of them the number of
- * pixels, and per channel their mean and the sum of squared deviations from it. */
+/* What forward can leave of its outputs for a batch norm behind, while they are in cache: for each
+ * piece of them the number of pixels, and per channel their mean and the sum of squared deviations
+ * from it. */
 typedef struct nm_conv_moments {
     double *pixels; /* [pieces] */
     double *of;     /* [pieces][2][C] */
 } nm_conv_moments;
 
-/* Takes them of piece number `piece` from its outputs: `pixels` that lie together from y on, and are in cache. scratch: so many bytes. */
-void NM_ISA(nm_conv_take_moments)(const nm_conv_geometry *g, const nm_conv_moments *to, int piece, const real *y, int pixels,
-                                  void *scratch);
+/* Takes them of piece number `piece` from its outputs: `pixels` that lie together from y on, and
+ * are in cache. scratch: so many bytes. */
+void NM_ISA(nm_conv_take_moments)(const nm_conv_geometry *g, const nm_conv_moments *to, int piece, const real *y,
+                                  int pixels, void *scratch);
 size_t NM_ISA(nm_conv_moments_scratch)(const nm_conv_geometry *g);
 
 typedef struct nm_conv_call {
@@ -46,17 +49,19 @@ typedef struct nm_conv_call {
     int most;                 /* samples that were planned for: n <= most */
     bool by_sample;           /* forward: a sample's bits must not depend on the batch (in evaluation) */
     const real *x, *w, *bias; /* bias NULL: none */
-    const nm_deferred *deferred; /* forward, weights: how x is to be read, only where the algorithm `normalises`; NULL: as it is */
-    const real *scale;        /* forward: a factor on each filter's sum, with a bias; NULL: none */
-    const real *other;        /* forward: added to the outputs, laid out as they are; NULL: none; only where the algorithm `adds` */
-    bool relu;                /* forward: negative outputs become 0, after the sum */
-    bool pool;                /* forward: y has the largest of each 2x2 outputs; only where the algorithm `pools` */
+    const nm_deferred
+        *deferred; /* forward, weights: how x is to be read, only where the algorithm `normalises`; NULL: as it is */
+    const real *scale; /* forward: a factor on each filter's sum, with a bias; NULL: none */
+    const real
+        *other; /* forward: added to the outputs, laid out as they are; NULL: none; only where the algorithm `adds` */
+    bool relu;  /* forward: negative outputs become 0, after the sum */
+    bool pool;  /* forward: y has the largest of each 2x2 outputs; only where the algorithm `pools` */
     const nm_conv_moments *moments; /* forward: to be left; NULL: not wanted. Only by an algorithm that has `pieces` */
-    bool stream;              /* forward: y is larger than the caches (vector.h) */
-    real *y;                  /* forward: written; data: dx, written */
-    const real *dy;           /* weights, data */
-    real *dw, *db;            /* weights: added to; either may be NULL */
-    void *shared;             /* scratch as booked */
+    bool stream;                    /* forward: y is larger than the caches (vector.h) */
+    real *y;                        /* forward: written; data: dx, written */
+    const real *dy;                 /* weights, data */
+    real *dw, *db;                  /* weights: added to; either may be NULL */
+    void *shared;                   /* scratch as booked */
     char *thread_base;
     size_t thread_size;
 } nm_conv_call;
@@ -71,29 +76,31 @@ typedef struct nm_conv_algorithm {
     void (*book)(const nm_conv_geometry *g, nm_conv_kind kind, int n, size_t *shared, size_t *thread);
     void (*forward)(const nm_conv_call *call);
     void (*weights)(const nm_conv_call *call);
-    void (*data)(const nm_conv_call *call); /* NULL: through forward, by the rotated kernel */
+    void (*data)(const nm_conv_call *call);                    /* NULL: through forward, by the rotated kernel */
     int (*pieces)(const nm_conv_geometry *g, int n, int most); /* of the moments; 0, or NULL: it leaves none */
-    double setup; /* multiply-adds' worth of time that forward takes for each weight on each thread before the first sample; 0: what
-                     it takes to bring it in */
-    int block; /* outputs of a filter that forward takes at once in evaluation, filling up what is missing; 0: any number */
-    bool exact; /* its error is that of direct summation */
+    double setup; /* multiply-adds' worth of time that forward takes for each weight on each thread before the first
+                     sample; 0: what it takes to bring it in */
+    int block;    /* outputs of a filter that forward takes at once in evaluation, filling up what is missing; 0: any
+                     number */
+    bool exact;   /* its error is that of direct summation */
     bool (*normalises)(const nm_conv_geometry *g); /* whether forward and weights can read a deferred input; NULL: no */
-    bool adds;  /* forward can add another input while outputs are in registers */
+    bool adds;                                     /* forward can add another input while outputs are in registers */
     bool pools; /* forward can take the maximum of each 2x2 outputs while they are in registers */
 } nm_conv_algorithm;
 
 /* In order of preference at equal cost; NULL-terminated. */
 const nm_conv_algorithm *const *NM_ISA(nm_conv_algorithms)(void);
 
-/* Which algorithms may be chosen. `wanted`: "auto", a name for every kind of work that it can do, or names for forward, weights and
- * data between slashes ("winograd_4x4/im2col/auto"); where one cannot do it, the cheapest is taken. */
+/* Which algorithms may be chosen. `wanted`: "auto", a name for every kind of work that it can do,
+ * or names for forward, weights and data between slashes ("winograd_4x4/im2col/auto"); where one
+ * cannot do it, the cheapest is taken. */
 typedef struct nm_conv_wish {
     const char *wanted;
     bool exact; /* only those of exact sums */
 } nm_conv_wish;
 
-/* The cheapest algorithm that can do `kind` on `g`, or the one wanted for the work `as` (which is DATA where forward of a turned
- * geometry gives the gradient by x). Never NULL. */
+/* The cheapest algorithm that can do `kind` on `g`, or the one wanted for the work `as` (which is
+ * DATA where forward of a turned geometry gives the gradient by x). Never NULL. */
 const nm_conv_algorithm *NM_ISA(nm_conv_choose)(const nm_conv_geometry *g, nm_conv_kind kind, nm_conv_kind as,
                                                 const nm_conv_wish *wish);
 /* The word of `wanted` for a kind of work, copied to `word`. */
@@ -129,7 +136,8 @@ static inline bool nm_conv_is_plain(const nm_conv_geometry *g)
 
 /* ---- sums of parts -------------------------------------------------------------------- */
 
-/* The gradient by the weights is summed in this many parts, cut by shape alone; any thread takes any part. */
+/* The gradient by the weights is summed in this many parts, cut by shape alone; any thread takes
+ * any part. */
 enum { NM_CONV_PARTS = 8 };
 
 /* Adds parts [NM_CONV_PARTS][count], the used ones, in order to `total`. */
@@ -140,8 +148,10 @@ void NM_ISA(nm_conv_column_sums)(const real *dy, int rows, int channels, real *s
 
 /* ---- the end of forward ----------------------------------------------------------------- */
 
-/* Applies the call's scale, bias and (unless something is added first) relu to some outputs of the same `lanes` (at most NM_VECTOR) channels, from `channel` on. */
-static inline void nm_conv_finish_vectors(const nm_conv_call *call, int channel, int lanes, nm_vector *y, const int count)
+/* Applies the call's scale, bias and (unless something is added first) relu to some outputs of the
+ * same `lanes` (at most NM_VECTOR) channels, from `channel` on. */
+static inline void nm_conv_finish_vectors(const nm_conv_call *call, int channel, int lanes, nm_vector *y,
+                                          const int count)
 {
     nm_vector scale = {0}, bias = {0};
     if (call->scale)
@@ -195,8 +205,9 @@ static inline nm_shape nm_conv_y_shape(const nm_conv_call *call)
 
 /* ---- an input whose normalisation is left to the convolution (nm_deferred) --------------- */
 
-/* The call's input as a sample's first value, good for what output rows `first` to `last` - 1 read: where it lies, or normalised to
- * `room`, which has as many numbers as nm_conv_input_room says for so many output rows. */
+/* The call's input as a sample's first value, good for what output rows `first` to `last` - 1 read:
+ * where it lies, or normalised to `room`, which has as many numbers as nm_conv_input_room says for
+ * so many output rows. */
 const real *NM_ISA(nm_conv_input)(const nm_conv_call *call, int sample, int first, int last, real *room);
 static inline size_t nm_conv_input_room(const nm_conv_geometry *g, int rows)
 {
@@ -216,15 +227,17 @@ void NM_ISA(nm_conv_stream)(const real *from, size_t count, real *to);
 
 /* ---- turning round -------------------------------------------------------------------- */
 
-/* The geometry whose forward gives the gradient by x of `g`; false where there is none (stride, padding beyond the
- * kernel's reach). */
+/* The geometry whose forward gives the gradient by x of `g`; false where there is none (stride,
+ * padding beyond the kernel's reach). */
 bool NM_ISA(nm_conv_turn)(const nm_conv_geometry *g, nm_conv_geometry *turned);
-/* The kernel for it: [kh][kw][I][O] rotated by half a turn and transposed to [kh][kw][O of the group][I of all]. */
+/* The kernel for it: [kh][kw][I][O] rotated by half a turn and transposed to [kh][kw][O of the
+ * group][I of all]. */
 void NM_ISA(nm_conv_turn_weights)(const nm_conv_geometry *g, int threads, const real *w, real *turned);
 
 /* ---- weight standardisation ------------------------------------------------------------ */
 
-/* Each filter's weights with mean 0 and variance 1 (Qiao et al. 2019): (w - mean) / sqrt(var + 1e-5), both HWIO. */
+/* Each filter's weights with mean 0 and variance 1 (Qiao et al. 2019): (w - mean) / sqrt(var +
+ * 1e-5), both HWIO. */
 void NM_ISA(nm_conv_standardise)(const nm_conv_geometry *g, const real *w, real *standard);
 /* Adds to dw what the gradient by the standardised weights makes of it. */
 void NM_ISA(nm_conv_standardise_gradient)(const nm_conv_geometry *g, const real *w, const real *standard,

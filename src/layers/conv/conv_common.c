@@ -105,7 +105,8 @@ const real *NM_ISA(nm_conv_input)(const nm_conv_call *call, int sample, int firs
     const real *x = call->x + (size_t)sample * nm_shape_size(g->in);
     if (!call->deferred)
         return x;
-    int from = first * g->stride[0] - g->top, to = (last - 1) * g->stride[0] - g->top + (g->kernel[0] - 1) * g->dilation[0] + 1;
+    int from = first * g->stride[0] - g->top,
+        to = (last - 1) * g->stride[0] - g->top + (g->kernel[0] - 1) * g->dilation[0] + 1;
     from = from > 0 ? from : 0;
     to = to < g->in.h ? to : g->in.h;
     ptrdiff_t before = (ptrdiff_t)from * g->in.w * g->in.c;

@@ -1,5 +1,5 @@
-/* The inside of the layer type conv: its options, and what planning chooses. Shared by conv.c (options, shapes), conv/plan.c
- * and conv/passes.c. */
+/* The inside of the layer type conv: its options, and what planning chooses. Shared by conv.c
+ * (options, shapes), conv/plan.c and conv/passes.c. */
 #ifndef NM_CONV_LAYER_H
 #define NM_CONV_LAYER_H
 
@@ -21,12 +21,12 @@ typedef struct conv {
 /* Per plan: who does what, and where the kernel turned round lies in scratch. */
 typedef struct choice {
     const nm_conv_algorithm *by[NM_CONV_KINDS];
-    bool turned;              /* the gradient by x goes through forward of the turned geometry */
+    bool turned; /* the gradient by x goes through forward of the turned geometry */
     nm_conv_geometry turn;
-    size_t turned_offset;     /* bytes into scratch */
-    size_t standard_offset;   /* bytes into scratch: standardised weights, and (backward) their gradient */
-    int most;                 /* samples */
-    int slice;                /* samples that go through all steps of backward at once */
+    size_t turned_offset;   /* bytes into scratch */
+    size_t standard_offset; /* bytes into scratch: standardised weights, and (backward) their gradient */
+    int most;               /* samples */
+    int slice;              /* samples that go through all steps of backward at once */
     nm_conv_wish wish;
     bool norm;                /* batch norm is done here too: in evaluation folded in, */
     bool stem;                /* in training by computing outputs again: see conv/stem.h; otherwise conv/normed.h */

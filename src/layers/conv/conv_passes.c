@@ -1,5 +1,5 @@
-/* The passes of the layer type conv, alone or with what it does besides. Backward takes a few samples at a time through all its
- * steps: what one writes is in cache for the next. */
+/* The passes of the layer type conv, alone or with what it does besides. Backward takes a few
+ * samples at a time through all its steps: what one writes is in cache for the next. */
 #include "conv_layer.h"
 
 #include "stem.h"
@@ -16,9 +16,15 @@ static nm_conv_call call_of(const nm_pass *p, const conv *self)
 {
     if (self->standardise)
         NM_ISA(nm_conv_standardise)(&self->g, p->w[0], standard_weights(p));
-    return (nm_conv_call){.g = &self->g, .n = p->n, .threads = p->threads,
-                          .most = ((const choice *)p->plan)->most, .by_sample = p->mode == NM_EVAL, .w = self->standardise ? standard_weights(p) : p->w[0], .shared = p->scratch,
-                          .thread_base = p->thread_scratch_base, .thread_size = p->thread_scratch_size};
+    return (nm_conv_call){.g = &self->g,
+                          .n = p->n,
+                          .threads = p->threads,
+                          .most = ((const choice *)p->plan)->most,
+                          .by_sample = p->mode == NM_EVAL,
+                          .w = self->standardise ? standard_weights(p) : p->w[0],
+                          .shared = p->scratch,
+                          .thread_base = p->thread_scratch_base,
+                          .thread_size = p->thread_scratch_size};
 }
 
 /* y = scale / sd * (w x + bias - mean) + shift, as a factor and a bias for each filter. */
@@ -29,8 +35,8 @@ static void fold(const nm_pass *p, nm_conv_call *call)
     int channels = call->g->out.c;
     real *scale = (real *)((char *)p->scratch + ((const choice *)p->plan)->folded_offset), *bias = scale + channels;
     for (int o = 0; o < channels; o++) {
-        double factor = (norm->affine ? (double)of[norm->scale][o] : 1) /
-                        sqrt((double)of[norm->running_var][o] + norm->epsilon);
+        double factor =
+            (norm->affine ? (double)of[norm->scale][o] : 1) / sqrt((double)of[norm->running_var][o] + norm->epsilon);
         double own = call->bias ? (double)call->bias[o] : 0, shift = norm->affine ? (double)of[norm->shift][o] : 0;
         scale[o] = (real)factor;
         bias[o] = (real)(factor * (own - (double)of[norm->running_mean][o]) + shift);
@@ -39,12 +45,16 @@ static void fold(const nm_pass *p, nm_conv_call *call)
     call->bias = bias;
 }
 
-/* For training with batch norm. It takes away again what the bias adds to every value of a channel, so that the
- * outputs go without it: where the bias is large, they would lose the digits that the variance lies in. */
+/* For training with batch norm. It takes away again what the bias adds to every value of a channel,
+ * so that the outputs go without it: where the bias is large, they would lose the digits that the
+ * variance lies in. */
 static nm_conv_normed normed_of(const nm_pass *p, const conv *self)
 {
     const choice *c = p->plan;
-    nm_conv_normed s = {.call = call_of(p, self), .pass = *p, .norm = p->with[0].self, .after = c->after,
+    nm_conv_normed s = {.call = call_of(p, self),
+                        .pass = *p,
+                        .norm = p->with[0].self,
+                        .after = c->after,
                         .norm_offset = c->norm_offset};
     s.call.x = p->x[0];
     s.call.deferred = p->deferred;

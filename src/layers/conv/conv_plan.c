@@ -1,4 +1,5 @@
-/* Planning the layer type conv: which algorithm does which pass, which layers after it are done here too, memory. */
+/* Planning the layer type conv: which algorithm does which pass, which layers after it are done
+ * here too, memory. */
 #include "conv_layer.h"
 
 #include "pool.h"
@@ -7,10 +8,12 @@
 #include <math.h>
 #include <stdio.h>
 
-const char *const NM_ISA(nm_conv_names)[] = {"auto", "depthwise", "direct", "winograd_1d", "winograd_1d_5", "winograd_1d_7",
-                                              "winograd_2x2", "winograd_4x4", "im2col", "reference", NULL};
+const char *const NM_ISA(nm_conv_names)[] = {
+    "auto",         "depthwise", "direct",    "winograd_1d", "winograd_1d_5", "winograd_1d_7", "winograd_2x2",
+    "winograd_4x4", "im2col",    "reference", NULL};
 
-/* ---- algorithms and memory ------------------------------------------------------------------------- */
+/* ---- algorithms and memory
+ * ------------------------------------------------------------------------- */
 
 static void book(nm_booking *b, const nm_conv_algorithm *by, const nm_conv_geometry *g, nm_conv_kind kind, int n)
 {
@@ -25,8 +28,9 @@ static size_t rounded(size_t bytes)
     return (bytes + 63) / 64 * 64;
 }
 
-/* Samples that go through backward's steps at once: few enough that their values stay in cache from one to the next, many enough
- * for the work that each slice has by itself (the weights' transforms, sums of parts). */
+/* Samples that go through backward's steps at once: few enough that their values stay in cache from
+ * one to the next, many enough for the work that each slice has by itself (the weights' transforms,
+ * sums of parts). */
 static int slice_of(const conv *self, int n)
 {
     enum { BYTES = 20 << 20, FEWEST_PIXELS = 24576, MOST_WEIGHTS = 1 << 16 };
@@ -91,9 +95,10 @@ nm_status NM_ISA(nm_conv_plan)(nm_booking *b, const void *private, void *chosen)
         b->scratch = c->standard_offset + 2 * nm_conv_weight_count(&self->g) * sizeof(real);
     }
     if (c->norm && b->mode == NM_TRAIN)
-        NM_ISA(nm_conv_normed_book)(&self->g, c->by[NM_CONV_FORWARD], &c->after, b->n, &b->saved, &b->scratch,
-                                    &b->thread_scratch, &c->norm_offset);
-    else if (c->norm) {
+        NM_ISA(nm_conv_normed_book)
+    (&self->g, c->by[NM_CONV_FORWARD], &c->after, b->n, &b->saved, &b->scratch, &b->thread_scratch, &c->norm_offset);
+    else if (c->norm)
+    {
         c->folded_offset = rounded(b->scratch);
         b->scratch = c->folded_offset + 2 * (size_t)self->filters * sizeof(real);
     }
@@ -138,8 +143,9 @@ static bool fuse_in_training(const conv *self, choice *c, const nm_offer *offer,
     return c->norm;
 }
 
-/* In evaluation a batch norm is a factor and a bias for each filter, applied with the sum, the relu and a max pool of 2x2 as
- * outputs are written. (Multiplied into the weights, large ones would be read and written once more for each batch.) */
+/* In evaluation a batch norm is a factor and a bias for each filter, applied with the sum, the relu
+ * and a max pool of 2x2 as outputs are written. (Multiplied into the weights, large ones would be
+ * read and written once more for each batch.) */
 static bool fuse_in_evaluation(const conv *self, choice *c, const nm_offer *offer)
 {
     const char *next = offer->next->name;
@@ -186,7 +192,8 @@ bool NM_ISA(nm_conv_normalises)(const void *private, const void *chosen, const n
     return !((const choice *)chosen)->stem;
 }
 
-/* ---- what is told ------------------------------------------------------------------------------------- */
+/* ---- what is told
+ * ------------------------------------------------------------------------------------- */
 
 void NM_ISA(nm_conv_describe)(const void *private, const void *chosen, char *text, size_t size)
 {
@@ -205,7 +212,8 @@ static void chosen_names(const void *chosen, char *text, size_t size)
     const choice *c = chosen;
     *text = '\0';
     for (int kind = 0; kind < NM_CONV_KINDS; kind++)
-        snprintf(text + strlen(text), size - strlen(text), "%s%s", kind ? "/" : "", c->by[kind] ? c->by[kind]->name : "auto");
+        snprintf(text + strlen(text), size - strlen(text), "%s%s", kind ? "/" : "",
+                 c->by[kind] ? c->by[kind]->name : "auto");
 }
 
 void NM_ISA(nm_conv_explain_choice)(const void *private, const void *chosen, char *text, size_t size)
@@ -219,8 +227,9 @@ void NM_ISA(nm_conv_explain_choice)(const void *private, const void *chosen, cha
             continue;
         snprintf(text + strlen(text), size - strlen(text), "%s%s", *text ? "\n" : "", passes[kind]);
         bool turned = kind == NM_CONV_DATA && c->turned;
-        NM_ISA(nm_conv_explain)(turned ? &c->turn : &self->g, turned ? NM_CONV_FORWARD : (nm_conv_kind)kind, c->by[kind],
-                                &c->wish, text, size);
+        NM_ISA(nm_conv_explain)
+        (turned ? &c->turn : &self->g, turned ? NM_CONV_FORWARD : (nm_conv_kind)kind, c->by[kind], &c->wish, text,
+         size);
     }
 }
 
@@ -235,5 +244,5 @@ static bool tuning_key(const void *private, char *text, size_t size)
     return strcmp(self->algorithm, "auto") == 0;
 }
 
-const nm_tuning NM_ISA(nm_conv_tuning) = {.option = "algorithm", .names = NM_ISA(nm_conv_names) + 1,
-                                         .key = tuning_key, .chosen = chosen_names};
+const nm_tuning NM_ISA(nm_conv_tuning) = {
+    .option = "algorithm", .names = NM_ISA(nm_conv_names) + 1, .key = tuning_key, .chosen = chosen_names};

@@ -1,6 +1,7 @@
-/* Convolution summed directly, for few input channels (the first layer's 1 or 3): a product so thin would spend its time on
- * laying out patches. Forward alone. For each output row the input rows that it reads are copied with their zeros around
- * them; then a few pixels at a time keep their sums of some output channels in registers. */
+/* Convolution summed directly, for few input channels (the first layer's 1 or 3): a product so thin
+ * would spend its time on laying out patches. Forward alone. For each output row the input rows
+ * that it reads are copied with their zeros around them; then a few pixels at a time keep their
+ * sums of some output channels in registers. */
 #include "stem.h"
 
 #include <string.h>
@@ -42,8 +43,8 @@ static int padded_width(const nm_conv_geometry *g)
 }
 
 /* The sums of PIXELS outputs from `x` on (`step` numbers apart) of `count` * LANES channels. */
-static inline void sum_pixels(const nm_conv_geometry *g, const real *x, size_t line, size_t step, const real *restrict w,
-                              const int count, nm_vector (*sum)[MOST])
+static inline void sum_pixels(const nm_conv_geometry *g, const real *x, size_t line, size_t step,
+                              const real *restrict w, const int count, nm_vector (*sum)[MOST])
 {
     const int run = g->kernel[1] * g->in.c;
     for (int p = 0; p < PIXELS; p++)
@@ -61,7 +62,8 @@ static inline void sum_pixels(const nm_conv_geometry *g, const real *x, size_t l
         }
 }
 
-static inline void put_pixels(const nm_conv_call *call, nm_vector (*sum)[MOST], int channel, const int count, int pixels, real *y)
+static inline void put_pixels(const nm_conv_call *call, nm_vector (*sum)[MOST], int channel, const int count,
+                              int pixels, real *y)
 {
     for (int p = 0; p < pixels; p++, y += call->g->out.c)
         for (int k = 0; k < count; k++) {
@@ -87,7 +89,8 @@ static inline void put_pooled(const nm_conv_call *call, nm_vector (*upper)[MOST]
         }
 }
 
-/* The input rows of one output row, with zeros for what lies outside: [kernel height][padded width][C]. */
+/* The input rows of one output row, with zeros for what lies outside: [kernel height][padded
+ * width][C]. */
 static void copy_rows(const nm_conv_geometry *g, const real *sample, int row, real *to)
 {
     size_t c = (size_t)g->in.c, line = (size_t)padded_width(g) * c;
@@ -99,14 +102,16 @@ static void copy_rows(const nm_conv_geometry *g, const real *sample, int row, re
             continue;
         }
         memset(to, 0, (size_t)first * c * sizeof *to);
-        memcpy(to + (size_t)first * c, sample + (size_t)h * (size_t)g->in.w * c, (size_t)(last - first) * c * sizeof *to);
+        memcpy(to + (size_t)first * c, sample + (size_t)h * (size_t)g->in.w * c,
+               (size_t)(last - first) * c * sizeof *to);
         memset(to + (size_t)last * c, 0, (size_t)(padded_width(g) - last) * c * sizeof *to);
     }
 }
 
-/* PIXELS outputs of `count` * LANES channels; pooled, of two rows whose inputs lie at x and `apart` numbers further. */
-static inline void do_pixels(const nm_conv_call *call, const real *x, size_t apart, int channel, const int count, int pixels,
-                             real *y)
+/* PIXELS outputs of `count` * LANES channels; pooled, of two rows whose inputs lie at x and `apart`
+ * numbers further. */
+static inline void do_pixels(const nm_conv_call *call, const real *x, size_t apart, int channel, const int count,
+                             int pixels, real *y)
 {
     const nm_conv_geometry *g = call->g;
     size_t line = (size_t)padded_width(g) * (size_t)g->in.c, step = (size_t)g->stride[1] * (size_t)g->in.c;
@@ -127,7 +132,8 @@ static void output_row(const nm_conv_call *call, const real *rows, real *y)
     const nm_conv_geometry *g = call->g;
     const nm_shape s = nm_conv_y_shape(call);
     const int each = call->pool ? 2 : 1, group = PIXELS / each;
-    size_t step = (size_t)g->stride[1] * (size_t)g->in.c, apart = (size_t)g->kernel[0] * (size_t)(padded_width(g) * g->in.c);
+    size_t step = (size_t)g->stride[1] * (size_t)g->in.c,
+           apart = (size_t)g->kernel[0] * (size_t)(padded_width(g) * g->in.c);
     for (int col = 0; col < s.w; col += group) {
         int pixels = s.w - col < group ? s.w - col : group, c = 0;
         const real *x = rows + (size_t)(col * each) * step;

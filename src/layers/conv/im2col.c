@@ -1,10 +1,11 @@
-/* Blocked im2col: the patches of a block of output pixels are laid out as rows of a matrix that fits the core's
- * cache, and one serial matrix product turns it into the block's outputs.
+/* Blocked im2col: the patches of a block of output pixels are laid out as rows of a matrix that
+ * fits the core's cache, and one serial matrix product turns it into the block's outputs.
  *
  * With a kernel of 1x1 and no stride the pixels are the matrix, and nothing is laid out.
  *
- * Blocks hold whole rows of one sample, or, where samples are small, a fixed number of samples; the last group is
- * padded with zeros to the full block, so that a sample's output does not depend on the batch. */
+ * Blocks hold whole rows of one sample, or, where samples are small, a fixed number of samples; the
+ * last group is padded with zeros to the full block, so that a sample's output does not depend on
+ * the batch. */
 #include "batchnorm.h"
 #include "conv.h"
 
@@ -13,8 +14,8 @@
 #include <string.h>
 
 enum {
-    BLOCK_BYTES = 256 << 10, /* of patches: half of a small second-level cache */
-    DEEP = 320, /* pixels of several samples in a product that gives weights */
+    BLOCK_BYTES = 256 << 10,       /* of patches: half of a small second-level cache */
+    DEEP = 320,                    /* pixels of several samples in a product that gives weights */
     FEWEST_PIXELS = NM_GEMM_BLOCK, /* a block below this many would leave the matrix product starved */
 };
 
@@ -22,10 +23,10 @@ typedef struct blocking {
     int samples; /* in a block */
     int rows;    /* output rows of a sample in a block */
     int blocks_per_sample, groups_of_samples;
-    int pixels;  /* rows of a full block's product */
+    int pixels;                   /* rows of a full block's product */
     nm_gemm_rows rows_of_samples; /* where blocks hold several: the place of their pixels */
-    bool apart;  /* those places are not the pixels' own in y */
-    int patch;   /* numbers in a patch of one group */
+    bool apart;                   /* those places are not the pixels' own in y */
+    int patch;                    /* numbers in a patch of one group */
 } blocking;
 
 /* Whether the pixels are their own patches: a kernel of 1x1 that moves by one, without padding. */
@@ -38,7 +39,8 @@ static bool is_pointwise(const nm_conv_geometry *g)
 static blocking blocking_of(const nm_conv_geometry *g, int n, nm_conv_kind kind, bool by_sample)
 {
     blocking b = {.samples = 1, .patch = g->kernel[0] * g->kernel[1] * nm_conv_group_in(g)};
-    int beside = kind == NM_CONV_FORWARD && is_pointwise(g) ? g->out.c : 0; /* no patches are made, but outputs are read again */
+    int beside =
+        kind == NM_CONV_FORWARD && is_pointwise(g) ? g->out.c : 0; /* no patches are made, but outputs are read again */
     int most = (int)(BLOCK_BYTES / ((size_t)(b.patch + beside) * sizeof(real)));
     if (most < FEWEST_PIXELS)
         most = FEWEST_PIXELS;
@@ -50,7 +52,8 @@ static blocking blocking_of(const nm_conv_geometry *g, int n, nm_conv_kind kind,
     int area = g->out.h * g->out.w;
     b.pixels = b.rows * g->out.w;
     if (kind == NM_CONV_WEIGHTS && b.blocks_per_sample == 1 && is_pointwise(g)) {
-        /* each block's product is added to all the weights: deep ones, where samples are small and lie side by side */
+        /* each block's product is added to all the weights: deep ones, where samples are small and
+         * lie side by side */
         int deep = DEEP / area, share = nm_pieces(n, NM_CONV_PARTS);
         b.samples = deep < 1 ? 1 : deep < share ? deep : share;
         b.pixels = b.samples * area;
@@ -74,7 +77,8 @@ static const char *declines(const nm_conv_geometry *g, nm_conv_kind kind)
 static double cost(const nm_conv_geometry *g, nm_conv_kind kind)
 {
     (void)kind;
-    /* Every patch element is written and read once beside the product; a thin product runs below full speed. */
+    /* Every patch element is written and read once beside the product; a thin product runs below
+     * full speed. */
     double patches = is_pointwise(g) ? 0 : (double)g->out.h * g->out.w * g->kernel[0] * g->kernel[1] * g->in.c;
     double width = nm_conv_group_out(g), depth = g->kernel[0] * g->kernel[1] * nm_conv_group_in(g);
     double least = is_pointwise(g) ? 2 : 8, thin = (1 + least / width) * (1 + least / depth);
@@ -88,8 +92,8 @@ static size_t room_at(const nm_conv_geometry *g, const blocking *b)
     return (size_t)pixels * (size_t)(b->patch + g->out.c);
 }
 
-/* Thread scratch: [patches | outputs of a padded block | input rows of a sample that are normalised here]. Shared: (weights) the
- * parts. */
+/* Thread scratch: [patches | outputs of a padded block | input rows of a sample that are normalised
+ * here]. Shared: (weights) the parts. */
 static void book(const nm_conv_geometry *g, nm_conv_kind kind, int n, size_t *shared, size_t *thread)
 {
     blocking b = blocking_of(g, n, kind, false);
@@ -115,7 +119,8 @@ static inline void clear(real *to, size_t count)
         to[i] = 0;
 }
 
-/* One row of the kernel for one output pixel: `taps` pixels from column `from` of an input row (NULL: all padding). */
+/* One row of the kernel for one output pixel: `taps` pixels from column `from` of an input row
+ * (NULL: all padding). */
 static void kernel_row(const nm_conv_geometry *g, const real *row, int from, int channels, real *to)
 {
     int taps = g->kernel[1], step = g->dilation[1];
@@ -188,7 +193,8 @@ static const real *block_rows(const nm_conv_call *call, const blocking *b, const
 {
     const nm_conv_geometry *g = call->g;
     if (is_pointwise(g)) {
-        const real *x = call->x + ((size_t)k->sample * (size_t)g->in.h + (size_t)k->first) * (size_t)(g->in.w * g->in.c);
+        const real *x =
+            call->x + ((size_t)k->sample * (size_t)g->in.h + (size_t)k->first) * (size_t)(g->in.w * g->in.c);
         if (!call->deferred)
             return x;
         NM_ISA(nm_batchnorm_read)(call->deferred, g->in.c, x, k->pixels, buffer);
@@ -198,7 +204,8 @@ static const real *block_rows(const nm_conv_call *call, const blocking *b, const
     return buffer;
 }
 
-/* Patches of a block of several samples, each pixel in the row that is its; zeros in rows of nobody. */
+/* Patches of a block of several samples, each pixel in the row that is its; zeros in rows of
+ * nobody. */
 static void lay_out(const nm_conv_call *call, const blocking *b, const block *k, int group, real *to)
 {
     const nm_conv_geometry *g = call->g;
@@ -213,12 +220,15 @@ static void lay_out(const nm_conv_call *call, const blocking *b, const block *k,
         nm_gemm_place p = nm_gemm_place_of(&b->rows_of_samples, row);
         if (p.sample < k->samples && p.number < b->rows_of_samples.parts) {
             int h = p.number / g->out.w, w = p.number % g->out.w;
-            one_patch(g, call->x + (size_t)(k->sample + p.sample) * nm_shape_size(g->in), group, h, w, to + (size_t)row * patch);
+            one_patch(g, call->x + (size_t)(k->sample + p.sample) * nm_shape_size(g->in), group, h, w,
+                      to + (size_t)row * patch);
         }
     }
 }
 
-/* A block of several samples whose rows are laid out apart: those that are not whole, and all where rows are not alike. */
+/* A block of several samples whose rows are laid out apart: those that are not whole, and all where
+ * rows are not alike.
+ */
 static void apart_task(const nm_conv_call *call, const blocking *b, const block *k, real *rows, real *y)
 {
     const nm_conv_geometry *g = call->g;
@@ -232,7 +242,8 @@ static void apart_task(const nm_conv_call *call, const blocking *b, const block 
         nm_gemm_place p = nm_gemm_place_of(&b->rows_of_samples, row);
         if (p.sample >= k->samples || p.number >= b->rows_of_samples.parts)
             continue;
-        size_t at = ((size_t)(k->sample + p.sample) * (size_t)b->rows_of_samples.parts + (size_t)p.number) * (size_t)g->out.c;
+        size_t at =
+            ((size_t)(k->sample + p.sample) * (size_t)b->rows_of_samples.parts + (size_t)p.number) * (size_t)g->out.c;
         nm_conv_finish(call, 0, g->out.c, call->other ? call->other + at : NULL, y);
         memcpy(call->y + at, y, (size_t)g->out.c * sizeof *y);
     }
@@ -259,8 +270,8 @@ static void forward_task(void *arg, int task, int thread)
         return;
     }
     for (int group = 0; group < g->groups; group++)
-        nm_gemm(false, false, k.pixels, out, b.patch, 1, block_rows(call, &b, &k, group, rows), b.patch, call->w + group * out,
-                g->out.c, 0, y + group * out, g->out.c);
+        nm_gemm(false, false, k.pixels, out, b.patch, 1, block_rows(call, &b, &k, group, rows), b.patch,
+                call->w + group * out, g->out.c, 0, y + group * out, g->out.c);
     const real *other = call->other ? call->other + k.out : NULL;
     for (size_t i = 0; (call->scale || call->bias || other || call->relu) && i < (size_t)k.pixels * (size_t)g->out.c;
          i += (size_t)g->out.c)
@@ -305,8 +316,8 @@ static void weights_task(void *arg, int task, int thread)
         block k = block_at(g, &b, call->n, unit);
         const real *dy = call->dy + k.out;
         for (int group = 0; call->dw && group < g->groups; group++) {
-            nm_gemm(true, false, b.patch, out, k.pixels, 1, block_rows(call, &b, &k, group, rows), b.patch, dy + group * out, g->out.c,
-                    unit > first ? 1 : 0, dw + group * out, g->out.c);
+            nm_gemm(true, false, b.patch, out, k.pixels, 1, block_rows(call, &b, &k, group, rows), b.patch,
+                    dy + group * out, g->out.c, unit > first ? 1 : 0, dw + group * out, g->out.c);
         }
         if (call->db)
             NM_ISA(nm_conv_column_sums)(dy, k.pixels, g->out.c, db);
@@ -321,8 +332,8 @@ static void weights(const nm_conv_call *call)
     if (call->dw)
         NM_ISA(nm_conv_add_parts)(call->threads, parts, NM_CONV_PARTS, count, call->dw);
     if (call->db)
-        NM_ISA(nm_conv_add_parts)(call->threads, parts + NM_CONV_PARTS * count, NM_CONV_PARTS,
-                                  (size_t)call->g->out.c, call->db);
+        NM_ISA(nm_conv_add_parts)
+    (call->threads, parts + NM_CONV_PARTS * count, NM_CONV_PARTS, (size_t)call->g->out.c, call->db);
 }
 
 /* ---- gradient by x, where the stride is not 1 -------------------------------------------- */
@@ -353,8 +364,8 @@ static void data_task(void *arg, int task, int thread)
         block k = block_at(g, &b, 1, unit);
         const real *dy = call->dy + (size_t)task * nm_shape_size(g->out) + k.out;
         for (int group = 0; group < g->groups; group++) {
-            nm_gemm(false, true, k.pixels, b.patch, out, 1, dy + group * out, g->out.c, call->w + group * out,
-                    g->out.c, 0, rows, b.patch);
+            nm_gemm(false, true, k.pixels, b.patch, out, 1, dy + group * out, g->out.c, call->w + group * out, g->out.c,
+                    0, rows, b.patch);
             const real *what = rows;
             for (int row = k.first; row < k.last; row++)
                 for (int col = 0; col < g->out.w; col++)
@@ -375,6 +386,8 @@ static void data(const nm_conv_call *call)
 
 extern const nm_conv_algorithm NM_ISA(nm_conv_im2col);
 const nm_conv_algorithm NM_ISA(nm_conv_im2col) = {
-    "im2col", declines, cost, book, forward, weights, data, .pieces = pieces, .normalises = normalises, .exact = true,
-    .adds = true, .block = NM_GEMM_BLOCK,
+    "im2col",      declines,         cost,
+    book,          forward,          weights,
+    data,          .pieces = pieces, .normalises = normalises,
+    .exact = true, .adds = true,     .block = NM_GEMM_BLOCK,
 };

@@ -3,8 +3,8 @@
 
 #include "batchnorm_chunks.h"
 
-void NM_ISA(nm_conv_take_moments)(const nm_conv_geometry *g, const nm_conv_moments *to, int piece, const real *y, int pixels,
-                                  void *scratch)
+void NM_ISA(nm_conv_take_moments)(const nm_conv_geometry *g, const nm_conv_moments *to, int piece, const real *y,
+                                  int pixels, void *scratch)
 {
     layout l = layout_of(1, g->out);
     to->pixels[piece] = pixels;

@@ -25,8 +25,9 @@ static size_t norm_scratch(const nm_conv_geometry *g, const nm_batchnorm_after *
     return rounded(scratch);
 }
 
-void NM_ISA(nm_conv_normed_book)(const nm_conv_geometry *g, const nm_conv_algorithm *by, const nm_batchnorm_after *after, int n,
-                                 size_t *saved, size_t *scratch, size_t *thread, size_t *norm_offset)
+void NM_ISA(nm_conv_normed_book)(const nm_conv_geometry *g, const nm_conv_algorithm *by,
+                                 const nm_batchnorm_after *after, int n, size_t *saved, size_t *scratch, size_t *thread,
+                                 size_t *norm_offset)
 {
     size_t own_saved = 0, own_scratch = 0, own_thread = 0;
     NM_ISA(nm_batchnorm_book_all)(after, n, g->out, &own_saved, &own_scratch, &own_thread);
@@ -48,7 +49,8 @@ static nm_pass norm_pass(const nm_conv_normed *s, real **z)
     return p;
 }
 
-/* ---- forward ---------------------------------------------------------------------------------- */
+/* ---- forward ----------------------------------------------------------------------------------
+ */
 
 void NM_ISA(nm_conv_normed_forward)(const nm_conv_normed *s, const nm_conv_algorithm *by)
 {
@@ -68,7 +70,7 @@ void NM_ISA(nm_conv_normed_forward)(const nm_conv_normed *s, const nm_conv_algor
     else
         NM_ISA(nm_batchnorm_statistics)(&p, s->norm, rate);
     if (p.y)
-        NM_ISA(nm_batchnorm_forward_pass)(&s->after)(&p, s->norm, &s->after);
+        NM_ISA(nm_batchnorm_forward_pass) (&s->after)(&p, s->norm, &s->after);
 }
 
 void NM_ISA(nm_conv_normed_deferred)(const nm_conv_normed *s, nm_deferred *out)
@@ -78,13 +80,14 @@ void NM_ISA(nm_conv_normed_deferred)(const nm_conv_normed *s, nm_deferred *out)
     NM_ISA(nm_batchnorm_deferred)(&p, &s->after, out);
 }
 
-/* ---- backward --------------------------------------------------------------------------------- */
+/* ---- backward ---------------------------------------------------------------------------------
+ */
 
 void NM_ISA(nm_conv_normed_sums)(const nm_conv_normed *s)
 {
     real *z;
     nm_pass p = norm_pass(s, &z);
-    NM_ISA(nm_batchnorm_sums_pass)(&s->after)(&p, s->norm, &s->after);
+    NM_ISA(nm_batchnorm_sums_pass) (&s->after)(&p, s->norm, &s->after);
 }
 
 const real *NM_ISA(nm_conv_normed_gradient)(const nm_conv_normed *s, int first, int n)
@@ -103,6 +106,6 @@ const real *NM_ISA(nm_conv_normed_gradient)(const nm_conv_normed *s, int first, 
     p.dy += last;
     p.y += last;
     p.with = &with;
-    NM_ISA(nm_batchnorm_gradient_pass)(&s->after)(&p, s->norm, &s->after);
+    NM_ISA(nm_batchnorm_gradient_pass) (&s->after)(&p, s->norm, &s->after);
     return all;
 }

@@ -1,6 +1,7 @@
-/* A convolution with the batch norm behind it, in training, and what batch norm does besides (batchnorm.h: a sum, a relu, a
- * max pool). The convolution leaves the moments of its outputs as it writes them, where its algorithm can; batch norm then
- * reads them once instead of twice. They are kept for backward. */
+/* A convolution with the batch norm behind it, in training, and what batch norm does besides
+ * (batchnorm.h: a sum, a relu, a max pool). The convolution leaves the moments of its outputs as it
+ * writes them, where its algorithm can; batch norm then reads them once instead of twice. They are
+ * kept for backward. */
 #ifndef NM_CONV_NORMED_H
 #define NM_CONV_NORMED_H
 
@@ -8,22 +9,24 @@
 #include "conv.h"
 
 typedef struct nm_conv_normed {
-    nm_conv_call call;         /* x, w, bias, dw, db; y and dy are the last layer's */
-    nm_pass pass;              /* batch norm's: its parameters; saved and scratch are the convolution's */
+    nm_conv_call call; /* x, w, bias, dw, db; y and dy are the last layer's */
+    nm_pass pass;      /* batch norm's: its parameters; saved and scratch are the convolution's */
     const nm_batchnorm *norm;
     nm_batchnorm_after after;
-    size_t norm_offset;        /* bytes into scratch, as booked: batch norm's */
+    size_t norm_offset; /* bytes into scratch, as booked: batch norm's */
 } nm_conv_normed;
 
 /* scratch: in, what the convolution's passes take; out, with batch norm's behind it. */
-void NM_ISA(nm_conv_normed_book)(const nm_conv_geometry *g, const nm_conv_algorithm *by, const nm_batchnorm_after *after, int n,
-                                 size_t *saved, size_t *scratch, size_t *thread, size_t *norm_offset);
-/* Where pass.y is NULL, the reader of y reads the outputs, and nm_conv_normed_deferred tells how. */
+void NM_ISA(nm_conv_normed_book)(const nm_conv_geometry *g, const nm_conv_algorithm *by,
+                                 const nm_batchnorm_after *after, int n, size_t *saved, size_t *scratch, size_t *thread,
+                                 size_t *norm_offset);
+/* Where pass.y is NULL, the reader of y reads the outputs, and nm_conv_normed_deferred tells how.
+ */
 void NM_ISA(nm_conv_normed_forward)(const nm_conv_normed *s, const nm_conv_algorithm *by);
 void NM_ISA(nm_conv_normed_deferred)(const nm_conv_normed *s, nm_deferred *out);
-/* Batch norm's backward: first its sums, then the gradient by the convolution's outputs of samples first to first + n, a few at a
- * time. Returns where sample 0's is: over dy, which is in cache and need not be written back; with a pool, which makes dy
- * smaller, over the outputs. */
+/* Batch norm's backward: first its sums, then the gradient by the convolution's outputs of samples
+ * first to first + n, a few at a time. Returns where sample 0's is: over dy, which is in cache and
+ * need not be written back; with a pool, which makes dy smaller, over the outputs. */
 void NM_ISA(nm_conv_normed_sums)(const nm_conv_normed *s);
 const real *NM_ISA(nm_conv_normed_gradient)(const nm_conv_normed *s, int first, int n);
 

@@ -1,4 +1,5 @@
-/* Convolution as its definition has it, summed in double: slow, always applicable, what the others are held to. */
+/* Convolution as its definition has it, summed in double: slow, always applicable, what the others
+ * are held to. */
 #include "conv.h"
 
 static const char *declines(const nm_conv_geometry *g, nm_conv_kind kind)
@@ -120,8 +121,8 @@ static void data_task(void *arg, int task, int thread)
                     if (row >= g->out.h || col >= g->out.w)
                         continue;
                     const real *d = dy + ((size_t)row * (size_t)g->out.w + (size_t)col) * (size_t)g->out.c;
-                    const real *tap = call->w + ((size_t)(a * g->kernel[1] + b) * (size_t)in + (size_t)(c % in)) *
-                                                    (size_t)g->out.c;
+                    const real *tap =
+                        call->w + ((size_t)(a * g->kernel[1] + b) * (size_t)in + (size_t)(c % in)) * (size_t)g->out.c;
                     for (int o = c / in * out; o < (c / in + 1) * out; o++)
                         sum += (double)d[o] * (double)tap[o];
                 }

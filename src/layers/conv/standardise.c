@@ -1,6 +1,7 @@
-/* Weight standardisation (Qiao et al. 2019): filters of mean 0 and variance 1, over kernel and input channels. Weights
- * are few beside activations: it is done on one thread. With s = 1 / sqrt(var + epsilon), v the standardised weights, g
- * the gradient by them and m the weights of a filter:   dw = s * (g - sum g / m - v * sum g v / m). */
+/* Weight standardisation (Qiao et al. 2019): filters of mean 0 and variance 1, over kernel and
+ * input channels. Weights are few beside activations: it is done on one thread. With s = 1 /
+ * sqrt(var + epsilon), v the standardised weights, g the gradient by them and m the weights of a
+ * filter:   dw = s * (g - sum g / m - v * sum g v / m). */
 #include "conv.h"
 
 #include <math.h>

@@ -5,7 +5,8 @@
 
 /* ---- chunks: whole rows of one sample, as many in each --------------------------------------- */
 
-/* Output rows of a chunk: the most that divide the height and stay in cache; even ones, so that windows are whole. */
+/* Output rows of a chunk: the most that divide the height and stay in cache; even ones, so that
+ * windows are whole. */
 static int rows_of_chunk(const nm_conv_geometry *g)
 {
     int best = g->out.h % 2 ? 1 : 2, step = best;
@@ -36,9 +37,11 @@ bool NM_ISA(nm_conv_stem_takes)(const nm_conv_geometry *g)
            g->out.h * g->out.w > 1;
 }
 
-/* ---- memory ------------------------------------------------------------------------------------ */
+/* ---- memory ------------------------------------------------------------------------------------
+ */
 
-/* Thread scratch: a chunk of z, one of dz, input rows, the chunk's dw and db, batch norm's buffers. */
+/* Thread scratch: a chunk of z, one of dz, input rows, the chunk's dw and db, batch norm's buffers.
+ */
 typedef struct buffers {
     real *z, *dz, *rows, *dw, *db;
     void *sums;
@@ -69,7 +72,8 @@ void NM_ISA(nm_conv_stem_book)(const nm_conv_geometry *g, int n, size_t *saved, 
               NM_CONV_PARTS * (nm_conv_weight_count(g) + (size_t)g->out.c) * sizeof(real);
 }
 
-/* ---- a chunk of z -------------------------------------------------------------------------------- */
+/* ---- a chunk of z
+ * -------------------------------------------------------------------------------- */
 
 typedef struct stem_job {
     const nm_conv_normed *s;
@@ -99,8 +103,8 @@ static void compute(const stem_job *a, int chunk, const buffers *b)
     const nm_conv_geometry *g = a->s->call.g;
     int first = chunk % a->per_sample * a->rows;
     for (int row = 0; row < a->rows; row++)
-        NM_ISA(nm_conv_direct_row)(&a->s->call, sample_of(a, chunk), first + row, b->rows,
-                                   b->z + (size_t)(row * g->out.w) * (size_t)g->out.c);
+        NM_ISA(nm_conv_direct_row)
+    (&a->s->call, sample_of(a, chunk), first + row, b->rows, b->z + (size_t)(row * g->out.w) * (size_t)g->out.c);
 }
 
 /* Where the chunk begins in y and dy. */
@@ -110,7 +114,8 @@ static size_t begin(const stem_job *a, int chunk)
     return a->s->after.pool ? before / 4 : before;
 }
 
-/* ---- forward --------------------------------------------------------------------------------------- */
+/* ---- forward
+ * --------------------------------------------------------------------------------------- */
 
 static void statistics_task(void *arg, int task, int thread)
 {
@@ -142,7 +147,8 @@ void NM_ISA(nm_conv_stem_forward)(const nm_conv_normed *s)
     nm_parallel(p->threads, a.l.chunks, normalise_task, &a);
 }
 
-/* ---- backward -------------------------------------------------------------------------------------- */
+/* ---- backward
+ * -------------------------------------------------------------------------------------- */
 
 static void sums_task(void *arg, int task, int thread)
 {
@@ -169,8 +175,8 @@ static void add_chunk(const stem_job *a, int chunk, const buffers *b)
     else
         NM_ISA(nm_batchnorm_chunk_gradient)(&a->j, b->z, dy, b->dz, a->l.chunk_rows);
     for (int row = 0; row < a->rows; row++)
-        NM_ISA(nm_conv_direct_add_row)(g, sample_of(a, chunk), first + row, b->rows,
-                                       b->dz + (size_t)(row * g->out.w) * (size_t)g->out.c, b->dw);
+        NM_ISA(nm_conv_direct_add_row)
+    (g, sample_of(a, chunk), first + row, b->rows, b->dz + (size_t)(row * g->out.w) * (size_t)g->out.c, b->dw);
     if (a->s->call.db)
         NM_ISA(nm_conv_column_sums)(b->dz, a->l.chunk_rows, g->out.c, b->db);
 }
@@ -181,14 +187,16 @@ static void add_to(real *restrict total, const real *restrict part, size_t count
         total[i] += part[i];
 }
 
-/* One of the fixed parts of the chunks; each chunk is summed by itself first, so that sums stay short. */
+/* One of the fixed parts of the chunks; each chunk is summed by itself first, so that sums stay
+ * short. */
 static void weights_task(void *arg, int task, int thread)
 {
     const stem_job *a = arg;
     buffers b = buffers_of(a->s, thread);
     size_t count = nm_conv_weight_count(a->s->call.g), filters = (size_t)a->s->call.g->out.c;
     real *dw = a->parts + (size_t)task * count, *db = a->parts + NM_CONV_PARTS * count + (size_t)task * filters;
-    int first = (int)((long)a->l.chunks * task / NM_CONV_PARTS), last = (int)((long)a->l.chunks * (task + 1) / NM_CONV_PARTS);
+    int first = (int)((long)a->l.chunks * task / NM_CONV_PARTS),
+        last = (int)((long)a->l.chunks * (task + 1) / NM_CONV_PARTS);
     memset(dw, 0, count * sizeof *dw);
     memset(db, 0, filters * sizeof *db);
     for (int chunk = first; chunk < last; chunk++) {

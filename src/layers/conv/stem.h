@@ -1,9 +1,11 @@
-/* A convolution of few input channels with the batch norm behind it (and a relu and a max pool of 2x2, where they are), in
- * training, where nobody asks for the gradient by x: a network's first layer. Its outputs are cheap to compute and many to write
- * and to read, so that every pass computes them again, a chunk at a time, and they are never kept:
+/* A convolution of few input channels with the batch norm behind it (and a relu and a max pool of
+ * 2x2, where they are), in training, where nobody asks for the gradient by x: a network's first
+ * layer. Its outputs are cheap to compute and many to write and to read, so that every pass
+ * computes them again, a chunk at a time, and they are never kept:
  *
  *     forward    chunk -> statistics;  chunk -> normalised (relu, pooled) to y
- *     backward   chunk -> sums of dy and of dy * (z - mean);  chunk -> dz -> gradient by the weights
+ *     backward   chunk -> sums of dy and of dy * (z - mean);  chunk -> dz -> gradient by the
+ * weights
  */
 #ifndef NM_STEM_H
 #define NM_STEM_H

@@ -5,15 +5,18 @@
  * In train mode mean and var are the batch's (var biased), and
  *     running_mean = (1 - rate) * running_mean + rate * mean
  *     running_var  = (1 - rate) * running_var  + rate * var * m / (m - 1),  m = N * H * W;
- * in eval mode they are the running ones. Backward reads x and the mean and deviation that forward saved:
+ * in eval mode they are the running ones. Backward reads x and the mean and deviation that forward
+ * saved:
  *
- *     dshift = sum dy,  dscale = sum dy * xhat,  dx = scale / sd * (dy - (dshift + xhat * dscale) / m)
+ *     dshift = sum dy,  dscale = sum dy * xhat,  dx = scale / sd * (dy - (dshift + xhat * dscale) /
+ * m)
  *
- * and in eval mode dx = scale / sd * dy. A relu that follows is done in the same passes, and a max pool of 2x2 after it:
- * mask and winners are computed again from x in backward.
+ * and in eval mode dx = scale / sd * dy. A relu that follows is done in the same passes, and a max
+ * pool of 2x2 after it: mask and winners are computed again from x in backward.
  *
- * With `ghost: k` a training batch is taken as batches of k samples, each with statistics of its own (Hoffer et al.
- * 2017); the last one takes what is left over too. The running statistics move once a step, by the ghosts' average. */
+ * With `ghost: k` a training batch is taken as batches of k samples, each with statistics of its
+ * own (Hoffer et al. 2017); the last one takes what is left over too. The running statistics move
+ * once a step, by the ghosts' average. */
 #include "batchnorm.h"
 
 #include "pool.h"
@@ -92,19 +95,23 @@ static void gather(const nm_pass *p, const void *private)
 
 nm_batchnorm_pass *NM_ISA(nm_batchnorm_forward_pass)(const nm_batchnorm_after *after)
 {
-    return after->pool ? NM_ISA(nm_batchnorm_pool_forward) : after->add ? NM_ISA(nm_batchnorm_add_forward)
-                                                                       : NM_ISA(nm_batchnorm_normalise);
+    return after->pool  ? NM_ISA(nm_batchnorm_pool_forward)
+           : after->add ? NM_ISA(nm_batchnorm_add_forward)
+                        : NM_ISA(nm_batchnorm_normalise);
 }
 
 nm_batchnorm_pass *NM_ISA(nm_batchnorm_sums_pass)(const nm_batchnorm_after *after)
 {
-    return after->pool ? NM_ISA(nm_batchnorm_pool_sums) : after->add ? NM_ISA(nm_batchnorm_add_sums) : NM_ISA(nm_batchnorm_sums);
+    return after->pool  ? NM_ISA(nm_batchnorm_pool_sums)
+           : after->add ? NM_ISA(nm_batchnorm_add_sums)
+                        : NM_ISA(nm_batchnorm_sums);
 }
 
 nm_batchnorm_pass *NM_ISA(nm_batchnorm_gradient_pass)(const nm_batchnorm_after *after)
 {
-    return after->pool ? NM_ISA(nm_batchnorm_pool_gradient) : after->add ? NM_ISA(nm_batchnorm_add_gradient)
-                                                                        : NM_ISA(nm_batchnorm_gradient);
+    return after->pool  ? NM_ISA(nm_batchnorm_pool_gradient)
+           : after->add ? NM_ISA(nm_batchnorm_add_gradient)
+                        : NM_ISA(nm_batchnorm_gradient);
 }
 
 static void backward_pass(const nm_pass *p, const nm_batchnorm *self, const nm_batchnorm_after *after)
@@ -115,8 +122,7 @@ static void backward_pass(const nm_pass *p, const nm_batchnorm *self, const nm_b
 }
 
 /* Runs `pass` on each ghost's part of the samples of `p`. */
-static void each_ghost(const nm_pass *p, const nm_batchnorm *self,
-                       nm_batchnorm_pass *pass)
+static void each_ghost(const nm_pass *p, const nm_batchnorm *self, nm_batchnorm_pass *pass)
 {
     const nm_batchnorm_after *after = &((const choice *)p->plan)->after;
     int ghosts = p->mode == NM_TRAIN ? ghosts_of(self, p->batch) : 1;
@@ -183,12 +189,14 @@ static nm_status plan(nm_booking *b, const void *private, void *chosen)
     if (self->ghost == 1 && b->mode == NM_TRAIN && b->ys.h * b->ys.w < 2)
         return nm_fail(b->ctx, NM_INVALID,
                        "%s: ghost batches of one sample of 1x1 have no variance; use a larger ghost", b->who);
-    NM_ISA(nm_batchnorm_book_all)(&((const choice *)chosen)->after, b->n, b->ys, &b->saved, &b->scratch, &b->thread_scratch);
+    NM_ISA(nm_batchnorm_book_all)
+    (&((const choice *)chosen)->after, b->n, b->ys, &b->saved, &b->scratch, &b->thread_scratch);
     b->saved *= (size_t)ghosts_of(self, b->n);
     return NM_OK;
 }
 
-bool NM_ISA(nm_batchnorm_take)(const nm_batchnorm *self, nm_batchnorm_after *after, const nm_offer *offer, unsigned *memory)
+bool NM_ISA(nm_batchnorm_take)(const nm_batchnorm *self, nm_batchnorm_after *after, const nm_offer *offer,
+                               unsigned *memory)
 {
     const char *next = offer->next->name;
     if (after->pool)

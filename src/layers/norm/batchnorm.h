@@ -1,4 +1,5 @@
-/* What others need to know of a batch norm: the convolution that folds it in, the trainer that re-estimates it. */
+/* What others need to know of a batch norm: the convolution that folds it in, the trainer that
+ * re-estimates it. */
 #ifndef NM_BATCHNORM_H
 #define NM_BATCHNORM_H
 
@@ -17,7 +18,7 @@ typedef struct nm_batchnorm {
 
 /* The layers behind a batch norm whose work is done in its passes, in this order. */
 typedef struct nm_batchnorm_after {
-    bool add;  /* the sum with another input, the first of nm_pass.with */
+    bool add; /* the sum with another input, the first of nm_pass.with */
     bool relu;
     bool pool; /* max pool of 2x2 over even heights and widths, which tile the image; not with add */
 } nm_batchnorm_after;
@@ -32,14 +33,16 @@ void NM_ISA(nm_batchnorm_book_all)(const nm_batchnorm_after *after, int n, nm_sh
                                    size_t *thread_scratch);
 
 /* A layer type's `fuse`, for what comes behind. */
-bool NM_ISA(nm_batchnorm_take)(const nm_batchnorm *self, nm_batchnorm_after *after, const nm_offer *offer, unsigned *memory);
+bool NM_ISA(nm_batchnorm_take)(const nm_batchnorm *self, nm_batchnorm_after *after, const nm_offer *offer,
+                               unsigned *memory);
 
-/* The passes over one batch of samples. Statistics leaves mean, deviation and factor in `saved` and moves the running
- * ones by `rate`; the others read them there. Backward has two parts: sums adds the gradients of scale and shift and leaves what
- * it knows of the batch in scratch; gradient, which may be called for a few samples at a time, gives dx from that. */
+/* The passes over one batch of samples. Statistics leaves mean, deviation and factor in `saved` and
+ * moves the running ones by `rate`; the others read them there. Backward has two parts: sums adds
+ * the gradients of scale and shift and leaves what it knows of the batch in scratch; gradient,
+ * which may be called for a few samples at a time, gives dx from that. */
 void NM_ISA(nm_batchnorm_statistics)(const nm_pass *p, const nm_batchnorm *self, double rate);
-/* The same from moments that somebody else has taken: `count` pieces of rows[k] pixels each, and per channel their mean and sum
- * of squared deviations, of [count][2][C]. */
+/* The same from moments that somebody else has taken: `count` pieces of rows[k] pixels each, and
+ * per channel their mean and sum of squared deviations, of [count][2][C]. */
 void NM_ISA(nm_batchnorm_merge_pieces)(const nm_pass *p, const nm_batchnorm *self, int count, const double *of,
                                        const double *rows, double rate);
 /* How another layer reads y from x, once there are statistics; `after` has at most a relu. */

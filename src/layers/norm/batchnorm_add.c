@@ -1,19 +1,20 @@
-/* Batch norm's passes where the sum with another input behind it (a residual connection; He et al. 2016) and a relu behind
- * that are done too:
+/* Batch norm's passes where the sum with another input behind it (a residual connection; He et al.
+ * 2016) and a relu behind that are done too:
  *
  *     y = relu(batchnorm(x) + other)
  *
- * The normalised values are never written. Backward: the gradient by the sum, g = dy where y > 0, is the other input's
- * gradient and batch norm's dy; it is written once, to the former, where somebody needs that. */
+ * The normalised values are never written. Backward: the gradient by the sum, g = dy where y > 0,
+ * is the other input's gradient and batch norm's dy; it is written once, to the former, where
+ * somebody needs that. */
 #include "batchnorm_chunks.h"
 
 #include "vector.h"
 
 typedef struct add_job {
     job j;
-    bool relu;         /* behind the sum */
+    bool relu; /* behind the sum */
     const real *other;
-    real *other_dx;    /* or NULL */
+    real *other_dx; /* or NULL */
 } add_job;
 
 static add_job job_of(const nm_pass *p, job j, const nm_batchnorm_after *after)
@@ -65,7 +66,8 @@ void NM_ISA(nm_batchnorm_add_forward)(const nm_pass *p, const nm_batchnorm *self
 
 /* ---- backward ---------------------------------------------------------------------------- */
 
-/* The gradient by the sum of some rows, written to the other input's gradient or to the thread's room. */
+/* The gradient by the sum of some rows, written to the other input's gradient or to the thread's
+ * room. */
 static const real *sum_gradient(const add_job *a, size_t start, int rows, int thread)
 {
     const nm_pass *p = a->j.p;
@@ -75,12 +77,10 @@ static const real *sum_gradient(const add_job *a, size_t start, int rows, int th
     real *restrict g = a->other_dx ? a->other_dx + start : room;
     if (a->relu)
         NM_INDEPENDENT
-        for (size_t i = 0; i < count; i++)
-            g[i] = y[i] > 0 ? dy[i] : 0;
-    else if (g == room)
-        return dy;
-    else
-        memcpy(g, dy, count * sizeof *g);
+    for (size_t i = 0; i < count; i++)
+        g[i] = y[i] > 0 ? dy[i] : 0;
+    else if (g == room) return dy;
+    else memcpy(g, dy, count * sizeof *g);
     return g;
 }
 
@@ -91,8 +91,8 @@ static void sums_task(void *arg, int task, int thread)
     size_t start = start_of(a, task);
     int rows = rows_of(&a->j.l, task);
     const real *g = sum_gradient(a, start, rows, thread);
-    NM_ISA(nm_batchnorm_chunk_sums)(&a->j, p->x[0] + start, g, rows, nm_thread_scratch(p, thread),
-                                    partial(p, &a->j.l, task));
+    NM_ISA(nm_batchnorm_chunk_sums)
+    (&a->j, p->x[0] + start, g, rows, nm_thread_scratch(p, thread), partial(p, &a->j.l, task));
 }
 
 static void input_gradient_task(void *arg, int task, int thread)

@@ -1,4 +1,5 @@
-/* How batch norm cuts its rows (pixels of all samples) into chunks, and what lies where in scratch: shared by its passes. */
+/* How batch norm cuts its rows (pixels of all samples) into chunks, and what lies where in scratch:
+ * shared by its passes. */
 #ifndef NM_BATCHNORM_CHUNKS_H
 #define NM_BATCHNORM_CHUNKS_H
 
@@ -46,7 +47,8 @@ static inline real *tables(const nm_pass *p, const layout *l, int index)
     return (real *)p->scratch + (size_t)index * (size_t)(l->fold * l->channels);
 }
 
-/* A chunk's two results per channel, in double: [chunk][2][channels] behind the tables, and one more for the totals. */
+/* A chunk's two results per channel, in double: [chunk][2][channels] behind the tables, and one
+ * more for the totals. */
 static inline double *partial(const nm_pass *p, const layout *l, int chunk)
 {
     return (double *)(void *)tables(p, l, TABLES) + (size_t)chunk * 2 * (size_t)l->channels;
@@ -91,8 +93,8 @@ typedef struct job {
     const nm_pass *p;
     const nm_batchnorm *self;
     layout l;
-    bool relu;       /* passes where the normalised value is above zero */
-    const real *mean, *factor, *shift; /* [width]: spread over the fold */
+    bool relu;                                   /* passes where the normalised value is above zero */
+    const real *mean, *factor, *shift;           /* [width]: spread over the fold */
     const real *dy_factor, *x_factor, *constant; /* backward: dx = dy * dy_factor + (x - mean) * x_factor + constant */
 } job;
 
@@ -103,11 +105,17 @@ static inline job normalising_job(const nm_pass *p, const nm_batchnorm *self, la
     spread(&l, m.mean, tables(p, &l, 0));
     spread(&l, m.factor, tables(p, &l, 1));
     spread(&l, m.shift, tables(p, &l, 2));
-    return (job){.p = p, .self = self, .l = l, .relu = relu, .mean = tables(p, &l, 0), .factor = tables(p, &l, 1),
+    return (job){.p = p,
+                 .self = self,
+                 .l = l,
+                 .relu = relu,
+                 .mean = tables(p, &l, 0),
+                 .factor = tables(p, &l, 1),
                  .shift = tables(p, &l, 2)};
 }
 
-/* Sums the chunks' results in their order, and adds the gradients of scale and shift: sums of dy, then of dy * (x - mean). */
+/* Sums the chunks' results in their order, and adds the gradients of scale and shift: sums of dy,
+ * then of dy * (x - mean). */
 static inline const double *merge_gradients(const job *j, const layout *l)
 {
     const nm_pass *p = j->p;
@@ -125,8 +133,8 @@ static inline const double *merge_gradients(const job *j, const layout *l)
     return sum;
 }
 
-/* dx = f * (dy - (sum + xhat * products / sd) / m) with f = scale / sd, as three factors per channel: tables 3 to 5. sum: those of
- * merge_gradients. */
+/* dx = f * (dy - (sum + xhat * products / sd) / m) with f = scale / sd, as three factors per
+ * channel: tables 3 to 5. sum: those of merge_gradients. */
 static inline void set_gradient_tables(job *j, const double *sum)
 {
     const nm_pass *p = j->p;
@@ -168,9 +176,9 @@ static inline size_t buffers_size(const layout *l)
 
 /* What lies in them. */
 typedef struct chunk_buffers {
-    double *sum;        /* [2][width] */
-    real *run, *pivot;  /* [width]; pivot also serves as a second run */
-    real *more;         /* [2][width] */
+    double *sum;       /* [2][width] */
+    real *run, *pivot; /* [width]; pivot also serves as a second run */
+    real *more;        /* [2][width] */
 } chunk_buffers;
 
 static inline chunk_buffers chunk_buffers_in(void *scratch, const layout *l)
@@ -187,19 +195,24 @@ static inline size_t chunk_count(const layout *l)
     return (size_t)l->chunk_rows * (size_t)l->channels;
 }
 
-/* x [rows][channels]; scratch: buffers_size bytes, 8-byte aligned; part: the chunk's two results. */
+/* x [rows][channels]; scratch: buffers_size bytes, 8-byte aligned; part: the chunk's two results.
+ */
 void NM_ISA(nm_batchnorm_chunk_statistics)(const layout *l, const real *x, int rows, void *scratch, double *part);
 /* From all chunks' results: running statistics moved by `rate`, moments saved. */
 void NM_ISA(nm_batchnorm_merge)(const nm_pass *p, const nm_batchnorm *self, const layout *l, double rate);
 void NM_ISA(nm_batchnorm_chunk_normalise)(const job *j, const real *x, real *y, int rows);
-/* The same past the caches, other (or NULL) added before the relu: channels are a multiple of NM_VECTOR. */
+/* The same past the caches, other (or NULL) added before the relu: channels are a multiple of
+ * NM_VECTOR. */
 void NM_ISA(nm_batchnorm_chunk_stream)(const job *j, const real *x, const real *other, real *y, int rows);
-void NM_ISA(nm_batchnorm_chunk_sums)(const job *j, const real *x, const real *dy, int rows, void *scratch, double *part);
+void NM_ISA(nm_batchnorm_chunk_sums)(const job *j, const real *x, const real *dy, int rows, void *scratch,
+                                     double *part);
 void NM_ISA(nm_batchnorm_chunk_gradient)(const job *j, const real *x, const real *dy, real *dx, int rows);
-/* With a pool of 2x2 behind: `rows` rows of windows, `across` windows in each; scratch has room for 2 * channels numbers. */
+/* With a pool of 2x2 behind: `rows` rows of windows, `across` windows in each; scratch has room for
+ * 2 * channels numbers. */
 void NM_ISA(nm_batchnorm_chunk_pool)(const job *j, const real *x, real *y, int across, int rows);
-void NM_ISA(nm_batchnorm_chunk_pool_sums)(const job *j, const real *x, const real *dy, int across, int rows, real *scratch,
-                                          double *part);
-void NM_ISA(nm_batchnorm_chunk_pool_gradient)(const job *j, const real *x, const real *dy, real *dx, int across, int rows);
+void NM_ISA(nm_batchnorm_chunk_pool_sums)(const job *j, const real *x, const real *dy, int across, int rows,
+                                          real *scratch, double *part);
+void NM_ISA(nm_batchnorm_chunk_pool_gradient)(const job *j, const real *x, const real *dy, real *dx, int across,
+                                              int rows);
 
 #endif

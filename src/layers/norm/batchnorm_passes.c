@@ -1,5 +1,5 @@
-/* Batch norm's passes over a batch (or a ghost batch) of samples, in the chunks of its statistics; batchnorm.c has the
- * formulas. */
+/* Batch norm's passes over a batch (or a ghost batch) of samples, in the chunks of its statistics;
+ * batchnorm.c has the formulas. */
 #include "batchnorm_chunks.h"
 
 #include "vector.h"
@@ -63,7 +63,8 @@ void NM_ISA(nm_batchnorm_chunk_normalise)(const job *j, const real *x, real *y, 
     int width = j->l.fold * j->l.channels, groups = rows / j->l.fold;
     nm_deferred by = {.mean = j->mean, .factor = j->factor, .shift = j->shift, .relu = j->relu};
     NM_ISA(nm_batchnorm_read)(&by, width, x, groups, y);
-    NM_ISA(nm_batchnorm_read)(&by, j->l.channels, x + (size_t)groups * (size_t)width, rows % j->l.fold, y + (size_t)groups * (size_t)width);
+    NM_ISA(nm_batchnorm_read)
+    (&by, j->l.channels, x + (size_t)groups * (size_t)width, rows % j->l.fold, y + (size_t)groups * (size_t)width);
 }
 
 static void normalise_task(void *arg, int task, int thread)
@@ -92,7 +93,8 @@ void NM_ISA(nm_batchnorm_deferred)(const nm_pass *p, const nm_batchnorm_after *a
 
 /* ---- backward -------------------------------------------------------------------------- */
 
-/* Sums of dy and of dy * (x - mean) over `count` rows of `width` numbers; with relu only where y > 0. */
+/* Sums of dy and of dy * (x - mean) over `count` rows of `width` numbers; with relu only where y >
+ * 0. */
 static void add_gradients(const job *j, const real *restrict x, const real *restrict dy, int count, int width,
                           real *restrict run, double *restrict sum, double *restrict products)
 {
@@ -143,8 +145,9 @@ static void gradient_sums_task(void *arg, int task, int thread)
 {
     const job *j = arg;
     size_t start = (size_t)task * (size_t)j->l.chunk_rows * (size_t)j->l.channels;
-    NM_ISA(nm_batchnorm_chunk_sums)(j, j->p->x[0] + start, j->p->dy + start, rows_of(&j->l, task),
-                                    nm_thread_scratch(j->p, thread), partial(j->p, &j->l, task));
+    NM_ISA(nm_batchnorm_chunk_sums)
+    (j, j->p->x[0] + start, j->p->dy + start, rows_of(&j->l, task), nm_thread_scratch(j->p, thread),
+     partial(j->p, &j->l, task));
 }
 
 void NM_ISA(nm_batchnorm_chunk_gradient)(const job *j, const real *x, const real *dy, real *dx, int rows)
@@ -156,14 +159,11 @@ void NM_ISA(nm_batchnorm_chunk_gradient)(const job *j, const real *x, const real
         int count = left < width ? left : width;
         if (j->relu)
             NM_INDEPENDENT
-            for (int i = 0; i < count; i++) {
-                real off = x[i] - mean[i], g = off * factor[i] + shift[i] > 0 ? dy[i] : 0;
-                dx[i] = g * a[i] + (off * b[i] + k[i]);
-            }
-        else
-            NM_INDEPENDENT
-            for (int i = 0; i < count; i++)
-                dx[i] = dy[i] * a[i] + ((x[i] - mean[i]) * b[i] + k[i]);
+        for (int i = 0; i < count; i++) {
+            real off = x[i] - mean[i], g = off * factor[i] + shift[i] > 0 ? dy[i] : 0;
+            dx[i] = g * a[i] + (off * b[i] + k[i]);
+        }
+        else NM_INDEPENDENT for (int i = 0; i < count; i++) dx[i] = dy[i] * a[i] + ((x[i] - mean[i]) * b[i] + k[i]);
     }
 }
 
@@ -172,7 +172,8 @@ static void input_gradient_task(void *arg, int task, int thread)
     (void)thread;
     const job *j = arg;
     size_t start = (size_t)task * (size_t)j->l.chunk_rows * (size_t)j->l.channels;
-    NM_ISA(nm_batchnorm_chunk_gradient)(j, j->p->x[0] + start, j->p->dy + start, j->p->dx[0] + start, rows_of(&j->l, task));
+    NM_ISA(nm_batchnorm_chunk_gradient)
+    (j, j->p->x[0] + start, j->p->dy + start, j->p->dx[0] + start, rows_of(&j->l, task));
 }
 
 void NM_ISA(nm_batchnorm_sums)(const nm_pass *p, const nm_batchnorm *self, const nm_batchnorm_after *after)

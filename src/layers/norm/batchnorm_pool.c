@@ -1,6 +1,6 @@
-/* Batch norm's passes where a max pool of 2x2 behind it (and a relu between them, where asked) is done too: the normalised
- * values are never written, only the largest of each window; backward finds it again from x. Heights and widths are even,
- * so that windows tile the image. */
+/* Batch norm's passes where a max pool of 2x2 behind it (and a relu between them, where asked) is
+ * done too: the normalised values are never written, only the largest of each window; backward
+ * finds it again from x. Heights and widths are even, so that windows tile the image. */
 #include "batchnorm_chunks.h"
 
 #include "vector.h"
@@ -9,7 +9,7 @@
 typedef struct windows {
     int across, rows, channels; /* windows in a row; rows of windows of all samples */
     int chunk_rows;
-    layout l;                   /* of the results: chunks are these */
+    layout l; /* of the results: chunks are these */
 } windows;
 
 static windows windows_of(int n, nm_shape s)
@@ -63,16 +63,17 @@ static inline void offsets(const real *x, size_t step, size_t below, const real 
     }
 }
 
-/* Which pixel has the largest normalised value, the first of equals (NaN wins): `right` of the upper and of the lower two, then
- * `lower`. And that value. */
+/* Which pixel has the largest normalised value, the first of equals (NaN wins): `right` of the
+ * upper and of the lower two, then `lower`. And that value. */
 typedef struct winner {
     nm_mask right[2], lower;
     nm_vector most;
 } winner;
 
-/* Looks at `lanes` channels from c on of the window at x; also gives the pixels' distances from the mean. */
-static inline void find_winner(const job *j, const real *x, size_t step, size_t below, int c, int lanes, nm_vector off[4],
-                               winner *w)
+/* Looks at `lanes` channels from c on of the window at x; also gives the pixels' distances from the
+ * mean. */
+static inline void find_winner(const job *j, const real *x, size_t step, size_t below, int c, int lanes,
+                               nm_vector off[4], winner *w)
 {
     nm_vector factor, shift, v[4], best[2];
     offsets(x + c, step, below, j->mean + c, lanes, off);
@@ -126,8 +127,8 @@ static inline void add_window(const job *j, const real *x, size_t step, size_t b
 }
 
 /* dx of the four pixels. */
-static inline void spread_window(const job *j, const real *x, size_t step, size_t below, int c, int lanes, const real *dy,
-                                 real *dx)
+static inline void spread_window(const job *j, const real *x, size_t step, size_t below, int c, int lanes,
+                                 const real *dy, real *dx)
 {
     nm_vector off[4], g, a, b, constant;
     winner w;
@@ -165,8 +166,8 @@ static void forward_task(void *arg, int task, int thread)
     (void)thread;
     const pool_job *p = arg;
     int first, rows = rows_at(&p->w, task, &first);
-    NM_ISA(nm_batchnorm_chunk_pool)(&p->j, p->j.p->x[0] + pixels_before(&p->w, first),
-                                    p->j.p->y + windows_before(&p->w, first), p->w.across, rows);
+    NM_ISA(nm_batchnorm_chunk_pool)
+    (&p->j, p->j.p->x[0] + pixels_before(&p->w, first), p->j.p->y + windows_before(&p->w, first), p->w.across, rows);
 }
 
 void NM_ISA(nm_batchnorm_pool_forward)(const nm_pass *p, const nm_batchnorm *self, const nm_batchnorm_after *after)
@@ -176,8 +177,8 @@ void NM_ISA(nm_batchnorm_pool_forward)(const nm_pass *p, const nm_batchnorm *sel
     nm_parallel(p->threads, w.l.chunks, forward_task, &all);
 }
 
-void NM_ISA(nm_batchnorm_chunk_pool_sums)(const job *j, const real *x, const real *dy, int across, int rows, real *scratch,
-                                          double *part)
+void NM_ISA(nm_batchnorm_chunk_pool_sums)(const job *j, const real *x, const real *dy, int across, int rows,
+                                          real *scratch, double *part)
 {
     size_t channels = (size_t)j->l.channels, below = 2 * (size_t)across * channels;
     real *run = scratch, *products = run + channels;
@@ -201,12 +202,13 @@ static void sums_task(void *arg, int task, int thread)
 {
     const pool_job *p = arg;
     int first, rows = rows_at(&p->w, task, &first);
-    NM_ISA(nm_batchnorm_chunk_pool_sums)(&p->j, p->j.p->x[0] + pixels_before(&p->w, first),
-                                         p->j.p->dy + windows_before(&p->w, first), p->w.across, rows,
-                                         nm_thread_scratch(p->j.p, thread), partial(p->j.p, &p->w.l, task));
+    NM_ISA(nm_batchnorm_chunk_pool_sums)
+    (&p->j, p->j.p->x[0] + pixels_before(&p->w, first), p->j.p->dy + windows_before(&p->w, first), p->w.across, rows,
+     nm_thread_scratch(p->j.p, thread), partial(p->j.p, &p->w.l, task));
 }
 
-void NM_ISA(nm_batchnorm_chunk_pool_gradient)(const job *j, const real *x, const real *dy, real *dx, int across, int rows)
+void NM_ISA(nm_batchnorm_chunk_pool_gradient)(const job *j, const real *x, const real *dy, real *dx, int across,
+                                              int rows)
 {
     int channels = j->l.channels;
     size_t step = (size_t)channels, below = 2 * (size_t)across * step;
@@ -225,9 +227,9 @@ static void input_gradient_task(void *arg, int task, int thread)
     (void)thread;
     const pool_job *p = arg;
     int first, rows = rows_at(&p->w, task, &first);
-    NM_ISA(nm_batchnorm_chunk_pool_gradient)(&p->j, p->j.p->x[0] + pixels_before(&p->w, first),
-                                             p->j.p->dy + windows_before(&p->w, first),
-                                             p->j.p->dx[0] + pixels_before(&p->w, first), p->w.across, rows);
+    NM_ISA(nm_batchnorm_chunk_pool_gradient)
+    (&p->j, p->j.p->x[0] + pixels_before(&p->w, first), p->j.p->dy + windows_before(&p->w, first),
+     p->j.p->dx[0] + pixels_before(&p->w, first), p->w.across, rows);
 }
 
 void NM_ISA(nm_batchnorm_pool_sums)(const nm_pass *p, const nm_batchnorm *self, const nm_batchnorm_after *after)

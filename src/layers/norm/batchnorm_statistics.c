@@ -1,8 +1,9 @@
 /* Batch norm's statistics over a batch (or a ghost batch) of samples; batchnorm.c has the formulas.
  *
- * Rows (pixels of all samples) are cut into chunks by shape alone. Each chunk leaves (mean, sum of squared
- * deviations), computed in two passes about the chunk's first row, and these are merged in the chunks' order: no
- * E[x^2] - E[x]^2 anywhere, and a constant channel has exactly its value as mean, so that y is exactly the shift. */
+ * Rows (pixels of all samples) are cut into chunks by shape alone. Each chunk leaves (mean, sum of
+ * squared deviations), computed in two passes about the chunk's first row, and these are merged in
+ * the chunks' order: no E[x^2] - E[x]^2 anywhere, and a constant channel has exactly its value as
+ * mean, so that y is exactly the shift. */
 #include "batchnorm_chunks.h"
 
 #include <math.h>
@@ -70,7 +71,8 @@ static void statistics_task(void *arg, int task, int thread)
 
 /* ---- all of them ---------------------------------------------------------------------------- */
 
-/* Results of pieces of a batch: of rows[k] pixels, mean and sum of squared deviations at of[k * 2 * channels]. */
+/* Results of pieces of a batch: of rows[k] pixels, mean and sum of squared deviations at of[k * 2 *
+ * channels]. */
 typedef struct pieces {
     int count, channels;
     const double *of, *rows;
@@ -144,7 +146,8 @@ static void take_pieces(const nm_pass *p, const nm_batchnorm *self, const layout
 
 void NM_ISA(nm_batchnorm_merge)(const nm_pass *p, const nm_batchnorm *self, const layout *l, double rate)
 {
-    take_pieces(p, self, l, &(pieces){.count = l->chunks, .channels = l->channels, .of = partial(p, l, 0), .l = l}, rate);
+    take_pieces(p, self, l, &(pieces){.count = l->chunks, .channels = l->channels, .of = partial(p, l, 0), .l = l},
+                rate);
 }
 
 void NM_ISA(nm_batchnorm_merge_pieces)(const nm_pass *p, const nm_batchnorm *self, int count, const double *of,

@@ -1,5 +1,6 @@
-/* Group normalisation (Wu, He 2018): each sample by itself, groups of channels over height and width, with a scale and
- * a shift per channel. It does not depend on the batch, so that it serves where batches are small. */
+/* Group normalisation (Wu, He 2018): each sample by itself, groups of channels over height and
+ * width, with a scale and a shift per channel. It does not depend on the batch, so that it serves
+ * where batches are small. */
 #include "sample_norm_template.h"
 
 static const nm_option options[] = {

@@ -1,5 +1,5 @@
-/* Instance normalisation (Ulyanov et al. 2016): each channel of each sample by itself, over height and width. As in
- * PyTorch, scale and shift are there only when asked for. */
+/* Instance normalisation (Ulyanov et al. 2016): each channel of each sample by itself, over height
+ * and width. As in PyTorch, scale and shift are there only when asked for. */
 #include "sample_norm_template.h"
 
 static const nm_option options[] = {NM_SAMPLE_NORM_OPTIONS("false", "channel"), {0}};

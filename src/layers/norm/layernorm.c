@@ -1,5 +1,5 @@
-/* Layer normalisation (Ba et al. 2016): each sample by itself, over height, width and channels, with a scale and a
- * shift for each number (PyTorch's LayerNorm over the whole sample). */
+/* Layer normalisation (Ba et al. 2016): each sample by itself, over height, width and channels,
+ * with a scale and a shift for each number (PyTorch's LayerNorm over the whole sample). */
 #include "sample_norm_template.h"
 
 static const nm_option options[] = {NM_SAMPLE_NORM_OPTIONS("true", "number"), {0}};

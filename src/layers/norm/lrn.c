@@ -1,7 +1,8 @@
 /* Local response normalisation across channels (Krizhevsky et al. 2012), as PyTorch has it:
  *
- *     b_c = k + alpha / size * sum of x_i^2,  i from c - size / 2 to c + (size - 1) / 2,     y = x * b^-beta
- *     dx_i = dy_i * b_i^-beta - 2 alpha beta / size * x_i * sum of dy_c * y_c / b_c over the c whose window has i.
+ *     b_c = k + alpha / size * sum of x_i^2,  i from c - size / 2 to c + (size - 1) / 2,     y = x
+ * * b^-beta dx_i = dy_i * b_i^-beta - 2 alpha beta / size * x_i * sum of dy_c * y_c / b_c over the
+ * c whose window has i.
  *
  * Backward reads x and y, and the b that forward saved. */
 #include "layer.h"

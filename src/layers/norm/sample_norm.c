@@ -17,8 +17,8 @@ nm_status NM_ISA(nm_sample_norm_declare)(nm_infer *e, const nm_sample_norm *self
     return nm_declare(e, "shift", NM_BIAS, layout, dims, (nm_init){.kind = NM_INIT_CONSTANT});
 }
 
-/* Saved: mean and 1 / sd of each sample's groups. Scratch: each sample's gradients of scale and shift per channel.
- * A thread's: two sums per channel. */
+/* Saved: mean and 1 / sd of each sample's groups. Scratch: each sample's gradients of scale and
+ * shift per channel. A thread's: two sums per channel. */
 nm_status NM_ISA(nm_sample_norm_plan)(nm_booking *b, const void *private, void *chosen)
 {
     (void)chosen;
@@ -42,8 +42,13 @@ static job job_of(const nm_pass *p, const void *private)
 {
     const nm_sample_norm *self = private;
     nm_shape s = p->ys;
-    return (job){p, self, (size_t)s.h * (size_t)s.w, (size_t)s.c, (size_t)(s.c / self->groups),
-                 self->affine ? p->w[0] : NULL, self->affine ? p->w[1] : NULL};
+    return (job){p,
+                 self,
+                 (size_t)s.h * (size_t)s.w,
+                 (size_t)s.c,
+                 (size_t)(s.c / self->groups),
+                 self->affine ? p->w[0] : NULL,
+                 self->affine ? p->w[1] : NULL};
 }
 
 static double *saved(const job *j, int sample)
@@ -62,7 +67,8 @@ static void gather(const job *j, const double *sum, int index, double factor, do
     }
 }
 
-/* ---- forward --------------------------------------------------------------------------------------- */
+/* ---- forward
+ * --------------------------------------------------------------------------------------- */
 
 static void take_moments(const job *j, const real *x, double *sum, double *moments)
 {
@@ -119,9 +125,11 @@ void NM_ISA(nm_sample_norm_forward)(const nm_pass *p, const void *self)
     nm_parallel(p->threads, p->n, forward_task, &j);
 }
 
-/* ---- backward --------------------------------------------------------------------------------------- */
+/* ---- backward
+ * --------------------------------------------------------------------------------------- */
 
-/* Per channel: sums of g and of g * xhat; before the scale they are the sample's gradients of shift and scale. */
+/* Per channel: sums of g and of g * xhat; before the scale they are the sample's gradients of shift
+ * and scale. */
 static void take_sums(const job *j, int sample, double *sum)
 {
     size_t channels = j->channels, start = (size_t)sample * j->pixels * channels;

@@ -1,12 +1,13 @@
-/* Normalisation within each sample, of groups of channels over height and width: groupnorm, layernorm (one group),
- * instancenorm (as many groups as channels).
+/* Normalisation within each sample, of groups of channels over height and width: groupnorm,
+ * layernorm (one group), instancenorm (as many groups as channels).
  *
- *     y = scale * (x - mean) / sqrt(var + epsilon) + shift,     mean and var (biased) of the sample's group
- *     dx = (g - (sum g + xhat * sum g xhat) / m) / sd,          g = dy * scale, m the numbers in a group
+ *     y = scale * (x - mean) / sqrt(var + epsilon) + shift,     mean and var (biased) of the
+ * sample's group dx = (g - (sum g + xhat * sum g xhat) / m) / sd,          g = dy * scale, m the
+ * numbers in a group
  *
- * The variance is taken about the mean in a second pass; sums are in double. Train and eval mode are alike. Backward
- * reads x and the mean and 1 / sd that forward saved. A task is a sample, and what the scale's and shift's gradients
- * get from each sample is added up in the samples' order. */
+ * The variance is taken about the mean in a second pass; sums are in double. Train and eval mode
+ * are alike. Backward reads x and the mean and 1 / sd that forward saved. A task is a sample, and
+ * what the scale's and shift's gradients get from each sample is added up in the samples' order. */
 #ifndef NM_SAMPLE_NORM_H
 #define NM_SAMPLE_NORM_H
 

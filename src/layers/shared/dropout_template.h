@@ -1,6 +1,7 @@
-/* Layers that zero a random share of their input while training: dropout (each number), spatial_dropout (each channel
- * of a sample), drop_path (each sample). What stays is scaled by 1 / (1 - rate); in eval mode nothing happens. Draws
- * follow from (seed, type and layer, step, sample, position) alone. Forward saves one byte a draw. */
+/* Layers that zero a random share of their input while training: dropout (each number),
+ * spatial_dropout (each channel of a sample), drop_path (each sample). What stays is scaled by 1 /
+ * (1 - rate); in eval mode nothing happens. Draws follow from (seed, type and layer, step, sample,
+ * position) alone. Forward saves one byte a draw. */
 #ifndef NM_DROPOUT_H
 #define NM_DROPOUT_H
 
@@ -18,7 +19,8 @@ typedef struct nm_dropout {
             .help = "share of the " what " that is zeroed"                                                             \
     }
 
-/* Draws in a sample, and how many numbers side by side go with one draw before the next begins (they repeat). */
+/* Draws in a sample, and how many numbers side by side go with one draw before the next begins
+ * (they repeat). */
 typedef struct nm_dropout_unit {
     size_t draws, run;
 } nm_dropout_unit;

@@ -1,11 +1,13 @@
-/* Pointwise activations: y[i] = f(x[i]). A type gives two loops over a span; here they are cut into tasks.
+/* Pointwise activations: y[i] = f(x[i]). A type gives two loops over a span; here they are cut into
+ * tasks.
  *
  *     static void positive(const void *self, const real *x, real *y, size_t count) {...}
- *     static void positive_gradient(const void *self, const real *x, const real *y, const real *dy, real *dx, size_t
- * count) {...} NM_RECTIFIER_TYPE(relu, positive, "y = max(x, 0)", 0, NULL, NM_INPLACE | NM_BACK_Y)
+ *     static void positive_gradient(const void *self, const real *x, const real *y, const real *dy,
+ * real *dx, size_t count) {...} NM_RECTIFIER_TYPE(relu, positive, "y = max(x, 0)", 0, NULL,
+ * NM_INPLACE | NM_BACK_Y)
  *
- * y may be x and dx may be dy: the loops carry NM_INDEPENDENT, which tells the compiler that no element depends on
- * another. */
+ * y may be x and dx may be dy: the loops carry NM_INDEPENDENT, which tells the compiler that no
+ * element depends on another. */
 #ifndef NM_POINTWISE_H
 #define NM_POINTWISE_H
 
@@ -51,16 +53,19 @@ static inline void nm_pointwise_forward(const nm_pass *p, const void *self, nm_p
     nm_pointwise_run(p, (nm_pointwise_work){.self = self, .forward = f, .x = p->x[0], .y = p->y});
 }
 
-static inline void nm_pointwise_backward(const nm_pass *p, const void *self, unsigned memory,
-                                         nm_pointwise_gradient *f)
+static inline void nm_pointwise_backward(const nm_pass *p, const void *self, unsigned memory, nm_pointwise_gradient *f)
 {
-    nm_pointwise_run(p, (nm_pointwise_work){.self = self, .gradient = f, .x = memory & NM_BACK_X ? p->x[0] : NULL,
-                                            .y_read = memory & NM_BACK_Y ? p->y : NULL, .dy = p->dy,
+    nm_pointwise_run(p, (nm_pointwise_work){.self = self,
+                                            .gradient = f,
+                                            .x = memory & NM_BACK_X ? p->x[0] : NULL,
+                                            .y_read = memory & NM_BACK_Y ? p->y : NULL,
+                                            .dy = p->dy,
                                             .dx = p->dx[0]});
 }
 
-/* The vtable of a pointwise type; of one that is a relu's like; of one with further fields of the vtable at the end.
- * `options_size` is the size of its private struct, 0 for none; in-place needs NM_BACK_Y or neither flag. */
+/* The vtable of a pointwise type; of one that is a relu's like; of one with further fields of the
+ * vtable at the end. `options_size` is the size of its private struct, 0 for none; in-place needs
+ * NM_BACK_Y or neither flag. */
 #define NM_POINTWISE_TYPE(...) NM_POINTWISE_TYPE_WITH(__VA_ARGS__, .role = NM_ROLE_OTHER)
 #define NM_RECTIFIER_TYPE(...) NM_POINTWISE_TYPE_WITH(__VA_ARGS__, .role = NM_ROLE_RECTIFIER)
 #define NM_POINTWISE_TYPE_WITH(word, loop, sentence, options_size, option_table, flags, ...)                           \

@@ -11,13 +11,20 @@ typedef struct nm_pool {
     nm_shape in, out; /* set by infer */
 } nm_pool;
 
-#define NM_POOL_OPTIONS                                                                                       \
-    {"size", NM_OPT_PAIR, offsetof(nm_pool, size), NULL, 1, 255, .help = "height and width of the window"},    \
-        {"stride", NM_OPT_PAIR, offsetof(nm_pool, stride), "", 1, 1024,                                        \
-         .help = "step of the window; as large as the window where not given"},                                \
-        {"pad", NM_OPT_PAD, offsetof(nm_pool, pad), "0", 0, 254, .help = "border around the input"},           \
-        {"ceil", NM_OPT_BOOL, offsetof(nm_pool, ceil), "false",                                                \
-         .help = "a last window that hangs over the border counts too"}
+#define NM_POOL_OPTIONS                                                                                                \
+    {"size", NM_OPT_PAIR, offsetof(nm_pool, size), NULL, 1, 255, .help = "height and width of the window"},            \
+        {"stride",                                                                                                     \
+         NM_OPT_PAIR,                                                                                                  \
+         offsetof(nm_pool, stride),                                                                                    \
+         "",                                                                                                           \
+         1,                                                                                                            \
+         1024,                                                                                                         \
+         .help = "step of the window; as large as the window where not given"},                                        \
+        {"pad", NM_OPT_PAD, offsetof(nm_pool, pad), "0", 0, 254, .help = "border around the input"},                   \
+    {                                                                                                                  \
+        "ceil", NM_OPT_BOOL, offsetof(nm_pool, ceil), "false",                                                         \
+            .help = "a last window that hangs over the border counts too"                                              \
+    }
 
 static inline nm_status nm_pool_axis(nm_infer *e, nm_pool *self, int axis, int in, int *before, int *after, int *out)
 {
@@ -68,8 +75,8 @@ static inline void nm_pool_window(const void *private, nm_window *w)
     w->pad[1] = self->pad.left;
 }
 
-/* The part of the window of output (row, col) that lies inside the input: rows h0..h1-1, columns w0..w1-1; (row0, col0)
- * is where the window itself begins. */
+/* The part of the window of output (row, col) that lies inside the input: rows h0..h1-1, columns
+ * w0..w1-1; (row0, col0) is where the window itself begins. */
 typedef struct nm_pool_span {
     int h0, h1, w0, w1, row0, col0;
 } nm_pool_span;
@@ -84,14 +91,16 @@ static inline nm_pool_span nm_pool_span_at(const nm_pool *self, int row, int col
     return s;
 }
 
-/* Whether every input pixel belongs to exactly one window, so that backward can write instead of adding. */
+/* Whether every input pixel belongs to exactly one window, so that backward can write instead of
+ * adding. */
 static inline bool nm_pool_tiles(const nm_pool *self)
 {
     return self->stride[0] == self->size[0] && self->stride[1] == self->size[1] && !self->pad.top && !self->pad.left &&
            self->out.h * self->size[0] >= self->in.h && self->out.w * self->size[1] >= self->in.w;
 }
 
-/* Whether windows are 2x2, side by side, without padding: what layers before a pool can do along the way. */
+/* Whether windows are 2x2, side by side, without padding: what layers before a pool can do along
+ * the way. */
 static inline bool nm_pool_is_plain(const nm_pool *self)
 {
     return self->size[0] == 2 && self->size[1] == 2 && self->stride[0] == 2 && self->stride[1] == 2 && !self->pad.top &&

@@ -1,4 +1,5 @@
-/* Pools that are a sum over the window times a share that depends on the window alone: avgpool, sumpool. */
+/* Pools that are a sum over the window times a share that depends on the window alone: avgpool,
+ * sumpool. */
 #ifndef NM_POOL_SUM_H
 #define NM_POOL_SUM_H
 

@@ -1,6 +1,6 @@
-/* Vectors of numbers by gcc's and clang's extension, for loops that the compiler does not make good vector code of by itself:
- * those over local arrays, or with selections. They are passed by pointer: passing them by value would change the calling
- * convention with the instruction set. */
+/* Vectors of numbers by gcc's and clang's extension, for loops that the compiler does not make good
+ * vector code of by itself: those over local arrays, or with selections. They are passed by
+ * pointer: passing them by value would change the calling convention with the instruction set. */
 #ifndef NM_VECTOR_H
 #define NM_VECTOR_H
 
@@ -17,7 +17,8 @@ static inline real nm_positive(real value)
 {
     return value > 0 ? value : value != value ? value : 0;
 }
-/* As many numbers as a register holds: gcc makes slow code of larger vectors (a hundred times slower than this, at worst). */
+/* As many numbers as a register holds: gcc makes slow code of larger vectors (a hundred times
+ * slower than this, at worst). */
 #if defined __AVX512F__
 #define NM_VECTOR_BYTES 64
 #elif defined __AVX__
@@ -36,8 +37,8 @@ enum { NM_VECTOR = sizeof(nm_vector) / sizeof(real) };
 /* a where the mask says so, else b: C has no selection on vectors. */
 #define NM_SELECT(mask, a, b) ((nm_vector)(((nm_mask)(a) & (mask)) | ((nm_mask)(b) & ~(mask))))
 
-/* The first `lanes` numbers, zeros after them. Some of them by masked instructions: memcpy of a length that is not constant is a call,
- * which takes longer than a narrow layer's sums. */
+/* The first `lanes` numbers, zeros after them. Some of them by masked instructions: memcpy of a
+ * length that is not constant is a call, which takes longer than a narrow layer's sums. */
 static inline void nm_vector_load(nm_vector *v, const real *from, int lanes)
 {
     if (lanes >= NM_VECTOR) {
@@ -72,8 +73,9 @@ static inline void nm_vector_store(real *to, const nm_vector *v, int lanes)
 #endif
 }
 
-/* A whole vector past the caches, to where it is aligned: for arrays larger than them, whose lines need not be read before they are
- * written. nm_vector_settle, before another thread may read what was written so. */
+/* A whole vector past the caches, to where it is aligned: for arrays larger than them, whose lines
+ * need not be read before they are written. nm_vector_settle, before another thread may read what
+ * was written so. */
 static inline void nm_vector_stream(real *to, const nm_vector *v)
 {
 #if defined __AVX512F__
@@ -98,8 +100,9 @@ static inline void nm_vector_settle(void)
     _mm_sfence();
 #endif
 }
-/* Whether an array of so many pixels is one for that: every pixel begins a vector, and a vector is a whole cache line (lines written
- * in halves, at different times, go to memory twice: three times as slow). */
+/* Whether an array of so many pixels is one for that: every pixel begins a vector, and a vector is
+ * a whole cache line (lines written in halves, at different times, go to memory twice: three times
+ * as slow). */
 static inline int nm_vector_streams(size_t pixels, int channels)
 {
     enum { CACHED = 8 << 20 };

@@ -1,5 +1,6 @@
-/* exp, tanh and their like in plain arithmetic, so that loops over them become vector code: in float within two units
- * in the last place (coefficients of Moshier's Cephes library), in double the C library's. */
+/* exp, tanh and their like in plain arithmetic, so that loops over them become vector code: in
+ * float within two units in the last place (coefficients of Moshier's Cephes library), in double
+ * the C library's. */
 #ifndef NM_VMATH_H
 #define NM_VMATH_H
 
@@ -73,7 +74,8 @@ static inline float nm_tanh(float x)
     return x != x ? x : y;
 }
 
-/* For x in [0, 1], where it is wanted: log(1 + x) = 2 atanh(x / (2 + x)), by the series in z^2 <= 1/9. */
+/* For x in [0, 1], where it is wanted: log(1 + x) = 2 atanh(x / (2 + x)), by the series in z^2 <=
+ * 1/9. */
 static inline float nm_log1p(float x)
 {
     float z = x / (2.0f + x), s = z * z;
@@ -98,7 +100,8 @@ static inline float nm_expm1(float x)
     return x > -0.25f ? near : far;
 }
 
-/* Chebyshev fit with a relative error below 1.2e-7 everywhere (Press et al., Numerical Recipes, section 6.2). */
+/* Chebyshev fit with a relative error below 1.2e-7 everywhere (Press et al., Numerical Recipes,
+ * section 6.2). */
 static inline float nm_erfc(float x)
 {
     float a = x < 0 ? -x : x, t = 1.0f / (1.0f + 0.5f * a);

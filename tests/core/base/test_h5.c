@@ -1,5 +1,5 @@
-/* HDF5 files and whole files: what was written comes back; what is not there or not right is told, silently
- * otherwise. */
+/* HDF5 files and whole files: what was written comes back; what is not there or not right is told,
+ * silently otherwise. */
 #include "alloc.h"
 #include "file.h"
 #include "h5.h"
@@ -113,17 +113,13 @@ START_TEST(wrong_questions)
     int64_t number;
     write_some(true);
     ck_assert_done(nm_h5_open(ctx, path, true, &h5));
-    assert_refused(nm_h5_read(h5, "/a/c/values", NM_H5_F32, 2, (size_t[]){3, 2}, values),
-                   "/a/c/values is missing");
+    assert_refused(nm_h5_read(h5, "/a/c/values", NM_H5_F32, 2, (size_t[]){3, 2}, values), "/a/c/values is missing");
     assert_refused(nm_h5_read(h5, "/text/x", NM_H5_F32, 0, NULL, values), "/text/x is missing");
-    assert_refused(nm_h5_read(h5, "/a/b/values", NM_H5_F32, 2, (size_t[]){2, 3}, values),
-                   "expected 2x3, found 3x2");
-    assert_refused(nm_h5_read(h5, "/a/b/values", NM_H5_F32, 0, NULL, values),
-                   "expected one number, found 3x2");
+    assert_refused(nm_h5_read(h5, "/a/b/values", NM_H5_F32, 2, (size_t[]){2, 3}, values), "expected 2x3, found 3x2");
+    assert_refused(nm_h5_read(h5, "/a/b/values", NM_H5_F32, 0, NULL, values), "expected one number, found 3x2");
     assert_refused(nm_h5_read(h5, "/text", NM_H5_F32, 0, NULL, values), "expected numbers, found text");
     assert_refused(nm_h5_read(h5, "/a", NM_H5_F32, 0, NULL, values), "/a");
-    assert_refused(nm_h5_read_rows(h5, "/a/b/values", NM_H5_F32, 2, 2, values),
-                   "at least 4 entries, found 3");
+    assert_refused(nm_h5_read_rows(h5, "/a/b/values", NM_H5_F32, 2, 2, values), "at least 4 entries, found 3");
     assert_refused(nm_h5_read_text(h5, "/large", &text), "expected text");
     assert_refused(nm_h5_read_note_text(h5, "/", "none", &text), "attribute 'none' is missing");
     assert_refused(nm_h5_read_note_int(h5, "/", "format", &number), "not a whole number");
@@ -133,7 +129,8 @@ START_TEST(wrong_questions)
 }
 END_TEST
 
-/* Two threads with a context each: the library under it may have been built without thread safety. */
+/* Two threads with a context each: the library under it may have been built without thread safety.
+ */
 static void *write_and_read(void *arg)
 {
     nm_context *own = nm_context_new();

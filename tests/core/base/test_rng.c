@@ -87,5 +87,4 @@ START_TEST(normal_has_the_right_moments)
 }
 END_TEST
 
-SUITE("rng", known_answers, streams_differ_and_repeat, seek_is_a_place, below_is_uniform,
-      normal_has_the_right_moments)
+SUITE("rng", known_answers, streams_differ_and_repeat, seek_is_a_place, below_is_uniform, normal_has_the_right_moments)

@@ -1,4 +1,5 @@
-/* Parallel tasks and matrix products: every task once, the same bits for any team, against a naive product. */
+/* Parallel tasks and matrix products: every task once, the same bits for any team, against a naive
+ * product. */
 #include "alloc.h"
 #include "gemm.h"
 #include "run_suite.h"
@@ -42,7 +43,8 @@ static void nothing_more(void *arg)
     ++*(int *)arg;
 }
 
-/* Rounds of 1 to MOST tasks, for teams smaller and larger than asked, with a team asked for inside a team. */
+/* Rounds of 1 to MOST tasks, for teams smaller and larger than asked, with a team asked for inside
+ * a team. */
 static void many_rounds(void *arg)
 {
     rounds *r = arg;
@@ -167,5 +169,5 @@ START_TEST(memory_is_zero_and_aligned)
 }
 END_TEST
 
-SUITE("threads", every_task_runs_once, a_team_serves_many_rounds, teams_side_by_side, products_have_the_same_bits_for_any_team, products_are_right,
-      the_right_openblas, memory_is_zero_and_aligned)
+SUITE("threads", every_task_runs_once, a_team_serves_many_rounds, teams_side_by_side,
+      products_have_the_same_bits_for_any_team, products_are_right, the_right_openblas, memory_is_zero_and_aligned)

@@ -1,13 +1,14 @@
-/* Options that cannot be are refused when the file is read: with the place, what was expected and what was found. */
+/* Options that cannot be are refused when the file is read: with the place, what was expected and
+ * what was found. */
 #include "network.h"
 #include "run_suite.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#define PAD_EXPECTED(most)                                         \
-    "option 'pad' must be same, valid, a whole number from 0 to "  \
-    #most ", [height, width] or [top, bottom, left, right]; "
+#define PAD_EXPECTED(most)                                                                                             \
+    "option 'pad' must be same, valid, a whole number from 0 to " #most                                                \
+    ", [height, width] or [top, bottom, left, right]; "
 #define CONV_PAD PAD_EXPECTED(1024)
 #define POOL_PAD PAD_EXPECTED(254)
 
@@ -28,10 +29,8 @@ static const struct {
     {"pad: {pad: -1}", "m:4:24: pad 'c': " CONV_PAD "found '-1'"},
     {"deconv: {filters: 4, output_pad: -1}", "m:4:46: deconv 'c': option 'output_pad' must be a whole number from 0"},
     /* as much padding as window, so that a window sees nothing else */
-    {"maxpool: {size: 2, pad: 2}",
-     "m:4:13: maxpool 'c': pad must be smaller than the window; found pad 2 and size 2"},
-    {"avgpool: {size: 2, pad: 2}",
-     "m:4:13: avgpool 'c': pad must be smaller than the window; found pad 2 and size 2"},
+    {"maxpool: {size: 2, pad: 2}", "m:4:13: maxpool 'c': pad must be smaller than the window; found pad 2 and size 2"},
+    {"avgpool: {size: 2, pad: 2}", "m:4:13: avgpool 'c': pad must be smaller than the window; found pad 2 and size 2"},
     /* groups that do not divide */
     {"conv: {filters: 4, groups: 4}",
      "m:4:13: conv 'c': groups must divide the channels; found 4 groups, 6 channels, 4 filters"},
@@ -39,8 +38,7 @@ static const struct {
      "m:4:13: conv 'c': groups must divide the channels; found 3 groups, 6 channels, 4 filters"},
     {"deconv: {filters: 4, groups: 3}",
      "m:4:13: deconv 'c': groups must divide the channels; found 3 groups, 6 channels, 4 filters"},
-    {"groupnorm: {groups: 4}",
-     "m:4:13: groupnorm 'c': groups must divide the channels; found 4 groups and 6 channels"},
+    {"groupnorm: {groups: 4}", "m:4:13: groupnorm 'c': groups must divide the channels; found 4 groups and 6 channels"},
     {"conv: {filters: 4, groups: 0}",
      "m:4:40: conv 'c': option 'groups' must be a whole number from 1 to 1048576; found '0'"},
     /* an output of less than one pixel */
@@ -49,8 +47,7 @@ static const struct {
     {"conv: {filters: 4, kernel: [1, 13]}",
      "m:4:13: conv 'c': the kernel reaches over 13 pixels in width, but the input has 12"},
     {"deconv: {filters: 4, pad: 8}", "m:4:13: deconv 'c': its output would have -2 rows; its input is 12x12x6"},
-    {"deconv: {filters: 4, pad: [0, 7]}",
-     "m:4:13: deconv 'c': its output would have 0 columns; its input is 12x12x6"},
+    {"deconv: {filters: 4, pad: [0, 7]}", "m:4:13: deconv 'c': its output would have 0 columns; its input is 12x12x6"},
     {"maxpool: {size: 13}", "m:4:13: maxpool 'c': a window of 13 does not fit into its input 12x12x6 with padding 0"},
     {"avgpool: {size: 13}", "m:4:13: avgpool 'c': a window of 13 does not fit into its input 12x12x6 with padding 0"},
     {"sumpool: {size: [1, 13]}",
@@ -82,7 +79,8 @@ START_TEST(refused_with_its_place)
     nm_yaml *document = NULL;
     nm_network *net = NULL;
     char model[512];
-    snprintf(model, sizeof model, "input: {height: 12, width: 12, channels: 6}\nlayers:\n"
+    snprintf(model, sizeof model,
+             "input: {height: 12, width: 12, channels: 6}\nlayers:\n"
              "- {name: p, maxpool: {size: 2}}\n- {name: c, %s, from: input}\n- {name: r, relu: {}, from: input}\n",
              cases[_i].layer);
     ck_assert_int_eq(nm_yaml_parse(ctx, "m", model, strlen(model), &document), NM_OK);

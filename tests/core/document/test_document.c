@@ -132,8 +132,8 @@ END_TEST
 
 START_TEST(not_yaml)
 {
-    static const char *const texts[] = {"a: [1, 2", "a: b: c", "\t- x", "a: 1\na: 2", "? [x]\n: y", "a: \"\\0\"",
-                                        "{a: *nowhere}"};
+    static const char *const texts[] = {"a: [1, 2",   "a: b: c",    "\t- x",        "a: 1\na: 2",
+                                        "? [x]\n: y", "a: \"\\0\"", "{a: *nowhere}"};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         nm_yaml *tree = NULL;
         ck_assert_int_eq(nm_yaml_parse(ctx, "t.yaml", texts[i], strlen(texts[i]), &tree), NM_INVALID);

@@ -1,4 +1,5 @@
-/* Words from the command line: taken as they stand, and the same words when the document that was written is read. */
+/* Words from the command line: taken as they stand, and the same words when the document that was
+ * written is read. */
 #include "alloc.h"
 #include "network.h"
 #include "option.h"

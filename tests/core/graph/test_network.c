@@ -31,8 +31,8 @@ START_TEST(unnamed_layers)
 {
     nm_network *net = built(HEAD "- relu\n- {name: c1, conv: {filters: 3, kernel: 3, pad: same}}\n- batchnorm: {}\n"
                                  "- relu: {}\n- relu:\n- relu\n- {name: c2, conv: {filters: 3, kernel: 1}}\n- relu\n");
-    static const char *const names[] = {"input", "relu", "c1", "c1.batchnorm", "c1.relu", "c1.relu.2",
-                                        "c1.relu.3", "c2", "c2.relu"};
+    static const char *const names[] = {"input",     "relu",      "c1", "c1.batchnorm", "c1.relu",
+                                        "c1.relu.2", "c1.relu.3", "c2", "c2.relu"};
     ck_assert_int_eq(net->nodes, 9);
     for (int i = 0; i < 9; i++)
         ck_assert_str_eq(net->node[i].name, names[i]);

@@ -89,8 +89,9 @@ START_TEST(transposed)
 }
 END_TEST
 
-/* Two joins, one within the other, and one that takes the outer twice; then a pool and a dilation that leaves gaps in
- * the small fields; last a gate that has seen the whole input, as its units fill the gaps of each other. */
+/* Two joins, one within the other, and one that takes the outer twice; then a pool and a dilation
+ * that leaves gaps in the small fields; last a gate that has seen the whole input, as its units
+ * fill the gaps of each other. */
 static const char nested[] = "input: {height: 32, width: 32, channels: 1}\n"
                              "defaults: {conv: {filters: 1, kernel: 3, pad: same}}\n"
                              "layers:\n"
@@ -161,8 +162,8 @@ START_TEST(every_path_by_hand)
 }
 END_TEST
 
-/* Of one size, but on another grid or of another shape: different fields. The largest has the largest area at the end
- * of its path, not at the join: 3x3 grows to 7x7 = 49, 1x8 to 5x12 = 60. */
+/* Of one size, but on another grid or of another shape: different fields. The largest has the
+ * largest area at the end of its path, not at the join: 3x3 grows to 7x7 = 49, 1x8 to 5x12 = 60. */
 START_TEST(fields_differ_in_grid_and_shape)
 {
     nm_network *net =

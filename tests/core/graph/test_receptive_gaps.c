@@ -49,7 +49,8 @@ static void write_layer(char *text, size_t size, const layer *l, const char *mor
              l->dilation[1], more);
 }
 
-/* Marks what unit u reads along an axis through layers 0..count-1, which have no padding; pixel 0 is at ORIGIN. */
+/* Marks what unit u reads along an axis through layers 0..count-1, which have no padding; pixel 0
+ * is at ORIGIN. */
 static void mark(const layer *layers, int count, int axis, int u, bool *read)
 {
     if (count == 0) {
@@ -79,7 +80,8 @@ static bool span_of(const bool *read, int *first, int *last)
     return marked > 0 && marked < *last - *first + 1;
 }
 
-/* `reads`: whether any unit reads something; units of rows and of columns meet in every combination. */
+/* `reads`: whether any unit reads something; units of rows and of columns meet in every
+ * combination. */
 static bool stack_has_gaps(const layer *layers, int count, int axis, bool *reads)
 {
     int period = 1, first, last;
@@ -96,7 +98,8 @@ static bool stack_has_gaps(const layer *layers, int count, int axis, bool *reads
     return gaps;
 }
 
-/* Random stacks of kernel, stride and dilation, some with transposed convolutions, whose units read by turns. */
+/* Random stacks of kernel, stride and dilation, some with transposed convolutions, whose units read
+ * by turns. */
 START_TEST(gaps_of_random_stacks)
 {
     int with_gaps = 0, filled = 0;
@@ -129,8 +132,9 @@ START_TEST(gaps_of_random_stacks)
 }
 END_TEST
 
-/* Branches of one grid, added, and layers behind them: a star only where no branch reads some of the largest field. The
- * union of two fields is no field of rows and columns: 3x3 fills what 3x3 of dilation 2 leaves out in no corner. */
+/* Branches of one grid, added, and layers behind them: a star only where no branch reads some of
+ * the largest field. The union of two fields is no field of rows and columns: 3x3 fills what 3x3 of
+ * dilation 2 leaves out in no corner. */
 START_TEST(gaps_that_other_branches_fill)
 {
     enum { BRANCHES = 3, EXTENT = 64 };

@@ -1,5 +1,6 @@
-/* On small whole numbers every sum is exact, in float too: what layers promise as linear maps holds with ==. Linearity,
- * the transpose in backward, pairs of layers that are each other's transpose, shift equivariance. */
+/* On small whole numbers every sum is exact, in float too: what layers promise as linear maps holds
+ * with ==. Linearity, the transpose in backward, pairs of layers that are each other's transpose,
+ * shift equivariance. */
 #include "layer_check.h"
 #include "run_suite.h"
 #include "with_context.h"
@@ -9,7 +10,8 @@
 
 enum { ROOM = 1 << 14 };
 
-/* A network of layers on inputs x0, x1 …, in eval mode with gradients, its parameters small whole numbers. */
+/* A network of layers on inputs x0, x1 …, in eval mode with gradients, its parameters small whole
+ * numbers. */
 typedef struct map {
     nm_network *net;
     nm_plan *plan;
@@ -23,8 +25,8 @@ static map open_map(const char *layers, const nm_shape *in, int inputs)
 {
     char model[2048] = "inputs: {";
     for (int k = 0; k < inputs; k++)
-        sprintf(model + strlen(model), "%sx%d: {height: %d, width: %d, channels: %d}", k ? ", " : "", k, in[k].h, in[k].w,
-                in[k].c);
+        sprintf(model + strlen(model), "%sx%d: {height: %d, width: %d, channels: %d}", k ? ", " : "", k, in[k].h,
+                in[k].w, in[k].c);
     sprintf(model + strlen(model), "}\nlayers:\n%s", layers);
     map m = {0};
     nm_yaml *document = NULL;
@@ -32,7 +34,11 @@ static map open_map(const char *layers, const nm_shape *in, int inputs)
     ck_assert_msg(nm_network_build(ctx, document, NULL, &m.net) == NM_OK, "%s", nm_error_message(ctx, 0));
     for (size_t i = 0; i < m.net->weight_count; i++)
         m.net->weights[i] = (real)pick(-3, 3);
-    nm_request request = {.mode = NM_EVAL, .batch = N, .threads = 2, .gradients = true, .input_gradients = true,
+    nm_request request = {.mode = NM_EVAL,
+                          .batch = N,
+                          .threads = 2,
+                          .gradients = true,
+                          .input_gradients = true,
                           .exact = true}; /* whole numbers */
     ck_assert_int_eq(nm_plan_new(m.net, &request, &m.plan), NM_OK);
     m.shape = m.net->node[m.net->output].out;
@@ -98,7 +104,8 @@ static const struct {
 } linear[] = {
     {"- conv: {filters: 5, kernel: 3, pad: 1, bias: false, algorithm: im2col}\n", {7, 6, 4}},
     {"- conv: {filters: 5, kernel: 3, stride: 2, pad: same, bias: false}\n", {9, 8, 3}},
-    {"- conv: {filters: 6, kernel: [2, 5], stride: [1, 3], dilation: [2, 1], pad: [2, 0, 1, 3], groups: 2, bias: false}\n", {7, 9, 4}},
+    {"- conv: {filters: 6, kernel: [2, 5], stride: [1, 3], dilation: [2, 1], pad: [2, 0, 1, 3], groups: 2, bias: false}\n",
+     {7, 9, 4}},
     {"- conv: {filters: 20, kernel: 1, bias: false}\n", {5, 4, 18}},
     {"- conv: {filters: 6, kernel: 3, pad: 1, groups: 6, bias: false}\n", {7, 6, 6}},
     {"- conv: {filters: 6, kernel: 3, pad: 1, groups: 6, stride: 2, bias: false}\n", {7, 6, 6}},
@@ -153,9 +160,11 @@ START_TEST(backward_is_the_transpose)
 }
 END_TEST
 
-/* ---- pairs ------------------------------------------------------------------------------------- */
+/* ---- pairs -------------------------------------------------------------------------------------
+ */
 
-/* `there` and `back` are each other's transpose: <there(x), y> == <x, back(y)>, and each is the other's backward. */
+/* `there` and `back` are each other's transpose: <there(x), y> == <x, back(y)>, and each is the
+ * other's backward. */
 static void check_pair(const char *there, const char *back, nm_shape in)
 {
     map a = open_map(there, &in, 1);
@@ -183,8 +192,9 @@ END_TEST
 /* Convolution and deconvolution by the same kernels, HWIO with I and O exchanged. */
 START_TEST(conv_and_deconv)
 {
-    static const char *const options[] = {"kernel: 3, stride: 2, pad: 1", "kernel: 2, stride: 2", "kernel: 3, dilation: 2",
-                                          "kernel: [1, 4], stride: [1, 3]", "kernel: 5, pad: 2"};
+    static const char *const options[] = {"kernel: 3, stride: 2, pad: 1", "kernel: 2, stride: 2",
+                                          "kernel: 3, dilation: 2", "kernel: [1, 4], stride: [1, 3]",
+                                          "kernel: 5, pad: 2"};
     for (int k = 0; k < 5; k++) {
         const nm_shape in = {9, 10 - (k == 0), 3}; /* each pixel is reached */
         map conv = open_map(text("- conv: {filters: 4, bias: false, algorithm: im2col, %s}\n", options[k]), &in, 1);
@@ -250,13 +260,14 @@ END_TEST
 /* A max pool picks: y = S x. Unpool with its places is S', and so is the pool's backward. */
 START_TEST(pool_and_unpool)
 {
-    static const char *const pools[] = {"size: 2", "size: 3, stride: 2", "size: 3, stride: 1, pad: 1", "size: 2, ceil: true"};
+    static const char *const pools[] = {"size: 2", "size: 3, stride: 2", "size: 3, stride: 1, pad: 1",
+                                        "size: 2, ceil: true"};
     for (int k = 0; k < 4; k++) {
         nm_shape in[] = {{7, 6, 5}, {0}};
         map pool = open_map(text("- maxpool: {%s}\n", pools[k]), in, 1);
         in[1] = pool.shape;
-        map unpool = open_map(text("- {name: p, maxpool: {%s}, from: x0}\n- {name: u, unpool: {pool: p}, from: x1}\n", pools[k]),
-                              in, 2);
+        map unpool = open_map(
+            text("- {name: p, maxpool: {%s}, from: x0}\n- {name: u, unpool: {pool: p}, from: x1}\n", pools[k]), in, 2);
         for (size_t i = 0; i < pool.in[0]; i++)
             x[i] = (real)(i * 37 % 1009); /* no two alike in a window */
         whole_numbers(y2, pool.out);
@@ -273,10 +284,11 @@ START_TEST(pool_and_unpool)
 }
 END_TEST
 
-/* ---- shifts ------------------------------------------------------------------------------------- */
+/* ---- shifts -------------------------------------------------------------------------------------
+ */
 
-/* An input shifted by `step` pixels down and to the right gives an output shifted by `jump`, apart from `border` rows
- * and columns on each side of it. */
+/* An input shifted by `step` pixels down and to the right gives an output shifted by `jump`, apart
+ * from `border` rows and columns on each side of it. */
 static const struct {
     const char *layers;
     int step, jump, border;
@@ -315,8 +327,8 @@ START_TEST(shifts_go_through)
             for (int w = border; w + jump < m.shape.w - border; w++, compared++)
                 for (int c = 0; c < m.shape.c; c++) {
                     real there = y2[at(m.shape, n, h + jump, w + jump, c)], here = y[at(m.shape, n, h, w, c)];
-                    ck_assert_msg(there == here, "%s: (%d, %d, %d) is %g and %g", shifts[_i].layers, h, w, c, (double)here,
-                                  (double)there);
+                    ck_assert_msg(there == here, "%s: (%d, %d, %d) is %g and %g", shifts[_i].layers, h, w, c,
+                                  (double)here, (double)there);
                 }
     ck_assert_int_gt(compared, 10);
     close_map(&m);

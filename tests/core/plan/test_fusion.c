@@ -1,4 +1,5 @@
-/* Layers whose work the layer before them does in evaluation: the same result as each by itself, and as many layers as expected. */
+/* Layers whose work the layer before them does in evaluation: the same result as each by itself,
+ * and as many layers as expected. */
 #include "fusion_check.h"
 #include "layer_check.h"
 #include "run_suite.h"
@@ -56,21 +57,22 @@ START_TEST(evaluation_folds_batch_norm_into_convolution)
     static const struct {
         const char *after;
         int fused;
-    } ends[] = {{"- batchnorm\n- relu\n", 2}, {"- batchnorm: {affine: false}\n", 1}, {"- relu\n", 1},
+    } ends[] = {{"- batchnorm\n- relu\n", 2}, {"- batchnorm: {affine: false}\n", 1},     {"- relu\n", 1},
                 {"- relu\n- batchnorm\n", 1}, {"- batchnorm\n- batchnorm\n- relu\n", 2}, {"- tanh\n", 0}};
     for (size_t c = 0; c < sizeof convs / sizeof *convs; c++)
         for (size_t e = 0; e < sizeof ends / sizeof *ends; e++)
             for (int bias = 0; bias < 2; bias++)
-                check_evaluation(text("- conv: {%s, bias: %s}\n%s", convs[c].conv, bias ? "true" : "false", ends[e].after),
-                                 convs[c].in, ends[e].fused);
+                check_evaluation(
+                    text("- conv: {%s, bias: %s}\n%s", convs[c].conv, bias ? "true" : "false", ends[e].after),
+                    convs[c].in, ends[e].fused);
 }
 END_TEST
 
 START_TEST(evaluation_pools_as_it_convolves)
 {
-    static const char *const convs[] = {"filters: 32, kernel: 3, pad: 1, algorithm: direct", "filters: 48, kernel: [2, 3], algorithm: direct",
-                                        "filters: 21, kernel: 3, pad: 1, algorithm: winograd_4x4",
-                                        "filters: 40, kernel: 3, algorithm: winograd_4x4"};
+    static const char *const convs[] = {
+        "filters: 32, kernel: 3, pad: 1, algorithm: direct", "filters: 48, kernel: [2, 3], algorithm: direct",
+        "filters: 21, kernel: 3, pad: 1, algorithm: winograd_4x4", "filters: 40, kernel: 3, algorithm: winograd_4x4"};
     for (int k = 0; k < 4; k++)
         for (int odd = 0; odd < 2; odd++) {
             nm_shape in = {12 + odd, 14 - odd, k < 2 ? 2 : 18};
@@ -79,7 +81,8 @@ START_TEST(evaluation_pools_as_it_convolves)
             check_evaluation(text("- conv: {%s}\n- relu\n- maxpool: {size: 3, stride: 2}\n", convs[k]), in, 1);
             check_evaluation(text("- conv: {%s}\n- relu\n- maxpool: {size: 2, pad: 1}\n", convs[k]), in, 1);
         }
-    check_evaluation("- conv: {filters: 8, kernel: 3, algorithm: im2col}\n- relu\n- maxpool: {size: 2}\n", (nm_shape){9, 9, 3}, 1);
+    check_evaluation("- conv: {filters: 8, kernel: 3, algorithm: im2col}\n- relu\n- maxpool: {size: 2}\n",
+                     (nm_shape){9, 9, 3}, 1);
 }
 END_TEST
 
@@ -88,22 +91,30 @@ START_TEST(evaluation_adds_as_it_convolves)
     static const struct {
         const char *conv;
         bool adds;
-    } convs[] = {{"filters: 21, kernel: 3, pad: 1, algorithm: winograd_4x4", true}, {"filters: 21, kernel: 3, pad: 1, algorithm: winograd_2x2", true},
-                 {"filters: 21, kernel: 3, pad: 1, algorithm: im2col", true}, {"filters: 21, kernel: 1", true},
+    } convs[] = {{"filters: 21, kernel: 3, pad: 1, algorithm: winograd_4x4", true},
+                 {"filters: 21, kernel: 3, pad: 1, algorithm: winograd_2x2", true},
+                 {"filters: 21, kernel: 3, pad: 1, algorithm: im2col", true},
+                 {"filters: 21, kernel: 1", true},
                  {"filters: 21, kernel: 3, pad: 1, groups: 21", false}};
     for (int k = 0; k < 5; k++)
         for (int small = 0; small < 2; small++) {
             nm_shape in = {small ? 3 : 13, small ? 4 : 14, 21};
-            const char *head = text("- {name: a, avgpool: {size: 3, stride: 1, pad: 1}}\n- {name: b, conv: {%s}}\n", convs[k].conv);
+            const char *head =
+                text("- {name: a, avgpool: {size: 3, stride: 1, pad: 1}}\n- {name: b, conv: {%s}}\n", convs[k].conv);
             int all = convs[k].adds ? 3 : 2;
-            check_evaluation(text("%s- {name: n, batchnorm: {}}\n- {name: s, add: {}, from: [n, a]}\n- relu\n", head), in, all);
-            check_evaluation(text("%s- {name: n, batchnorm: {}}\n- {name: s, add: {}, from: [a, n]}\n- tanh\n", head), in, all - 1);
+            check_evaluation(text("%s- {name: n, batchnorm: {}}\n- {name: s, add: {}, from: [n, a]}\n- relu\n", head),
+                             in, all);
+            check_evaluation(text("%s- {name: n, batchnorm: {}}\n- {name: s, add: {}, from: [a, n]}\n- tanh\n", head),
+                             in, all - 1);
             check_evaluation(text("%s- {name: s, add: {}, from: [b, a]}\n- relu\n", head), in, convs[k].adds ? 2 : 1);
-            check_evaluation(text("%s- {name: n, batchnorm: {}}\n- {name: s, add: {}, from: [n, a]}\n- batchnorm\n- relu\n", head), in,
-                             convs[k].adds ? 3 : 2);
+            check_evaluation(
+                text("%s- {name: n, batchnorm: {}}\n- {name: s, add: {}, from: [n, a]}\n- batchnorm\n- relu\n", head),
+                in, convs[k].adds ? 3 : 2);
         }
-    check_evaluation("- {name: a, conv: {filters: 18, kernel: 1}}\n- {name: b, conv: {filters: 18, kernel: 3, pad: 1, algorithm: winograd_4x4}}\n"
-                     "- {name: s, add: {}, from: [b, a]}\n- relu\n- maxpool: {size: 2}\n", (nm_shape){13, 14, 18}, 3);
+    check_evaluation(
+        "- {name: a, conv: {filters: 18, kernel: 1}}\n- {name: b, conv: {filters: 18, kernel: 3, pad: 1, algorithm: winograd_4x4}}\n"
+        "- {name: s, add: {}, from: [b, a]}\n- relu\n- maxpool: {size: 2}\n",
+        (nm_shape){13, 14, 18}, 3);
 }
 END_TEST
 
@@ -111,8 +122,10 @@ END_TEST
 START_TEST(outputs_that_are_read_are_not_fused_away)
 {
     check_evaluation("- {name: c, conv: {filters: 4, kernel: 3, pad: 1}}\n- {name: n, batchnorm: {}}\n"
-                     "- {name: j, add: {}, from: [c, n]}\n- tanh\n", (nm_shape){6, 6, 3}, 1); /* n takes j, c takes nobody */
-    nm_network *net = fusion_network(ctx, "- {name: c, conv: {filters: 4}}\n- {name: n, batchnorm: {}}\n- relu\n", (nm_shape){6, 6, 3});
+                     "- {name: j, add: {}, from: [c, n]}\n- tanh\n",
+                     (nm_shape){6, 6, 3}, 1); /* n takes j, c takes nobody */
+    nm_network *net = fusion_network(ctx, "- {name: c, conv: {filters: 4}}\n- {name: n, batchnorm: {}}\n- relu\n",
+                                     (nm_shape){6, 6, 3});
     const int keep[] = {nm_network_find(net, "c")};
     nm_plan *plan;
     nm_request request = {.mode = NM_EVAL, .batch = N, .threads = 1, .keep = keep, .keeps = 1};
@@ -128,5 +141,5 @@ START_TEST(outputs_that_are_read_are_not_fused_away)
 }
 END_TEST
 
-SUITE_WITH("fusion", with_context, evaluation_folds_batch_norm_into_convolution, evaluation_pools_as_it_convolves, evaluation_adds_as_it_convolves,
-           outputs_that_are_read_are_not_fused_away)
+SUITE_WITH("fusion", with_context, evaluation_folds_batch_norm_into_convolution, evaluation_pools_as_it_convolves,
+           evaluation_adds_as_it_convolves, outputs_that_are_read_are_not_fused_away)

@@ -1,7 +1,8 @@
-/* Plans: regions that do not collide, splits that sum, memory taken over in place, frozen parameters. */
+/* Plans: regions that do not collide, splits that sum, memory taken over in place, frozen
+ * parameters. */
 #include "alloc.h"
-#include "plan.h"
 #include "layer_check.h"
+#include "plan.h"
 #include "run_suite.h"
 #include "with_context.h"
 
@@ -29,19 +30,18 @@ static nm_plan *planned(nm_network *net, nm_request request)
 }
 
 /* A residual block, a concat of a layer with itself, an auxiliary loss: every kind of fan-out. */
-static const char branches[] =
-    "input: {height: 6, width: 5, channels: 2}\n"
-    "defaults: {conv: {kernel: 3, pad: same}}\n"
-    "layers:\n"
-    "- {name: c1, conv: {filters: 4}}\n- batchnorm\n- relu\n"
-    "- {name: c2, conv: {filters: 4}}\n- batchnorm\n"
-    "- {name: sum, add: {}, from: [c2.batchnorm, c1.relu]}\n- relu\n"
-    "- {name: twice, concat: {}, from: [sum.relu, sum.relu]}\n"
-    "- {name: back, add: {}, from: [sum.relu, c1.relu]}\n"
-    "- {name: all, concat: {}, from: [twice, back]}\n"
-    "- gap\n- {name: main, dense: {units: 3}}\n"
-    "- {name: side, dense: {units: 3}, from: c1.relu}\n"
-    "loss: [{softmax_ce: {}, from: main}, {softmax_ce: {}, from: side, weight: 0.3}]\n";
+static const char branches[] = "input: {height: 6, width: 5, channels: 2}\n"
+                               "defaults: {conv: {kernel: 3, pad: same}}\n"
+                               "layers:\n"
+                               "- {name: c1, conv: {filters: 4}}\n- batchnorm\n- relu\n"
+                               "- {name: c2, conv: {filters: 4}}\n- batchnorm\n"
+                               "- {name: sum, add: {}, from: [c2.batchnorm, c1.relu]}\n- relu\n"
+                               "- {name: twice, concat: {}, from: [sum.relu, sum.relu]}\n"
+                               "- {name: back, add: {}, from: [sum.relu, c1.relu]}\n"
+                               "- {name: all, concat: {}, from: [twice, back]}\n"
+                               "- gap\n- {name: main, dense: {units: 3}}\n"
+                               "- {name: side, dense: {units: 3}, from: c1.relu}\n"
+                               "loss: [{softmax_ce: {}, from: main}, {softmax_ce: {}, from: side, weight: 0.3}]\n";
 
 enum { BATCH = 3, PIXELS = BATCH * 6 * 5 * 2 };
 
@@ -92,11 +92,13 @@ END_TEST
 
 START_TEST(regions_alive_twice_do_not_collide)
 {
-    nm_region region[] = {{.size = 64, .first = 20, .last = 25, .again = 10}, {.size = 64, .first = 12, .last = 13},
-                          {.size = 64, .first = 23, .last = 30, .again = 10}, {.size = 64, .first = 16, .last = 19},
+    nm_region region[] = {{.size = 64, .first = 20, .last = 25, .again = 10},
+                          {.size = 64, .first = 12, .last = 13},
+                          {.size = 64, .first = 23, .last = 30, .again = 10},
+                          {.size = 64, .first = 16, .last = 19},
                           {.size = 64, .first = 26, .last = 28, .again = 14}};
-    const bool meet[5][5] = {[0] = {[1] = true, [2] = true, [4] = true}, [1] = {[4] = true},
-                             [2] = {[3] = true, [4] = true}};
+    const bool meet[5][5] = {
+        [0] = {[1] = true, [2] = true, [4] = true}, [1] = {[4] = true}, [2] = {[3] = true, [4] = true}};
     size_t slab, bound;
     ck_assert_int_eq(nm_memory_place(ctx, region, 5, &slab, &bound), NM_OK);
     for (int i = 0; i < 5; i++)
@@ -107,7 +109,8 @@ START_TEST(regions_alive_twice_do_not_collide)
 }
 END_TEST
 
-/* With everything kept nothing is shared, and nothing fused; the tight plan must give the same bits. */
+/* With everything kept nothing is shared, and nothing fused; the tight plan must give the same
+ * bits. */
 START_TEST(tight_memory_gives_the_same_bits)
 {
     nm_network *net = built(branches);
@@ -169,8 +172,9 @@ END_TEST
 
 /* ---- a few samples at a time ------------------------------------------------------------ */
 
-/* Everything that can go wrong between stages: branches over them, losses in them, layers that draw, that keep
- * something, that work in place; batch norm on the input, before a join, as ghosts, after dense. */
+/* Everything that can go wrong between stages: branches over them, losses in them, layers that
+ * draw, that keep something, that work in place; batch norm on the input, before a join, as ghosts,
+ * after dense. */
 static const char *const staged[] = {
     branches,
     "input: {height: 6, width: 5, channels: 2}\nlayers:\n- {name: n0, batchnorm: {}}\n"
@@ -281,10 +285,11 @@ static size_t activations_of(nm_network *net, nm_request request)
 
 START_TEST(a_few_samples_at_a_time_need_less_memory)
 {
-    nm_network *net = built("input: {height: 16, width: 16, channels: 8}\n"
-                            "defaults: {conv: {kernel: 3, pad: same, filters: 8, bias: false}}\n"
-                            "layers: [conv: {}, batchnorm, relu, conv: {}, batchnorm, relu, conv: {}, batchnorm, relu, conv: {}, "
-                            "batchnorm, relu, gap, dense: {units: 3}]\nloss: softmax_ce\n");
+    nm_network *net =
+        built("input: {height: 16, width: 16, channels: 8}\n"
+              "defaults: {conv: {kernel: 3, pad: same, filters: 8, bias: false}}\n"
+              "layers: [conv: {}, batchnorm, relu, conv: {}, batchnorm, relu, conv: {}, batchnorm, relu, conv: {}, "
+              "batchnorm, relu, gap, dense: {units: 3}]\nloss: softmax_ce\n");
     const size_t layer = 64 * 16 * 16 * 8 * sizeof(real);
     nm_request request = {.mode = NM_TRAIN, .batch = 64, .threads = 1, .no_fuse = true};
     size_t all = activations_of(net, request);
@@ -374,8 +379,7 @@ static void set_up(TCase *tcase)
 #endif
 }
 
-SUITE_WITH("plan", set_up, regions_do_not_collide, regions_alive_twice_do_not_collide,
-           tight_memory_gives_the_same_bits, a_few_samples_at_a_time_are_the_whole_batch,
-           a_few_samples_at_a_time_have_the_same_bits_for_any_threads, a_few_samples_at_a_time_need_less_memory,
-           evaluation_needs_two_layers_at_once, frozen_parameters_get_no_gradient,
-           shared_parameters_sum_their_gradients)
+SUITE_WITH("plan", set_up, regions_do_not_collide, regions_alive_twice_do_not_collide, tight_memory_gives_the_same_bits,
+           a_few_samples_at_a_time_are_the_whole_batch, a_few_samples_at_a_time_have_the_same_bits_for_any_threads,
+           a_few_samples_at_a_time_need_less_memory, evaluation_needs_two_layers_at_once,
+           frozen_parameters_get_no_gradient, shared_parameters_sum_their_gradients)

@@ -1,4 +1,5 @@
-/* Evaluation a few samples at a time: the same bits as all at once, whole values where somebody looks, less memory. */
+/* Evaluation a few samples at a time: the same bits as all at once, whole values where somebody
+ * looks, less memory. */
 #include "alloc.h"
 #include "plan.h"
 #include "run_suite.h"
@@ -27,7 +28,8 @@ static nm_plan *planned(nm_network *net, nm_request request)
     return plan;
 }
 
-/* Large values first, then many weights; a residual sum whose input crosses a cut; branches; a loss in the middle. */
+/* Large values first, then many weights; a residual sum whose input crosses a cut; branches; a loss
+ * in the middle. */
 static const char chain[] = "input: {height: 32, width: 32, channels: 3}\n"
                             "defaults: {conv: {kernel: 3, pad: same, bias: false}}\n"
                             "layers:\n"
@@ -82,8 +84,8 @@ static void ck_same(const nm_network *net, const nm_plan *plan, nm_plan *alone, 
         size_t i = 0;
         while (i < out && memcmp(&y[i], &z[i], sizeof *y) == 0)
             i++;
-        ck_assert_msg(i == out, "%s, sample %d of %d, number %zu: %.9g, alone %.9g", net->node[node].name, k, n, i, (double)y[i],
-                      (double)z[i]);
+        ck_assert_msg(i == out, "%s, sample %d of %d, number %zu: %.9g, alone %.9g", net->node[node].name, k, n, i,
+                      (double)y[i], (double)z[i]);
     }
 }
 

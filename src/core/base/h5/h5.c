@@ -51,8 +51,7 @@ static herr_t keep_reason(unsigned n, const H5E_error2_t *error, void *arg)
 nm_status nm_h5_fail(nm_h5 *h5, nm_status status, const char *object, const char *what)
 {
     char reason[200] = "";
-    H5Ewalk2(H5E_DEFAULT, H5E_WALK_DOWNWARD, keep_reason,
-             reason); /* downward: the innermost reason is kept */
+    H5Ewalk2(H5E_DEFAULT, H5E_WALK_DOWNWARD, keep_reason, reason); /* downward: the innermost reason is kept */
     return nm_fail(h5->ctx, status, "%s: %s: %s%s", h5->name, object, what, reason);
 }
 
@@ -81,8 +80,8 @@ void nm_h5_free(nm_h5 *h5)
     nm_free(h5);
 }
 
-/* Access properties of a file in memory: nothing goes to the disk, so that a full disk is never HDF5's
- * business (its state is not sound after a failed write). */
+/* Access properties of a file in memory: nothing goes to the disk, so that a full disk is never
+ * HDF5's business (its state is not sound after a failed write). */
 static hid_t memory_access(void)
 {
     hid_t access = H5Pcreate(H5P_FILE_ACCESS);
@@ -90,8 +89,8 @@ static hid_t memory_access(void)
     return access;
 }
 
-/* HDF5 takes two open files of one name for the same file, and refuses an image whose name stands on the
- * disk: each gets a name of its own that no file can have. */
+/* HDF5 takes two open files of one name for the same file, and refuses an image whose name stands
+ * on the disk: each gets a name of its own that no file can have. */
 static void memory_name(const nm_h5 *h5, char name[64])
 {
     snprintf(name, 64, "/dev/null/%p", (const void *)h5);
@@ -124,7 +123,8 @@ nm_status nm_h5_new(nm_context *ctx, const char *name, nm_h5 **out)
 
 static const char magic[] = NM_H5_MARK;
 
-/* Text, so that `head -c 512` shows it and `tail -c +513 FILE | sha256sum` checks it; zeros behind. */
+/* Text, so that `head -c 512` shows it and `tail -c +513 FILE | sha256sum` checks it; zeros behind.
+ */
 static void user_block(char block[NM_H5_USER_BLOCK], const void *body, size_t size)
 {
     char digest[NM_DIGEST_ROOM];
@@ -156,31 +156,29 @@ nm_status nm_h5_save(nm_h5 *h5, const char *path, bool digest)
     return status;
 }
 
-/* Compares the whole user block with the one that belongs to the bytes behind it, so that no bit of either
- * goes unchecked; then says what is wrong. */
+/* Compares the whole user block with the one that belongs to the bytes behind it, so that no bit of
+ * either goes unchecked; then says what is wrong. */
 static nm_status check_user_block(nm_h5 *h5, const char *bytes, size_t size)
 {
     nm_context *ctx = h5->ctx;
     char expected[NM_H5_USER_BLOCK], text[NM_H5_USER_BLOCK + 1] = "";
     size_t told = 0;
     if (size >= sizeof magic - 1 && memcmp(bytes, "\x89HDF\r\n\x1a\n", 8) == 0)
-        return nm_fail(ctx, NM_INVALID,
-                       "%s: an HDF5 file that norma did not write: expected a digest in front of it",
+        return nm_fail(ctx, NM_INVALID, "%s: an HDF5 file that norma did not write: expected a digest in front of it",
                        h5->name);
     memcpy(text, bytes, size < NM_H5_USER_BLOCK ? size : NM_H5_USER_BLOCK);
     if (strncmp(text, magic, sizeof magic - 1) != 0)
-        return nm_fail(ctx, NM_INVALID, "%s: not a file that norma wrote: expected it to begin with '%.15s'",
-                       h5->name, magic);
+        return nm_fail(ctx, NM_INVALID, "%s: not a file that norma wrote: expected it to begin with '%.15s'", h5->name,
+                       magic);
     if (size <= NM_H5_USER_BLOCK)
-        return nm_fail(ctx, NM_INVALID, "%s: cut short: found %zu bytes, fewer than its first %d", h5->name,
-                       size, NM_H5_USER_BLOCK);
+        return nm_fail(ctx, NM_INVALID, "%s: cut short: found %zu bytes, fewer than its first %d", h5->name, size,
+                       NM_H5_USER_BLOCK);
     user_block(expected, bytes + NM_H5_USER_BLOCK, size - NM_H5_USER_BLOCK);
     if (memcmp(bytes, expected, NM_H5_USER_BLOCK) == 0)
         return NM_OK;
     if (sscanf(text + sizeof magic - 1, "bytes %zu\n", &told) == 1 && told != size - NM_H5_USER_BLOCK)
-        return nm_fail(ctx, NM_INVALID,
-                       "%s: damaged or cut: expected %zu bytes behind the first %d, found %zu", h5->name,
-                       told, NM_H5_USER_BLOCK, size - NM_H5_USER_BLOCK);
+        return nm_fail(ctx, NM_INVALID, "%s: damaged or cut: expected %zu bytes behind the first %d, found %zu",
+                       h5->name, told, NM_H5_USER_BLOCK, size - NM_H5_USER_BLOCK);
     const char *was = strstr(text, "sha256 "), *is = strstr(expected, "sha256 ");
     return nm_fail(ctx, NM_INVALID, "%s: damaged: expected SHA-256 %.16s…, found %.16s…", h5->name,
                    was ? was + 7 : "(none)", is + 7);

@@ -55,8 +55,7 @@ nm_status nm_h5_group(nm_h5 *h5, const char *path)
     return status;
 }
 
-nm_status nm_h5_write(nm_h5 *h5, const char *path, nm_h5_type type, int rank, const size_t *dims,
-                      const void *data)
+nm_status nm_h5_write(nm_h5 *h5, const char *path, nm_h5_type type, int rank, const size_t *dims, const void *data)
 {
     NM_H5_ENTER;
     hsize_t extent[NM_H5_MAX_RANK];
@@ -78,8 +77,7 @@ nm_status nm_h5_write_text(nm_h5 *h5, const char *path, const char *text)
     return status;
 }
 
-static nm_status note(nm_h5 *h5, const char *path, const char *name, hid_t in_file, hid_t in_memory,
-                      const void *data)
+static nm_status note(nm_h5 *h5, const char *path, const char *name, hid_t in_file, hid_t in_memory, const void *data)
 {
     hid_t object = H5Oopen(h5->file, path, H5P_DEFAULT), space = H5Screate(H5S_SCALAR);
     hid_t attribute = object < 0 ? -1 : H5Acreate2(object, name, in_file, space, H5P_DEFAULT, H5P_DEFAULT);
@@ -202,8 +200,7 @@ static nm_status check_type(nm_h5 *h5, const char *path, nm_h5_type found, nm_h5
                    nm_h5_type_name(found));
 }
 
-static nm_status check_shape(nm_h5 *h5, const char *path, const nm_h5_shape *found, int rank,
-                             const size_t *dims)
+static nm_status check_shape(nm_h5 *h5, const char *path, const nm_h5_shape *found, int rank, const size_t *dims)
 {
     bool same = found->rank == rank;
     for (int i = 0; i < rank && same; i++)
@@ -230,16 +227,15 @@ nm_status nm_h5_read(nm_h5 *h5, const char *path, nm_h5_type type, int rank, con
     return status;
 }
 
-nm_status nm_h5_read_rows(nm_h5 *h5, const char *path, nm_h5_type type, size_t first, size_t count,
-                          void *data)
+nm_status nm_h5_read_rows(nm_h5 *h5, const char *path, nm_h5_type type, size_t first, size_t count, void *data)
 {
     NM_H5_ENTER;
     nm_h5_set o;
     NM_TRY(nm_h5_open_set(h5, path, &o));
     nm_status status = check_type(h5, path, o.shape.type, type);
     if (status == NM_OK && (o.shape.rank == 0 || first + count > o.shape.dims[0]))
-        status = nm_fail(h5->ctx, NM_INVALID, "%s: %s: expected at least %zu entries, found %zu", h5->name,
-                         path, first + count, o.shape.rank ? o.shape.dims[0] : 1);
+        status = nm_fail(h5->ctx, NM_INVALID, "%s: %s: expected at least %zu entries, found %zu", h5->name, path,
+                         first + count, o.shape.rank ? o.shape.dims[0] : 1);
     if (status == NM_OK && count > 0) {
         hsize_t start[NM_H5_MAX_RANK] = {first}, extent[NM_H5_MAX_RANK] = {count};
         for (int i = 1; i < o.shape.rank; i++)

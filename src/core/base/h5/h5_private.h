@@ -12,9 +12,9 @@ struct nm_h5 {
     hid_t file;
 };
 
-/* The library may be built without thread safety, so one thread at a time is inside it; and while we are, it
- * prints nothing. Each function that calls it opens with NM_H5_ENTER; what was before comes back at its
- * return. */
+/* The library may be built without thread safety, so one thread at a time is inside it; and while
+ * we are, it prints nothing. Each function that calls it opens with NM_H5_ENTER; what was before
+ * comes back at its return. */
 typedef struct nm_h5_guard {
     H5E_auto2_t print;
     void *print_arg;
@@ -37,7 +37,8 @@ void nm_h5_close_set(nm_h5_set *set);
 hid_t nm_h5_file_type(nm_h5_type type);
 hid_t nm_h5_memory_type(nm_h5_type type);
 nm_h5_type nm_h5_type_of(hid_t type);
-/* Refuses a dataset that is stored through a filter which this build of the HDF5 library has not, and names it. */
+/* Refuses a dataset that is stored through a filter which this build of the HDF5 library has not,
+ * and names it. */
 nm_status nm_h5_check_filters(nm_h5 *h5, const char *path, hid_t set) NM_MUST_USE;
 
 #endif

@@ -40,7 +40,8 @@ static nm_status set_option(nm_context *ctx, nm_yaml *layers, int index, const c
     return status;
 }
 
-/* The layer called by the first `length` characters of `path`, or -1; *near is one whose name is like it. */
+/* The layer called by the first `length` characters of `path`, or -1; *near is one whose name is
+ * like it. */
 static nm_status find_layer(nm_context *ctx, const nm_yaml *layers, const char *path, size_t length, int *found,
                             char near[NM_HINT])
 {

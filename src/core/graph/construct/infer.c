@@ -30,7 +30,8 @@ static bool same_kind(const nm_param *a, const nm_param *b)
            memcmp(a->dims, b->dims, sizeof a->dims) == 0;
 }
 
-/* A layer that shares parameters declares them like any other; they must be those of its partner. */
+/* A layer that shares parameters declares them like any other; they must be those of its partner.
+ */
 static nm_status declare_shared(nm_infer *e, nm_node *node, const nm_param *param)
 {
     const nm_node *partner = &e->network->node[node->share];

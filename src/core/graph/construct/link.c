@@ -73,7 +73,8 @@ static nm_status link_inputs(nm_network *net, int index)
     return status;
 }
 
-/* A layer that undoes another one (unpool) names it in its option `pool`, and reads that one's input as its last. */
+/* A layer that undoes another one (unpool) names it in its option `pool`, and reads that one's
+ * input as its last. */
 static nm_status link_pair(nm_network *net, int index)
 {
     nm_node *node = &net->node[index];

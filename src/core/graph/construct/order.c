@@ -29,7 +29,8 @@ static nm_status report_cycle(nm_network *net, const bool *placed, int start)
                         net->node[first].label, text, net->node[node].name);
 }
 
-/* order[new] = old: the file's order, but every node after its inputs; inputs of the network first. */
+/* order[new] = old: the file's order, but every node after its inputs; inputs of the network first.
+ */
 static nm_status sort_nodes(nm_network *net, const bool *gone, bool *placed, int *order, int *count)
 {
     *count = 0;

@@ -235,7 +235,8 @@ static nm_status parse_layers(nm_network *net, const nm_yaml *layers, char *cons
 
 /* ---- losses -------------------------------------------------------------------------- */
 
-/* A loss is NAME, {NAME: {options}} or {NAME: {options}, from: LAYER, target: LAYER, weight: 0.3}. */
+/* A loss is NAME, {NAME: {options}} or {NAME: {options}, from: LAYER, target: LAYER, weight: 0.3}.
+ */
 static nm_status parse_objective(nm_network *net, const nm_yaml *item)
 {
     nm_context *ctx = net->ctx;

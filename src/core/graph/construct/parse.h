@@ -6,7 +6,8 @@
 
 /* Reads inputs, layers, losses into nodes with names and options, without edges. */
 nm_status nm_parse(nm_network *net);
-/* Resolves `from`, `share` and the losses' nodes, leaves out the types in `without`, sorts the nodes. */
+/* Resolves `from`, `share` and the losses' nodes, leaves out the types in `without`, sorts the
+ * nodes. */
 nm_status nm_link(nm_network *net, const nm_strings *without);
 /* Sorts the nodes so that each follows those it reads, and drops those that are gone ([nodes]). */
 nm_status nm_order(nm_network *net, const bool *gone);
@@ -15,7 +16,8 @@ void nm_node_clear(nm_node *node);
 nm_init nm_init_resolve(const nm_network *net, int node, nm_init init);
 /* Shapes and parameters; the slabs. */
 nm_status nm_infer_shapes(nm_network *net);
-/* What the outputs are and which loss judges the prediction; refuses losses of scores that are given probabilities. */
+/* What the outputs are and which loss judges the prediction; refuses losses of scores that are
+ * given probabilities. */
 nm_status nm_find_prediction(nm_network *net);
 
 /* The keys of a model file. */
@@ -30,7 +32,8 @@ typedef struct nm_entry {
 /* Records what is wrong with the entry's form. */
 nm_status nm_entry_read(nm_context *ctx, const nm_yaml *item, nm_entry *entry);
 
-/* The names of all entries, given or made; [layers->count] pointers and the texts behind them in one block. */
+/* The names of all entries, given or made; [layers->count] pointers and the texts behind them in
+ * one block. */
 nm_status nm_entry_names(nm_context *ctx, const nm_yaml *layers, char ***names);
 
 #endif

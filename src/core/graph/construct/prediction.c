@@ -1,4 +1,5 @@
-/* What a network predicts: whether its outputs are scores or probabilities, and which loss judges them. */
+/* What a network predicts: whether its outputs are scores or probabilities, and which loss judges
+ * them. */
 #include "parse.h"
 
 #include "alloc.h"
@@ -27,8 +28,8 @@ static int maker_of(const nm_network *net, int node)
     return node;
 }
 
-/* A loss that applies softmax or sigmoid itself takes scores. After a softmax it would learn, badly, and what it
- * reports would be no cross-entropy of the probabilities. */
+/* A loss that applies softmax or sigmoid itself takes scores. After a softmax it would learn,
+ * badly, and what it reports would be no cross-entropy of the probabilities. */
 static nm_status check_scores(nm_network *net, const nm_objective *o)
 {
     nm_activation given = net->node[o->from].activation, own = o->type->activation;
@@ -47,9 +48,11 @@ static nm_status check_scores(nm_network *net, const nm_objective *o)
                    o->who, nm_activation_name(own), name, maker->label, name, scores->name);
 }
 
-/* ---- who judges the prediction ------------------------------------------------------------------ */
+/* ---- who judges the prediction ------------------------------------------------------------------
+ */
 
-/* Whether `node` is what layers without parameters make of `from` alone; `reached` has room for all nodes. */
+/* Whether `node` is what layers without parameters make of `from` alone; `reached` has room for all
+ * nodes. */
 static bool follows(const nm_network *net, int node, int from, bool *reached)
 {
     for (int i = 0; i <= node; i++) {

@@ -100,7 +100,8 @@ static nm_status add_rows(nm_context *ctx, nm_pixels *out, int64_t first, int64_
     }
 }
 
-/* Makes one band of the last, which begins at rectangle `begin`, and the one before it at `before`, where that is one.
+/* Makes one band of the last, which begins at rectangle `begin`, and the one before it at `before`,
+ * where that is one.
  */
 static bool join_bands(nm_pixels *set, int before, int begin)
 {

@@ -1,4 +1,5 @@
-/* Sets of pixels of an endless plane, as rectangles: exact, and small where the set has large parts without holes. */
+/* Sets of pixels of an endless plane, as rectangles: exact, and small where the set has large parts
+ * without holes. */
 #ifndef NM_PIXELS_H
 #define NM_PIXELS_H
 
@@ -11,8 +12,9 @@ typedef struct nm_rect {
     int64_t first[2], end[2]; /* rows, columns: first <= i < end */
 } nm_rect;
 
-/* In bands of rows, from top to bottom: rectangles of a band have the same rows, do not touch, and go from left to
- * right; bands that touch differ in their columns. So a set has one form only. A set of zeros is empty. */
+/* In bands of rows, from top to bottom: rectangles of a band have the same rows, do not touch, and
+ * go from left to right; bands that touch differ in their columns. So a set has one form only. A
+ * set of zeros is empty. */
 typedef struct nm_pixels {
     int count, capacity;
     nm_rect *rect; /* [count]; owned */

@@ -104,8 +104,8 @@ static int remainder_of(int64_t a, int b)
     return (int)((a % b + b) % b);
 }
 
-/* Adds to set `to` what units v, v + apart, … of the layer's input read, `count` of them; apart, which may be negative,
- * is a multiple of the period. */
+/* Adds to set `to` what units v, v + apart, … of the layer's input read, `count` of them; apart,
+ * which may be negative, is a multiple of the period. */
 static nm_status add_units(nm_context *ctx, const nm_reads *from, int axis, int other, int64_t v, int64_t apart,
                            int count, nm_pixels *to)
 {
@@ -135,8 +135,8 @@ static nm_status add_unit(nm_context *ctx, const nm_reads *from, const nm_window
         for (int v = 0; v < period && v < extent && status == NM_OK; v++)
             status = add_units(ctx, from, axis, other, v, period, nm_pieces(extent - v, period), to);
     } else if (w->transposed) {
-        /* every `each`-th tap meets an input, dilation / common before the last one; every `apart`-th of those the same
-         * phase */
+        /* every `each`-th tap meets an input, dilation / common before the last one; every
+         * `apart`-th of those the same phase */
         int common = common_divisor(dilation, stride), each = stride / common, back = dilation / common, a = 0;
         int apart = period / common_divisor(period, back);
         while (a < each && (u + pad - a * dilation) % stride != 0)

@@ -1,10 +1,11 @@
-/* Which pixels of the network's input the units of a node read, along one path or several: the sets behind the
- * receptive fields. Private to src/core.
+/* Which pixels of the network's input the units of a node read, along one path or several: the sets
+ * behind the receptive fields. Private to src/core.
  *
- *     nm_reads_begin (an input) -> nm_reads_through (a layer), nm_reads_unite (another path) … -> nm_reads_free
+ *     nm_reads_begin (an input) -> nm_reads_through (a layer), nm_reads_unite (another path) … ->
+ * nm_reads_free
  *
- * Unit u of an axis reads what unit u + period reads, moved by `advance` pixels: a transposed convolution of stride 2
- * makes period 2 of 1. Units are taken as if the input had no border. */
+ * Unit u of an axis reads what unit u + period reads, moved by `advance` pixels: a transposed
+ * convolution of stride 2 makes period 2 of 1. Units are taken as if the input had no border. */
 #ifndef NM_READS_H
 #define NM_READS_H
 

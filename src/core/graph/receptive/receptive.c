@@ -2,14 +2,15 @@
  *
  *     r += (k - 1) * d * j      s += ((k - 1) * d / 2 - pad) * j      j *= stride
  *
- * and for a transposed convolution, where with g = gcd(d, stride) a unit meets every stride / g-th tap at most, d / g
- * inputs apart,
+ * and for a transposed convolution, where with g = gcd(d, stride) a unit meets every stride / g-th
+ * tap at most, d / g inputs apart,
  *
- *     r += floor((k - 1) * g / stride) * d / g * j      s += (pad - (k - 1) * d / 2) / stride * j      j /= stride
+ *     r += floor((k - 1) * g / stride) * d / g * j      s += (pad - (k - 1) * d / 2) / stride * j
+ * j /= stride
  *
  * (Araujo, Norris, Sim: Computing Receptive Fields of Convolutional Neural Networks, Distill 2019).
- * Whether pixels within a field are left out, and whether a later layer or another path fills them, follows from the
- * sets in reads.h. */
+ * Whether pixels within a field are left out, and whether a later layer or another path fills them,
+ * follows from the sets in reads.h. */
 #include "alloc.h"
 #include "network.h"
 #include "reads.h"
@@ -68,7 +69,8 @@ static nm_receptive through(const nm_node *node, nm_window w, nm_receptive r)
 
 /* ---- paths ------------------------------------------------------------------------------ */
 
-/* In millionths of a pixel: what is summed in another order can differ in its last bits (a jump of 1/3). */
+/* In millionths of a pixel: what is summed in another order can differ in its last bits (a jump of
+ * 1/3). */
 static int falling(double a, double b)
 {
     a = rint(a * 1e6);
@@ -76,7 +78,8 @@ static int falling(double a, double b)
     return (a < b) - (a > b);
 }
 
-/* Larger fields first, and the whole input before all; among the rest any order will do that puts equals together. */
+/* Larger fields first, and the whole input before all; among the rest any order will do that puts
+ * equals together. */
 static int by_size(const void *one, const void *other)
 {
     const nm_receptive *a = &((const nm_path_field *)one)->field, *b = &((const nm_path_field *)other)->field;
@@ -91,8 +94,8 @@ static int by_size(const void *one, const void *other)
     return order;
 }
 
-/* Of what sees the whole input the size and the grid tell nothing more. Kept apart, they would grow exponentially with
- * the gates of squeeze and excitation. */
+/* Of what sees the whole input the size and the grid tell nothing more. Kept apart, they would grow
+ * exponentially with the gates of squeeze and excitation. */
 static bool is_same(const nm_path_field *a, const nm_path_field *b)
 {
     return (a->field.whole && b->field.whole) || by_size(a, b) == 0;

@@ -1,15 +1,16 @@
-/* Depthwise convolution, a kernel for each channel: no product to speak of, so that each output is summed directly, a
- * vector of channels side by side. 3x3 kernels have code of their own (depthwise_3x3.h). A task takes several rows of a
- * sample, so that what neighbouring rows read is in cache. */
+/* Depthwise convolution, a kernel for each channel: no product to speak of, so that each output is
+ * summed directly, a vector of channels side by side. 3x3 kernels have code of their own
+ * (depthwise_3x3.h). A task takes several rows of a sample, so that what neighbouring rows read is
+ * in cache. */
 #include "depthwise_3x3.h"
 
 #include <string.h>
 
 enum {
     TAPS = 4, /* of any kernel's row, summed at once */
-    /* Outputs that a block of rows has about. Large blocks read and write memory in longer runs; but they grow beyond
-     * the smallest, which are some microseconds' work, only where there are TASKS of them: every thread should find
-     * some. */
+    /* Outputs that a block of rows has about. Large blocks read and write memory in longer runs;
+     * but they grow beyond the smallest, which are some microseconds' work, only where there are
+     * TASKS of them: every thread should find some. */
     SMALLEST = 8192,
     LARGEST = 32768,
     TASKS = 64
@@ -28,7 +29,8 @@ static double cost(const nm_conv_geometry *g, nm_conv_kind kind)
     return (g->stride[0] * g->stride[1] > 1 ? 9 : dw_is_3x3(g) ? 3.5 : 4) * nm_conv_direct_cost(g);
 }
 
-/* The taps first..last-1 of an axis that read inside an input of `size` pixels from position `at` on. */
+/* The taps first..last-1 of an axis that read inside an input of `size` pixels from position `at`
+ * on. */
 static void taps(int at, int dilation, int kernel, int size, int *first, int *last)
 {
     *first = at < 0 ? (-at + dilation - 1) / dilation : 0;
@@ -36,7 +38,8 @@ static void taps(int at, int dilation, int kernel, int size, int *first, int *la
     *last = *last < kernel ? *last : kernel;
 }
 
-/* The outputs first..last-1 of `count`, for which a tap that lies `off` from their place reads inside. */
+/* The outputs first..last-1 of `count`, for which a tap that lies `off` from their place reads
+ * inside. */
 static void outputs(int off, int stride, int size, int count, int *first, int *last)
 {
     *first = off < 0 ? (-off + stride - 1) / stride : 0;
@@ -58,8 +61,9 @@ static int block_rows(nm_shape shape, int count)
     return rows < shape.h ? rows : shape.h;
 }
 
-/* The same for tasks that write apart from each other: their size may follow the planned batch, as it does not
- * show in the result (in training, the moments of a block are a part of batch norm's sum). */
+/* The same for tasks that write apart from each other: their size may follow the planned batch, as
+ * it does not show in the result (in training, the moments of a block are a part of batch norm's
+ * sum). */
 static int task_rows(int most, nm_shape shape)
 {
     size_t share = (size_t)most * nm_shape_size(shape) / TASKS;
@@ -77,8 +81,8 @@ static void each_block(const nm_conv_call *call, nm_shape shape, nm_task *task)
     nm_parallel(call->threads, call->n * nm_pieces(shape.h, task_rows(call->most, shape)), task, (void *)call);
 }
 
-/* Shared: (weights) the parts, each [taps][channels], and then the bias's, each [channels]. Thread: input rows of a block that are
- * normalised here; then (forward) what moments take. */
+/* Shared: (weights) the parts, each [taps][channels], and then the bias's, each [channels]. Thread:
+ * input rows of a block that are normalised here; then (forward) what moments take. */
 static void book(const nm_conv_geometry *g, nm_conv_kind kind, int n, size_t *shared, size_t *thread)
 {
     int rows = kind == NM_CONV_FORWARD ? task_rows(n, g->out) : block_rows(g->out, SMALLEST);
@@ -88,9 +92,11 @@ static void book(const nm_conv_geometry *g, nm_conv_kind kind, int n, size_t *sh
     *shared = kind == NM_CONV_WEIGHTS ? NM_CONV_PARTS * (nm_conv_weight_count(g) + (size_t)g->out.c) * sizeof(real) : 0;
 }
 
-/* ---- forward ----------------------------------------------------------------------------------------- */
+/* ---- forward
+ * ----------------------------------------------------------------------------------------- */
 
-/* A row of outputs, by any kernel: the columns whose taps all lie inside at once, the others alone. */
+/* A row of outputs, by any kernel: the columns whose taps all lie inside at once, the others alone.
+ */
 static void forward_row(const nm_conv_call *call, const real *x, int row, real *y)
 {
     const nm_conv_geometry *g = call->g;
@@ -126,8 +132,9 @@ static void forward_task(void *arg, int task, int thread)
     else
         dw_forward_3x3(call, x, k.first, k.last, 2, y);
     if (call->moments)
-        NM_ISA(nm_conv_take_moments)(g, call->moments, task, y + k.first * (ptrdiff_t)g->out.w * g->out.c,
-                                     (k.last - k.first) * g->out.w, nm_conv_thread_scratch(call, thread));
+        NM_ISA(nm_conv_take_moments)
+    (g, call->moments, task, y + k.first * (ptrdiff_t)g->out.w * g->out.c, (k.last - k.first) * g->out.w,
+     nm_conv_thread_scratch(call, thread));
 }
 
 static void forward(const nm_conv_call *call)
@@ -140,7 +147,8 @@ static int pieces(const nm_conv_geometry *g, int n, int most)
     return n * nm_pieces(g->out.h, task_rows(most, g->out));
 }
 
-/* ---- gradient by the weights --------------------------------------------------------------------------- */
+/* ---- gradient by the weights
+ * --------------------------------------------------------------------------- */
 
 /* x, dy: the sample's. */
 static void add_block_3x3(const nm_conv_call *call, const block *k, const real *x, const real *dy, real *dw, real *db)
@@ -162,7 +170,8 @@ static void add_block_3x3(const nm_conv_call *call, const block *k, const real *
     }
 }
 
-/* Adds them, for all channels, over columns first..last-1, whose taps lie `off` from their place. x, dy: the rows. */
+/* Adds them, for all channels, over columns first..last-1, whose taps lie `off` from their place.
+ * x, dy: the rows. */
 DW_INLINE void add_taps(const nm_conv_geometry *g, const real *x, const real *dy, int off, int first, int last,
                         const int count, real *to)
 {
@@ -182,7 +191,8 @@ DW_INLINE void add_taps(const nm_conv_geometry *g, const real *x, const real *dy
     }
 }
 
-/* Taps b..b+count-1 of one row of taps: the columns where all read inside together, the others tap by tap. */
+/* Taps b..b+count-1 of one row of taps: the columns where all read inside together, the others tap
+ * by tap. */
 DW_INLINE void add_group(const nm_conv_geometry *g, const real *x, const real *dy, int b, const int count, real *to)
 {
     int from = 0, beyond = g->out.w, first[TAPS], last[TAPS], off = b * g->dilation[1] - g->left;
@@ -219,7 +229,8 @@ static void add_block(const nm_conv_call *call, const block *k, const real *x, c
     NM_ISA(nm_conv_column_sums)(dy + k->first * line, (k->last - k->first) * g->out.w, g->out.c, db);
 }
 
-/* One part: an eighth of all rows of outputs, so that eight threads have work even with one sample. */
+/* One part: an eighth of all rows of outputs, so that eight threads have work even with one sample.
+ */
 static void weights_task(void *arg, int task, int thread)
 {
     const nm_conv_call *call = arg;
@@ -254,12 +265,14 @@ static void weights(const nm_conv_call *call)
         NM_ISA(nm_conv_add_parts)(call->threads, parts, NM_CONV_PARTS, count, call->dw);
     if (call->db)
         NM_ISA(nm_conv_add_parts)
-        (call->threads, parts + NM_CONV_PARTS * count, NM_CONV_PARTS, (size_t)call->g->out.c, call->db);
+    (call->threads, parts + NM_CONV_PARTS * count, NM_CONV_PARTS, (size_t)call->g->out.c, call->db);
 }
 
-/* ---- gradient by x, where a stride keeps it from being a convolution -------------------------------------- */
+/* ---- gradient by x, where a stride keeps it from being a convolution
+ * -------------------------------------- */
 
-/* `count` pixels of dx with the same taps, whose outputs follow each other; they lie `step` numbers apart. */
+/* `count` pixels of dx with the same taps, whose outputs follow each other; they lie `step` numbers
+ * apart. */
 static void data_pixels(const nm_conv_call *call, const real *dy, dw_reach v, dw_reach h, int count, real *dx,
                         ptrdiff_t step)
 {
@@ -271,8 +284,8 @@ static void data_pixels(const nm_conv_call *call, const real *dy, dw_reach v, dw
                any ? call->w + (v.first * g->kernel[1] + h.first) * c : call->w, count, dx, step);
 }
 
-/* A row of dx: for each remainder of the column by the stride the pixels whose outputs all exist at once, others
- * alone. */
+/* A row of dx: for each remainder of the column by the stride the pixels whose outputs all exist at
+ * once, others alone. */
 static void data_row(const nm_conv_call *call, const real *dy, int row, real *dx)
 {
     const nm_conv_geometry *g = call->g;
@@ -321,5 +334,6 @@ static void data(const nm_conv_call *call)
 
 extern const nm_conv_algorithm NM_ISA(nm_conv_depthwise);
 const nm_conv_algorithm NM_ISA(nm_conv_depthwise) = {
-    "depthwise", declines, cost, book, forward, weights, data, .pieces = pieces, .normalises = nm_conv_any, .exact = true,
+    "depthwise",   declines, cost, book, forward, weights, data, .pieces = pieces, .normalises = nm_conv_any,
+    .exact = true,
 };

@@ -1,8 +1,9 @@
-/* Depthwise 3x3 convolution with strides 1 and 2, by tiles of up to 2x4 outputs of one vector of channels: what a tile
- * reads is loaded once and added to all sums that need it, which stay in registers. Tiles are walked along a row, for
- * each place the channels first, so that memory is read and written in order; walking all columns of one vector first
- * is half as fast where x does not fit the caches. At an edge of the image each row and column that is read is looked
- * at. An output's products are added in the same order in whatever tile it lies. */
+/* Depthwise 3x3 convolution with strides 1 and 2, by tiles of up to 2x4 outputs of one vector of
+ * channels: what a tile reads is loaded once and added to all sums that need it, which stay in
+ * registers. Tiles are walked along a row, for each place the channels first, so that memory is
+ * read and written in order; walking all columns of one vector first is half as fast where x does
+ * not fit the caches. At an edge of the image each row and column that is read is looked at. An
+ * output's products are added in the same order in whatever tile it lies. */
 #ifndef NM_DEPTHWISE_3X3_H
 #define NM_DEPTHWISE_3X3_H
 
@@ -36,7 +37,8 @@ static inline bool dw_within(const nm_conv_geometry *g, int row, int col)
            v + (DW_COLS - 1) * g->stride[1] + 3 <= g->in.w;
 }
 
-/* A tile's work, its stride and size constants: inlined into the walk for each of its five kinds. */
+/* A tile's work, its stride and size constants: inlined into the walk for each of its five kinds.
+ */
 typedef void dw_work(const void *arg, int row, int col, const int stride, const int rows, const int cols,
                      const bool edge);
 
@@ -59,7 +61,8 @@ DW_INLINE void dw_walk(const nm_conv_geometry *g, int row, int last, const int s
     }
 }
 
-/* ---- forward -------------------------------------------------------------------------------------------- */
+/* ---- forward
+ * -------------------------------------------------------------------------------------------- */
 
 /* The sums of rows x cols outputs from (row, col) on. x: the sample. */
 DW_INLINE void dw_forward_tile(const nm_conv_geometry *g, const real *x, const real *w, int row, int col, int channel,
@@ -116,7 +119,7 @@ DW_INLINE void dw_forward_channels(const void *arg, int row, int col, const int 
         for (int i = 0; i < rows * cols; i++) {
             dw_end(&e, &sum[i]);
             nm_vector_store(group->y + ((row + i / cols) * (ptrdiff_t)g->out.w + col + i % cols) * c + channel, &sum[i],
-                     NM_VECTOR);
+                            NM_VECTOR);
         }
     }
 }
@@ -133,14 +136,15 @@ DW_INLINE void dw_forward_3x3(const nm_conv_call *call, const real *x, int first
         }
 }
 
-/* ---- gradient by the weights ---------------------------------------------------------------------------- */
+/* ---- gradient by the weights
+ * ---------------------------------------------------------------------------- */
 
 /* The sums of a group of channels: for each vector those of nine taps, then of dy. */
 typedef nm_vector dw_sums[10];
 enum { DW_GROUP_VECTORS = DW_GROUP / NM_VECTOR + 1 };
 
-/* Asks for what the next rows will read: 1.2 times faster where that comes from memory, 1.2 times slower where all fits
- * the caches. Forward, which waits for its writing, gains nothing. */
+/* Asks for what the next rows will read: 1.2 times faster where that comes from memory, 1.2 times
+ * slower where all fits the caches. Forward, which waits for its writing, gains nothing. */
 DW_INLINE void dw_fetch(const real *x, const int rows, const int cols, ptrdiff_t line, ptrdiff_t c)
 {
 #pragma GCC unroll 4
@@ -178,7 +182,8 @@ DW_INLINE void dw_add_tile(const void *arg, int row, int col, const int stride, 
             sum[t] = (*sums)[t];
 #pragma GCC unroll 8
         for (int i = 0; i < rows * cols; i++) {
-            nm_vector_load(&d[i], dy + ((row + i / cols) * (ptrdiff_t)g->out.w + col + i % cols) * c + channel, NM_VECTOR);
+            nm_vector_load(&d[i], dy + ((row + i / cols) * (ptrdiff_t)g->out.w + col + i % cols) * c + channel,
+                           NM_VECTOR);
             sum[9] += d[i];
         }
 #pragma GCC unroll 5
@@ -213,10 +218,12 @@ DW_INLINE void dw_add_rows(const nm_conv_geometry *g, const real *x, const real 
         dw_walk(g, row, last, stride, dw_add_tile, &group);
 }
 
-/* ---- gradient by x, stride 2 ---------------------------------------------------------------------------- */
+/* ---- gradient by x, stride 2
+ * ---------------------------------------------------------------------------- */
 
-/* Four pixels of each of two rows of dx from (row, col) on, both even: they take from two rows and three columns of dy,
- * and which taps lie between depends on whether the padding is odd. dy, dx: the sample's. */
+/* Four pixels of each of two rows of dx from (row, col) on, both even: they take from two rows and
+ * three columns of dy, and which taps lie between depends on whether the padding is odd. dy, dx:
+ * the sample's. */
 DW_INLINE void dw_data_tile(const nm_conv_call *call, const real *dy, int row, int col, const int odd, real *dx)
 {
     const nm_conv_geometry *g = call->g;

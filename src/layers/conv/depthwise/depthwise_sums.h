@@ -1,4 +1,5 @@
-/* Sums of depthwise convolution, by vectors of channels: what all kernels share, and taps in any arrangement. */
+/* Sums of depthwise convolution, by vectors of channels: what all kernels share, and taps in any
+ * arrangement. */
 #ifndef NM_DEPTHWISE_SUMS_H
 #define NM_DEPTHWISE_SUMS_H
 
@@ -8,11 +9,12 @@
 
 enum { DW_PIXELS = 4 };
 
-/* For functions whose loops must have constant bounds, so that their sums stay in registers; inline alone is a hint. */
+/* For functions whose loops must have constant bounds, so that their sums stay in registers; inline
+ * alone is a hint. */
 #define DW_INLINE static inline __attribute__((always_inline))
 
-/* Vectors of channels follow each other from 0 on; where there are enough for a whole vector, the last one reaches back
- * over channels that the one before has done. */
+/* Vectors of channels follow each other from 0 on; where there are enough for a whole vector, the
+ * last one reaches back over channels that the one before has done. */
 static inline int dw_next(int channel, int channels)
 {
     return channel + NM_VECTOR >= channels       ? channels
@@ -20,17 +22,19 @@ static inline int dw_next(int channel, int channels)
                                                  : channels - NM_VECTOR;
 }
 
-/* Channels are walked in groups of about so many, for one place of an image before the next: they lie side by side in
- * memory, and what neighbouring places share stays in L1. */
+/* Channels are walked in groups of about so many, for one place of an image before the next: they
+ * lie side by side in memory, and what neighbouring places share stays in L1. */
 enum { DW_GROUP = 128 };
 
-/* One beyond the last channel of the group that begins at `channel`; what makes no vector of its own belongs to it. */
+/* One beyond the last channel of the group that begins at `channel`; what makes no vector of its
+ * own belongs to it. */
 static inline int dw_group_end(int channel, int channels)
 {
     return channel + DW_GROUP + NM_VECTOR <= channels ? channel + DW_GROUP : channels;
 }
 
-/* ---- the end of a sum ---------------------------------------------------------------------------------- */
+/* ---- the end of a sum
+ * ---------------------------------------------------------------------------------- */
 
 /* Scale, bias and relu of a call for one vector of channels. */
 typedef struct dw_ending {
@@ -59,9 +63,11 @@ static inline void dw_end(const dw_ending *e, nm_vector *y)
         nm_vector_positive(y);
 }
 
-/* ---- any taps --------------------------------------------------------------------------------------------- */
+/* ---- any taps
+ * --------------------------------------------------------------------------------------------- */
 
-/* rows x cols taps; how many numbers lie from one to the next in what is read and in the weights. */
+/* rows x cols taps; how many numbers lie from one to the next in what is read and in the weights.
+ */
 typedef struct dw_taps {
     int rows, cols;
     ptrdiff_t x_row, x_col, w_row, w_col;
@@ -85,7 +91,8 @@ DW_INLINE void dw_sum(const dw_taps *t, const real *x, ptrdiff_t step, const rea
         }
 }
 
-/* `count` outputs that have the same taps, all channels, written `y_step` numbers apart. x, w and y are channel 0's. */
+/* `count` outputs that have the same taps, all channels, written `y_step` numbers apart. x, w and y
+ * are channel 0's. */
 static inline void dw_outputs(const nm_conv_call *call, const dw_taps *t, const real *x, ptrdiff_t step, const real *w,
                               int count, real *y, ptrdiff_t y_step)
 {
@@ -112,9 +119,11 @@ static inline void dw_outputs(const nm_conv_call *call, const dw_taps *t, const 
     }
 }
 
-/* ---- gradient by the weights ------------------------------------------------------------------------------ */
+/* ---- gradient by the weights
+ * ------------------------------------------------------------------------------ */
 
-/* Sums, over some columns of a row of outputs, x * dy of `count` taps side by side. x: the first column's first tap. */
+/* Sums, over some columns of a row of outputs, x * dy of `count` taps side by side. x: the first
+ * column's first tap. */
 DW_INLINE void dw_sum_taps(const nm_conv_geometry *g, const real *x, const real *dy, int cols, int lanes,
                            const int count, nm_vector *sum)
 {
@@ -131,7 +140,8 @@ DW_INLINE void dw_sum_taps(const nm_conv_geometry *g, const real *x, const real 
     }
 }
 
-/* Adds a vector of `lanes` channels, from `channel` on; those before `done` were added with the vector before. */
+/* Adds a vector of `lanes` channels, from `channel` on; those before `done` were added with the
+ * vector before. */
 static inline void dw_add_new(const nm_vector *sum, int channel, int done, int lanes, real *to)
 {
     if (done == channel && lanes >= NM_VECTOR) {
@@ -146,10 +156,11 @@ static inline void dw_add_new(const nm_vector *sum, int channel, int done, int l
     }
 }
 
-/* ---- gradient by x --------------------------------------------------------------------------------------- */
+/* ---- gradient by x
+ * --------------------------------------------------------------------------------------- */
 
-/* Along an axis, the taps that carry outputs to a pixel: the first, how many, `apart` from each other; `place` is the
- * output of the first, each further one's is `back` before it. */
+/* Along an axis, the taps that carry outputs to a pixel: the first, how many, `apart` from each
+ * other; `place` is the output of the first, each further one's is `back` before it. */
 typedef struct dw_reach {
     int first, count, apart, place, back;
 } dw_reach;

@@ -1,6 +1,7 @@
-/* Winograd convolution F(4, 3) along the width, points 0, 1, -1, 2, -2, infinity: half the products. With few channels it beats
- * F(4x4, 3x3), since its products are kernel height times deeper and its transforms smaller; its error lies nearer to that of
- * direct summation. See winograd_1d.h. */
+/* Winograd convolution F(4, 3) along the width, points 0, 1, -1, 2, -2, infinity: half the
+ * products. With few channels it beats F(4x4, 3x3), since its products are kernel height times
+ * deeper and its transforms smaller; its error lies nearer to that of direct summation. See
+ * winograd_1d.h. */
 #include "winograd_f43.h"
 
 enum { WIDTH = 3, DEEPEST = 1 << 30 };

@@ -1,6 +1,7 @@
-/* Winograd convolution F(TILE, WIDTH) along the width (Winograd 1980), for kernels WIDTH wide and any number of rows high: TILE
- * outputs of a row come from POINTS = TILE + WIDTH - 1 inputs of each row that the kernel covers, through POINTS products instead
- * of TILE * WIDTH, each of them one matrix product over many tiles:
+/* Winograd convolution F(TILE, WIDTH) along the width (Winograd 1980), for kernels WIDTH wide and
+ * any number of rows high: TILE outputs of a row come from POINTS = TILE + WIDTH - 1 inputs of each
+ * row that the kernel covers, through POINTS products instead of TILE * WIDTH, each of them one
+ * matrix product over many tiles:
  *
  *     V = B' d           [POINTS][tiles][kh * C]      inputs, a tile for each TILE outputs of a row
  *     U = G w            [POINTS][kh * C][K]          weights
@@ -8,8 +9,9 @@
  *
  * and for the gradient by the weights, dU = V' (A dy), dw = G' dU.
  *
- * A file includes this header, through winograd_1d_run.h, after TILE, WIDTH, DEEPEST (products in one sum, forward), G and the
- * transforms (input_points, output_points, gradient_points); it ends in the algorithm's table. */
+ * A file includes this header, through winograd_1d_run.h, after TILE, WIDTH, DEEPEST (products in
+ * one sum, forward), G and the transforms (input_points, output_points, gradient_points); it ends
+ * in the algorithm's table. */
 #ifndef NM_WINOGRAD_1D_H
 #define NM_WINOGRAD_1D_H
 
@@ -52,7 +54,8 @@ static blocking blocking_of(const nm_conv_geometry *g, int n, bool by_sample)
     b.blocks_per_sample = nm_pieces(g->out.h, b.rows);
     b.rows = nm_pieces(g->out.h, b.blocks_per_sample); /* even blocks */
     b.blocks_per_sample = nm_pieces(g->out.h, b.rows);
-    /* the kernels of a product treat its last rows apart: samples share a block only where each has the same place in it */
+    /* the kernels of a product treat its last rows apart: samples share a block only where each has
+     * the same place in it */
     int tiles = b.rows * b.across;
     if (b.blocks_per_sample == 1 && (by_sample ? nm_gemm_whole_rows(tiles) == tiles : tiles % 16 == 0))
         b.samples = most / tiles > 1 ? most / tiles : 1;
@@ -74,9 +77,12 @@ static block block_at(const nm_conv_geometry *g, const blocking *b, int n, int u
     return k;
 }
 
-/* ---- rows in and out --------------------------------------------------------------------------- */
+/* ---- rows in and out ---------------------------------------------------------------------------
+ */
 
-/* `count` pixels of a row [w][channels] from column `col`, `lanes` channels from c; zeros outside. row NULL: all zeros. */
+/* `count` pixels of a row [w][channels] from column `col`, `lanes` channels from c; zeros outside.
+ * row NULL: all zeros.
+ */
 static inline void load(const real *row, nm_shape s, int col, int c, const int lanes, const int count, nm_vector *d)
 {
     for (int j = 0; j < count; j++)
@@ -92,10 +98,10 @@ static inline void store(const nm_vector *y, const int lanes, real *restrict to,
         nm_vector_store(to + (size_t)e * stride, &y[e], lanes);
 }
 
-/* Pixels of input row h, transformed once and put where each output row of the block that reads them has them. `to`: the
- * sample's first tile. */
-static inline void input_lanes(const nm_conv_geometry *g, const blocking *b, const block *k, const real *row, int h, int t, int c,
-                               const int lanes, real *to)
+/* Pixels of input row h, transformed once and put where each output row of the block that reads
+ * them has them. `to`: the sample's first tile. */
+static inline void input_lanes(const nm_conv_geometry *g, const blocking *b, const block *k, const real *row, int h,
+                               int t, int c, const int lanes, real *to)
 {
     size_t stride = apart(b->tiles, depth_of(g)), depth = (size_t)depth_of(g);
     nm_vector d[POINTS], y[POINTS];
@@ -105,7 +111,8 @@ static inline void input_lanes(const nm_conv_geometry *g, const blocking *b, con
         int out = h + g->top - a;
         if (out >= k->first && out < k->last)
             store(y, lanes,
-                  to + ((size_t)(out - k->first) * (size_t)b->across + (size_t)t) * depth + (size_t)(a * g->in.c + c), stride);
+                  to + ((size_t)(out - k->first) * (size_t)b->across + (size_t)t) * depth + (size_t)(a * g->in.c + c),
+                  stride);
     }
 }
 
@@ -136,8 +143,8 @@ static void block_inputs(const nm_conv_call *call, const blocking *b, const bloc
                (size_t)(b->samples - k->samples) * per_sample * sizeof *to);
 }
 
-static inline void output_lanes(const nm_conv_call *call, int channel, const int lanes, const real *m, size_t stride, real *pixel,
-                                int columns)
+static inline void output_lanes(const nm_conv_call *call, int channel, const int lanes, const real *m, size_t stride,
+                                real *pixel, int columns)
 {
     nm_vector in[POINTS], y[TILE];
     for (int e = 0; e < POINTS; e++)
@@ -165,14 +172,16 @@ static void block_outputs(const nm_conv_call *call, const blocking *b, const blo
         for (int row = k->first; row < k->last; row++)
             for (int t = 0; t < b->across; t++) {
                 size_t tile = (size_t)((s * b->rows + row - k->first) * b->across + t);
-                size_t at = ((size_t)(k->sample + s) * (size_t)g->out.h + (size_t)row) * (size_t)g->out.w + (size_t)(t * TILE);
+                size_t at =
+                    ((size_t)(k->sample + s) * (size_t)g->out.h + (size_t)row) * (size_t)g->out.w + (size_t)(t * TILE);
                 int left = g->out.w - t * TILE;
                 output_tile(call, m + tile * (size_t)g->out.c, stride, call->y + at * (size_t)g->out.c,
                             left < TILE ? left : TILE);
             }
 }
 
-static inline void gradient_lanes(const nm_conv_geometry *g, const real *row, int t, int c, const int lanes, real *to, size_t stride)
+static inline void gradient_lanes(const nm_conv_geometry *g, const real *row, int t, int c, const int lanes, real *to,
+                                  size_t stride)
 {
     nm_vector d[TILE], y[POINTS];
     load(row, g->out, t * TILE, c, lanes, TILE, d);
@@ -197,8 +206,8 @@ static void block_gradients(const nm_conv_call *call, const blocking *b, const b
                     gradient_lanes(g, from, t, c, g->out.c - c, tile, stride);
             }
         if (call->db)
-            NM_ISA(nm_conv_column_sums)(sample + (size_t)k->first * (size_t)(g->out.w * g->out.c),
-                                        (k->last - k->first) * g->out.w, g->out.c, db);
+            NM_ISA(nm_conv_column_sums)
+        (sample + (size_t)k->first * (size_t)(g->out.w * g->out.c), (k->last - k->first) * g->out.w, g->out.c, db);
     }
 }
 

@@ -1,5 +1,5 @@
-/* Winograd convolution F(4, 5) along the width, eight points: eight products where direct summation has twenty, and hardly more
- * error than F(4, 3). See winograd_1d.h. */
+/* Winograd convolution F(4, 5) along the width, eight points: eight products where direct summation
+ * has twenty, and hardly more error than F(4, 3). See winograd_1d.h. */
 #include "winograd_8_points.h"
 
 enum { TILE = 4, WIDTH = 5, DEEPEST = 160 };

@@ -1,5 +1,6 @@
-/* Winograd convolution F(2, 7) along the width, eight points: eight products where direct summation has fourteen. More outputs at
- * once err too much: F(3, 7) and F(4, 7) came to 1e-5 with the best points found. See winograd_1d.h. */
+/* Winograd convolution F(2, 7) along the width, eight points: eight products where direct summation
+ * has fourteen. More outputs at once err too much: F(3, 7) and F(4, 7) came to 1e-5 with the best
+ * points found. See winograd_1d.h. */
 #include "winograd_8_points.h"
 
 enum { TILE = 2, WIDTH = 7, DEEPEST = 160 };

@@ -4,7 +4,8 @@
 
 #include "winograd_1d.h"
 
-/* ---- forward -------------------------------------------------------------------------------------- */
+/* ---- forward
+ * -------------------------------------------------------------------------------------- */
 
 /* Kernel row `task` of the weights: U[point][task * C + c][k]. */
 static void weights_in_task(void *arg, int task, int thread)
@@ -24,7 +25,8 @@ static void weights_in_task(void *arg, int task, int thread)
         }
 }
 
-/* m [tiles][filters] = v [tiles][depth] u [depth][filters], in sums of at most DEEPEST products: nearly all the error is theirs. */
+/* m [tiles][filters] = v [tiles][depth] u [depth][filters], in sums of at most DEEPEST products:
+ * nearly all the error is theirs. */
 static void product(int tiles, int filters, int depth, const real *v, const real *u, real *m)
 {
     int span = nm_pieces(depth, nm_pieces(depth, DEEPEST));
@@ -45,7 +47,8 @@ static void forward_task(void *arg, int task, int thread)
     const real *u = call->shared;
     block_inputs(call, &b, &k, room, v);
     for (int e = 0; e < POINTS; e++)
-        product(tiles, g->out.c, depth, v + (size_t)e * in, u + (size_t)e * apart(depth, g->out.c), m + (size_t)e * out);
+        product(tiles, g->out.c, depth, v + (size_t)e * in, u + (size_t)e * apart(depth, g->out.c),
+                m + (size_t)e * out);
     block_outputs(call, &b, &k, m);
 }
 
@@ -55,7 +58,8 @@ static void forward(const nm_conv_call *call)
     nm_parallel(call->threads, blocking_of(call->g, call->n, call->by_sample).units, forward_task, (void *)call);
 }
 
-/* ---- gradient by the weights ------------------------------------------------------------------------ */
+/* ---- gradient by the weights
+ * ------------------------------------------------------------------------ */
 
 /* dw = G' dU, for kernel row a. */
 static void weights_out(const nm_conv_geometry *g, const real *restrict du, size_t stride, real *restrict dw)
@@ -79,7 +83,8 @@ static void weights_task(void *arg, int task, int thread)
     int depth = depth_of(g);
     size_t in = apart(b.tiles, depth), out = apart(b.tiles, g->out.c), point = apart(depth, g->out.c);
     size_t count = nm_conv_weight_count(g);
-    real *room = nm_conv_thread_scratch(call, thread), *v = room + nm_conv_input_room(g, b.rows), *d = v + POINTS * in, *du = d + POINTS * out;
+    real *room = nm_conv_thread_scratch(call, thread), *v = room + nm_conv_input_room(g, b.rows), *d = v + POINTS * in,
+         *du = d + POINTS * out;
     real *dw = (real *)call->shared + (size_t)task * count;
     real *db = (real *)call->shared + NM_CONV_PARTS * count + (size_t)task * (size_t)g->out.c;
     int first = (int)((long)b.units * task / NM_CONV_PARTS), last = (int)((long)b.units * (task + 1) / NM_CONV_PARTS);
@@ -107,11 +112,12 @@ static void weights(const nm_conv_call *call)
     if (call->dw)
         NM_ISA(nm_conv_add_parts)(call->threads, parts, NM_CONV_PARTS, count, call->dw);
     if (call->db)
-        NM_ISA(nm_conv_add_parts)(call->threads, parts + NM_CONV_PARTS * count, NM_CONV_PARTS,
-                                  (size_t)call->g->out.c, call->db);
+        NM_ISA(nm_conv_add_parts)
+    (call->threads, parts + NM_CONV_PARTS * count, NM_CONV_PARTS, (size_t)call->g->out.c, call->db);
 }
 
-/* ---- planning ---------------------------------------------------------------------------------------- */
+/* ---- planning
+ * ---------------------------------------------------------------------------------------- */
 
 static const char *declines_geometry(const nm_conv_geometry *g)
 {
@@ -122,7 +128,8 @@ static const char *declines_geometry(const nm_conv_geometry *g)
     return NULL;
 }
 
-/* A transform of a tile in one channel takes the time of `in` multiply-adds, for each row that it is put in, or of `out`. */
+/* A transform of a tile in one channel takes the time of `in` multiply-adds, for each row that it
+ * is put in, or of `out`. */
 static double cost_of(const nm_conv_geometry *g, nm_conv_kind kind, double in, double out)
 {
     double tiles = (double)g->out.h * nm_pieces(g->out.w, TILE), depth = depth_of(g), width = g->out.c;

@@ -1,5 +1,6 @@
-/* Winograd convolution F(TILE x TILE, 3x3) (Winograd 1980; Lavin, Gray 2016): a tile of TILE x TILE outputs comes from SIZE x
- * SIZE inputs (SIZE = TILE + 2) through SIZE^2 products instead of 9 TILE^2, each of them one matrix product over many tiles:
+/* Winograd convolution F(TILE x TILE, 3x3) (Winograd 1980; Lavin, Gray 2016): a tile of TILE x TILE
+ * outputs comes from SIZE x SIZE inputs (SIZE = TILE + 2) through SIZE^2 products instead of 9
+ * TILE^2, each of them one matrix product over many tiles:
  *
  *     V = B' d B        [SIZE^2][tiles][C]     inputs
  *     U = G w G'        [SIZE^2][C][K]         weights
@@ -8,13 +9,14 @@
  *
  * and for the gradient by the weights, dU = V' (A dy A'), dw = G' dU G.
  *
- * A file includes this header after TILE, G and the transforms of one dimension (input_points, output_points,
- * gradient_points); it ends in the algorithm's table. Work is done in one of two ways, which give the same bits going forward:
+ * A file includes this header after TILE, G and the transforms of one dimension (input_points,
+ * output_points, gradient_points); it ends in the algorithm's table. Work is done in one of two
+ * ways, which give the same bits going forward:
  *
- * blocked  a block of tiles goes through all three steps while it is in the core's cache. The gradient by the weights is
- *          summed in NM_CONV_PARTS parts.
- * staged   each step is done for all tiles before the next: where weights are so many that reading them once for each
- *          block would take the time, or blocks so few that threads would stand idle. Products are then split by points. */
+ * blocked  a block of tiles goes through all three steps while it is in the core's cache. The
+ * gradient by the weights is summed in NM_CONV_PARTS parts. staged   each step is done for all
+ * tiles before the next: where weights are so many that reading them once for each block would take
+ * the time, or blocks so few that threads would stand idle. Products are then split by points. */
 #ifndef NM_WINOGRAD_2D_H
 #define NM_WINOGRAD_2D_H
 
@@ -28,11 +30,11 @@ enum {
     MANY_WEIGHTS = 65536,    /* C x K from which products take all tiles at once */
     STAGED_BYTES = 48 << 20, /* most room for all tiles at once */
     FEW_UNITS = 8,
-    OWN_BYTES = 3 << 18,     /* of transformed weights that each thread has for itself */
+    OWN_BYTES = 3 << 18, /* of transformed weights that each thread has for itself */
 };
 
-/* From one point's matrix to the next. A cache line more than the matrix: with powers of two the streams of a transform
- * would all fall into the same few cache sets. */
+/* From one point's matrix to the next. A cache line more than the matrix: with powers of two the
+ * streams of a transform would all fall into the same few cache sets. */
 static size_t apart(int rows, int columns)
 {
     return (size_t)rows * (size_t)columns + 16;
@@ -59,7 +61,8 @@ typedef struct blocking {
     bool staged;
 } blocking;
 
-/* Whether each thread transforms the weights for itself: they fit its cache, and nobody waits for anybody. */
+/* Whether each thread transforms the weights for itself: they fit its cache, and nobody waits for
+ * anybody. */
 static bool own_weights(const nm_conv_geometry *g)
 {
     return POINTS * apart(g->in.c, g->out.c) * sizeof(real) <= OWN_BYTES;
@@ -70,7 +73,8 @@ static int units_of(const blocking *b, int n)
     return nm_gemm_blocks(&b->rows, n, b->block);
 }
 
-/* Rows of a block where `rows` are all that there are: few are cut into several blocks, so that every core has some. */
+/* Rows of a block where `rows` are all that there are: few are cut into several blocks, so that
+ * every core has some. */
 static int rows_of_block(int rows)
 {
     enum { BLOCKS = 4, FEWEST = 16, MANY_BLOCKS = 16 };
@@ -143,9 +147,10 @@ static inline void next_tile(const blocking *b, const nm_conv_geometry *g, int n
 
 /* ---- tiles in and out ------------------------------------------------------------------------ */
 
-/* `size` x `size` pixels from (row, col) of a sample, LANES channels from `channel`: where they lie, or copied to
- * `copy` with zeros for what is outside. */
-static inline pixels pixels_at(const real *sample, nm_shape s, int row, int col, int size, int channel, int lanes, real *copy)
+/* `size` x `size` pixels from (row, col) of a sample, LANES channels from `channel`: where they
+ * lie, or copied to `copy` with zeros for what is outside. */
+static inline pixels pixels_at(const real *sample, nm_shape s, int row, int col, int size, int channel, int lanes,
+                               real *copy)
 {
     size_t across = (size_t)s.w * (size_t)s.c;
     if (row >= 0 && col >= 0 && row + size <= s.h && col + size <= s.w && lanes == LANES)
@@ -181,7 +186,8 @@ static size_t room_size(const nm_conv_geometry *g, const blocking *b)
     return nm_conv_input_room(g, (nm_pieces(b->block, b->across) + 1) * TILE);
 }
 
-/* The sample of tile `t`, good for the `left` tiles from there on. room: for input rows that are normalised here. */
+/* The sample of tile `t`, good for the `left` tiles from there on. room: for input rows that are
+ * normalised here. */
 static const real *input_of(const nm_conv_call *call, const blocking *b, tile t, int left, real *room)
 {
     int col = t.col / TILE, tiles = b->tiles - (t.row / TILE * b->across + col);
@@ -190,7 +196,8 @@ static const real *input_of(const nm_conv_call *call, const blocking *b, tile t,
 }
 
 /* The input tiles of `unit` to `to`, one row each; from one point to the next, `stride` numbers. */
-static void unit_inputs(const nm_conv_call *call, const blocking *b, int unit, real *restrict to, size_t stride, real *room)
+static void unit_inputs(const nm_conv_call *call, const blocking *b, int unit, real *restrict to, size_t stride,
+                        real *room)
 {
     const nm_conv_geometry *g = call->g;
     tile t = tile_at(b, call->n, unit * b->block);
@@ -220,7 +227,8 @@ static inline void store_tile(const nm_conv_call *call, tile t, int channel, con
 {
     const nm_conv_geometry *g = call->g;
     size_t across = (size_t)g->out.c, down = (size_t)g->out.w * across;
-    real *to = call->y + (size_t)t.sample * nm_shape_size(g->out) + (size_t)t.row * down + (size_t)t.col * across + channel;
+    real *to =
+        call->y + (size_t)t.sample * nm_shape_size(g->out) + (size_t)t.row * down + (size_t)t.col * across + channel;
     int rows = g->out.h - t.row, columns = g->out.w - t.col;
     if (call->stream) {
         for (int i = 0; i < TILE && i < rows; i++)
@@ -248,7 +256,8 @@ static inline void store_pooled(const nm_conv_call *call, tile t, int channel, c
             nm_vector most = y[2 * i][2 * j];
             for (int k = 1; k < 4; k++)
                 nm_vector_larger(&most, (const real *)&y[2 * i + k / 2][2 * j + k % 2]);
-            size_t pixel = ((size_t)t.sample * (size_t)s.h + (size_t)(t.row / 2 + i)) * (size_t)s.w + (size_t)(t.col / 2 + j);
+            size_t pixel =
+                ((size_t)t.sample * (size_t)s.h + (size_t)(t.row / 2 + i)) * (size_t)s.w + (size_t)(t.col / 2 + j);
             nm_vector_store(call->y + pixel * (size_t)s.c + channel, &most, lanes);
         }
 }
@@ -258,7 +267,8 @@ static inline void add_to_tile(const nm_conv_call *call, tile t, int channel, co
 {
     nm_shape s = call->g->out;
     size_t across = (size_t)s.c, down = (size_t)s.w * across;
-    const real *from = call->other + (size_t)t.sample * nm_shape_size(s) + (size_t)t.row * down + (size_t)t.col * across + channel;
+    const real *from =
+        call->other + (size_t)t.sample * nm_shape_size(s) + (size_t)t.row * down + (size_t)t.col * across + channel;
     for (int i = 0; i < TILE && t.row + i < s.h; i++)
         for (int j = 0; j < TILE && t.col + j < s.w; j++)
             nm_conv_add_other(call, from + (size_t)i * down + (size_t)j * across, lanes, &y[i][j]);

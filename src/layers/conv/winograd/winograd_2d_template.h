@@ -4,14 +4,16 @@
 
 #include "winograd_2d.h"
 
-/* ---- forward ---------------------------------------------------------------------------------- */
+/* ---- forward ----------------------------------------------------------------------------------
+ */
 
-/* Shared scratch: U [POINTS][C][K], and staged V [POINTS][rows][C], M [POINTS][rows][K] of all tiles. Thread scratch: room for
- * moments, V and M of a block, then U where each thread has its own. */
+/* Shared scratch: U [POINTS][C][K], and staged V [POINTS][rows][C], M [POINTS][rows][K] of all
+ * tiles. Thread scratch: room for moments, V and M of a block, then U where each thread has its
+ * own. */
 typedef struct forward_job {
     const nm_conv_call *call;
     blocking b;
-    bool own;      /* U is the thread's */
+    bool own; /* U is the thread's */
     real *u, *v, *m;
     size_t u_apart, v_apart, m_apart;
     int chunk; /* rows of a staged product */
@@ -20,7 +22,9 @@ typedef struct forward_job {
 static forward_job forward_job_of(const nm_conv_call *call)
 {
     const nm_conv_geometry *g = call->g;
-    forward_job j = {.call = call, .b = blocking_of(g, call->n, call->most, call->by_sample), .u = call->shared,
+    forward_job j = {.call = call,
+                     .b = blocking_of(g, call->n, call->most, call->by_sample),
+                     .u = call->shared,
                      .u_apart = apart(g->in.c, g->out.c)};
     int rows = j.b.staged ? rows_of_all(&j.b) : j.b.block;
     j.v = j.u + POINTS * j.u_apart;
@@ -56,7 +60,9 @@ static real *block_room(const forward_job *j, int thread)
     return sums_room(j, thread) + tile_sums_size(j->call->g->out.c);
 }
 
-/* The thread's own U, behind V and M, and whether it stands there: each thread fills it when it meets its first block. */
+/* The thread's own U, behind V and M, and whether it stands there: each thread fills it when it
+ * meets its first block.
+ */
 static real *own_u(const forward_job *j, int thread, real **stands)
 {
     real *u = block_room(j, thread) + POINTS * (j->v_apart + j->m_apart);
@@ -150,10 +156,11 @@ static void forward(const nm_conv_call *call)
     nm_parallel(call->threads, j.b.units, blocked_task, &j);
 }
 
-/* ---- gradient by the weights -------------------------------------------------------------------- */
+/* ---- gradient by the weights --------------------------------------------------------------------
+ */
 
-/* Shared scratch, blocked: the parts of dw, then of db. Staged: V, D [POINTS][rows][K], dU [POINTS][C][K], and db of
- * each unit. */
+/* Shared scratch, blocked: the parts of dw, then of db. Staged: V, D [POINTS][rows][K], dU
+ * [POINTS][C][K], and db of each unit. */
 typedef struct weights_job {
     const nm_conv_call *call;
     blocking b;
@@ -165,7 +172,9 @@ typedef struct weights_job {
 static weights_job weights_job_of(const nm_conv_call *call)
 {
     const nm_conv_geometry *g = call->g;
-    weights_job j = {.call = call, .b = blocking_of(g, call->n, call->most, false), .v = call->shared,
+    weights_job j = {.call = call,
+                     .b = blocking_of(g, call->n, call->most, false),
+                     .v = call->shared,
                      .u_apart = apart(g->in.c, g->out.c)};
     int rows = j.b.staged ? rows_of_all(&j.b) : j.b.block;
     j.v_apart = apart(rows, g->in.c);
@@ -183,7 +192,8 @@ static void part_task(void *arg, int task, int thread)
     const nm_conv_call *call = j->call;
     const nm_conv_geometry *g = call->g;
     size_t pair = (size_t)g->in.c * (size_t)g->out.c, count = 9 * pair;
-    real *room = nm_conv_thread_scratch(call, thread), *v = room + room_size(g, &j->b), *d = v + POINTS * j->v_apart, *du = d + POINTS * j->d_apart;
+    real *room = nm_conv_thread_scratch(call, thread), *v = room + room_size(g, &j->b), *d = v + POINTS * j->v_apart,
+         *du = d + POINTS * j->d_apart;
     real *dw = (real *)call->shared + (size_t)task * count;
     real *db = (real *)call->shared + (size_t)j->parts * count + (size_t)task * (size_t)g->out.c;
     int first = (int)((long)j->b.units * task / j->parts), last = (int)((long)j->b.units * (task + 1) / j->parts);
@@ -196,8 +206,8 @@ static void part_task(void *arg, int task, int thread)
                     d + (size_t)e * j->d_apart, g->out.c, unit > first ? 1 : 0, du + (size_t)e * j->u_apart, g->out.c);
     }
     for (int c = 0; c < g->in.c; c++)
-        transform_weight_gradient(du + (size_t)c * (size_t)g->out.c, j->u_apart, dw + (size_t)c * (size_t)g->out.c, pair,
-                                  g->out.c, false);
+        transform_weight_gradient(du + (size_t)c * (size_t)g->out.c, j->u_apart, dw + (size_t)c * (size_t)g->out.c,
+                                  pair, g->out.c, false);
 }
 
 static void staged_tiles_task(void *arg, int task, int thread)
@@ -207,7 +217,8 @@ static void staged_tiles_task(void *arg, int task, int thread)
     size_t row = (size_t)(task * j->b.block);
     real *db = j->db + (size_t)task * (size_t)g->out.c;
     memset(db, 0, (size_t)g->out.c * sizeof *db);
-    unit_inputs(j->call, &j->b, task, j->v + row * (size_t)g->in.c, j->v_apart, nm_conv_thread_scratch(j->call, thread));
+    unit_inputs(j->call, &j->b, task, j->v + row * (size_t)g->in.c, j->v_apart,
+                nm_conv_thread_scratch(j->call, thread));
     unit_gradients(j->call, &j->b, task, j->d + row * (size_t)g->out.c, j->d_apart, j->call->db ? db : NULL);
 }
 
@@ -228,7 +239,8 @@ static void staged_weights_task(void *arg, int task, int thread)
     const weights_job *j = arg;
     const nm_conv_geometry *g = j->call->g;
     size_t at = (size_t)task * (size_t)g->out.c;
-    transform_weight_gradient(j->du + at, j->u_apart, j->call->dw + at, (size_t)g->in.c * (size_t)g->out.c, g->out.c, true);
+    transform_weight_gradient(j->du + at, j->u_apart, j->call->dw + at, (size_t)g->in.c * (size_t)g->out.c, g->out.c,
+                              true);
 }
 
 static void weights(const nm_conv_call *call)
@@ -253,15 +265,18 @@ static void weights(const nm_conv_call *call)
         NM_ISA(nm_conv_add_parts)(call->threads, parts + (size_t)j.parts * count, j.parts, filters, call->db);
 }
 
-/* Whole rows are normalised, in turn for each block that reads them: worth it where a block has most of them. */
+/* Whole rows are normalised, in turn for each block that reads them: worth it where a block has
+ * most of them. */
 static bool normalises(const nm_conv_geometry *g)
 {
     return g->out.w <= TILE * NM_GEMM_BLOCK;
 }
 
-/* ---- planning ------------------------------------------------------------------------------------- */
+/* ---- planning
+ * ------------------------------------------------------------------------------------- */
 
-static void book_places(const nm_conv_geometry *g, nm_conv_kind kind, int n, bool by_sample, size_t *shared, size_t *thread)
+static void book_places(const nm_conv_geometry *g, nm_conv_kind kind, int n, bool by_sample, size_t *shared,
+                        size_t *thread)
 {
     blocking b = blocking_of(g, n, n, by_sample);
     size_t points = POINTS * apart(g->in.c, g->out.c), filters = (size_t)g->out.c;

@@ -1,5 +1,6 @@
-/* Winograd convolution F(2x2, 3x3), points 0, 1, -1, infinity: 16 products where direct summation has 36, and an error near
- * its own. For outputs of two rows or columns, of which a tile of 4x4 would waste most. See winograd_2d.h. */
+/* Winograd convolution F(2x2, 3x3), points 0, 1, -1, infinity: 16 products where direct summation
+ * has 36, and an error near its own. For outputs of two rows or columns, of which a tile of 4x4
+ * would waste most. See winograd_2d.h. */
 #include "conv.h"
 
 enum { TILE = 2 };
@@ -51,5 +52,17 @@ static double cost(const nm_conv_geometry *g, nm_conv_kind kind)
 
 extern const nm_conv_algorithm NM_ISA(nm_conv_winograd_2x2);
 const nm_conv_algorithm NM_ISA(nm_conv_winograd_2x2) = {
-    "winograd_2x2", declines, cost, book, forward, weights, NULL, .pieces = pieces, .normalises = normalises, .setup = 20, .block = 4 * NM_GEMM_BLOCK, .adds = true, .pools = true,
+    "winograd_2x2",
+    declines,
+    cost,
+    book,
+    forward,
+    weights,
+    NULL,
+    .pieces = pieces,
+    .normalises = normalises,
+    .setup = 20,
+    .block = 4 * NM_GEMM_BLOCK,
+    .adds = true,
+    .pools = true,
 };

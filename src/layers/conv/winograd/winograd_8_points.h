@@ -1,5 +1,5 @@
-/* The inputs' transform y = B' d of eight points 0, 1, -1, 2, -2, 1/2, -1/2, infinity: of F(4, 5) and F(2, 7), and of every other
- * F(m, r) with m + r = 9. */
+/* The inputs' transform y = B' d of eight points 0, 1, -1, 2, -2, 1/2, -1/2, infinity: of F(4, 5)
+ * and F(2, 7), and of every other F(m, r) with m + r = 9. */
 #ifndef NM_WINOGRAD_8_POINTS_H
 #define NM_WINOGRAD_8_POINTS_H
 

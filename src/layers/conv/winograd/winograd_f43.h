@@ -1,4 +1,5 @@
-/* F(4, 3) of one dimension, points 0, 1, -1, 2, -2, infinity: for winograd_4x4.c and winograd_1d.c. */
+/* F(4, 3) of one dimension, points 0, 1, -1, 2, -2, infinity: for winograd_4x4.c and winograd_1d.c.
+ */
 #ifndef NM_WINOGRAD_F43_H
 #define NM_WINOGRAD_F43_H
 

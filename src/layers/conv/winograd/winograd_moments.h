@@ -1,8 +1,9 @@
 /* The moments (see conv.h) of Winograd tiles, taken from the registers in which a tile is written.
  *
- * Each tile is summed about its first pixel, which is one of those summed: its squared distance from their mean is at most
- * their squared deviations' sum, so that little is lost when it is taken out again. The tiles' means are summed likewise about the
- * first one. A channel of equal values has exactly that value as its mean. Included after TILE. */
+ * Each tile is summed about its first pixel, which is one of those summed: its squared distance
+ * from their mean is at most their squared deviations' sum, so that little is lost when it is taken
+ * out again. The tiles' means are summed likewise about the first one. A channel of equal values
+ * has exactly that value as its mean. Included after TILE. */
 #ifndef NM_WINOGRAD_MOMENTS_H
 #define NM_WINOGRAD_MOMENTS_H
 
@@ -11,7 +12,8 @@
 enum { TILE_SUMS = 4 };
 
 typedef struct tile_sums {
-    real *of;    /* [TILE_SUMS][channels]: the first tile's mean, sums of n (mean - first), n (mean - first)^2, deviations; NULL: none */
+    real *of; /* [TILE_SUMS][channels]: the first tile's mean, sums of n (mean - first), n (mean - first)^2, deviations;
+                 NULL: none */
     int channels;
     double pixels;
 } tile_sums;
@@ -36,7 +38,8 @@ static inline void sum_tile(nm_vector (*y)[TILE], int rows, int columns, nm_vect
 }
 
 /* Adds rows x columns (or TILE x TILE, where there are more) pixels of some channels. */
-static inline void add_tile(const tile_sums *s, int channel, const int lanes, int rows, int columns, nm_vector (*y)[TILE])
+static inline void add_tile(const tile_sums *s, int channel, const int lanes, int rows, int columns,
+                            nm_vector (*y)[TILE])
 {
     nm_vector sum, squares, first, off[3];
     real *at = s->of + channel, count;
@@ -74,7 +77,8 @@ static inline void add_tile(const tile_sums *s, int channel, const int lanes, in
 static inline void finish_sums(const tile_sums *s, const nm_conv_moments *moments, int piece)
 {
     double *mean = moments->of + (size_t)piece * 2 * (size_t)s->channels, *squares = mean + s->channels;
-    const real *first = s->of, *off = first + s->channels, *between = off + s->channels, *within = between + s->channels;
+    const real *first = s->of, *off = first + s->channels, *between = off + s->channels,
+               *within = between + s->channels;
     moments->pixels[piece] = s->pixels;
     for (int c = 0; c < s->channels; c++) {
         double sum = (double)off[c], shift = s->pixels > 0 ? sum / s->pixels : 0;

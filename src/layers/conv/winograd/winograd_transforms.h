@@ -1,5 +1,5 @@
-/* The transforms of one tile, or of weights, in two dimensions, from those in one: see winograd_2d.h. Included after TILE, G and
- * the transforms of one dimension. */
+/* The transforms of one tile, or of weights, in two dimensions, from those in one: see
+ * winograd_2d.h. Included after TILE, G and the transforms of one dimension. */
 #ifndef NM_WINOGRAD_TRANSFORMS_H
 #define NM_WINOGRAD_TRANSFORMS_H
 
@@ -11,8 +11,8 @@ enum {
     LANES = NM_VECTOR, /* channels at once */
 };
 
-/* A tile's pixels: pixel (i, j), lane v at at[i * row + j * col + v]. In the sample itself, or in a copy that has zeros
- * for what lies outside. */
+/* A tile's pixels: pixel (i, j), lane v at at[i * row + j * col + v]. In the sample itself, or in a
+ * copy that has zeros for what lies outside. */
 typedef struct pixels {
     const real *at;
     size_t row, col;
@@ -71,7 +71,8 @@ static inline void transform_gradient(pixels d, real *restrict out, size_t strid
 
 enum { RUN = 16 }; /* numbers at once in the transforms of weights */
 
-/* U = G w G' for `count` numbers that lie side by side: w[tap * w_stride + i] to u[point * u_stride + i]. */
+/* U = G w G' for `count` numbers that lie side by side: w[tap * w_stride + i] to u[point * u_stride
+ * + i]. */
 static void transform_weights(const real *restrict w, size_t w_stride, real *restrict u, size_t u_stride, int count)
 {
     for (int first = 0; first < count; first += RUN) {
