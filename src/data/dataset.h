@@ -1,4 +1,4 @@
-/* Data sets, decoded once into memory as uint8 NHWC. A source (src/data/source_<format>.c) turns
+/* Data sets, decoded once into memory as uint8 NHWC. A source (source/source_<format>.c) turns
  * files into a dataset; everything after it is blind to formats. */
 #ifndef NM_DATASET_H
 #define NM_DATASET_H
