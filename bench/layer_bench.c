@@ -64,8 +64,8 @@ static nm_status measure(nm_network *net, const settings *s, bool input, double 
     for (size_t i = 0; x && i < count; i++)
         x[i] = (real)((double)(i * 2654435761u % 1024) / 512 - 1);
     int rounds = 0;
-    double end = seconds() + s->seconds, before[2] = {0}, now[2];
-    for (int k = -1; x && k < MOST && (k < LEAST || seconds() < end); k++) {
+    double end = nm_clock() + s->seconds, before[2] = {0}, now[2];
+    for (int k = -1; x && k < MOST && (k < LEAST || nm_clock() < end); k++) {
         const real *xs[] = {x};
         nm_batch batch = {.n = s->batch, .x = xs};
         nm_plan_forward(plan, &batch);
@@ -77,8 +77,8 @@ static nm_status measure(nm_network *net, const settings *s, bool input, double 
         rounds = k + 1;
     }
     if (rounds > 0) {
-        *forward = median(took[0], rounds);
-        *backward = median(took[1], rounds);
+        *forward = nm_median(took[0], rounds);
+        *backward = nm_median(took[1], rounds);
     }
     nm_free(x);
     nm_plan_free(plan);

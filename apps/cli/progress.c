@@ -58,7 +58,7 @@ static const char *percent(double accuracy, char text[16])
 
 static void draw_line(screen *s, const nm_progress *p)
 {
-    double now = seconds();
+    double now = nm_clock();
     if (now - s->drawn < 0.2)
         return;
     s->drawn = now;

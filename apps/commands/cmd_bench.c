@@ -102,15 +102,15 @@ static double measure(bench *b, int *steps, double *throughput)
     static double took[MOST];
     int count = 0;
     step(b);
-    double begin = seconds(), end = begin + (b->args->seconds ? b->args->seconds : 3);
+    double begin = nm_clock(), end = begin + (b->args->seconds ? b->args->seconds : 3);
     do {
-        double start = seconds();
+        double start = nm_clock();
         step(b);
-        took[count++] = seconds() - start;
-    } while ((seconds() < end || count < LEAST) && count < MOST);
-    *throughput = (double)b->batch.n * count / (seconds() - begin);
+        took[count++] = nm_clock() - start;
+    } while ((nm_clock() < end || count < LEAST) && count < MOST);
+    *throughput = (double)b->batch.n * count / (nm_clock() - begin);
     *steps = count + 1;
-    return b->batch.n / median(took, count);
+    return b->batch.n / nm_median(took, count);
 }
 
 static nm_status take_layers(bench *b, nm_mode mode, int steps)

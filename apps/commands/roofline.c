@@ -51,9 +51,9 @@ static nm_status measure_bandwidth(nm_context *ctx, int threads, double *gigabyt
     triad t = {block, block + count, block + 2 * count};
     double best = 0;
     for (int round = 0; round < TRIAD_ROUNDS; round++) {
-        double start = seconds();
+        double start = nm_clock();
         nm_parallel(threads, pieces, triad_task, &t);
-        best = fmax(best, 3e-9 * (double)count * sizeof(float) / (seconds() - start));
+        best = fmax(best, 3e-9 * (double)count * sizeof(float) / (nm_clock() - start));
     }
     nm_free(block);
     *gigabytes = best;

@@ -224,7 +224,7 @@ void take_spread(const real *values, size_t count, bool magnitudes, double of[5]
         if (isfinite(v) && !(magnitudes && v == 0))
             sorted[used++] = v;
     }
-    qsort(sorted, used, sizeof *sorted, ascending);
+    qsort(sorted, used, sizeof *sorted, nm_clock_compare);
     for (int k = 0; k < 5 && used; k++)
         of[k] = sorted[(size_t)(share[k] * (double)(used - 1) + 0.5)];
     free(sorted);

@@ -2,12 +2,12 @@
 #include "loader.h"
 
 #include "alloc.h"
+#include "clock.h"
 #include "threads.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { AHEAD = 4 }; /* batches in the ring */
 
@@ -131,21 +131,14 @@ static void *run(void *arg)
     return NULL;
 }
 
-static double seconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 const nm_loaded *nm_loader_next(nm_loader *l)
 {
     pthread_mutex_lock(&l->mutex);
     if (l->made == l->taken) {
-        double start = seconds();
+        double start = nm_clock();
         while (l->made == l->taken)
             pthread_cond_wait(&l->changed_state, &l->mutex);
-        l->waited += seconds() - start;
+        l->waited += nm_clock() - start;
     }
     slot *out = &l->ring[l->taken++ % AHEAD];
     pthread_cond_broadcast(&l->changed_state);

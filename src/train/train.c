@@ -10,14 +10,6 @@
 
 #include <math.h>
 #include <string.h>
-#include <time.h>
-
-double nm_clock(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 static bool stop_wanted(const nm_trainer *t)
 {

@@ -2,6 +2,7 @@
 #ifndef NM_TRAINER_H
 #define NM_TRAINER_H
 
+#include "clock.h"
 #include "evaluate.h"
 #include "optimization.h"
 #include "run_dir.h"
@@ -73,7 +74,5 @@ nm_status nm_population_find(nm_trainer *t) NM_MUST_USE;
 /* Makes their running statistics the averages over settings.population_batches batches of training.
  */
 nm_status nm_population_estimate(nm_trainer *t) NM_MUST_USE;
-
-double nm_clock(void); /* seconds from some moment on, never backwards */
 
 #endif

@@ -2,13 +2,13 @@
 #include "gemm.h"
 
 #include "alloc.h"
+#include "clock.h"
 #include "gemm_callers.h"
 #include "threads.h"
 
 #include <cblas.h>
 #include <math.h>
 #include <string.h>
-#include <time.h>
 
 static void whole(bool ta, bool tb, int m, int n, int k, real alpha, const real *a, int lda, const real *b, int ldb,
                   real beta, real *c, int ldc)
@@ -158,13 +158,6 @@ static void peak_task(void *arg, int task, int thread)
           p->c + (size_t)task * square, PEAK_SIZE);
 }
 
-static double seconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 nm_status nm_gemm_peak(nm_context *ctx, int threads, double *gflops)
 {
     size_t square = (size_t)PEAK_SIZE * PEAK_SIZE;
@@ -176,9 +169,9 @@ nm_status nm_gemm_peak(nm_context *ctx, int threads, double *gflops)
     peak p = {.a = block, .b = block + square, .c = block + 2 * square};
     double best = 0;
     for (int round = 0; round < PEAK_ROUNDS; round++) {
-        double start = seconds();
+        double start = nm_clock();
         nm_parallel(threads, threads, peak_task, &p);
-        double rate = 2e-9 * threads * PEAK_SIZE * (double)square / (seconds() - start);
+        double rate = 2e-9 * threads * PEAK_SIZE * (double)square / (nm_clock() - start);
         best = rate > best ? rate : best;
     }
     nm_free(block);
