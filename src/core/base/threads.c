@@ -12,7 +12,10 @@
  *
  * Waiting is a loop first and a sleep then (futex(2)): a millisecond of the loop where every
  * thread has a processor, so that the next layer begins at once, and little of it where others
- * could use that processor. */
+ * could use that processor.
+ *
+ * Long because the order of these reads and writes is right only when all of it is read together.
+ */
 #include "threads.h"
 
 #include "load.h"

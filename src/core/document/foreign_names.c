@@ -1,4 +1,4 @@
-/* The names that people bring from other frameworks. */
+/* The names that people bring from other frameworks. Long because it is one table. */
 #include "foreign_names.h"
 
 #include <ctype.h>

@@ -3,6 +3,7 @@
  * files (or with the folder or archive that holds them), or the .tar.gz itself, which is read in
  * place. */
 #include "alloc.h"
+#include "cifar_classes.h"
 #include "packed.h"
 #include "sources.h"
 
@@ -23,47 +24,6 @@ typedef struct variant {
     const char *const *class_names;
 } variant;
 
-static const char *const classes10[] = {"airplane", "automobile", "bird",  "cat",  "deer",
-                                        "dog",      "frog",       "horse", "ship", "truck"};
-
-static const char *const classes100[] = {
-    "apple",      "aquarium_fish", "baby",         "bear",       "beaver",      "bed",         "bee",
-    "beetle",     "bicycle",       "bottle",       "bowl",       "boy",         "bridge",      "bus",
-    "butterfly",  "camel",         "can",          "castle",     "caterpillar", "cattle",      "chair",
-    "chimpanzee", "clock",         "cloud",        "cockroach",  "couch",       "crab",        "crocodile",
-    "cup",        "dinosaur",      "dolphin",      "elephant",   "flatfish",    "forest",      "fox",
-    "girl",       "hamster",       "house",        "kangaroo",   "keyboard",    "lamp",        "lawn_mower",
-    "leopard",    "lion",          "lizard",       "lobster",    "man",         "maple_tree",  "motorcycle",
-    "mountain",   "mouse",         "mushroom",     "oak_tree",   "orange",      "orchid",      "otter",
-    "palm_tree",  "pear",          "pickup_truck", "pine_tree",  "plain",       "plate",       "poppy",
-    "porcupine",  "possum",        "rabbit",       "raccoon",    "ray",         "road",        "rocket",
-    "rose",       "sea",           "seal",         "shark",      "shrew",       "skunk",       "skyscraper",
-    "snail",      "snake",         "spider",       "squirrel",   "streetcar",   "sunflower",   "sweet_pepper",
-    "table",      "tank",          "telephone",    "television", "tiger",       "tractor",     "train",
-    "trout",      "tulip",         "turtle",       "wardrobe",   "whale",       "willow_tree", "wolf",
-    "woman",      "worm"};
-
-static const char *const coarse20[] = {"aquatic_mammals",
-                                       "fish",
-                                       "flowers",
-                                       "food_containers",
-                                       "fruit_and_vegetables",
-                                       "household_electrical_devices",
-                                       "household_furniture",
-                                       "insects",
-                                       "large_carnivores",
-                                       "large_man-made_outdoor_things",
-                                       "large_natural_outdoor_scenes",
-                                       "large_omnivores_and_herbivores",
-                                       "medium_mammals",
-                                       "non-insect_invertebrates",
-                                       "people",
-                                       "reptiles",
-                                       "small_mammals",
-                                       "trees",
-                                       "vehicles_1",
-                                       "vehicles_2"};
-
 static const variant cifar10 = {.name = "cifar10",
                                 .folder = "cifar-10-batches-bin",
                                 .archive = "cifar-10-binary.tar.gz",
@@ -76,14 +36,15 @@ static const variant cifar10 = {.name = "cifar10",
                                 .file = {"data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin",
                                          "data_batch_5.bin", "test_batch.bin"},
                                 .samples = {10000, 10000, 10000, 10000, 10000, 10000},
-                                .class_names = classes10};
+                                .class_names = nm_cifar10_classes};
 
 #define CIFAR100                                                                                                       \
     .name = "cifar100", .folder = "cifar-100-binary", .archive = "cifar-100-binary.tar.gz",                            \
     .python_folder = "cifar-100-python", .python_archive = "cifar-100-python.tar.gz", .python_file = "train",          \
     .label_bytes = 2, .files = 2, .file = {"train.bin", "test.bin"}, .samples = {50000, 10000}
-static const variant cifar100 = {CIFAR100, .label_at = 1, .classes = 100, .class_names = classes100};
-static const variant cifar100_coarse = {CIFAR100, .label_at = 0, .classes = 20, .class_names = coarse20};
+static const variant cifar100 = {CIFAR100, .label_at = 1, .classes = 100, .class_names = nm_cifar100_classes};
+static const variant cifar100_coarse = {CIFAR100, .label_at = 0, .classes = 20,
+                                        .class_names = nm_cifar100_coarse_classes};
 
 /* Where the next record goes. */
 typedef struct reader {

@@ -1,39 +1,23 @@
 /* What units read, layer by layer and axis by axis. */
-#include "reads.h"
+#include "reads_private.h"
 
 #include "alloc.h"
 
 #include <math.h>
 #include <string.h>
 
-enum { MOST_SETS = 1024, MOST_RECTS = 1 << 15 };      /* of a path: what takes milliseconds */
-static const int64_t MOST_ADVANCE = (int64_t)1 << 32; /* keeps sums of moves within 64 bits */
-
-struct nm_reads {
-    int period[2];
-    int64_t advance[2];
-    nm_pixels *set; /* [period[0]][period[1]] */
-    bool lost;      /* too many sets or too large numbers to follow: only `gaps` is known */
-    bool gaps;
-};
-
-static int sets_of(const nm_reads *r)
-{
-    return r->lost ? 0 : r->period[0] * r->period[1];
-}
-
 void nm_reads_free(nm_reads *r)
 {
     if (!r)
         return;
-    for (int i = 0; r->set && i < sets_of(r); i++)
+    for (int i = 0; r->set && i < nm_reads_sets(r); i++)
         nm_pixels_free(&r->set[i]);
     nm_free(r->set);
     nm_free(r);
 }
 
 /* Sets of `period`, all empty. */
-static nm_status make(nm_context *ctx, const int period[2], const int64_t advance[2], nm_reads **out)
+nm_status nm_reads_make(nm_context *ctx, const int period[2], const int64_t advance[2], nm_reads **out)
 {
     nm_reads *r = nm_alloc(ctx, 1, sizeof *r);
     if (!r)
@@ -50,11 +34,11 @@ static nm_status make(nm_context *ctx, const int period[2], const int64_t advanc
 }
 
 /* `gaps` is what was known last. */
-static nm_status make_lost(nm_context *ctx, bool gaps, nm_reads **out)
+nm_status nm_reads_make_lost(nm_context *ctx, bool gaps, nm_reads **out)
 {
     const int period[2] = {1, 1};
     const int64_t advance[2] = {1, 1};
-    NM_TRY(make(ctx, period, advance, out));
+    NM_TRY(nm_reads_make(ctx, period, advance, out));
     (*out)->lost = true;
     (*out)->gaps = gaps;
     return NM_OK;
@@ -64,40 +48,35 @@ nm_status nm_reads_begin(nm_context *ctx, nm_reads **out)
 {
     const int period[2] = {1, 1};
     const int64_t advance[2] = {1, 1};
-    NM_TRY(make(ctx, period, advance, out));
+    NM_TRY(nm_reads_make(ctx, period, advance, out));
     nm_status status = nm_pixels_rect(ctx, (nm_rect){{0, 0}, {1, 1}}, &(*out)->set[0]);
     if (status != NM_OK)
         nm_reads_free(*out);
     return status;
 }
 
-static bool is_full(const nm_pixels *set)
+bool nm_reads_is_full(const nm_pixels *set)
 {
     return set->count <= 1 && !set->lost;
 }
 
 /* Where a set of too many rectangles was lost, it is known to have gaps. */
-static void note_gaps(nm_reads *r)
+void nm_reads_note_gaps(nm_reads *r)
 {
     bool lost = false;
     long rects = 0;
     r->gaps = false;
-    for (int i = 0; i < sets_of(r); i++) {
-        r->gaps = r->gaps || !is_full(&r->set[i]);
+    for (int i = 0; i < nm_reads_sets(r); i++) {
+        r->gaps = r->gaps || !nm_reads_is_full(&r->set[i]);
         rects += r->set[i].count;
         lost = lost || r->set[i].lost || rects > MOST_RECTS;
     }
-    for (int i = 0; lost && i < sets_of(r); i++)
+    for (int i = 0; lost && i < nm_reads_sets(r); i++)
         nm_pixels_free(&r->set[i]);
     r->lost = r->lost || lost;
 }
 
 /* ---- through a layer --------------------------------------------------------------------- */
-
-static int common_divisor(int a, int b)
-{
-    return b ? common_divisor(b, a % b) : a;
-}
 
 static int remainder_of(int64_t a, int b)
 {
@@ -137,8 +116,8 @@ static nm_status add_unit(nm_context *ctx, const nm_reads *from, const nm_window
     } else if (w->transposed) {
         /* every `each`-th tap meets an input, dilation / common before the last one; every
          * `apart`-th of those the same phase */
-        int common = common_divisor(dilation, stride), each = stride / common, back = dilation / common, a = 0;
-        int apart = period / common_divisor(period, back);
+        int common = nm_common_divisor(dilation, stride), each = stride / common, back = dilation / common, a = 0;
+        int apart = period / nm_common_divisor(period, back);
         while (a < each && (u + pad - a * dilation) % stride != 0)
             a++;
         for (int k = 0;
@@ -147,7 +126,7 @@ static nm_status add_unit(nm_context *ctx, const nm_reads *from, const nm_window
             status = add_units(ctx, from, axis, other, (u + pad - a * dilation) / stride, -(int64_t)apart * back,
                                nm_pieces(kernel - a, apart * each), to);
     } else {
-        int apart = period / common_divisor(period, dilation); /* taps that meet the same phase */
+        int apart = period / nm_common_divisor(period, dilation); /* taps that meet the same phase */
         for (int a = 0; a < kernel && a < apart && status == NM_OK; a++)
             status = add_units(ctx, from, axis, other, (int64_t)u * stride - pad + (int64_t)a * dilation,
                                (int64_t)apart * dilation, nm_pieces(kernel - a, apart), to);
@@ -169,7 +148,7 @@ static bool step_on(const nm_reads *from, const nm_window *w, int axis, int peri
     } else if (w->transposed) {
         period[axis] *= stride;
     } else {
-        int common = common_divisor(period[axis], stride);
+        int common = nm_common_divisor(period[axis], stride);
         period[axis] /= common;
         advance[axis] *= stride / common;
     }
@@ -182,21 +161,21 @@ static nm_status through_axis(nm_context *ctx, const nm_reads *from, const nm_wi
     int period[2];
     int64_t advance[2];
     if (from->lost || !step_on(from, w, axis, period, advance))
-        return make_lost(ctx, from->gaps, out);
+        return nm_reads_make_lost(ctx, from->gaps, out);
     if (!w->global && from->advance[axis] == 0)
         return nm_reads_copy(ctx, from, out);
-    NM_TRY(make(ctx, period, advance, out));
+    NM_TRY(nm_reads_make(ctx, period, advance, out));
     nm_status status = NM_OK;
     long rects = 0;
     bool lost = false;
-    for (int i = 0; i < sets_of(*out) && status == NM_OK && !lost; i++) {
+    for (int i = 0; i < nm_reads_sets(*out) && status == NM_OK && !lost; i++) {
         int u = axis ? i % period[1] : i / period[1], other = axis ? i / period[1] : i % period[1];
         status = add_unit(ctx, from, w, axis, other, u, extent, &(*out)->set[i]);
         rects += (*out)->set[i].count;
         lost = (*out)->set[i].lost || rects > MOST_RECTS;
     }
     if (status == NM_OK)
-        note_gaps(*out);
+        nm_reads_note_gaps(*out);
     else
         nm_reads_free(*out);
     return status;
@@ -212,131 +191,11 @@ nm_status nm_reads_through(nm_context *ctx, const nm_reads *from, const nm_windo
     if (status != NM_OK || !w->global || (*out)->lost)
         return status;
     /* units at the border read padding too */
-    for (int i = 0; i < sets_of(*out) && status == NM_OK; i++)
+    for (int i = 0; i < nm_reads_sets(*out) && status == NM_OK; i++)
         status = nm_pixels_clip(ctx, &(*out)->set[i], (nm_rect){{0, 0}, {image.h, image.w}});
     if (status == NM_OK)
-        note_gaps(*out);
+        nm_reads_note_gaps(*out);
     else
         nm_reads_free(*out);
-    return status;
-}
-
-/* ---- several paths ------------------------------------------------------------------------- */
-
-/* The same reads with a period that is a multiple of its own. */
-static nm_status expand(nm_context *ctx, const nm_reads *from, const int period[2], nm_reads **out)
-{
-    int64_t advance[2];
-    for (int axis = 0; axis < 2; axis++)
-        advance[axis] = from->advance[axis] * (period[axis] / from->period[axis]);
-    NM_TRY(make(ctx, period, advance, out));
-    nm_status status = NM_OK;
-    for (int i = 0; i < sets_of(*out) && status == NM_OK; i++) {
-        int row = i / period[1], column = i % period[1];
-        int64_t shift[2] = {row / from->period[0] * from->advance[0], column / from->period[1] * from->advance[1]};
-        int at = row % from->period[0] * from->period[1] + column % from->period[1];
-        status = nm_pixels_unite(ctx, &(*out)->set[i], &from->set[at], shift);
-    }
-    (*out)->gaps = from->gaps;
-    if (status != NM_OK)
-        nm_reads_free(*out);
-    return status;
-}
-
-nm_status nm_reads_copy(nm_context *ctx, const nm_reads *from, nm_reads **out)
-{
-    return from->lost ? make_lost(ctx, from->gaps, out) : expand(ctx, from, from->period, out);
-}
-
-bool nm_reads_on_one_grid(const nm_reads *a, const nm_reads *b)
-{
-    bool same = true;
-    for (int axis = 0; axis < 2; axis++)
-        same = same && a->advance[axis] * b->period[axis] == b->advance[axis] * a->period[axis];
-    return same;
-}
-
-/* The period in which both repeat; false: they are not both known in one. */
-static bool common_period(const nm_reads *a, const nm_reads *b, int period[2])
-{
-    for (int axis = 0; axis < 2 && !a->lost && !b->lost; axis++) {
-        period[axis] = a->period[axis] / common_divisor(a->period[axis], b->period[axis]) * b->period[axis];
-        if (period[axis] > MOST_SETS)
-            return false;
-    }
-    return !a->lost && !b->lost && nm_reads_on_one_grid(a, b) && (int64_t)period[0] * period[1] <= MOST_SETS;
-}
-
-nm_status nm_reads_unite(nm_context *ctx, nm_reads *to, const nm_reads *from)
-{
-    const int64_t nowhere[2] = {0, 0};
-    int period[2];
-    nm_reads *a, *b;
-    if (!common_period(to, from, period)) {
-        for (int i = 0; i < sets_of(to); i++)
-            nm_pixels_free(&to->set[i]);
-        to->lost = true;
-        to->gaps = to->gaps && from->gaps;
-        return NM_OK;
-    }
-    NM_TRY(expand(ctx, to, period, &a));
-    nm_status status = expand(ctx, from, period, &b);
-    if (status != NM_OK) {
-        nm_reads_free(a);
-        return status;
-    }
-    for (int i = 0; i < sets_of(a) && status == NM_OK; i++)
-        status = nm_pixels_unite(ctx, &a->set[i], &b->set[i], nowhere);
-    nm_reads_free(b);
-    if (status == NM_OK) {
-        note_gaps(a);
-        nm_reads swap = *to;
-        *to = *a;
-        *a = swap;
-    }
-    nm_reads_free(a);
-    return status;
-}
-
-bool nm_reads_has_gaps(const nm_reads *r)
-{
-    return r->gaps;
-}
-
-/* Whether some of the rectangle around `set` is missing in `all`. */
-static nm_status is_missing(nm_context *ctx, const nm_pixels *set, const nm_pixels *all, bool *missing)
-{
-    const int64_t nowhere[2] = {0, 0};
-    nm_pixels part = {0};
-    *missing = false;
-    if (is_full(set))
-        return NM_OK;
-    nm_rect box = nm_pixels_box(set);
-    nm_status status = nm_pixels_unite(ctx, &part, all, nowhere);
-    if (status == NM_OK)
-        status = nm_pixels_clip(ctx, &part, box);
-    *missing = !is_full(&part);
-    nm_pixels_free(&part);
-    return status;
-}
-
-nm_status nm_reads_leaves_gaps(nm_context *ctx, const nm_reads *r, const nm_reads *all, bool *gaps)
-{
-    int period[2];
-    nm_reads *a, *b;
-    *gaps = r->gaps;
-    if (!r->gaps || !common_period(r, all, period))
-        return NM_OK;
-    NM_TRY(expand(ctx, r, period, &a));
-    nm_status status = expand(ctx, all, period, &b);
-    if (status != NM_OK) {
-        nm_reads_free(a);
-        return status;
-    }
-    *gaps = false;
-    for (int i = 0; i < sets_of(a) && status == NM_OK && !*gaps; i++)
-        status = is_missing(ctx, &a->set[i], &b->set[i], gaps);
-    nm_reads_free(a);
-    nm_reads_free(b);
     return status;
 }

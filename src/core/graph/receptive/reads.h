@@ -14,6 +14,11 @@
 
 typedef struct nm_reads nm_reads;
 
+static inline int nm_common_divisor(int a, int b)
+{
+    return b ? nm_common_divisor(b, a % b) : a;
+}
+
 /* A unit reads the pixel at its own place. */
 nm_status nm_reads_begin(nm_context *ctx, nm_reads **out) NM_MUST_USE;
 /* `in`: of the layer; `image`: of the network's input. */

@@ -19,14 +19,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int common_divisor(int a, int b)
-{
-    return b ? common_divisor(b, a % b) : a;
-}
-
 static void through_transposed(const nm_window *w, int axis, nm_receptive *r)
 {
-    int common = common_divisor(w->dilation[axis], w->stride[axis]), apart = w->dilation[axis] / common;
+    int common = nm_common_divisor(w->dilation[axis], w->stride[axis]), apart = w->dilation[axis] / common;
     int taps = (w->kernel[axis] - 1) * common / w->stride[axis] + 1;
     double reach = (double)(w->kernel[axis] - 1) * w->dilation[axis];
     r->size[axis] += (taps - 1) * apart * r->jump[axis];
