@@ -132,11 +132,11 @@ int main(int argc, char **argv)
     }
     if (s.batch < 1 || s.threads < 1)
         return usage();
-    printf(
-        "batch %d, %d threads, instruction set %s\n%-22s %-13s %29s   %20s  %8s %26s\n%-22s %-13s %9s %9s %9s   %6s %6s %6s"
-        "  %8s %8s %8s %8s\n",
-        s.batch, s.threads, nm_isa_name(nm_isa_level()), "", "", "effective GFLOP/s", "of the peak", "peak", "ms",
-        "layer", "by", "forward", "weights", "data", "fwd", "wgt", "data", "GFLOP/s", "forward", "weights", "data");
+    printf("batch %d, %d threads, instruction set %s\n%-22s %-13s %29s   %20s  %8s %26s\n"
+           "%-22s %-13s %9s %9s %9s   %6s %6s %6s"
+           "  %8s %8s %8s %8s\n",
+           s.batch, s.threads, nm_isa_name(nm_isa_level()), "", "", "effective GFLOP/s", "of the peak", "peak", "ms",
+           "layer", "by", "forward", "weights", "data", "fwd", "wgt", "data", "GFLOP/s", "forward", "weights", "data");
     for (int i = 0; i < SIZED_LAYERS; i++)
         if (!s.part || strstr(sized_layers[i].name, s.part))
             report(ctx, &sized_layers[i], &s);

@@ -281,7 +281,8 @@ int command_predict(int argc, char **argv)
         parse,
         "CHECKPOINT FILE...",
         "The classes of images, by CHECKPOINT (a file, or a run directory: its best.h5), with their probabilities, or "
-        "with scores where the network's loss makes no probabilities of them (hinge, mse, l1). FILE is a " NM_IMAGE_FORMATS
+        "with scores where the network's loss makes no probabilities of them (hinge, mse, l1). "
+        "FILE is a " NM_IMAGE_FORMATS
         " image, brought to the network's size as in training, or an IDX file of many images.",
         NULL,
         NULL,

@@ -150,7 +150,8 @@ int command_train(int argc, char **argv)
         "[MODEL]",
         "Trains MODEL, a path or the name of a ready model (preset: mnist-cnn on Fashion-MNIST).\v"
         "The run directory gets model.yaml, metrics.csv, last.h5, best.h5. Ctrl-C saves and stops; "
-        "--resume goes on, to the same bits as if nothing had happened (with the choices that --tune made). Exit status: 0 done, 1 failed, "
+        "--resume goes on, to the same bits as if nothing had happened (with the choices that --tune made). Exit "
+        "status: 0 done, 1 failed, "
         "2 wrong usage or file, 3 diverged, 129, 130 or 143 after a signal.",
         children,
         NULL,

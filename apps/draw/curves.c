@@ -8,8 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- the panels
- * ------------------------------------------------------------------------------------ */
+/* ---- the panels ---------------------------------------------------------------------------- */
 
 /* The curve of one column: the test split thick and with markers, training thin and pale. */
 static void put_curve(FILE *f, const variant *v, int i, int x, int column, double scale, bool styles, bool train)
@@ -222,8 +221,7 @@ static void put_script(FILE *f, const variant *v, int count, const char *title)
     fprintf(f, "unset multiplot\nset output\n}\n");
 }
 
-/* ---- writing and drawing
- * -------------------------------------------------------------------------------- */
+/* ---- writing and drawing ------------------------------------------------------------------- */
 
 static nm_status write_text(nm_context *ctx, const char *prefix, const char *ending, const variant *v, int count,
                             const char *title)

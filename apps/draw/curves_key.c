@@ -33,8 +33,7 @@ const char *state_of(const variant *v)
     return v->rows.rows == 0 ? " (no row yet)" : v->diverged ? " (diverged)" : "";
 }
 
-/* ---- labels of the form KEY=VALUE KEY=VALUE
- * ------------------------------------------------------------ */
+/* ---- labels of the form KEY=VALUE KEY=VALUE ------------------------------------------------ */
 
 enum { MOST_SETTINGS = 16 };
 
@@ -156,8 +155,7 @@ nm_status style_variants(nm_context *ctx, variant *v, int count, char **common)
     return status;
 }
 
-/* ---- the header above the panels
- * ------------------------------------------------------------------------ */
+/* ---- the header above the panels ----------------------------------------------------------- */
 
 enum { EDGE = 30, SAMPLE = 70, LINE = 20, TITLE_LINE = 24, TITLE_LETTER = 11 };
 

@@ -34,8 +34,7 @@ void put_log_ticks(FILE *f, char axis, const double range[2]);
 /* A field of CSV, within quotes where it needs them. */
 void put_csv_field(FILE *f, const char *text);
 
-/* ---- running
- * -------------------------------------------------------------------------------------- */
+/* ---- running ------------------------------------------------------------------------------- */
 
 enum { NO_GNUPLOT = 127 };
 

@@ -61,8 +61,7 @@ nm_status nm_augmentation_read(nm_context *ctx, const nm_strings *words, nm_augm
     return status;
 }
 
-/* ---- shifts and mirrors -------------------------------------------------------------------------
- */
+/* ---- shifts and mirrors -------------------------------------------------------------------- */
 
 /* The `count` pixels that end at `end`, the last one first. Inlined for a `c` that the compiler
  * knows: vector code for one channel, moves instead of calls for three. */
@@ -117,8 +116,7 @@ static void move(nm_shape s, bool mirror, int dy, int dx, const uint8_t *from, u
     memset(to + end, 0, size - end);
 }
 
-/* ---- changes of place
- * ----------------------------------------------------------------------------- */
+/* ---- changes of place ---------------------------------------------------------------------- */
 
 /* Output pixel (h, w) about the centre reads from the input by this map, bilinear, in fixed point
  * with 16 bits of fraction. */
@@ -216,8 +214,7 @@ static void warp(nm_shape s, const map *m, const uint8_t *from, uint8_t *to)
     blend(&r);
 }
 
-/* ---- all of them
- * ---------------------------------------------------------------------------------- */
+/* ---- all of them --------------------------------------------------------------------------- */
 
 static void cut(nm_shape s, int side, int row, int col, uint8_t *image)
 {

@@ -36,8 +36,7 @@ static nm_status nothing_more(nm_packed *f)
                 : NM_OK;
 }
 
-/* ---- finding a file ---------------------------------------------------------------------------
- */
+/* ---- finding a file ------------------------------------------------------------------------ */
 
 /* The kind of what is at `path`: S_IFREG, S_IFDIR …; 0: nothing. */
 static mode_t kind_of(const char *path)
@@ -99,8 +98,7 @@ static nm_status open_stem(nm_context *ctx, const char *folder, const char *stem
     return nm_packed_open(ctx, *path, f);
 }
 
-/* ---- reading ------------------------------------------------------------------------------------
- */
+/* ---- reading ------------------------------------------------------------------------------- */
 
 static nm_status images(nm_packed *f, nm_samples *samples)
 {

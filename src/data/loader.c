@@ -106,8 +106,7 @@ static void prepare(nm_loader *l, uint64_t step, slot *out)
     out->loaded = (nm_loaded){n, epoch, (uint32_t)position, out->x, out->labels, out->indices};
 }
 
-/* ---- the thread --------------------------------------------------------------------------------
- */
+/* ---- the thread ---------------------------------------------------------------------------- */
 
 static void *run(void *arg)
 {
@@ -146,8 +145,7 @@ const nm_loaded *nm_loader_next(nm_loader *l)
     return &out->loaded;
 }
 
-/* ---- making and freeing -------------------------------------------------------------------------
- */
+/* ---- making and freeing -------------------------------------------------------------------- */
 
 static nm_status allocate(nm_context *ctx, nm_loader *l)
 {

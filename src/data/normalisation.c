@@ -45,8 +45,7 @@ bool nm_normalisation_same(const nm_normalisation *a, const nm_normalisation *b)
            (size == 0 || (memcmp(a->mean, b->mean, size) == 0 && memcmp(a->deviation, b->deviation, size) == 0));
 }
 
-/* ---- pixels to numbers ------------------------------------------------------------------------
- */
+/* ---- pixels to numbers --------------------------------------------------------------------- */
 
 nm_status nm_pixel_table_new(nm_context *ctx, const nm_normalisation *n, int channels, bool binary, real **table)
 {
@@ -80,8 +79,7 @@ void nm_normalise(const real *table, int channels, const uint8_t *pixels, size_t
             to[i + c] = table[c * 256 + pixels[i + c]];
 }
 
-/* ---- mean and deviation
- * ----------------------------------------------------------------------------- */
+/* ---- mean and deviation -------------------------------------------------------------------- */
 
 /* Sums over pixels, by channel: whole numbers, so that they are exact. */
 typedef struct sums {

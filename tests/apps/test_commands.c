@@ -132,9 +132,9 @@ START_TEST(summarises)
     contains(table.out, "19*      4      0  (1 path)\n"); /* strides of 1x1 shortcuts, and a 3x3 that spans them */
     contains(table.out, "* the field has gaps");
     contains(expect(0, "norma summary resnet56 --verbose").out, " more sizes, ");
-    contains(
-        expect(2, "norma summary mnist-cnn --anchor 11").err,
-        "--anchor: expected 1 to 10, the largest receptive field of a layer that does not see the whole input ('p2'); found 11");
+    contains(expect(2, "norma summary mnist-cnn --anchor 11").err,
+             "--anchor: expected 1 to 10, the largest receptive field of a layer that does not see the whole input "
+             "('p2'); found 11");
     expect(0, "norma summary mnist-cnn --anchor 10");
     contains(expect(2, "norma summary mnist-cnm").err, "did you mean 'mnist-cnn'?");
 }

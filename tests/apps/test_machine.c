@@ -60,9 +60,10 @@ START_TEST(little_address_space)
         contains(s.err, "MiB");
     }
     for (int kib = 300000; kib <= 800000 && !CHECKS_ADDRESSES; kib += 50000) {
-        said s = shell(
-            "ulimit -v %d; export OMP_NUM_THREADS=1; timeout 60 \"$NORMA_PROGRAM\" train tiny.yaml --steps 2 --threads 3 --run r%d",
-            kib, kib);
+        said s =
+            shell("ulimit -v %d; export OMP_NUM_THREADS=1; timeout 60 \"$NORMA_PROGRAM\" train tiny.yaml --steps 2 "
+                  "--threads 3 --run r%d",
+                  kib, kib);
         ck_assert_msg(s.status == 0 || s.status == 1, "with %d KiB: exit status %d\n%.1000s", kib, s.status, s.err);
         ck_assert_msg(s.status == 0 || kib < 600000, "with %d KiB:\n%.1000s", kib, s.err);
     }

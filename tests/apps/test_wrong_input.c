@@ -5,8 +5,7 @@
 #define HEAD "name: wrong\ninput: {height: 28, width: 28, channels: 1}\n"
 #define TAIL "loss: softmax_ce\ntrain: {data: digits, limit: 100, steps: 2}\n"
 
-/* ---- model files
- * --------------------------------------------------------------------------------------- */
+/* ---- model files --------------------------------------------------------------------------- */
 
 static const struct wrong_model {
     const char *text, *message[3];
@@ -162,8 +161,7 @@ START_TEST(data_of_another_shape)
 }
 END_TEST
 
-/* ---- checkpoints and run directories
- * --------------------------------------------------------------------------- */
+/* ---- checkpoints and run directories ------------------------------------------------------- */
 
 static void flip_bit(const char *path, long place)
 {

@@ -143,8 +143,7 @@ START_TEST(affine)
 }
 END_TEST
 
-/* ---- every byte against the definition, one pixel at a time -------------------------------------
- */
+/* ---- every byte against the definition, one pixel at a time -------------------------------- */
 
 /* What is drawn for a sample, in this order. */
 typedef struct drawn {

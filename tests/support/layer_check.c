@@ -8,8 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- forward against the reference
- * ------------------------------------------------------------------ */
+/* ---- forward against the reference --------------------------------------------------------- */
 
 static void check_forward(built_layer *b, nm_plan *plan, layer_reference *reference)
 {
@@ -38,8 +37,7 @@ static void check_forward(built_layer *b, nm_plan *plan, layer_reference *refere
         nm_free(made[--count]);
 }
 
-/* ---- gradients
- * -------------------------------------------------------------------------------------- */
+/* ---- gradients ----------------------------------------------------------------------------- */
 
 #ifdef NM_DOUBLE
 static double value_of(built_layer *b, nm_plan *plan)
@@ -108,8 +106,7 @@ static void check_gradients(built_layer *b)
 }
 #endif
 
-/* ---- bits
- * -------------------------------------------------------------------------------------------- */
+/* ---- bits ---------------------------------------------------------------------------------- */
 
 /* Output, states, and gradients one after the other. */
 static real *everything(built_layer *b, nm_plan *plan, size_t *count)

@@ -2,12 +2,11 @@
  * the single source for reading the model file, its messages, the help pages and the
  * documentation.
  *
- *     typedef struct pool { int size[2], stride[2]; nm_pad pad; } pool;
+ *     typedef struct pool { int size[2]; nm_pad pad; } pool;
  *     static const nm_option options[] = {
- *         {"size", NM_OPT_PAIR, offsetof(pool, size), NULL, .least = 1, .most = 1024, .help =
- * "window"},
- *         {"pad", NM_OPT_PAD, offsetof(pool, pad), "0", .most = 1024, .help = "zeros added at the
- * border"}, {0},
+ *         {"size", NM_OPT_PAIR, offsetof(pool, size), NULL, .least = 1, .help = "window"},
+ *         {"pad", NM_OPT_PAD, offsetof(pool, pad), "0", .help = "zeros at the border"},
+ *         {0},
  *     };
  */
 #ifndef NM_OPTION_H

@@ -91,8 +91,7 @@ static nm_status read_records(reader *r, nm_packed *f, int index)
     return NM_OK;
 }
 
-/* ---- archives ---------------------------------------------------------------------------------
- */
+/* ---- archives ------------------------------------------------------------------------------ */
 
 static const char *base_name(const char *path)
 {
@@ -174,8 +173,7 @@ static nm_status read_archive(reader *r, const char *path)
     return status;
 }
 
-/* ---- folders -----------------------------------------------------------------------------------
- */
+/* ---- folders ------------------------------------------------------------------------------- */
 
 static nm_status read_file(reader *r, const char *path, int index)
 {

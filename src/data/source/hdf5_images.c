@@ -15,8 +15,7 @@ size_t nm_hdf5_rows_at_once(const nm_h5_shape *shape)
     return row && row < AT_ONCE ? AT_ONCE / row : 1;
 }
 
-/* ---- layout -------------------------------------------------------------------------------------
- */
+/* ---- layout -------------------------------------------------------------------------------- */
 
 static bool few_channels(size_t channels)
 {
@@ -79,8 +78,7 @@ nm_status nm_hdf5_look_at_images(nm_hdf5_file *f, const char *path, nm_samples *
     return NM_OK;
 }
 
-/* ---- numbers
- * ------------------------------------------------------------------------------------- */
+/* ---- numbers ------------------------------------------------------------------------------- */
 
 /* How far k / 255 times 255 may be from k: what the type rounds off. */
 static double tolerance(nm_h5_type type)

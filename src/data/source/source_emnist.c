@@ -26,8 +26,7 @@ static const part parts[] = {
 };
 enum { PARTS = sizeof parts / sizeof *parts, MOST_NAME = 64 };
 
-/* ---- which part ---------------------------------------------------------------------------------
- */
+/* ---- which part ---------------------------------------------------------------------------- */
 
 static nm_status find_part(nm_context *ctx, const char *path, int p, char **folder)
 {
@@ -99,8 +98,7 @@ static nm_status choose(nm_context *ctx, const char *path, int *which, char **fo
         path);
 }
 
-/* ---- classes ------------------------------------------------------------------------------------
- */
+/* ---- classes ------------------------------------------------------------------------------- */
 
 /* Lines of a label, from 0 or 1 on, and the codes of its characters, the first of which is the
  * name: "1 65 97". `names` has *count characters; 0: there is no such file. */
@@ -163,8 +161,7 @@ static nm_status name_classes(nm_context *ctx, const part *p, const char *folder
     return nm_dataset_set_classes(ctx, out, names, count);
 }
 
-/* ---- reading ------------------------------------------------------------------------------------
- */
+/* ---- reading ------------------------------------------------------------------------------- */
 
 static nm_status turn(nm_context *ctx, nm_samples *s)
 {
@@ -212,8 +209,8 @@ static nm_status open_emnist(nm_context *ctx, const char *path, const nm_data_fo
 extern const nm_source_type nm_source_emnist;
 const nm_source_type nm_source_emnist = {
     .name = "emnist",
-    .help =
-        "handwritten letters and digits of 28x28, in six parts: emnist:FOLDER/letters, …/balanced, …/byclass, … (IDX files)",
+    .help = "handwritten letters and digits of 28x28, in six parts: emnist:FOLDER/letters, …/balanced, …/byclass, … "
+            "(IDX files)",
     .part_in_path = true,
     .fetch = "gzip.zip from https://www.nist.gov/itl/products-and-services/emnist-dataset, unpacked",
     .open = open_emnist,

@@ -29,7 +29,8 @@ static const nm_option options[] = {
      .help = "weight standardisation: each filter's weights with mean 0 and variance 1"},
     {"algorithm", NM_OPT_STRING, offsetof(conv, algorithm), "auto",
      .help =
-         "auto; depthwise, direct, winograd_1d, winograd_1d_5, winograd_1d_7, winograd_2x2, winograd_4x4, im2col or reference "
+         "auto; depthwise, direct, winograd_1d, winograd_1d_5, winograd_1d_7, winograd_2x2, winograd_4x4, im2col or "
+         "reference "
          "for every pass that it can do; or three of these with slashes between, for forward, weights and data"},
     {0},
 };

@@ -86,7 +86,8 @@ static const struct {
     {"conv: {filters: 2, in_channels: 3}",
      "unknown option 'in_channels': norma finds it from the layer above: leave it out"},
     {"batchnorm: {momentum: 0.1}",
-     "unknown option 'momentum': norma calls it 'rate' (the same meaning as PyTorch's; Keras's and Caffe's is 1 - rate)"},
+     "unknown option 'momentum': norma calls it 'rate' (the same meaning as PyTorch's; Keras's and Caffe's is 1 - "
+     "rate)"},
     {"batchnorm: {eps: 0.1}", "unknown option 'eps': norma calls it 'epsilon'"},
     {"leaky: {negative_slope: 0.1}", "unknown option 'negative_slope': norma calls it 'slope'"},
     {"dropout: {p: 0.1}", "unknown option 'p': norma calls it 'rate'"},

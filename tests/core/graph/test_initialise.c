@@ -56,7 +56,8 @@ START_TEST(he_normal_where_a_rectifier_reads)
         "- {name: l, conv: {filters: 8}}\n- instancenorm: {}\n- relu: {}\n",
         "- {name: l, conv: {filters: 8}}\n- lrn: {}\n- batchnorm: {}\n- relu: {}\n",
         /* one of several readers; the file's order does not matter */
-        "- {name: last, relu: {}, from: l}\n- {name: l, conv: {filters: 8}, from: input}\n- {name: t, tanh: {}, from: l}\n"
+        "- {name: last, relu: {}, from: l}\n- {name: l, conv: {filters: 8}, from: input}\n"
+        "- {name: t, tanh: {}, from: l}\n"
         "- {name: sum, add: {}, from: [t, last]}\n",
     };
     static const char *const others[] = {

@@ -216,7 +216,8 @@ START_TEST(large_fields)
     ck_assert(r[1].gaps);
     nm_network_free(net);
     net = built(
-        "input: {height: 60000, width: 60000, channels: 1}\ndefaults: {conv: {filters: 1}, deconv: {filters: 1}}\nlayers:\n"
+        "input: {height: 60000, width: 60000, channels: 1}\ndefaults: {conv: {filters: 1}, deconv: {filters: 1}}\n"
+        "layers:\n"
         "- {conv: {kernel: 60, stride: 7, dilation: 100}}\n- {upsample: {scale: 5, mode: bilinear}}\n"
         "- {upsample: {scale: 7}}\n- {deconv: {kernel: 1024, stride: 3}}\n- {conv: {kernel: 1024}}\n- {gap: {}}\n");
     ck_assert_int_eq(nm_network_receptive(net, r), NM_OK);

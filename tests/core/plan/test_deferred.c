@@ -96,8 +96,8 @@ END_TEST
 
 START_TEST(not_where_others_read_it)
 {
-    const char *head =
-        "- {name: a, conv: {filters: 8, kernel: 3, pad: 1}}\n- {name: n, batchnorm: {}}\n- {name: b, conv: {filters: 8, kernel: 1}}\n";
+    const char *head = "- {name: a, conv: {filters: 8, kernel: 3, pad: 1}}\n- {name: n, batchnorm: {}}\n"
+                       "- {name: b, conv: {filters: 8, kernel: 1}}\n";
     nm_shape in = {6, 6, 3};
     check_training(ctx, head, in, 1, 1);
     check_training(ctx, text("%s- {name: s, add: {}, from: [b, n]}\n", head), in, -1, 0);
@@ -131,7 +131,8 @@ START_TEST(less_memory)
 {
     nm_network *net = fusion_network(
         ctx,
-        "- conv: {filters: 8, kernel: 3, pad: same}\n- batchnorm\n- relu\n- conv: {filters: 8, kernel: 1}\n- batchnorm\n"
+        "- conv: {filters: 8, kernel: 3, pad: same}\n- batchnorm\n- relu\n- conv: {filters: 8, kernel: 1}\n"
+        "- batchnorm\n"
         "- relu\n- conv: {filters: 8, kernel: 1}\n- batchnorm\n- relu\n- conv: {filters: 8, kernel: 1}\n"
         "- gap\n- {name: end, dense: {units: 3}}\nloss: softmax_ce\n",
         (nm_shape){16, 16, 3});

@@ -104,7 +104,8 @@ static const struct {
 } linear[] = {
     {"- conv: {filters: 5, kernel: 3, pad: 1, bias: false, algorithm: im2col}\n", {7, 6, 4}},
     {"- conv: {filters: 5, kernel: 3, stride: 2, pad: same, bias: false}\n", {9, 8, 3}},
-    {"- conv: {filters: 6, kernel: [2, 5], stride: [1, 3], dilation: [2, 1], pad: [2, 0, 1, 3], groups: 2, bias: false}\n",
+    {"- conv: {filters: 6, kernel: [2, 5], stride: [1, 3], dilation: [2, 1], pad: [2, 0, 1, 3], groups: 2, bias: "
+     "false}\n",
      {7, 9, 4}},
     {"- conv: {filters: 20, kernel: 1, bias: false}\n", {5, 4, 18}},
     {"- conv: {filters: 6, kernel: 3, pad: 1, groups: 6, bias: false}\n", {7, 6, 6}},
@@ -160,8 +161,7 @@ START_TEST(backward_is_the_transpose)
 }
 END_TEST
 
-/* ---- pairs -------------------------------------------------------------------------------------
- */
+/* ---- pairs --------------------------------------------------------------------------------- */
 
 /* `there` and `back` are each other's transpose: <there(x), y> == <x, back(y)>, and each is the
  * other's backward. */
@@ -284,8 +284,7 @@ START_TEST(pool_and_unpool)
 }
 END_TEST
 
-/* ---- shifts -------------------------------------------------------------------------------------
- */
+/* ---- shifts -------------------------------------------------------------------------------- */
 
 /* An input shifted by `step` pixels down and to the right gives an output shifted by `jump`, apart
  * from `border` rows and columns on each side of it. */

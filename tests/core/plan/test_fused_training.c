@@ -92,12 +92,11 @@ START_TEST(training_takes_a_sum_with_batch_norm)
                   in, 1 + relu);
     }
     for (int relu = 0; relu < 2; relu++) /* nobody needs the other input's gradient */
-        check(
-            text(
-                "- {name: a, avgpool: {size: 3, stride: 1, pad: 1}}\n- {name: b, conv: {filters: 20, kernel: 3, pad: 1}}\n"
-                "- {name: n, batchnorm: {}}\n- {name: s, add: {}, from: [n, a]}\n%s",
-                relu ? "- relu\n" : ""),
-            in, 2 + relu);
+        check(text("- {name: a, avgpool: {size: 3, stride: 1, pad: 1}}\n- {name: b, conv: {filters: 20, kernel: 3, "
+                   "pad: 1}}\n"
+                   "- {name: n, batchnorm: {}}\n- {name: s, add: {}, from: [n, a]}\n%s",
+                   relu ? "- relu\n" : ""),
+              in, 2 + relu);
     check("- {name: b, conv: {filters: 20, kernel: 3, pad: 1}}\n- {name: n, batchnorm: {}}\n"
           "- {name: s, add: {}, from: [n, input]}\n- relu\n",
           in, 2);

@@ -112,7 +112,8 @@ START_TEST(evaluation_adds_as_it_convolves)
                 in, convs[k].adds ? 3 : 2);
         }
     check_evaluation(
-        "- {name: a, conv: {filters: 18, kernel: 1}}\n- {name: b, conv: {filters: 18, kernel: 3, pad: 1, algorithm: winograd_4x4}}\n"
+        "- {name: a, conv: {filters: 18, kernel: 1}}\n- {name: b, conv: {filters: 18, kernel: 3, pad: 1, algorithm: "
+        "winograd_4x4}}\n"
         "- {name: s, add: {}, from: [b, a]}\n- relu\n- maxpool: {size: 2}\n",
         (nm_shape){13, 14, 18}, 3);
 }

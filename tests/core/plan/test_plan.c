@@ -178,19 +178,24 @@ END_TEST
 static const char *const staged[] = {
     branches,
     "input: {height: 6, width: 5, channels: 2}\nlayers:\n- {name: n0, batchnorm: {}}\n"
-    "- {name: c1, conv: {filters: 8, kernel: 3, pad: same}}\n- {name: n1, batchnorm: {ghost: 2}}\n- relu\n- maxpool: {size: 2}\n"
-    "- {name: n2, batchnorm: {}}\n- elu\n- dropout: {rate: 0.3}\n- {name: c2, conv: {filters: 6, kernel: 3, pad: same}}\n"
+    "- {name: c1, conv: {filters: 8, kernel: 3, pad: same}}\n- {name: n1, batchnorm: {ghost: 2}}\n- relu\n"
+    "- maxpool: {size: 2}\n"
+    "- {name: n2, batchnorm: {}}\n- elu\n- dropout: {rate: 0.3}\n- {name: c2, conv: {filters: 6, kernel: 3, pad: "
+    "same}}\n"
     "- lrn\n- {name: d1, dense: {units: 7}}\n- {name: n3, batchnorm: {}}\n- tanh\n- {name: d2, dense: {units: 3}}\n"
     "loss: softmax_ce\n",
-    "input: {height: 6, width: 5, channels: 2}\nlayers:\n- {name: c1, conv: {filters: 4, kernel: 3}}\n- relu\n- dropout\n"
+    "input: {height: 6, width: 5, channels: 2}\nlayers:\n- {name: c1, conv: {filters: 4, kernel: 3}}\n- relu\n"
+    "- dropout\n"
     "- {name: d1, dense: {units: 3}}\nloss: softmax_ce\n",
     "input: {height: 6, width: 5, channels: 2}\nlayers:\n- {name: c1, conv: {filters: 4, kernel: 3, pad: same}}\n"
-    "- {name: n1, batchnorm: {}}\n- {name: same, concat: {}, from: [n1, c1, input]}\n- {name: n2, batchnorm: {}}\n- relu\n"
+    "- {name: n1, batchnorm: {}}\n- {name: same, concat: {}, from: [n1, c1, input]}\n- {name: n2, batchnorm: {}}\n"
+    "- relu\n"
     "- {name: c2, conv: {filters: 2, kernel: 3, pad: same}}\n- {name: g, gap: {}}\n- {name: d1, dense: {units: 3}}\n"
     "loss: [{softmax_ce: {}, from: d1}, {mse: {}, from: c2, target: input, weight: 0.2}]\n",
     /* a batch norm after other layers of its stage: it goes backward after them */
     "input: {height: 6, width: 5, channels: 2}\ndefaults: {conv: {filters: 6, kernel: 3, pad: same}}\nlayers:\n"
-    "- {name: a, conv: {}}\n- {name: na, batchnorm: {}}\n- tanh\n- {name: a2, conv: {}}\n- tanh\n- {name: a3, conv: {}}\n"
+    "- {name: a, conv: {}}\n- {name: na, batchnorm: {}}\n- tanh\n- {name: a2, conv: {}}\n- tanh\n"
+    "- {name: a3, conv: {}}\n"
     "- {name: b, conv: {}, from: input}\n- {name: nb, batchnorm: {}}\n- tanh\n- {name: b2, conv: {}}\n"
     "- {name: j, add: {}, from: [a3, b2]}\n- gap\n- {name: d1, dense: {units: 3}}\nloss: softmax_ce\n"};
 enum { STAGED = sizeof staged / sizeof *staged, MANY = 11 };
