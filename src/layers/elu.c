@@ -12,22 +12,16 @@ static const nm_option options[] = {
     {0},
 };
 
-static void bent(const void *self, const real *x, real *y, size_t count)
+static inline real elu_forward(const void *self, real x)
 {
     const real alpha = (real)((const elu *)self)->alpha;
-    NM_INDEPENDENT
-    for (size_t i = 0; i < count; i++)
-        y[i] = x[i] > 0 ? x[i] : alpha * nm_expm1(x[i]);
+    return x > 0 ? x : alpha * nm_expm1(x);
 }
 
-static void bent_gradient(const void *self, const real *x, const real *y, const real *dy, real *dx, size_t count)
+static inline real elu_backward(const void *self, nm_element e)
 {
-    (void)x;
     const real alpha = (real)((const elu *)self)->alpha;
-    NM_INDEPENDENT
-    for (size_t i = 0; i < count; i++)
-        dx[i] = y[i] > 0 ? dy[i] : dy[i] * (y[i] + alpha);
+    return e.y > 0 ? e.dy : e.dy * (e.y + alpha);
 }
 
-NM_RECTIFIER_TYPE(elu, bent, "y = x above zero, alpha * (exp(x) - 1) below", sizeof(elu), options,
-                  NM_INPLACE | NM_BACK_Y)
+NM_RECTIFIER_TYPE(elu, "y = x above zero, alpha * (exp(x) - 1) below", sizeof(elu), options, NM_INPLACE | NM_BACK_Y)

@@ -19,30 +19,48 @@ static const double root_half = 0.70710678118654752440, /* sqrt(1 / 2) */
     inverse_root_tau = 0.39894228040143267794,          /* 1 / sqrt(2 pi) */
     root_two_over_pi = 0.79788456080286535588, cubic = 0.044715;
 
-static void gaussian(const void *self, const real *x, real *y, size_t count)
+static inline real gelu_exact_forward(const void *self, real x)
 {
-    const real half = (real)0.5, root = (real)root_half, factor = (real)root_two_over_pi, k = (real)cubic;
-    if (((const gelu *)self)->approximate)
-        NM_INDEPENDENT
-    for (size_t i = 0; i < count; i++)
-        y[i] = half * x[i] * (1 + nm_tanh(factor * (x[i] + k * x[i] * x[i] * x[i])));
-    else NM_INDEPENDENT for (size_t i = 0; i < count; i++) y[i] = half * x[i] * nm_erfc(-root * x[i]);
+    (void)self;
+    return (real)0.5 * x * nm_erfc(-(real)root_half * x);
 }
 
-static void gaussian_gradient(const void *self, const real *x, const real *y, const real *dy, real *dx, size_t count)
+static inline real gelu_exact_backward(const void *self, nm_element e)
 {
-    (void)y;
-    const real half = (real)0.5, root = (real)root_half, density = (real)inverse_root_tau;
+    (void)self;
+    const real x = e.x, half = (real)0.5;
+    return e.dy * (half * nm_erfc(-(real)root_half * x) + x * (real)inverse_root_tau * nm_exp(-half * x * x));
+}
+
+static inline real gelu_tanh_forward(const void *self, real x)
+{
+    (void)self;
     const real factor = (real)root_two_over_pi, k = (real)cubic;
-    if (((const gelu *)self)->approximate)
-        NM_INDEPENDENT
-    for (size_t i = 0; i < count; i++) {
-        real t = nm_tanh(factor * (x[i] + k * x[i] * x[i] * x[i]));
-        dx[i] = dy[i] * half * (1 + t + x[i] * (1 - t * t) * factor * (1 + 3 * k * x[i] * x[i]));
-    }
-    else NM_INDEPENDENT for (size_t i = 0; i < count; i++) dx[i] =
-        dy[i] * (half * nm_erfc(-root * x[i]) + x[i] * density * nm_exp(-half * x[i] * x[i]));
+    return (real)0.5 * x * (1 + nm_tanh(factor * (x + k * x * x * x)));
 }
 
-NM_RECTIFIER_TYPE(gelu, gaussian, "y = x * the normal distribution's probability below x", sizeof(gelu), options,
-                  NM_BACK_X)
+static inline real gelu_tanh_backward(const void *self, nm_element e)
+{
+    (void)self;
+    const real x = e.x, factor = (real)root_two_over_pi, k = (real)cubic;
+    real t = nm_tanh(factor * (x + k * x * x * x));
+    return e.dy * (real)0.5 * (1 + t + x * (1 - t * t) * factor * (1 + 3 * k * x * x));
+}
+
+/* The choice is made outside of the loops, which would else compute both. */
+NM_POINTWISE_LOOPS(gelu_exact, NM_BACK_X)
+NM_POINTWISE_LOOPS(gelu_tanh, NM_BACK_X)
+
+static void gelu_forward_pass(const nm_pass *p, const void *self)
+{
+    nm_pointwise_forward(p, self, ((const gelu *)self)->approximate ? gelu_tanh_forward_loop : gelu_exact_forward_loop);
+}
+
+static void gelu_backward_pass(const nm_pass *p, const void *self)
+{
+    nm_pointwise_backward(p, self, NM_BACK_X,
+                          ((const gelu *)self)->approximate ? gelu_tanh_backward_loop : gelu_exact_backward_loop);
+}
+
+NM_POINTWISE_VTABLE(gelu, "y = x * the normal distribution's probability below x", sizeof(gelu), options, NM_BACK_X,
+                    .role = NM_ROLE_RECTIFIER)

@@ -11,21 +11,16 @@ static const nm_option options[] = {
     {0},
 };
 
-static void sloped(const void *self, const real *x, real *y, size_t count)
+static inline real leaky_forward(const void *self, real x)
 {
     const real slope = (real)((const leaky *)self)->slope;
-    NM_INDEPENDENT
-    for (size_t i = 0; i < count; i++)
-        y[i] = x[i] > 0 ? x[i] : slope * x[i];
+    return x > 0 ? x : slope * x;
 }
 
-static void sloped_gradient(const void *self, const real *x, const real *y, const real *dy, real *dx, size_t count)
+static inline real leaky_backward(const void *self, nm_element e)
 {
-    (void)x;
     const real slope = (real)((const leaky *)self)->slope;
-    NM_INDEPENDENT
-    for (size_t i = 0; i < count; i++)
-        dx[i] = y[i] > 0 ? dy[i] : slope * dy[i];
+    return e.y > 0 ? e.dy : slope * e.dy;
 }
 
-NM_RECTIFIER_TYPE(leaky, sloped, "y = x above zero, slope * x below", sizeof(leaky), options, NM_INPLACE | NM_BACK_Y)
+NM_RECTIFIER_TYPE(leaky, "y = x above zero, slope * x below", sizeof(leaky), options, NM_INPLACE | NM_BACK_Y)

@@ -1,21 +1,16 @@
 /* y = max(x, 0); dx = dy where y > 0. Backward keeps y. */
 #include "pointwise_template.h"
 
-static void positive(const void *self, const real *x, real *y, size_t count)
+static inline real relu_forward(const void *self, real x)
 {
     (void)self;
-    NM_INDEPENDENT
-    for (size_t i = 0; i < count; i++)
-        y[i] = x[i] > 0 ? x[i] : x[i] != x[i] ? x[i] : 0; /* NaN stays NaN */
+    return x > 0 ? x : x != x ? x : 0; /* NaN stays NaN */
 }
 
-static void positive_gradient(const void *self, const real *x, const real *y, const real *dy, real *dx, size_t count)
+static inline real relu_backward(const void *self, nm_element e)
 {
     (void)self;
-    (void)x;
-    NM_INDEPENDENT
-    for (size_t i = 0; i < count; i++)
-        dx[i] = y[i] > 0 ? dy[i] : 0;
+    return e.y > 0 ? e.dy : 0;
 }
 
-NM_RECTIFIER_TYPE(relu, positive, "y = max(x, 0)", 0, NULL, NM_INPLACE | NM_BACK_Y)
+NM_RECTIFIER_TYPE(relu, "y = max(x, 0)", 0, NULL, NM_INPLACE | NM_BACK_Y)

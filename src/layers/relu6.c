@@ -1,23 +1,17 @@
 /* y = min(max(x, 0), 6); dx = dy where 0 < y < 6. Backward keeps y. */
 #include "pointwise_template.h"
 
-static void clipped(const void *self, const real *x, real *y, size_t count)
+static inline real relu6_forward(const void *self, real x)
 {
     (void)self;
-    NM_INDEPENDENT
-    for (size_t i = 0; i < count; i++) {
-        real positive = x[i] > 0 ? x[i] : x[i] != x[i] ? x[i] : 0; /* NaN stays NaN */
-        y[i] = positive > 6 ? 6 : positive;
-    }
+    real positive = x > 0 ? x : x != x ? x : 0; /* NaN stays NaN */
+    return positive > 6 ? 6 : positive;
 }
 
-static void clipped_gradient(const void *self, const real *x, const real *y, const real *dy, real *dx, size_t count)
+static inline real relu6_backward(const void *self, nm_element e)
 {
     (void)self;
-    (void)x;
-    NM_INDEPENDENT
-    for (size_t i = 0; i < count; i++)
-        dx[i] = y[i] > 0 && y[i] < 6 ? dy[i] : 0;
+    return e.y > 0 && e.y < 6 ? e.dy : 0;
 }
 
-NM_RECTIFIER_TYPE(relu6, clipped, "y = min(max(x, 0), 6)", 0, NULL, NM_INPLACE | NM_BACK_Y)
+NM_RECTIFIER_TYPE(relu6, "y = min(max(x, 0), 6)", 0, NULL, NM_INPLACE | NM_BACK_Y)

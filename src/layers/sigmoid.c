@@ -2,22 +2,16 @@
 #include "pointwise_template.h"
 #include "vmath.h"
 
-static void logistic(const void *self, const real *x, real *y, size_t count)
+static inline real sigmoid_forward(const void *self, real x)
 {
     (void)self;
-    NM_INDEPENDENT
-    for (size_t i = 0; i < count; i++)
-        y[i] = 1 / (1 + nm_exp(-x[i]));
+    return 1 / (1 + nm_exp(-x));
 }
 
-static void logistic_gradient(const void *self, const real *x, const real *y, const real *dy, real *dx, size_t count)
+static inline real sigmoid_backward(const void *self, nm_element e)
 {
     (void)self;
-    (void)x;
-    NM_INDEPENDENT
-    for (size_t i = 0; i < count; i++)
-        dx[i] = dy[i] * y[i] * (1 - y[i]);
+    return e.dy * e.y * (1 - e.y);
 }
 
-NM_POINTWISE_TYPE_WITH(sigmoid, logistic, "y = 1 / (1 + exp(-x))", 0, NULL, NM_INPLACE | NM_BACK_Y,
-                       .activation = NM_SIGMOID)
+NM_POINTWISE_TYPE_WITH(sigmoid, "y = 1 / (1 + exp(-x))", 0, NULL, NM_INPLACE | NM_BACK_Y, .activation = NM_SIGMOID)

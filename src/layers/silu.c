@@ -3,23 +3,17 @@
 #include "pointwise_template.h"
 #include "vmath.h"
 
-static void swish(const void *self, const real *x, real *y, size_t count)
+static inline real silu_forward(const void *self, real x)
 {
     (void)self;
-    NM_INDEPENDENT
-    for (size_t i = 0; i < count; i++)
-        y[i] = x[i] * (1 / (1 + nm_exp(-x[i])));
+    return x * (1 / (1 + nm_exp(-x)));
 }
 
-static void swish_gradient(const void *self, const real *x, const real *y, const real *dy, real *dx, size_t count)
+static inline real silu_backward(const void *self, nm_element e)
 {
     (void)self;
-    (void)y;
-    NM_INDEPENDENT
-    for (size_t i = 0; i < count; i++) {
-        real s = 1 / (1 + nm_exp(-x[i]));
-        dx[i] = dy[i] * s * (1 + x[i] * (1 - s));
-    }
+    real s = 1 / (1 + nm_exp(-e.x));
+    return e.dy * s * (1 + e.x * (1 - s));
 }
 
-NM_RECTIFIER_TYPE(silu, swish, "y = x / (1 + exp(-x))", 0, NULL, NM_BACK_X)
+NM_RECTIFIER_TYPE(silu, "y = x / (1 + exp(-x))", 0, NULL, NM_BACK_X)

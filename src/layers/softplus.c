@@ -12,23 +12,17 @@ static const nm_option options[] = {
     {0},
 };
 
-static void smooth(const void *self, const real *x, real *y, size_t count)
+static inline real softplus_forward(const void *self, real x)
 {
     const real beta = (real)((const softplus *)self)->beta, inverse = (real)(1 / ((const softplus *)self)->beta);
-    NM_INDEPENDENT
-    for (size_t i = 0; i < count; i++) {
-        real z = beta * x[i], away = z < 0 ? z : -z;
-        y[i] = ((z > 0 ? z : 0) + nm_log1p(nm_exp(away))) * inverse;
-    }
+    real z = beta * x, away = z < 0 ? z : -z;
+    return ((z > 0 ? z : 0) + nm_log1p(nm_exp(away))) * inverse;
 }
 
-static void smooth_gradient(const void *self, const real *x, const real *y, const real *dy, real *dx, size_t count)
+static inline real softplus_backward(const void *self, nm_element e)
 {
-    (void)y;
     const real beta = (real)((const softplus *)self)->beta;
-    NM_INDEPENDENT
-    for (size_t i = 0; i < count; i++)
-        dx[i] = dy[i] / (1 + nm_exp(-beta * x[i]));
+    return e.dy / (1 + nm_exp(-beta * e.x));
 }
 
-NM_RECTIFIER_TYPE(softplus, smooth, "y = log(1 + exp(x)), a smooth relu", sizeof(softplus), options, NM_BACK_X)
+NM_RECTIFIER_TYPE(softplus, "y = log(1 + exp(x)), a smooth relu", sizeof(softplus), options, NM_BACK_X)

@@ -2,21 +2,16 @@
 #include "pointwise_template.h"
 #include "vmath.h"
 
-static void hyperbolic(const void *self, const real *x, real *y, size_t count)
+static inline real tanh_forward(const void *self, real x)
 {
     (void)self;
-    NM_INDEPENDENT
-    for (size_t i = 0; i < count; i++)
-        y[i] = nm_tanh(x[i]);
+    return nm_tanh(x);
 }
 
-static void hyperbolic_gradient(const void *self, const real *x, const real *y, const real *dy, real *dx, size_t count)
+static inline real tanh_backward(const void *self, nm_element e)
 {
     (void)self;
-    (void)x;
-    NM_INDEPENDENT
-    for (size_t i = 0; i < count; i++)
-        dx[i] = dy[i] * (1 - y[i] * y[i]);
+    return e.dy * (1 - e.y * e.y);
 }
 
-NM_POINTWISE_TYPE(tanh, hyperbolic, "y = tanh(x)", 0, NULL, NM_INPLACE | NM_BACK_Y)
+NM_POINTWISE_TYPE(tanh, "y = tanh(x)", 0, NULL, NM_INPLACE | NM_BACK_Y)

@@ -37,11 +37,17 @@ static void pointwise_reference(const layer_run *r, double *y)
         check_layer(&(layer_case){cases[now], {{33, 31, 17}}, .n = 1}, pointwise_reference);                           \
     }                                                                                                                  \
     END_TEST                                                                                                           \
+    START_TEST(every_cut)                                                                                              \
+    {                                                                                                                  \
+        for (now = 0; now < (int)(sizeof cases / sizeof *cases); now++)                                                \
+            check_every_cut(cases[now]);                                                                               \
+    }                                                                                                                  \
+    END_TEST                                                                                                           \
     START_TEST(golden_values)                                                                                          \
     {                                                                                                                  \
         check_golden(name);                                                                                            \
     }                                                                                                                  \
     END_TEST                                                                                                           \
-    SUITE(name, random_shapes, wide_range, golden_values)
+    SUITE(name, random_shapes, wide_range, every_cut, golden_values)
 
 #endif

@@ -28,4 +28,7 @@ void run_forward(built_layer *b, nm_plan *plan);
 /* The values in double; nm_free. */
 double *widen(built_layer *b, const real *from, size_t count);
 
+/* Fails unless each sample has the bits, alone, that it has in the whole batch (in evaluation). */
+void check_samples_alone(built_layer *b);
+
 #endif

@@ -152,30 +152,6 @@ static void check_bits(built_layer *b)
     nm_plan_free(first);
 }
 
-/* A promise of the program, which is float: in double, OpenBLAS's kernels for the last rows of a
- * block may add in another order than those for the first. */
-static void check_samples_alone(built_layer *b)
-{
-    if (b->c->mode != NM_EVAL || sizeof(real) != sizeof(float))
-        return;
-    nm_plan *plan = plan_built(b, 2, false);
-    size_t out = nm_shape_size(b->net->node[b->node].out);
-    real *all = nm_alloc(b->ctx, (size_t)b->n * out, sizeof *all);
-    run_forward(b, plan);
-    memcpy(all, nm_plan_output(plan, b->node), (size_t)b->n * out * sizeof *all);
-    for (int s = 0; s < b->n; s++) {
-        const real *xs[MAX_INPUTS];
-        for (int i = 0; i < b->inputs; i++)
-            xs[i] = b->x[i] + (size_t)s * nm_shape_size(b->c->in[i]);
-        nm_batch one = {.n = 1, .x = xs, .seed = 7, .step = 3};
-        nm_plan_forward(plan, &one);
-        ck_assert_msg(memcmp(nm_plan_output(plan, b->node), all + (size_t)s * out, out * sizeof *all) == 0,
-                      "'%s': sample %d of %d has other bits when it is alone", b->c->layer, s, b->n);
-    }
-    nm_free(all);
-    nm_plan_free(plan);
-}
-
 void check_layer(const layer_case *c, layer_reference *reference)
 {
     built_layer b;

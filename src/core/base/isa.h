@@ -25,6 +25,20 @@
 #define NM_INDEPENDENT
 #endif
 
+/* Numbers that a loop over many takes at a time, so that all of them are rounded alike. A compiler
+ * makes two loops of one, vectors and a remainder, and may join a multiplication with an addition
+ * in one of them only. Where the number of iterations is a multiple of NM_BLOCK, which every
+ * vector's length divides, there is no remainder; whoever has one pads it. */
+enum { NM_BLOCK = 64 };
+
+/* A function that is compiled once, not inlined or copied for some of its callers: for the same
+ * reason. */
+#if defined(__GNUC__) && !defined(__clang__)
+#define NM_COMPILED_ONCE __attribute__((noipa))
+#else
+#define NM_COMPILED_ONCE __attribute__((noinline))
+#endif
+
 /* Levels in the order in which they are tried. Index into the tables of each room. */
 enum { NM_ISA_BASE, NM_ISA_V3, NM_ISA_V4, NM_ISA_COUNT };
 
