@@ -108,6 +108,7 @@ CASES = [
     ("gelu", "plain", "gelu: {}", "eval", [(2, 3, 4, 5)], {}, unary(F.gelu)),
     ("gelu", "tanh", "gelu: {approximate: tanh}", "eval", [(2, 3, 4, 5)], {},
      unary(lambda x: F.gelu(x, approximate="tanh"))),
+    ("mish", "plain", "mish: {}", "eval", [(2, 3, 4, 5)], {}, unary(F.mish)),
     ("silu", "plain", "silu: {}", "eval", [(2, 3, 4, 5)], {}, unary(F.silu)),
     ("hardsigmoid", "plain", "hardsigmoid: {}", "eval", [(2, 3, 4, 5)], {}, unary(lambda x: F.relu6(x + 3) / 6)),  # F.hardsigmoid rounds 1/6 to float
     ("softplus", "plain", "softplus: {}", "eval", [(2, 3, 4, 5)], {}, unary(F.softplus)),

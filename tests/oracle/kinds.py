@@ -360,7 +360,7 @@ KINDS = {
     "gap": unary(lambda x: x.mean((2, 3), keepdim=True)), "gmp": unary(lambda x: F.adaptive_max_pool2d(x, 1)),
     "adaptive_avgpool": adaptive, "upsample": upsample,
     "relu": unary(F.relu), "relu6": unary(F.relu6), "leaky": unary(F.leaky_relu),
-    "elu": unary(F.elu), "selu": unary(F.selu), "gelu": unary(F.gelu), "silu": unary(F.silu),
+    "elu": unary(F.elu), "selu": unary(F.selu), "gelu": unary(F.gelu), "silu": unary(F.silu), "mish": unary(F.mish),
     "gelu.tanh": unary(lambda x: F.gelu(x, approximate="tanh"), "{approximate: tanh}"),
     "sigmoid": unary(torch.sigmoid), "tanh": unary(torch.tanh), "softplus": unary(F.softplus),
     "hardsigmoid": unary(lambda x: F.relu6(x + 3) / 6), "softmax": unary(lambda x: F.softmax(x, 1)),

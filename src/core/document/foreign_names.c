@@ -120,6 +120,7 @@ const nm_foreign_name nm_foreign_names[] = {
     {"PReLU", NM_FOREIGN_LAYER, "prelu", NULL},
     {"Swish", NM_FOREIGN_LAYER, "silu", NULL},
     {"SiLU", NM_FOREIGN_LAYER, "silu", NULL},
+    {"Mish", NM_FOREIGN_LAYER, "mish", NULL},
     {"Logistic", NM_FOREIGN_LAYER, "sigmoid", NULL},
     {"HardSigmoid", NM_FOREIGN_LAYER, "hardsigmoid", NULL},
     {"TanH", NM_FOREIGN_LAYER, "tanh", NULL},
