@@ -37,9 +37,11 @@ static inline void nm_adam_update(const nm_span *span, double lr, uint64_t step,
     const real rate = (real)(lr / (1 - pow(self->beta1, (double)step)));
     const real l2 = decoupled ? 0 : (real)span->l2, keep = decoupled ? (real)(1 - lr * span->l2) : 1;
     const real scale = (real)span->scale;
-    real *restrict w = span->w, *restrict m = span->slot[0], *restrict v = span->slot[1];
-    const real *restrict dw = span->dw;
-    for (size_t i = 0; i < span->count; i++) {
+    real *w = span->w, *m = span->slot[0], *v = span->slot[1];
+    const real *dw = span->dw;
+    const size_t count = nm_span_count(span);
+    NM_INDEPENDENT
+    for (size_t i = 0; i < count; i++) {
         real g = scale * dw[i] + l2 * w[i];
         m[i] = beta1 * m[i] + rest1 * g;
         v[i] = beta2 * v[i] + rest2 * g * g;

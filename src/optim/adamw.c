@@ -3,7 +3,7 @@
 
 static const nm_option options[] = {NM_ADAM_OPTIONS};
 
-static void update(const nm_span *span, double lr, uint64_t step, const void *self)
+static void adamw_update(const nm_span *span, double lr, uint64_t step, const void *self)
 {
     nm_adam_update(span, lr, step, self, true);
 }
@@ -18,5 +18,5 @@ const nm_optimizer_type NM_ISA(nm_optimizer_adamw) = {
     .options = options,
     .slots = 2,
     .slot_names = slots,
-    .update = update,
+    .update = adamw_update,
 };

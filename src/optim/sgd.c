@@ -16,24 +16,28 @@ static const nm_option options[] = {
     {0},
 };
 
-static void update(const nm_span *span, double lr, uint64_t step, const void *private)
+static void sgd_update(const nm_span *span, double lr, uint64_t step, const void *private)
 {
     (void)step;
     const sgd *self = private;
     const real rate = (real)lr, momentum = (real)self->momentum, l2 = (real)span->l2, scale = (real)span->scale;
-    real *restrict w = span->w, *restrict v = span->slot[0];
-    const real *restrict dw = span->dw;
-    if (self->nesterov)
-        for (size_t i = 0; i < span->count; i++) {
+    real *w = span->w, *v = span->slot[0];
+    const real *dw = span->dw;
+    const size_t count = nm_span_count(span);
+    if (self->nesterov) {
+        NM_INDEPENDENT
+        for (size_t i = 0; i < count; i++) {
             real g = scale * dw[i] + l2 * w[i];
             v[i] = momentum * v[i] + g;
             w[i] -= rate * (g + momentum * v[i]);
         }
-    else
-        for (size_t i = 0; i < span->count; i++) {
+    } else {
+        NM_INDEPENDENT
+        for (size_t i = 0; i < count; i++) {
             v[i] = momentum * v[i] + (scale * dw[i] + l2 * w[i]);
             w[i] -= rate * v[i];
         }
+    }
 }
 
 static const char *const slots[] = {"momentum"};
@@ -46,5 +50,5 @@ const nm_optimizer_type NM_ISA(nm_optimizer_sgd) = {
     .options = options,
     .slots = 1,
     .slot_names = slots,
-    .update = update,
+    .update = sgd_update,
 };

@@ -3,6 +3,7 @@
 #include "threads.h"
 
 #include <math.h>
+#include <string.h>
 
 enum { CHUNK = 16384, MOST_TASKS = 256 };
 
@@ -22,6 +23,18 @@ static size_t chunks_of(const nm_span *span)
     return (span->count + CHUNK - 1) / CHUNK;
 }
 
+/* What is left of a span from number `first` on. */
+static nm_span span_from(const job *j, const nm_span *span, size_t first)
+{
+    nm_span rest = *span;
+    rest.count -= first;
+    rest.w += first;
+    rest.dw += first;
+    for (int s = 0; s < j->type->slots; s++)
+        rest.slot[s] += first;
+    return rest;
+}
+
 typedef void on_piece(job *j, int task, const nm_span *piece);
 
 /* Chunks number first..last-1 of all spans in order, as pieces of spans. */
@@ -33,21 +46,39 @@ static void each_piece(job *j, int task, on_piece *what)
         for (size_t k = 0; k < chunks_of(&j->spans[i]); k++, number++) {
             if (number < first || number >= last)
                 continue;
-            nm_span piece = j->spans[i];
-            size_t offset = k * CHUNK;
-            piece.count = piece.count - offset < CHUNK ? piece.count - offset : CHUNK;
-            piece.w += offset;
-            piece.dw += offset;
-            for (int s = 0; s < j->type->slots; s++)
-                piece.slot[s] += offset;
+            nm_span piece = span_from(j, &j->spans[i], k * CHUNK);
+            piece.count = piece.count < CHUNK ? piece.count : CHUNK;
             what(j, task, &piece);
         }
+}
+
+/* The last numbers of a span, fewer than NM_BLOCK, in a block of their own: the update's loop has
+ * no remainder that could round otherwise. */
+static void update_remainder(const job *j, const nm_span *rest)
+{
+    real w[NM_BLOCK] = {0}, dw[NM_BLOCK] = {0}, slot[4][NM_BLOCK] = {{0}};
+    const size_t size = rest->count * sizeof(real);
+    nm_span block = *rest;
+    block.count = NM_BLOCK;
+    block.w = memcpy(w, rest->w, size);
+    block.dw = memcpy(dw, rest->dw, size);
+    for (int s = 0; s < j->type->slots; s++)
+        block.slot[s] = memcpy(slot[s], rest->slot[s], size);
+    j->type->update(&block, j->lr, j->step, j->self);
+    memcpy(rest->w, w, size);
+    for (int s = 0; s < j->type->slots; s++)
+        memcpy(rest->slot[s], slot[s], size);
 }
 
 static void update_piece(job *j, int task, const nm_span *piece)
 {
     (void)task;
-    j->type->update(piece, j->lr, j->step, j->self);
+    nm_span whole = *piece, rest = span_from(j, piece, nm_span_count(piece));
+    whole.count = nm_span_count(piece);
+    if (whole.count > 0)
+        j->type->update(&whole, j->lr, j->step, j->self);
+    if (rest.count > 0)
+        update_remainder(j, &rest);
 }
 
 static void update_task(void *arg, int task, int thread)

@@ -86,6 +86,49 @@ static void release(copies *c)
         nm_free(c->slot[s]);
 }
 
+/* Numbers of the test of cuts, more than two blocks; slots and the steps that are taken. */
+enum { CUT_NUMBERS = 200, CUT_STEPS = 3 };
+
+typedef struct cut_state {
+    real w[CUT_NUMBERS], slot[4][CUT_NUMBERS];
+} cut_state;
+
+static void run_cut(trajectory *t, const nm_optimizer_type *type, const void *self, cut_state *state, int first, int n)
+{
+    const double lr = number_of(t->group, "lr"), l2 = number_of(t->group, "l2");
+    for (int step = 1; step <= CUT_STEPS; step++) {
+        real dw[CUT_NUMBERS];
+        for (int i = 0; i < CUT_NUMBERS; i++)
+            dw[i] = (real)sin(1.7 * i + step);
+        nm_span span = {.count = (size_t)n, .w = state->w + first, .dw = dw + first, .l2 = l2};
+        for (int s = 0; s < 4; s++)
+            span.slot[s] = state->slot[s] + first;
+        nm_optimize(type, self, &span, 1, lr, (uint64_t)step, 0, 1);
+    }
+}
+
+/* Every run of 1 to 199 of 200 numbers gets the bits that all together get, and the others stay. */
+static void check_every_cut(trajectory *t, const nm_optimizer_type *type, const void *self)
+{
+    static cut_state start, all, some, expected;
+    memset(&start, 0, sizeof start);
+    for (int i = 0; i < CUT_NUMBERS; i++)
+        start.w[i] = (real)cos(2.3 * i);
+    all = start;
+    run_cut(t, type, self, &all, 0, CUT_NUMBERS);
+    for (int n = 1; n < CUT_NUMBERS; n++)
+        for (int first = 0; first + n <= CUT_NUMBERS; first++) {
+            some = expected = start;
+            run_cut(t, type, self, &some, first, n);
+            memcpy(expected.w + first, all.w + first, (size_t)n * sizeof(real));
+            for (int s = 0; s < type->slots; s++)
+                memcpy(expected.slot[s] + first, all.slot[s] + first, (size_t)n * sizeof(real));
+            ck_assert_msg(memcmp(&some, &expected, sizeof some) == 0,
+                          "%s: numbers %d to %d of %d get other bits in a span of their own", t->name, first,
+                          first + n - 1, CUT_NUMBERS);
+        }
+}
+
 /* The span again and again behind itself, so that it is long enough to be cut: all repetitions must
  * stay equal. */
 enum { REPEAT = 3000 };
@@ -96,6 +139,7 @@ static void run_optimizer(trajectory *t)
     const nm_optimizer_type *type = nm_optimizer_find(t->name);
     ck_assert_ptr_nonnull(type);
     void *self = options_of(t, type->options, type->size);
+    check_every_cut(t, type, self);
     double start[64], lr = number_of(t->group, "lr"), l2 = number_of(t->group, "l2"),
                       clip = number_of(t->group, "clip");
     int n = values_of(t->group, "w0", start), steps = values_of(t->group, "gradients", gradients) / n;

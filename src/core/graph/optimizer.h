@@ -13,7 +13,7 @@
 
 /* One parameter's span of the slabs. */
 typedef struct nm_span {
-    size_t count;
+    size_t count;   /* any number for nm_optimize; a multiple of NM_BLOCK for an optimizer's update */
     real *w;        /* the parameter */
     const real *dw; /* its gradient, without L2 */
     real *slot[4];  /* the optimizer's memory, zero at step 1 */
@@ -21,15 +21,21 @@ typedef struct nm_span {
     double scale;   /* clipping: the optimizer's gradient is scale * dw; set by nm_optimize */
 } nm_span;
 
+/* The numbers that an optimizer's update goes over, all of them; written so that the compiler sees
+ * that its vectors leave no remainder, which could round otherwise (isa.h, NM_BLOCK). */
+static inline size_t nm_span_count(const nm_span *span)
+{
+    return span->count / NM_BLOCK * NM_BLOCK;
+}
+
 typedef struct nm_optimizer_type {
     const char *name, *help;
     size_t size;
     const nm_option *options;      /* has `lr`, the base rate */
     int slots;                     /* reals kept per parameter, at most 4 */
     const char *const *slot_names; /* [slots], for the checkpoint: "momentum", "m", "v" */
-    /* One update. lr is the scheduled rate of this step, step counts from 1. Elementwise: any cut
-     * of a span into pieces gives the same bits, so that the caller may share it between threads.
-     */
+    /* One update of nm_span_count(span) numbers. lr is the scheduled rate of this step, step counts
+     * from 1. Elementwise: nm_optimize may cut a parameter into spans and add zeros behind it. */
     void (*update)(const nm_span *span, double lr, uint64_t step, const void *self);
 } nm_optimizer_type;
 
