@@ -10,6 +10,7 @@
 #include "gemm.h"
 #include "layer_cases.h"
 #include "network.h"
+#include "train.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,7 +41,7 @@ static nm_network *build(nm_context *ctx, const sized_layer *l, const char *algo
     nm_yaml *document = NULL;
     nm_network *net = NULL;
     if (!model || nm_yaml_parse(ctx, "case", model, strlen(model), &document) != NM_OK ||
-        nm_network_build(ctx, document, NULL, &net) != NM_OK)
+        nm_network_open(ctx, document, &nm_train_section, &net) != NM_OK)
         net = NULL;
     nm_free(model);
     if (net)

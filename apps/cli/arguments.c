@@ -9,8 +9,7 @@
 static flag_function *listing; /* not NULL: list_flags is at work */
 static void *listing_arg;
 
-/* ---- the flags of a command
- * ------------------------------------------------------------------------- */
+/* ---- the flags of a command ---------------------------------------------------------------- */
 
 enum { MOST_FLAGS = 128 };
 typedef struct flags {
@@ -49,8 +48,7 @@ void list_flags(const command *c, flag_function *each, void *arg)
     listing = NULL;
 }
 
-/* ---- what is wrong with a flag
- * ------------------------------------------------------------------------ */
+/* ---- what is wrong with a flag ------------------------------------------------------------- */
 
 static const struct argp_option *find(const flags *all, const char *name, size_t length)
 {

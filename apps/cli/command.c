@@ -97,8 +97,7 @@ error_t parse_checkpoint(int key, char *arg, struct argp_state *state, const cha
     }
 }
 
-/* ---- trained networks --------------------------------------------------------------------------
- */
+/* ---- trained networks ---------------------------------------------------------------------- */
 
 static bool is_there(const char *path)
 {
@@ -139,11 +138,12 @@ static char *find_checkpoint(nm_context *ctx, const char *path)
 
 static nm_status read_trained(nm_context *ctx, const nm_checkpoint *checkpoint, trained *out)
 {
-    NM_TRY(nm_checkpoint_network(ctx, checkpoint, &out->net, &out->settings));
+    NM_TRY(nm_checkpoint_network(ctx, checkpoint, &out->net));
     NM_TRY(nm_normalisation_copy(ctx, nm_checkpoint_normalisation(checkpoint), &out->normalisation));
     const char *classes = nm_checkpoint_classes(checkpoint);
     if (classes && !(out->classes = nm_strdup(ctx, classes)))
         return NM_FAILED;
+    out->settings = nm_settings_of(out->net);
     out->step = nm_checkpoint_step(checkpoint);
     out->epoch = nm_checkpoint_epoch(checkpoint);
     return NM_OK;
@@ -164,8 +164,6 @@ nm_status open_trained(nm_context *ctx, const char *path, trained *out)
 
 void close_trained(trained *t)
 {
-    if (t->net)
-        nm_options_free(nm_train_options, &t->settings);
     nm_network_free(t->net);
     nm_normalisation_free(&t->normalisation);
     nm_free(t->classes);

@@ -35,8 +35,7 @@ int command_trace(int argc, char **argv);
 int command_models(int argc, char **argv);
 int command_completions(int argc, char **argv);
 
-/* ---- arguments --------------------------------------------------------------------------------
- */
+/* ---- arguments ----------------------------------------------------------------------------- */
 
 /* argp_parse, and what it lacks: -h for help, and a suggestion for an unknown flag (exit status 2).
  * False: only the flags were wanted (list_flags), and the command returns 0 at once. */
@@ -78,12 +77,12 @@ error_t parse_checkpoint(int key, char *arg, struct argp_state *state, const cha
 
 typedef struct trained {
     nm_network *net;
-    nm_train_settings settings;
-    nm_normalisation normalisation; /* of no channels where the checkpoint has none */
-    char *classes;                  /* the names, one a line; NULL: the checkpoint has none */
-    char *file;                     /* where it was read from */
-    uint64_t step;                  /* steps that it was trained for; 0 where the checkpoint does not tell */
-    uint64_t epoch;                 /* of that step, as metrics.csv counts; 0 where the checkpoint does not tell */
+    const nm_train_settings *settings; /* the network's */
+    nm_normalisation normalisation;    /* of no channels where the checkpoint has none */
+    char *classes;                     /* the names, one a line; NULL: the checkpoint has none */
+    char *file;                        /* where it was read from */
+    uint64_t step;                     /* steps that it was trained for; 0 where the checkpoint does not tell */
+    uint64_t epoch;                    /* of that step, as metrics.csv counts; 0 where the checkpoint does not tell */
 } trained;
 
 /* `path` is a checkpoint, or a run directory: its best.h5, or last.h5 where there is no best. */
@@ -122,19 +121,17 @@ nm_status change_document(nm_context *ctx, nm_yaml *document, const char *origin
 /* Loads args->model (or `otherwise`), applies the changes, sets the context's threads. */
 nm_status load_document(nm_context *ctx, const model_args *args, const char *otherwise, nm_yaml **document) NM_MUST_USE;
 
-/* Reads the `train:` section alone; free with nm_options_free. */
-nm_status read_settings(nm_context *ctx, const nm_yaml *document, nm_train_settings *settings) NM_MUST_USE;
+/* The network of load_document, with its settings applied; it has no values yet. */
+nm_status open_model(nm_context *ctx, const model_args *args, const char *otherwise, nm_network **net) NM_MUST_USE;
 
-/* ---- training, watched from the terminal -------------------------------------------------------
- */
+/* ---- training, watched from the terminal --------------------------------------------------- */
 
 /* Runs nm_train with signals caught and progress shown: `request` has the document and the run. The
  * exit status of an interrupted run (129, 130, 143) is in *signalled, else 0. */
 nm_status train_shown(nm_context *ctx, const nm_train_request *request, nm_train_result *result,
                       int *signalled) NM_MUST_USE;
 
-/* ---- curves
- * ---------------------------------------------------------------------------------------- */
+/* ---- curves -------------------------------------------------------------------------------- */
 
 typedef struct curve {
     char *label, *run; /* the run's folder */

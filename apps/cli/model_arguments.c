@@ -190,11 +190,10 @@ nm_status load_document(nm_context *ctx, const model_args *args, const char *oth
     return status;
 }
 
-nm_status read_settings(nm_context *ctx, const nm_yaml *document, nm_train_settings *settings)
+nm_status open_model(nm_context *ctx, const model_args *args, const char *otherwise, nm_network **net)
 {
-    *settings = (nm_train_settings){0};
-    nm_status status = nm_options_read(ctx, nm_train_options, settings, nm_yaml_get(document, "train"), NULL, "train");
-    if (status != NM_OK)
-        nm_options_free(nm_train_options, settings);
-    return status;
+    nm_yaml *document;
+    *net = NULL;
+    NM_TRY(load_document(ctx, args, otherwise, &document));
+    return nm_network_open(ctx, document, &nm_train_section, net);
 }

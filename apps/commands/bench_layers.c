@@ -6,8 +6,7 @@
 
 #include <stdio.h>
 
-/* ---- what a pass has to do
- * ----------------------------------------------------------------------- */
+/* ---- what a pass has to do ----------------------------------------------------------------- */
 
 /* Whether a gradient flows through each node's output: some parameter above it, or its own, is
  * trained. */
@@ -90,8 +89,7 @@ void bench_layers_free(bench_layers *layers)
     *layers = (bench_layers){0};
 }
 
-/* ---- telling
- * --------------------------------------------------------------------------------------- */
+/* ---- telling ------------------------------------------------------------------------------- */
 
 static void print_pass(const bench_pass *pass, double whole)
 {

@@ -65,14 +65,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     }
 }
 
-/* ---- one network
- * ------------------------------------------------------------------------------------ */
+/* ---- one network --------------------------------------------------------------------------- */
 
 typedef struct bench {
     nm_context *ctx;
     const bench_args *args;
     nm_network *net;
-    nm_train_settings settings;
     nm_plan *plan;
     nm_optimization *optimizer; /* NULL: evaluation */
     nm_batch batch;
@@ -130,12 +128,12 @@ static nm_status measure_mode(bench *b, nm_mode mode, double *rate)
                           .batch = b->batch.n,
                           .threads = nm_context_threads(b->ctx),
                           .timing = timing,
-                          .micro = b->settings.micro_batch,
-                          .recompute = b->settings.recompute};
+                          .micro = nm_settings_of(b->net)->micro_batch,
+                          .recompute = nm_settings_of(b->net)->recompute};
     NM_TRY(nm_plan_new(b->net, &request, &b->plan));
     nm_status status = NM_OK;
     if (mode == NM_TRAIN)
-        status = nm_optimization_new(b->ctx, &b->settings, b->net, 1000000, 1000000, &b->optimizer);
+        status = nm_optimization_new(b->ctx, nm_settings_of(b->net), b->net, 1000000, 1000000, &b->optimizer);
     if (status == NM_OK) {
         *rate = measure(b, &steps, &b->throughput[mode == NM_TRAIN]);
         status = timing ? take_layers(b, mode, steps) : NM_OK;
@@ -218,20 +216,12 @@ static nm_status draw(const bench *b)
 static nm_status run(nm_context *ctx, bench_args *args)
 {
     bench b = {.ctx = ctx, .args = args};
-    nm_yaml *document;
-    NM_TRY(load_document(ctx, &args->model, "mnist-cnn", &document));
-    nm_status status = read_settings(ctx, document, &b.settings);
-    if (status != NM_OK) {
-        nm_yaml_free(document);
-        return status;
-    }
-    status = nm_network_build(ctx, document, &b.settings.without, &b.net);
+    nm_status status = open_model(ctx, &args->model, "mnist-cnn", &b.net);
     for (int i = 0; status == NM_OK && i < b.net->nodes; i++)
         b.cost += nm_node_cost(&b.net->node[i]);
     if (status == NM_OK)
-        status = nm_noise_new(ctx, b.net, args->batch ? args->batch : b.settings.batch, &b.noise);
+        status = nm_noise_new(ctx, b.net, args->batch ? args->batch : nm_settings_of(b.net)->batch, &b.noise);
     if (status == NM_OK) {
-        nm_settings_rule(&b.settings, b.net);
         b.batch = nm_noise_batch(&b.noise);
         nm_network_initialise(b.net, 1);
         status = measure_mode(&b, NM_EVAL, &b.eval);
@@ -246,13 +236,11 @@ static nm_status run(nm_context *ctx, bench_args *args)
         status = draw(&b);
     bench_layers_free(&b.layers);
     nm_noise_free(&b.noise);
-    nm_options_free(nm_train_options, &b.settings);
     nm_network_free(b.net);
     return status;
 }
 
-/* ---- several networks: a process for each, so that its memory is its own
- * --------------------------------- */
+/* ---- several networks: a process for each, so that its memory is its own ------------------- */
 
 /* Measures one network in a child, whose result comes back as JSON; NULL where it failed. */
 static json_t *run_child(bench_args *args, const char *name)

@@ -45,8 +45,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     }
 }
 
-/* ---- one batch norm against the population
- * ------------------------------------------------------- */
+/* ---- one batch norm against the population ------------------------------------------------- */
 
 typedef struct comparison {
     int node;
@@ -93,8 +92,7 @@ static double left_of_start(double rate, uint64_t steps)
     return pow(1 - rate, (double)steps);
 }
 
-/* ---- telling
- * ----------------------------------------------------------------------------------------- */
+/* ---- telling ------------------------------------------------------------------------------- */
 
 typedef struct report {
     const trained *t;
@@ -151,8 +149,7 @@ static void print_as_json(const report *r)
     print_json(all);
 }
 
-/* ---- the commands
- * ------------------------------------------------------------------------------------- */
+/* ---- the commands -------------------------------------------------------------------------- */
 
 static nm_status save(nm_context *ctx, const report_args *args, const trained *t, const nm_dataset *data)
 {
@@ -179,8 +176,8 @@ static void print_scores(const char *when, const nm_evaluation *e)
 /* Running statistics that are NaN or infinite are what recalibration is there to mend. */
 static nm_status evaluate_before(nm_context *ctx, trained *t, const nm_dataset *data, nm_evaluation *before)
 {
-    nm_status status =
-        nm_evaluate(ctx, t->net, &data->test, 0, t->settings.eval_batch, &t->normalisation, t->settings.binary, before);
+    nm_status status = nm_evaluate(ctx, t->net, &data->test, 0, t->settings->eval_batch, &t->normalisation,
+                                   t->settings->binary, before);
     if (status != NM_DIVERGED)
         return status;
     nm_errors_clear(ctx);
@@ -192,7 +189,7 @@ static nm_status tell_recalibration(nm_context *ctx, const report_args *args, tr
                                     const nm_evaluation *before)
 {
     nm_evaluation after = {0};
-    NM_TRY(nm_evaluate(ctx, t->net, &data->test, 0, t->settings.eval_batch, &t->normalisation, t->settings.binary,
+    NM_TRY(nm_evaluate(ctx, t->net, &data->test, 0, t->settings->eval_batch, &t->normalisation, t->settings->binary,
                        &after));
     if (args->json) {
         json_t *all = json_pack("{s:{s:o, s:o}, s:{s:o, s:o}}", "before", "loss", json_number(before->loss), "accuracy",
@@ -230,10 +227,10 @@ static nm_status work(nm_context *ctx, const report_args *args, trained *t, cons
 {
     nm_recalibration how = {.samples = &data->train,
                             .normalisation = t->normalisation,
-                            .binary = t->settings.binary,
-                            .batch = args->batch ? args->batch : t->settings.batch,
+                            .binary = t->settings->binary,
+                            .batch = args->batch ? args->batch : t->settings->batch,
                             .limit = args->limit,
-                            .seed = (uint64_t)t->settings.seed};
+                            .seed = (uint64_t)t->settings->seed};
     how.batch = how.batch < data->train.count ? how.batch : data->train.count;
     report r = {.t = t};
     nm_evaluation before = {0};
@@ -285,7 +282,7 @@ static nm_status run(nm_context *ctx, const report_args *args)
     if (status == NM_OK && !args->recalibrate)
         status = nm_check_finite(ctx, t.net);
     if (status == NM_OK)
-        status = nm_trained_data_open(ctx, args->data, &t.settings, t.net, t.classes, &data);
+        status = nm_trained_data_open(ctx, args->data, t.settings, t.net, t.classes, &data);
     if (status == NM_OK && data->train.count == 0)
         status =
             nm_fail(ctx, NM_INVALID, "%s: it has no training samples, of which the statistics would be", data->found);

@@ -61,8 +61,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     }
 }
 
-/* ---- training
- * ------------------------------------------------------------------------------------------ */
+/* ---- training ------------------------------------------------------------------------------ */
 
 static void judge(arm *a)
 {
@@ -87,8 +86,7 @@ static nm_status train_all(comparison *c, int *signalled)
     return NM_OK;
 }
 
-/* ---- the result
- * ------------------------------------------------------------------------------------------ */
+/* ---- the result ---------------------------------------------------------------------------- */
 
 /* The row at which `a` first reached `goal`, or -1. */
 static int reached(const arm *a, double goal)

@@ -19,8 +19,7 @@ static void print_quoted(const char *before, const char *text)
     putchar('\'');
 }
 
-/* ---- bash and zsh: the words that may follow each command
- * -------------------------------------------- */
+/* ---- bash and zsh: the words that may follow each command ---------------------------------- */
 
 static void print_flag(void *arg, const char *name, const char *value, bool optional, const char *help)
 {
@@ -83,8 +82,7 @@ static void print_zsh(void)
            "    else\n        compadd -- ${=names}\n        _files\n    fi\n}\n_norma \"$@\"\n");
 }
 
-/* ---- fish: a line for each flag
- * ------------------------------------------------------------------------ */
+/* ---- fish: a line for each flag ------------------------------------------------------------ */
 
 static void print_fish_flag(void *arg, const char *name, const char *value, bool optional, const char *help)
 {
@@ -110,8 +108,7 @@ static void print_fish(void)
     }
 }
 
-/* ---- the command
- * ----------------------------------------------------------------------------------------- */
+/* ---- the command --------------------------------------------------------------------------- */
 
 static int print_models(void)
 {

@@ -165,8 +165,7 @@ static void print_as_json(const nm_evaluation *e, const trained *t, const nm_dat
     print_json(all);
 }
 
-/* ---- the command ------------------------------------------------------------------------------
- */
+/* ---- the command --------------------------------------------------------------------------- */
 
 static void print_result(const nm_evaluation *e, const eval_args *args, const trained *t, const nm_dataset *data)
 {
@@ -187,12 +186,12 @@ static nm_status run(nm_context *ctx, const eval_args *args)
     NM_TRY(open_trained(ctx, args->checkpoint, &t));
     if (!args->json)
         tell_trained(&t);
-    nm_status status = nm_trained_data_open(ctx, args->data, &t.settings, t.net, t.classes, &data);
+    nm_status status = nm_trained_data_open(ctx, args->data, t.settings, t.net, t.classes, &data);
     if (status == NM_OK && data->test.count == 0)
         status = nm_fail(ctx, NM_INVALID, "%s: it has no test samples", data->found);
     if (status == NM_OK)
-        status = nm_evaluate(ctx, t.net, &data->test, args->limit, args->batch ? args->batch : t.settings.eval_batch,
-                             &t.normalisation, t.settings.binary, &e);
+        status = nm_evaluate(ctx, t.net, &data->test, args->limit, args->batch ? args->batch : t.settings->eval_batch,
+                             &t.normalisation, t.settings->binary, &e);
     if (status == NM_OK)
         print_result(&e, args, &t, data);
     nm_evaluation_free(&e);

@@ -92,8 +92,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 #ifdef NM_DOUBLE
 
-/* ---- checking
- * ---------------------------------------------------------------------------------------- */
+/* ---- checking ------------------------------------------------------------------------------ */
 
 typedef struct report {
     bool json;
@@ -203,22 +202,10 @@ static nm_status check_model(nm_context *ctx, const char *model)
 
 static nm_status run(nm_context *ctx, const check_args *args)
 {
-    nm_yaml *document;
-    nm_train_settings settings;
-    nm_network *net = NULL;
+    nm_network *net;
     NM_TRY(check_model(ctx, args->model.model));
-    NM_TRY(load_document(ctx, &args->model, "mnist-cnn", &document));
-    nm_status status = read_settings(ctx, document, &settings);
-    if (status != NM_OK) {
-        nm_yaml_free(document);
-        return status;
-    }
-    status = nm_network_build(ctx, document, &settings.without, &net);
-    if (status == NM_OK)
-        nm_settings_rule(&settings, net);
-    if (status == NM_OK)
-        status = check_network(ctx, net, args, (uint64_t)settings.seed);
-    nm_options_free(nm_train_options, &settings);
+    NM_TRY(open_model(ctx, &args->model, "mnist-cnn", &net));
+    nm_status status = check_network(ctx, net, args, (uint64_t)nm_settings_of(net)->seed);
     nm_network_free(net);
     return status;
 }

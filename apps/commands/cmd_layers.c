@@ -70,8 +70,7 @@ static json_t *entry_json(const entry *e)
     return json_pack("{s:s, s:s, s:o}", "name", e->name, "help", e->help, "options", options);
 }
 
-/* ---- the command --------------------------------------------------------------------------------
- */
+/* ---- the command --------------------------------------------------------------------------- */
 
 typedef struct layers_args {
     const char *type;

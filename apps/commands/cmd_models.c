@@ -63,13 +63,12 @@ static nm_status tell(nm_context *ctx, const char *name, json_t *list)
     char *path, what[1024], reaches[256];
     nm_yaml *document;
     nm_network *net;
-    const nm_strings none = {0};
     NM_TRY(nm_model_path(ctx, name, &path));
     read_comments(path, what, sizeof what, reaches, sizeof reaches);
     nm_status status = nm_yaml_load(ctx, path, &document);
     nm_free(path);
     NM_TRY(status);
-    NM_TRY(nm_network_build(ctx, document, &none, &net));
+    NM_TRY(nm_network_open(ctx, document, &nm_train_section, &net));
     double parameters = 0, cost = 0;
     for (int i = net->inputs; i < net->nodes; i++) {
         parameters += (double)nm_node_weights(net, i);

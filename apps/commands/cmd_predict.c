@@ -62,8 +62,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     }
 }
 
-/* ---- a network and the names of what it predicts
- * ------------------------------------------------------ */
+/* ---- a network and the names of what it predicts ------------------------------------------- */
 
 typedef struct oracle {
     nm_context *ctx;
@@ -92,7 +91,7 @@ static nm_status check_output(nm_context *ctx, const trained *t)
 
 static nm_status name_classes(oracle *o)
 {
-    o->images = (nm_image_reader){.ctx = o->ctx, .rules = o->trained.settings.images};
+    o->images = (nm_image_reader){.ctx = o->ctx, .rules = o->trained.settings->images};
     o->text = nm_strdup(o->ctx, o->trained.classes ? o->trained.classes : "");
     o->names = nm_alloc(o->ctx, (size_t)o->classes, sizeof *o->names);
     if (!o->text || !o->names)
@@ -137,8 +136,7 @@ static void close_oracle(oracle *o)
     nm_free(o->probability);
 }
 
-/* ---- predicting
- * ------------------------------------------------------------------------------------------- */
+/* ---- predicting ---------------------------------------------------------------------------- */
 
 /* The most probable class that is not yet taken; `taken` marks those above it. */
 static int next_best(const oracle *o, const bool *taken)

@@ -75,8 +75,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     }
 }
 
-/* ---- what is told ------------------------------------------------------------------------------
- */
+/* ---- what is told -------------------------------------------------------------------------- */
 
 /* The side of a square as large as the field. */
 static double side_of(const nm_receptive *f)
@@ -125,8 +124,7 @@ static void total(summary *s)
     }
 }
 
-/* ---- JSON
- * ---------------------------------------------------------------------------------------- */
+/* ---- JSON ---------------------------------------------------------------------------------- */
 
 static json_t *pair(const double v[2])
 {
@@ -195,8 +193,7 @@ static void print_as_json(const summary *s, bool verbose)
                          (json_int_t)eval.activations, "eval_activation_lower_bound", (json_int_t)eval.lower_bound));
 }
 
-/* ---- the command
- * ----------------------------------------------------------------------------------- */
+/* ---- the command --------------------------------------------------------------------------- */
 
 static nm_status set_image(nm_context *ctx, nm_yaml *document, const summary_args *args)
 {
@@ -243,23 +240,19 @@ static nm_status tell(nm_context *ctx, summary *s, const summary_args *args)
 static nm_status run(nm_context *ctx, const summary_args *args)
 {
     nm_yaml *document;
-    nm_train_settings settings;
     summary s = {0};
     NM_TRY(load_document(ctx, &args->model, "mnist-cnn", &document));
     nm_status status = set_image(ctx, document, args);
     if (status == NM_OK)
         status = nm_train_check(ctx, &(nm_train_request){.document = document}, false, NULL);
-    if (status == NM_OK)
-        status = read_settings(ctx, document, &settings);
     if (status != NM_OK) {
         nm_yaml_free(document);
         return status;
     }
-    s.settings = &settings;
-    s.batch = args->batch ? args->batch : settings.batch;
-    status = nm_network_build(ctx, document, &settings.without, &s.net);
+    status = nm_network_open(ctx, document, &nm_train_section, &s.net);
     if (status == NM_OK) {
-        nm_settings_rule(&settings, s.net);
+        s.settings = nm_settings_of(s.net);
+        s.batch = args->batch ? args->batch : s.settings->batch;
         status = tell(ctx, &s, args);
     }
     nm_plan_free(s.train);
@@ -267,7 +260,6 @@ static nm_status run(nm_context *ctx, const summary_args *args)
     nm_free(s.field);
     if (s.paths)
         nm_paths_free(s.net, s.paths);
-    nm_options_free(nm_train_options, &settings);
     nm_network_free(s.net);
     return status;
 }

@@ -67,25 +67,13 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     }
 }
 
-/* ---- the network
- * ----------------------------------------------------------------------------------- */
+/* ---- the network --------------------------------------------------------------------------- */
 
-static nm_status open_model(nm_context *ctx, const trace_args *args, trained *t)
+static nm_status open_untrained(nm_context *ctx, const trace_args *args, trained *t)
 {
-    nm_yaml *document;
-    NM_TRY(load_document(ctx, &args->model, "mnist-cnn", &document));
-    nm_status status = read_settings(ctx, document, &t->settings);
-    if (status != NM_OK) {
-        nm_yaml_free(document);
-        return status;
-    }
-    status = nm_network_build(ctx, document, &t->settings.without, &t->net);
-    if (status != NM_OK) {
-        nm_options_free(nm_train_options, &t->settings);
-        return status;
-    }
-    nm_settings_rule(&t->settings, t->net);
-    nm_network_initialise(t->net, (uint64_t)(args->seed >= 0 ? args->seed : t->settings.seed));
+    NM_TRY(open_model(ctx, &args->model, "mnist-cnn", &t->net));
+    t->settings = nm_settings_of(t->net);
+    nm_network_initialise(t->net, (uint64_t)(args->seed >= 0 ? args->seed : t->settings->seed));
     return NM_OK;
 }
 
@@ -97,8 +85,7 @@ static bool is_checkpoint(const char *name)
     return (length > 3 && strcmp(name + length - 3, ".h5") == 0) || (stat(name, &st) == 0 && S_ISDIR(st.st_mode));
 }
 
-/* ---- what is written
- * ---------------------------------------------------------------------------------- */
+/* ---- what is written ----------------------------------------------------------------------- */
 
 static nm_status put_images(nm_h5 *out, const char *group, const char *name, int n, nm_shape s, const real *values)
 {
@@ -153,7 +140,7 @@ static nm_status run_pass(nm_context *ctx, const trace_args *args, const trained
     nm_batch batch = {.n = g->n,
                       .x = (const real *const *)g->x,
                       .targets = {g->labels, g->values},
-                      .seed = (uint64_t)(args->seed >= 0 ? args->seed : t->settings.seed)};
+                      .seed = (uint64_t)(args->seed >= 0 ? args->seed : t->settings->seed)};
     nm_plan_forward(plan, &batch);
     nm_status status = NM_OK;
     if (t->net->objectives) {
@@ -181,7 +168,7 @@ static nm_status run(nm_context *ctx, const trace_args *args)
         NM_TRY(open_trained(ctx, args->model.model, &t));
         tell_trained(&t);
     } else {
-        NM_TRY(open_model(ctx, args, &t));
+        NM_TRY(open_untrained(ctx, args, &t));
     }
     nm_status status = read_given(ctx, args->input, t.net, &g);
     if (status == NM_OK)

@@ -94,11 +94,8 @@ static const char *default_model(const train_args *args, char *path, size_t size
 
 static nm_status tune(nm_context *ctx, nm_yaml *document)
 {
-    nm_train_settings settings;
     int measured, known;
-    NM_TRY(read_settings(ctx, document, &settings));
-    nm_status status = nm_tune(ctx, document, &settings, &measured, &known);
-    nm_options_free(nm_train_options, &settings);
+    nm_status status = nm_tune(ctx, document, &measured, &known);
     if (status == NM_OK)
         fprintf(stderr, "norma: tuned: %d layers measured, %d remembered\n", measured, known);
     return status;

@@ -46,8 +46,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     }
 }
 
-/* ---- drawing
- * ----------------------------------------------------------------------------------------- */
+/* ---- drawing ------------------------------------------------------------------------------- */
 
 /* FOLDER/name.gp and, through gnuplot, FOLDER/name.png. */
 static nm_status draw_script(view *v, const char *name, const char *text, size_t size)
@@ -85,13 +84,12 @@ static nm_status draw(view *v, const char *name, int width, int height, int colu
     return status;
 }
 
-/* ---- the command
- * --------------------------------------------------------------------------------------------- */
+/* ---- the command --------------------------------------------------------------------------- */
 
 static nm_status load_image(view *v)
 {
     nm_shape in = v->t.net->node[0].out;
-    nm_image_reader reader = {.ctx = v->ctx, .rules = v->t.settings.images};
+    nm_image_reader reader = {.ctx = v->ctx, .rules = v->t.settings->images};
     uint8_t *fitted = nm_alloc(v->ctx, nm_shape_size(in), 1);
     v->image = nm_alloc(v->ctx, nm_shape_size(in), sizeof *v->image);
     nm_status status = fitted && v->image ? NM_OK : NM_FAILED;
@@ -107,7 +105,7 @@ static nm_status load_image(view *v)
     }
     real *table = NULL;
     if (status == NM_OK)
-        status = nm_pixel_table_new(v->ctx, &v->t.normalisation, in.c, v->t.settings.binary, &table);
+        status = nm_pixel_table_new(v->ctx, &v->t.normalisation, in.c, v->t.settings->binary, &table);
     if (status == NM_OK)
         nm_normalise(table, in.c, fitted, nm_shape_size(in), v->image);
     nm_free(table);
@@ -123,7 +121,7 @@ static nm_status run_batches(view *v)
                                   .shuffle = true,
                                   .seed = 1,
                                   .normalisation = v->t.normalisation,
-                                  .binary = v->t.settings.binary};
+                                  .binary = v->t.settings->binary};
     nm_request request = {.mode = NM_TRAIN, .batch = BATCH, .threads = nm_context_threads(v->ctx), .keep_all = true};
     NM_TRY(nm_check_fit(v->ctx, net, &v->data->train, v->data->classes));
     if (v->data->train.count < BATCH)
@@ -204,7 +202,7 @@ static nm_status work(view *v)
 {
     nm_network *net = v->t.net;
     NM_TRY(nm_check_finite(v->ctx, net));
-    NM_TRY(nm_trained_data_open(v->ctx, v->args->data, &v->t.settings, net, v->t.classes, &v->data));
+    NM_TRY(nm_trained_data_open(v->ctx, v->args->data, v->t.settings, net, v->t.classes, &v->data));
     if (!nm_shape_same(v->data->test.shape, net->node[0].out))
         return nm_check_fit(v->ctx, net, &v->data->test, v->data->classes);
     NM_TRY(load_image(v));

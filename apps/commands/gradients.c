@@ -6,8 +6,7 @@
 #include <math.h>
 #include <string.h>
 
-/* ---- the network at work
- * ------------------------------------------------------------------------------ */
+/* ---- the network at work ------------------------------------------------------------------- */
 
 static size_t prediction_size(const gradients *g, int objective)
 {
@@ -162,8 +161,7 @@ void gradients_run(gradients *g)
     nm_plan_backward(g->plan, &g->batch);
 }
 
-/* ---- differences
- * ---------------------------------------------------------------------------------------- */
+/* ---- differences --------------------------------------------------------------------------- */
 
 /* A function of one number, by what it has changed since the start. */
 typedef struct function {

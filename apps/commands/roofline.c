@@ -12,8 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* ---- bandwidth
- * ------------------------------------------------------------------------------------- */
+/* ---- bandwidth ----------------------------------------------------------------------------- */
 
 typedef struct triad {
     float *a;
@@ -60,8 +59,7 @@ static nm_status measure_bandwidth(nm_context *ctx, int threads, double *gigabyt
     return NM_OK;
 }
 
-/* ---- points
- * ---------------------------------------------------------------------------------------- */
+/* ---- points -------------------------------------------------------------------------------- */
 
 static const struct {
     const char *name, *colour;
@@ -142,8 +140,7 @@ static nm_status collect(nm_context *ctx, const bench_layers *l, roofline *r)
     return NM_OK;
 }
 
-/* ---- files
- * ------------------------------------------------------------------------------------------- */
+/* ---- files --------------------------------------------------------------------------------- */
 
 static void put_csv(FILE *f, const roofline *r)
 {

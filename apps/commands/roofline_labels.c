@@ -47,8 +47,7 @@ static void set_ranges(roofline *r)
     }
 }
 
-/* ---- room for a name
- * ------------------------------------------------------------------------------- */
+/* ---- room for a name ----------------------------------------------------------------------- */
 
 static double overlap(const double a[2], const double a_half[2], const double b[2], const double b_half[2])
 {
@@ -123,8 +122,7 @@ void roofline_arrange(roofline *r)
     }
 }
 
-/* ---- writing
- * ------------------------------------------------------------------------------------------ */
+/* ---- writing ------------------------------------------------------------------------------- */
 
 /* A thin line from the point's edge to the name, where the name is not right beside it. */
 static void put_leader(FILE *f, const roofline *r, const roofline_point *p)

@@ -41,8 +41,7 @@ void vary_free(varied *v)
     *v = (varied){0};
 }
 
-/* ---- one variant
- * --------------------------------------------------------------------------------- */
+/* ---- one variant --------------------------------------------------------------------------- */
 
 static bool is_on(const char *value)
 {
@@ -56,8 +55,12 @@ static bool is_off(const char *value)
 /* Adds a layer type to train.without, or takes it away from there. */
 static nm_status leave_out(nm_context *ctx, nm_yaml *document, const char *type, bool out)
 {
-    nm_train_settings settings;
-    NM_TRY(read_settings(ctx, document, &settings));
+    nm_train_settings settings = {0};
+    nm_status status = nm_options_read(ctx, nm_train_options, &settings, nm_yaml_get(document, "train"), NULL, "train");
+    if (status != NM_OK) {
+        nm_options_free(nm_train_options, &settings);
+        return status;
+    }
     char *list = nm_strdup(ctx, out ? type : "");
     for (int i = 0; list && i < settings.without.count; i++) {
         if (strcmp(settings.without.values[i], type) == 0)
@@ -67,7 +70,7 @@ static nm_status leave_out(nm_context *ctx, nm_yaml *document, const char *type,
         list = longer;
     }
     nm_options_free(nm_train_options, &settings);
-    nm_status status = !list ? NM_FAILED : NM_OK;
+    status = !list ? NM_FAILED : NM_OK;
     if (list && (*list || nm_yaml_get(nm_yaml_get(document, "train"), "without")))
         status = nm_document_set(ctx, document, "train.without", list);
     nm_free(list);

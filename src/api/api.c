@@ -119,17 +119,16 @@ nm_status nm_model_train(nm_context *ctx, const nm_model *model, const nm_traini
     return NM_OK;
 }
 
-/* ---- prediction -------------------------------------------------------------------------------
- */
+/* ---- prediction ---------------------------------------------------------------------------- */
 
 /* Images at once; more are taken in pieces. */
 enum { PIECE = 64 };
 
 struct nm_predictor {
     nm_network *net;
-    nm_train_settings settings;
-    nm_normalisation normalisation; /* of no channels where the checkpoint has none */
-    real *table;                    /* of pixels; NULL until the first are given */
+    const nm_train_settings *settings; /* the network's */
+    nm_normalisation normalisation;    /* of no channels where the checkpoint has none */
+    real *table;                       /* of pixels; NULL until the first are given */
     nm_plan *plan;
     real *x;       /* [PIECE][h][w][c] */
     char *classes; /* names, one a line; NULL: the checkpoint has none */
@@ -157,7 +156,9 @@ nm_status nm_predictor_open(nm_context *ctx, const char *path, nm_predictor **ou
     nm_errors_clear(ctx);
     NM_TRY(nm_checkpoint_open(ctx, path, &checkpoint));
     nm_predictor *p = nm_alloc(ctx, 1, sizeof *p);
-    nm_status status = p ? nm_checkpoint_network(ctx, checkpoint, &p->net, &p->settings) : NM_FAILED;
+    nm_status status = p ? nm_checkpoint_network(ctx, checkpoint, &p->net) : NM_FAILED;
+    if (status == NM_OK)
+        p->settings = nm_settings_of(p->net);
     if (status == NM_OK)
         status = nm_normalisation_copy(ctx, nm_checkpoint_normalisation(checkpoint), &p->normalisation);
     const char *classes = status == NM_OK ? nm_checkpoint_classes(checkpoint) : NULL;
@@ -180,7 +181,6 @@ void nm_predictor_free(nm_predictor *p)
     if (!p)
         return;
     nm_plan_free(p->plan);
-    nm_options_free(nm_train_options, &p->settings);
     nm_network_free(p->net);
     nm_normalisation_free(&p->normalisation);
     nm_free(p->table);
@@ -265,7 +265,7 @@ nm_status nm_predict_u8(nm_context *ctx, nm_predictor *p, int n, const uint8_t *
     if (n < 1)
         return nm_fail(ctx, NM_INVALID, "expected at least one image, found %d", n);
     if (!p->table)
-        NM_TRY(nm_pixel_table_new(ctx, &p->normalisation, channels, p->settings.binary, &p->table));
+        NM_TRY(nm_pixel_table_new(ctx, &p->normalisation, channels, p->settings->binary, &p->table));
     for (int first = 0; first < n; first += PIECE) {
         int part = n - first < PIECE ? n - first : PIECE;
         const uint8_t *from = pixels + (size_t)first * p->inputs;
@@ -290,18 +290,17 @@ nm_status nm_predict_f32(nm_context *ctx, nm_predictor *p, int n, const float *v
     return check_outputs(ctx, broken, n);
 }
 
-/* ---- evaluation --------------------------------------------------------------------------------
- */
+/* ---- evaluation ---------------------------------------------------------------------------- */
 
 nm_status nm_predictor_score(nm_context *ctx, nm_predictor *p, const char *data, nm_score *out)
 {
     nm_dataset *set;
     *out = (nm_score){0};
     nm_errors_clear(ctx);
-    NM_TRY(nm_trained_data_open(ctx, data, &p->settings, p->net, p->classes, &set));
+    NM_TRY(nm_trained_data_open(ctx, data, p->settings, p->net, p->classes, &set));
     nm_evaluation e = {0};
     nm_status status =
-        nm_evaluate(ctx, p->net, &set->test, 0, p->settings.eval_batch, &p->normalisation, p->settings.binary, &e);
+        nm_evaluate(ctx, p->net, &set->test, 0, p->settings->eval_batch, &p->normalisation, p->settings->binary, &e);
     if (status == NM_OK) {
         *out = (nm_score){e.samples, e.classes, e.loss, e.accuracy, e.confusion};
         e.confusion = NULL;

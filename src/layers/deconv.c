@@ -54,8 +54,7 @@ typedef struct choice {
     size_t weights_offset; /* bytes into scratch: the kernel as g wants it, then its gradient or its turned copy */
 } choice;
 
-/* ---- infer
- * ------------------------------------------------------------------------------------------- */
+/* ---- infer --------------------------------------------------------------------------------- */
 
 static nm_status infer_axis(nm_infer *e, const deconv *self, int axis, int in, int *before, int *out)
 {
@@ -106,8 +105,7 @@ static nm_status infer(nm_infer *e, void *private)
     return NM_OK;
 }
 
-/* ---- plan
- * --------------------------------------------------------------------------------------------- */
+/* ---- plan ---------------------------------------------------------------------------------- */
 
 static void book(nm_booking *b, const nm_conv_algorithm *by, const nm_conv_geometry *g, nm_conv_kind kind,
                  size_t *shared)

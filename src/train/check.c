@@ -48,7 +48,7 @@ static void add_settings(nm_text *text, nm_trainer *t)
     nm_trainer_digest_data(t);
     nm_text_add(text, "data %s steps %llu of %llu batch %d limit %d %s", t->data_digest, (unsigned long long)t->steps,
                 (unsigned long long)t->state.steps_per_epoch, t->loading.batch,
-                t->settings.limit > 0 && t->settings.limit < samples ? t->settings.limit : samples,
+                t->settings->limit > 0 && t->settings->limit < samples ? t->settings->limit : samples,
                 nm_optimization_type(t->optimization)->name);
     add_options(text, nm_optimization_type(t->optimization)->options, nm_optimization_options(t->optimization));
     if (!nm_optimization_steady(t->optimization)) {
@@ -64,7 +64,7 @@ static void add_settings(nm_text *text, nm_trainer *t)
         if (skip || nm_idle(t, o->name))
             continue;
         nm_text_add(text, "%s=", o->name);
-        nm_text_add_option(text, o, &t->settings);
+        nm_text_add_option(text, o, t->settings);
         nm_text_add(text, "\n");
     }
 }

@@ -13,11 +13,11 @@ static char *make_key(const nm_trainer *t)
 {
     static const char *const rules[] = {"resize", "fit", "background", "orient"};
     nm_text key = {.ctx = t->ctx};
-    nm_text_add(&key, "%s " NM_SHAPE_FMT, t->settings.data, NM_SHAPE_ARGS(t->net->node[0].out));
+    nm_text_add(&key, "%s " NM_SHAPE_FMT, t->settings->data, NM_SHAPE_ARGS(t->net->node[0].out));
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
         const nm_option *option = nm_option_find(nm_train_options, rules[i]);
         nm_text_add(&key, " ");
-        nm_text_add_option(&key, option, &t->settings);
+        nm_text_add_option(&key, option, t->settings);
     }
     if (!key.failed)
         return key.text;
@@ -39,8 +39,8 @@ nm_status nm_trainer_open_data(nm_trainer *t)
         }
         nm_data_cache_free(cache);
     }
-    nm_data_form form = nm_settings_form(&t->settings, t->net);
-    nm_status status = nm_dataset_open(t->ctx, t->settings.data, &form, &t->data);
+    nm_data_form form = nm_settings_form(t->settings, t->net);
+    nm_status status = nm_dataset_open(t->ctx, t->settings->data, &form, &t->data);
     if (cache && status == NM_OK)
         *cache = (nm_data_cache){.key = key, .data = t->data};
     else

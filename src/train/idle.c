@@ -22,14 +22,14 @@ typedef struct idle_rule {
 
 static bool epochs(nm_trainer *t, nm_text *why)
 {
-    nm_text_add(why, "steps: %d says when training ends", t->settings.steps);
-    return t->settings.steps > 0;
+    nm_text_add(why, "steps: %d says when training ends", t->settings->steps);
+    return t->settings->steps > 0;
 }
 
 static bool eval_every(nm_trainer *t, nm_text *why)
 {
     nm_text_add(why, "training ends after %llu steps, and is evaluated then", STEPS(t));
-    return (uint64_t)t->settings.eval_every > t->steps;
+    return (uint64_t)t->settings->eval_every > t->steps;
 }
 
 static bool save_every(nm_trainer *t, nm_text *why)
@@ -42,16 +42,16 @@ static bool keep(nm_trainer *t, nm_text *why)
 {
     uint64_t saves = t->save_every ? (t->steps + t->save_every - 1) / t->save_every : 1;
     nm_text_add(why, "only %llu checkpoints are made", (unsigned long long)saves);
-    return (uint64_t)t->settings.keep > saves;
+    return (uint64_t)t->settings->keep > saves;
 }
 
 static bool watch_every(nm_trainer *t, nm_text *why)
 {
-    if (t->settings.watch.count == 0)
+    if (t->settings->watch.count == 0)
         nm_text_add(why, "no unit is watched (watch)");
     else
         nm_text_add(why, "training ends after %llu steps: watch.csv gets no row", STEPS(t));
-    return t->settings.watch.count == 0 || (uint64_t)t->settings.watch_every > t->steps;
+    return t->settings->watch.count == 0 || (uint64_t)t->settings->watch_every > t->steps;
 }
 
 static bool population_batches(nm_trainer *t, nm_text *why)
@@ -65,19 +65,19 @@ static bool population_batches(nm_trainer *t, nm_text *why)
 static bool limit(nm_trainer *t, nm_text *why)
 {
     nm_text_add(why, "the data has %d training samples", t->data->train.count);
-    return t->settings.limit >= t->data->train.count;
+    return t->settings->limit >= t->data->train.count;
 }
 
 static bool batch(nm_trainer *t, nm_text *why)
 {
     nm_text_add(why, "there are %d training samples: a batch is all of them", t->loading.batch);
-    return t->loading.batch < t->settings.batch;
+    return t->loading.batch < t->settings->batch;
 }
 
 static bool micro_batch(nm_trainer *t, nm_text *why)
 {
     nm_text_add(why, "a batch has %d samples", t->loading.batch);
-    return t->settings.micro_batch >= t->loading.batch;
+    return t->settings->micro_batch >= t->loading.batch;
 }
 
 static bool eval_batch(nm_trainer *t, nm_text *why)
@@ -86,8 +86,7 @@ static bool eval_batch(nm_trainer *t, nm_text *why)
     return !t->evaluator;
 }
 
-/* ---- optimizer and schedule -------------------------------------------------------------------
- */
+/* ---- optimizer and schedule ---------------------------------------------------------------- */
 
 static bool momentum(nm_trainer *t, nm_text *why)
 {
@@ -100,17 +99,17 @@ static bool momentum(nm_trainer *t, nm_text *why)
 static bool overruled(const nm_trainer *t, const char *name, double setting, nm_text *why)
 {
     nm_text_add(why, "%s: %g stands beside it and wins", name, setting);
-    return setting >= 0 && nm_yaml_get(t->settings.optimizer.options, name);
+    return setting >= 0 && nm_yaml_get(t->settings->optimizer.options, name);
 }
 
 static bool optimizer_lr(nm_trainer *t, nm_text *why)
 {
-    return overruled(t, "lr", t->settings.lr, why);
+    return overruled(t, "lr", t->settings->lr, why);
 }
 
 static bool optimizer_momentum(nm_trainer *t, nm_text *why)
 {
-    return overruled(t, "momentum", t->settings.momentum, why);
+    return overruled(t, "momentum", t->settings->momentum, why);
 }
 
 static bool nesterov(nm_trainer *t, nm_text *why)
@@ -126,14 +125,14 @@ static bool nesterov(nm_trainer *t, nm_text *why)
 static bool schedule(nm_trainer *t, nm_text *why)
 {
     nm_text_add(why, "the learning rate stays what it is over all %llu steps", STEPS(t));
-    return t->steps > 1 && strcmp(t->settings.schedule.name, "constant") != 0 &&
+    return t->steps > 1 && strcmp(t->settings->schedule.name, "constant") != 0 &&
            nm_optimization_steady(t->optimization);
 }
 
 static bool milestones(nm_trainer *t, nm_text *why)
 {
     double end = (double)t->steps / (double)t->state.steps_per_epoch, late = 0;
-    const nm_yaml *given = nm_yaml_get(t->settings.schedule.options, "milestones");
+    const nm_yaml *given = nm_yaml_get(t->settings->schedule.options, "milestones");
     for (int i = 0; given && given->kind == NM_YAML_LIST && i < given->count; i++)
         if (given->items[i]->kind == NM_YAML_SCALAR)
             late = fmax(late, strtod(given->items[i]->text, NULL));
@@ -144,39 +143,43 @@ static bool milestones(nm_trainer *t, nm_text *why)
 static bool every(nm_trainer *t, nm_text *why)
 {
     nm_text_add(why, "its milestones win");
-    return nm_yaml_get(t->settings.schedule.options, "milestones") &&
-           nm_yaml_get(t->settings.schedule.options, "every");
+    return nm_yaml_get(t->settings->schedule.options, "milestones") &&
+           nm_yaml_get(t->settings->schedule.options, "every");
 }
 
 static bool warmup(nm_trainer *t, nm_text *why)
 {
-    if (t->settings.warmup == 1)
+    if (t->settings->warmup == 1)
         nm_text_add(why, "of one step, it begins where it ends");
     else
         nm_text_add(why, "training ends after %llu steps, before the learning rate has risen", STEPS(t));
-    return t->settings.warmup == 1 || (uint64_t)t->settings.warmup >= t->steps;
+    return t->settings->warmup == 1 || (uint64_t)t->settings->warmup >= t->steps;
 }
 
 static bool l2_all(nm_trainer *t, nm_text *why)
 {
     nm_text_add(why, "l2 is 0");
-    return t->settings.l2 == 0;
+    return t->settings->l2 == 0;
 }
 
-/* ---- the network and its plan ------------------------------------------------------------------
- */
+/* ---- the network and its plan -------------------------------------------------------------- */
 
 /* Whether a type that is left out is in the model at all. */
 static bool without(nm_trainer *t, nm_text *why)
 {
-    const nm_strings none = {0};
     nm_yaml *copy;
     nm_network *whole = NULL;
-    if (nm_yaml_copy(t->ctx, t->document, &copy) != NM_OK || nm_network_build(t->ctx, copy, &none, &whole) != NM_OK)
+    if (nm_yaml_copy(t->ctx, t->document, &copy) != NM_OK)
+        return false;
+    if (nm_document_set(t->ctx, copy, "train.without", "[]") != NM_OK) {
+        nm_yaml_free(copy);
+        return false;
+    }
+    if (nm_network_open(t->ctx, copy, &nm_train_section, &whole) != NM_OK)
         return false;
     const char *missing = NULL;
-    for (int i = 0; i < t->settings.without.count && !missing; i++) {
-        missing = t->settings.without.values[i];
+    for (int i = 0; i < t->settings->without.count && !missing; i++) {
+        missing = t->settings->without.values[i];
         for (int k = whole->inputs; k < whole->nodes && missing; k++)
             missing = strcmp(whole->node[k].type->name, missing) == 0 ? NULL : missing;
     }
@@ -192,14 +195,14 @@ static bool same_plan(nm_trainer *t, bool recompute)
     nm_request request = {.mode = NM_TRAIN,
                           .batch = t->loading.batch,
                           .threads = nm_context_threads(t->ctx),
-                          .micro = t->settings.micro_batch,
+                          .micro = t->settings->micro_batch,
                           .recompute = recompute,
                           .dry = true};
     nm_plan *plan;
     if (nm_plan_new(t->net, &request, &plan) != NM_OK)
         return false;
     nm_plan_memory a = nm_plan_memory_use(plan), b = nm_plan_memory_use(t->plan);
-    bool same = recompute == t->settings.recompute || (a.activations == b.activations && a.saved == b.saved);
+    bool same = recompute == t->settings->recompute || (a.activations == b.activations && a.saved == b.saved);
     for (int i = t->net->inputs; i < t->net->nodes && same; i++) {
         char here[256] = "", there[256] = "";
         nm_plan_describe(plan, i, here, sizeof here);
@@ -213,16 +216,16 @@ static bool same_plan(nm_trainer *t, bool recompute)
 static bool recompute(nm_trainer *t, nm_text *why)
 {
     nm_text_add(why, "nothing in this network is worth computing again");
-    return !t->settings.recompute || same_plan(t, false);
+    return !t->settings->recompute || same_plan(t, false);
 }
 
 static bool exact(nm_trainer *t, nm_text *why)
 {
     nm_text_add(why, "no layer would take another algorithm");
-    if (!t->settings.exact)
+    if (!t->settings->exact)
         return true;
     t->net->exact = false;
-    bool same = same_plan(t, t->settings.recompute);
+    bool same = same_plan(t, t->settings->recompute);
     t->net->exact = true;
     return same;
 }
@@ -230,16 +233,15 @@ static bool exact(nm_trainer *t, nm_text *why)
 static bool no_fuse(nm_trainer *t, nm_text *why)
 {
     nm_text_add(why, "no layer would do another's work");
-    if (!t->settings.no_fuse)
+    if (!t->settings->no_fuse)
         return true;
     t->net->no_fuse = false;
-    bool same = same_plan(t, t->settings.recompute);
+    bool same = same_plan(t, t->settings->recompute);
     t->net->no_fuse = true;
     return same;
 }
 
-/* ---- the table ----------------------------------------------------------------------------------
- */
+/* ---- the table ----------------------------------------------------------------------------- */
 
 static const idle_rule rules[] = {
     {"epochs", epochs, true},
@@ -284,7 +286,7 @@ nm_status nm_idle_report(nm_trainer *t)
         const nm_option *option = nm_option_find(nm_train_options, rules[i].setting);
         nm_text why = {.ctx = t->ctx};
         if (nm_yaml_get(given, rules[i].setting) &&
-            (rules[i].at_preset || !nm_option_same(t->ctx, option, &presets, &t->settings)) && rules[i].idle(t, &why))
+            (rules[i].at_preset || !nm_option_same(t->ctx, option, &presets, t->settings)) && rules[i].idle(t, &why))
             tell(t, &rules[i], why.text ? why.text : "");
         nm_free(why.text);
     }

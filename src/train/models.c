@@ -149,25 +149,15 @@ nm_status nm_model_names(nm_context *ctx, char ***list, int *count)
 
 /* ---- from a checkpoint ----------------------------------------------------------------------- */
 
-nm_status nm_checkpoint_network(nm_context *ctx, const nm_checkpoint *checkpoint, nm_network **net,
-                                nm_train_settings *settings)
+nm_status nm_checkpoint_network(nm_context *ctx, const nm_checkpoint *checkpoint, nm_network **net)
 {
     const char *text = nm_checkpoint_model(checkpoint);
     nm_yaml *document;
     *net = NULL;
-    *settings = (nm_train_settings){0};
     NM_TRY(nm_yaml_parse(ctx, "model.yaml", text, strlen(text), &document));
-    nm_status status = nm_options_read(ctx, nm_train_options, settings, nm_yaml_get(document, "train"), NULL, "train");
-    if (status != NM_OK)
-        nm_yaml_free(document);
-    else
-        status = nm_network_build(ctx, document, &settings->without, net);
-    if (status == NM_OK)
-        nm_settings_rule(settings, *net);
-    if (status == NM_OK)
-        status = nm_checkpoint_load(ctx, checkpoint, *net, false, NULL);
+    NM_TRY(nm_network_open(ctx, document, &nm_train_section, net));
+    nm_status status = nm_checkpoint_load(ctx, checkpoint, *net, false, NULL);
     if (status != NM_OK) {
-        nm_options_free(nm_train_options, settings);
         nm_network_free(*net);
         *net = NULL;
     }

@@ -54,7 +54,7 @@ nm_status nm_population_estimate(nm_trainer *t)
     nm_loader *loader = NULL;
     nm_status status = nm_trainer_load_from(t, epoch * t->state.steps_per_epoch, &loader);
     uint64_t used = 0, tried = 0;
-    while (status == NM_OK && used < (uint64_t)t->settings.population_batches && tried < t->state.steps_per_epoch) {
+    while (status == NM_OK && used < (uint64_t)t->settings->population_batches && tried < t->state.steps_per_epoch) {
         const nm_loaded *loaded = nm_trainer_next(t, loader);
         uint64_t step = epoch * t->state.steps_per_epoch + tried++;
         if (loaded->n < t->loading.batch && used > 0)

@@ -76,15 +76,15 @@ static nm_status check_settings(nm_trainer *t, const nm_train_settings *old)
 {
     static const char *const fixed[] = {"binary", "shuffle"};
     const nm_option *from = nm_option_find(nm_train_options, "init_from");
-    if (t->settings.init_from && !nm_option_same(t->ctx, from, old, &t->settings))
+    if (t->settings->init_from && !nm_option_same(t->ctx, from, old, t->settings))
         nm_log(t->ctx, "train: 'init_from' has no effect: the run goes on from its own last.h5");
-    nm_status status = differs(t, "batch", (uint64_t)old->batch, (uint64_t)t->settings.batch);
+    nm_status status = differs(t, "batch", (uint64_t)old->batch, (uint64_t)t->settings->batch);
     if (status == NM_OK)
         status = differs(t, "a number of samples (limit) of", (uint64_t)used_samples(t, old),
-                         (uint64_t)used_samples(t, &t->settings));
+                         (uint64_t)used_samples(t, t->settings));
     for (size_t i = 0; i < sizeof fixed / sizeof *fixed && status == NM_OK; i++) {
         const nm_option *o = nm_option_find(nm_train_options, fixed[i]);
-        if (o && !nm_option_same(t->ctx, o, old, &t->settings))
+        if (o && !nm_option_same(t->ctx, o, old, t->settings))
             status =
                 nm_fail(t->ctx, NM_INVALID,
                         "%s/last.h5: it was trained with another value of '%s': it cannot go on; give the one that it "
@@ -158,25 +158,16 @@ static nm_status check_model(nm_trainer *t, const nm_checkpoint *last)
     const char *text = nm_checkpoint_model(last);
     nm_yaml *document;
     nm_network *old = NULL;
-    nm_train_settings settings = {0};
     NM_TRY(nm_yaml_parse(t->ctx, "model.yaml", text, strlen(text), &document));
-    nm_status status =
-        nm_options_read(t->ctx, nm_train_options, &settings, nm_yaml_get(document, "train"), NULL, "train");
-    if (status == NM_OK)
-        status = check_settings(t, &settings);
-    if (status == NM_OK)
-        status = nm_network_build(t->ctx, document, &settings.without, &old);
-    else
-        nm_yaml_free(document);
+    NM_TRY(nm_network_open(t->ctx, document, &nm_train_section, &old));
+    nm_status status = check_settings(t, nm_settings_of(old));
     if (status == NM_OK)
         status = check_network(t, old);
-    nm_options_free(nm_train_options, &settings);
     nm_network_free(old);
     return status;
 }
 
-/* ---- loading -----------------------------------------------------------------------------------
- */
+/* ---- loading ------------------------------------------------------------------------------- */
 
 static nm_status check_all(nm_trainer *t, const nm_checkpoint *last, const nm_train_state *loaded)
 {

@@ -16,59 +16,23 @@
 
 /* ---- settings and network ------------------------------------------------------------------ */
 
-/* "200s", "200" steps; "1e" epochs, which are steps only once the data is known: *epochs. */
-static nm_status read_save_every(nm_trainer *t, bool *epochs)
+/* The settings and the network; the errors of both are reported. */
+static nm_status open_network(nm_trainer *t)
 {
-    const char *text = t->settings.save_every;
-    char *end = NULL;
-    long count = text && *text >= '0' && *text <= '9' ? strtol(text, &end, 10) : -1;
-    *epochs = end && strcmp(end, "e") == 0;
-    if (count < 0 || count > 1000000000 || (!*epochs && strcmp(end, "s") != 0 && *end))
-        return nm_yaml_fail(t->ctx, nm_yaml_get(nm_yaml_get(t->document, "train"), "save_every"),
-                            "train: option 'save_every' must be a number of steps (200s) or epochs (1e); found '%s'",
-                            text ? text : "");
-    t->save_every = (uint64_t)count;
-    return NM_OK;
-}
-
-static nm_status check_without(nm_trainer *t)
-{
-    nm_status status = NM_OK;
-    for (int i = 0; i < t->settings.without.count; i++)
-        if (!nm_layer_find(t->settings.without.values[i]))
-            status =
-                nm_yaml_fail(t->ctx, nm_yaml_get(nm_yaml_get(t->document, "train"), "without"),
-                             "train: option 'without': there is no layer type '%s'", t->settings.without.values[i]);
-    return status;
-}
-
-/* Reads the settings, then builds the network whatever they were, so that the errors of both are
- * reported. */
-static nm_status build_network(nm_trainer *t, bool *save_epochs)
-{
-    nm_context *ctx = t->ctx;
-    NM_TRY(nm_yaml_copy(ctx, t->request->document, &t->document));
-    nm_status settings =
-        nm_options_read(ctx, nm_train_options, &t->settings, nm_yaml_get(t->document, "train"), NULL, "train");
-    if (settings == NM_OK)
-        settings = check_without(t);
-    if (settings == NM_OK)
-        settings = read_save_every(t, save_epochs);
+    NM_TRY(nm_yaml_copy(t->ctx, t->request->document, &t->document));
     nm_yaml *document = t->document;
-    nm_strings none = {0};
-    nm_status built = nm_network_build(ctx, document, settings == NM_OK ? &t->settings.without : &none, &t->net);
-    if (built != NM_OK)
-        t->document = NULL; /* the network owned it */
-    else
-        nm_settings_rule(&t->settings, t->net);
-    return settings != NM_OK ? settings : built;
+    t->document = NULL; /* the network's, also where it cannot be opened */
+    NM_TRY(nm_network_open(t->ctx, document, &nm_train_section, &t->net));
+    t->document = document;
+    t->settings = nm_settings_of(t->net);
+    return NM_OK;
 }
 
 static nm_status freeze(nm_trainer *t)
 {
     nm_status status = NM_OK;
-    for (int f = 0; f < t->settings.freeze.count; f++) {
-        const char *pattern = t->settings.freeze.values[f];
+    for (int f = 0; f < t->settings->freeze.count; f++) {
+        const char *pattern = t->settings->freeze.values[f];
         int hit = 0;
         for (int i = 0; i < t->net->params; i++)
             if (t->net->param[i].kind != NM_STATE && fnmatch(pattern, t->net->param[i].name, 0) == 0) {
@@ -84,16 +48,16 @@ static nm_status freeze(nm_trainer *t)
 
 static nm_status take_initial_values(nm_trainer *t)
 {
-    if (!t->settings.init_from)
+    if (!t->settings->init_from)
         return NM_OK;
     nm_checkpoint *from;
-    NM_TRY(nm_checkpoint_open(t->ctx, t->settings.init_from, &from));
+    NM_TRY(nm_checkpoint_open(t->ctx, t->settings->init_from, &from));
     nm_status status = nm_checkpoint_load(t->ctx, from, t->net, true, &t->taken);
     nm_checkpoint_free(from);
     NM_TRY(status);
     if (t->taken == 0)
         return nm_fail(t->ctx, NM_INVALID, "%s: none of its parameters fits a parameter of the model by name and shape",
-                       t->settings.init_from);
+                       t->settings->init_from);
     return NM_OK;
 }
 
@@ -109,7 +73,7 @@ static bool goes_on(const nm_trainer *t)
 
 static nm_status initialise(nm_trainer *t, char digest[65])
 {
-    nm_network_initialise(t->net, (uint64_t)t->settings.seed);
+    nm_network_initialise(t->net, (uint64_t)t->settings->seed);
     if (!goes_on(t))
         NM_TRY(take_initial_values(t));
     nm_piece *pieces = nm_alloc(t->ctx, 2 * (size_t)t->net->params + 1, sizeof *pieces);
@@ -174,9 +138,10 @@ enum { SAMPLES_UNKNOWN = 1 << 24 };
 /* How an epoch is cut into steps. A single sample that is left at its end is passed over, as batch
  * norm after a dense layer could not be trained on it; in every network, so that those with and
  * without batch norm see the same batches. Which sample that is changes with every reshuffle. */
-static nm_status count_steps(nm_trainer *t, bool save_epochs)
+static nm_status count_steps(nm_trainer *t)
 {
-    const nm_train_settings *s = &t->settings;
+    bool save_epochs;
+    const nm_train_settings *s = t->settings;
     int all = t->data ? t->data->train.count : SAMPLES_UNKNOWN;
     int count = s->limit > 0 && s->limit < all ? s->limit : all;
     int batch = s->batch < count ? s->batch : count;
@@ -193,6 +158,7 @@ static nm_status count_steps(nm_trainer *t, bool save_epochs)
     t->state.steps_per_epoch = (uint64_t)(t->loader_steps - pass_over);
     t->steps = s->steps > 0 ? (uint64_t)s->steps : (uint64_t)s->epochs * t->state.steps_per_epoch;
     t->row_every = s->eval_every > 0 ? (uint64_t)s->eval_every : t->state.steps_per_epoch;
+    NM_TRY(nm_read_save_every(t->settings->save_every, &t->save_every, &save_epochs)); /* has been checked */
     t->save_every *= save_epochs ? t->state.steps_per_epoch : 1;
     if (t->steps > UINT32_MAX)
         return nm_fail(t->ctx, NM_INVALID, "%s: %llu steps are more than can be counted", t->document->file,
@@ -245,7 +211,7 @@ static nm_status open_run(nm_trainer *t)
 static nm_status prepare(nm_trainer *t)
 {
     nm_context *ctx = t->ctx;
-    const nm_train_settings *s = &t->settings;
+    const nm_train_settings *s = t->settings;
     NM_TRY(nm_optimization_new(ctx, s, t->net, t->steps, t->state.steps_per_epoch, &t->optimization));
     nm_optimization_state(t->optimization, &t->state);
     NM_TRY(nm_watch_new(ctx, t->net, &s->watch, t->loading.batch, &t->watch));
@@ -273,18 +239,17 @@ static nm_status prepare(nm_trainer *t)
 nm_status nm_trainer_set_up(nm_context *ctx, const nm_train_request *request, bool data, nm_trainer *t,
                             nm_train_result *result)
 {
-    bool save_epochs = false;
     *t = (nm_trainer){.ctx = ctx, .request = request, .saved_step = NM_NEVER_SAVED, .started = nm_clock()};
     NM_TRY(nm_gemm_check(ctx));
-    NM_TRY(build_network(t, &save_epochs));
+    NM_TRY(open_network(t));
     NM_TRY(freeze(t));
     int first = nm_error_count(ctx);
-    NM_TRY(place_errors(t, "augment", first, nm_augmentation_read(ctx, &t->settings.augment, &t->augmentation)));
+    NM_TRY(place_errors(t, "augment", first, nm_augmentation_read(ctx, &t->settings->augment, &t->augmentation)));
     if (data)
         NM_TRY(open_data(t));
-    NM_TRY(count_steps(t, save_epochs));
+    NM_TRY(count_steps(t));
     NM_TRY(data ? initialise(t, result->model_digest) : take_initial_values(t));
-    t->state.seed = (uint64_t)t->settings.seed;
+    t->state.seed = (uint64_t)t->settings->seed;
     t->state.best_accuracy = (double)NAN;
     return prepare(t);
 }
@@ -295,7 +260,7 @@ nm_status nm_trainer_open(nm_context *ctx, const nm_train_request *request, nm_t
     NM_TRY(open_run(t));
     NM_TRY(nm_idle_report(t));
     if (t->taken)
-        nm_log(ctx, "%s: took %d of the model's %d parameters", t->settings.init_from, t->taken, t->net->params);
+        nm_log(ctx, "%s: took %d of the model's %d parameters", t->settings->init_from, t->taken, t->net->params);
     return nm_trainer_load_from(t, t->state.step, &t->loader);
 }
 
@@ -315,7 +280,6 @@ void nm_trainer_close(nm_trainer *t)
     nm_free(t->classes);
     if (!t->request->cache)
         nm_dataset_free(t->data);
-    nm_options_free(nm_train_options, &t->settings);
     if (t->net)
         nm_network_free(t->net);
     else

@@ -186,7 +186,7 @@ static nm_status save(nm_trainer *t)
     NM_TRY(nm_watch_flush(t->watch));
     nm_train_state lasting = t->state;
     lasting.history_count -= t->passing_rows;
-    int keep = t->state.step > 0 ? t->settings.keep : 0; /* the start is no step to keep */
+    int keep = t->state.step > 0 ? t->settings->keep : 0; /* the start is no step to keep */
     NM_TRY(nm_run_dir_save(t->run, t->net, &lasting, keep));
     t->saved_step = t->state.step;
     return NM_OK;
@@ -226,7 +226,7 @@ static nm_status one_step(nm_trainer *t, nm_train_result *result)
     nm_result r = nm_plan_step(t->plan, &batch);
     if (!isfinite(r.loss_sum))
         return diverge(t, result, s->step + 1);
-    if ((s->step + 1) % (uint64_t)t->settings.watch_every == 0)
+    if ((s->step + 1) % (uint64_t)t->settings->watch_every == 0)
         nm_watch_row(t->watch, t->plan, &batch, s->step + 1);
     nm_optimization_step(t->optimization, t->plan, s->step);
     s->step++;

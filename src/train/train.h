@@ -100,10 +100,9 @@ nm_status nm_train_check(nm_context *ctx, const nm_train_request *request, bool 
  * where no row has an accuracy, by loss alone. -1: the test split was never evaluated. */
 int nm_best_row(const nm_history_row *rows, int count);
 
-/* The network that a checkpoint holds, with its parameters. *settings are those it was trained
- * with: to be freed with nm_options_free(nm_train_options, settings) before the network. */
-nm_status nm_checkpoint_network(nm_context *ctx, const nm_checkpoint *checkpoint, nm_network **net,
-                                nm_train_settings *settings) NM_MUST_USE;
+/* The network that a checkpoint holds, with its parameters and the settings that it was trained
+ * with. */
+nm_status nm_checkpoint_network(nm_context *ctx, const nm_checkpoint *checkpoint, nm_network **net) NM_MUST_USE;
 
 /* Opens the data set that a trained network is judged by: `given`, or where that is NULL what it
  * was trained on. Labels become the numbers that the names in `classes` (one a line, from the
@@ -111,11 +110,16 @@ nm_status nm_checkpoint_network(nm_context *ctx, const nm_checkpoint *checkpoint
 nm_status nm_trained_data_open(nm_context *ctx, const char *given, const nm_train_settings *settings,
                                const nm_network *net, const char *classes, nm_dataset **out) NM_MUST_USE;
 
-/* What the settings say about every plan of the network. */
-static inline void nm_settings_rule(const nm_train_settings *settings, nm_network *net)
+/* The section `train:` of a model file: nm_network_open(ctx, document, &nm_train_section, &net). */
+extern const nm_settings_type nm_train_section;
+
+/* "200s", "200": steps; "1e": epochs. NM_INVALID, without a message, where it is neither. */
+nm_status nm_read_save_every(const char *text, uint64_t *count, bool *epochs) NM_MUST_USE;
+
+/* The settings of a network that was opened so; it owns them. */
+static inline const nm_train_settings *nm_settings_of(const nm_network *net)
 {
-    net->exact = settings->exact;
-    net->no_fuse = settings->no_fuse;
+    return net->settings;
 }
 
 /* The form in which the network takes images, by the rules of the settings. A network with several

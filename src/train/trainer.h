@@ -14,8 +14,8 @@
 typedef struct nm_trainer {
     nm_context *ctx;
     const nm_train_request *request;
-    nm_train_settings settings;
-    nm_yaml *document; /* until the network takes it */
+    const nm_train_settings *settings; /* the network's */
+    nm_yaml *document;                 /* until the network takes it */
     nm_network *net;
     nm_dataset *data;
     nm_augmentation augmentation;

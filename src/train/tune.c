@@ -32,8 +32,7 @@ typedef struct tuner {
     nm_noise noise;
 } tuner;
 
-/* ---- what is remembered -------------------------------------------------------------------------
- */
+/* ---- what is remembered -------------------------------------------------------------------- */
 
 /* The file, or NULL where the environment names no place; nm_free. */
 static char *cache_path(nm_context *ctx)
@@ -100,8 +99,7 @@ static void remember(const tuner *t, const char *path)
         fclose(f);
 }
 
-/* ---- measuring
- * ------------------------------------------------------------------------------------ */
+/* ---- measuring ----------------------------------------------------------------------------- */
 
 static nm_status find_open(tuner *t)
 {
@@ -202,8 +200,7 @@ static nm_status measure(tuner *t)
     return NM_OK;
 }
 
-/* ---- the document
- * --------------------------------------------------------------------------------- */
+/* ---- the document -------------------------------------------------------------------------- */
 
 static nm_status write_choices(tuner *t, nm_yaml *document, int *measured, int *known)
 {
@@ -219,14 +216,14 @@ static nm_status write_choices(tuner *t, nm_yaml *document, int *measured, int *
     return status;
 }
 
-nm_status nm_tune(nm_context *ctx, nm_yaml *document, const nm_train_settings *settings, int *measured, int *known)
+nm_status nm_tune(nm_context *ctx, nm_yaml *document, int *measured, int *known)
 {
-    tuner t = {.ctx = ctx, .batch = settings->batch};
+    tuner t = {.ctx = ctx};
     nm_yaml *copy;
     *measured = *known = 0;
     NM_TRY(nm_yaml_copy(ctx, document, &copy));
-    NM_TRY(nm_network_build(ctx, copy, &settings->without, &t.net));
-    nm_settings_rule(settings, t.net);
+    NM_TRY(nm_network_open(ctx, copy, &nm_train_section, &t.net));
+    t.batch = nm_settings_of(t.net)->batch;
     char *path = cache_path(ctx);
     nm_status status = find_open(&t);
     if (status == NM_OK) {

@@ -11,7 +11,6 @@
  * and layer shape; a file that cannot be read or written only costs the measuring again. settings:
  * those of the document's `train:` section (batch, without, exact and no_fuse matter). *measured:
  * layers whose choice was not remembered; *known: those that were. */
-nm_status nm_tune(nm_context *ctx, nm_yaml *document, const nm_train_settings *settings, int *measured,
-                  int *known) NM_MUST_USE;
+nm_status nm_tune(nm_context *ctx, nm_yaml *document, int *measured, int *known) NM_MUST_USE;
 
 #endif

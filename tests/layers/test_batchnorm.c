@@ -2,6 +2,7 @@
  * statistics on hard data; constant channels; the relu that it takes over. */
 #include "alloc.h"
 #include "layer_check.h"
+#include "parse.h"
 #include "run_suite.h"
 
 #include <math.h>

@@ -2,6 +2,7 @@
  * alone, the share of zeros is the rate, and backward drops what forward dropped. */
 #include "alloc.h"
 #include "layer_check.h"
+#include "parse.h"
 #include "run_suite.h"
 
 #include <math.h>

@@ -6,6 +6,7 @@
 
 #include "alloc.h"
 #include "layer_check.h"
+#include "parse.h"
 #include "run_suite.h"
 
 #include <math.h>

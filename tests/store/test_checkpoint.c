@@ -1,5 +1,6 @@
 /* Checkpoints: what is saved comes back; equal states give equal bytes; every kind of damage is
  * told and changes nothing. */
+#include "parse.h"
 #include "train_support.h"
 
 #include "h5.h"

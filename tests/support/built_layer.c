@@ -1,5 +1,6 @@
 /* The network of one layer, with values. */
 #include "built_layer.h"
+#include "parse.h"
 
 #include "alloc.h"
 

@@ -1,4 +1,5 @@
 #include "fusion_check.h"
+#include "parse.h"
 
 #include "layer_check.h"
 

@@ -5,6 +5,7 @@
  * NHWC and in the memory layout of weights: x0, x1, …; each parameter by name; y; dy; dx0, …;
  * d<parameter>; <state>_after. */
 #include "layer_check.h"
+#include "parse.h"
 
 #include "alloc.h"
 

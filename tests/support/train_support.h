@@ -6,6 +6,7 @@
 #include "alloc.h"
 #include "file.h"
 #include "loader.h"
+#include "parse.h"
 #include "run_suite.h"
 #include "train.h"
 

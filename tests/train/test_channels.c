@@ -1,6 +1,7 @@
 /* More than eight channels through training, checkpoint and prediction; and what has no mean and
  * deviation is refused.
  */
+#include "parse.h"
 #include "train_support.h"
 
 #include "h5.h"

@@ -3,6 +3,7 @@
  */
 #include "network.h"
 #include "optimization.h"
+#include "parse.h"
 #include "run_suite.h"
 #include "train.h"
 

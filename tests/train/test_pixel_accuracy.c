@@ -51,12 +51,11 @@ START_TEST(pixels_that_do_not_count)
 
     nm_checkpoint *c;
     nm_network *net;
-    nm_train_settings settings;
     nm_dataset *data;
     nm_normalisation norm;
     ck_assert_done(nm_checkpoint_open(ctx, in_folder("run/best.h5"), &c));
-    ck_assert_done(nm_checkpoint_network(ctx, c, &net, &settings));
-    ck_assert_done(nm_dataset_open(ctx, settings.data, NULL, &data));
+    ck_assert_done(nm_checkpoint_network(ctx, c, &net));
+    ck_assert_done(nm_dataset_open(ctx, nm_settings_of(net)->data, NULL, &data));
     ck_assert_done(nm_dataset_normalisation(ctx, &data->train, &norm));
     ck_assert_done(nm_evaluate(ctx, net, &data->test, 0, 250, &norm, false, &e));
     for (int i = 0; i < e.classes * e.classes; i++)
@@ -66,7 +65,6 @@ START_TEST(pixels_that_do_not_count)
     nm_evaluation_free(&e);
     nm_normalisation_free(&norm);
     nm_dataset_free(data);
-    nm_options_free(nm_train_options, &settings);
     nm_network_free(net);
     nm_checkpoint_free(c);
     free_result(&r);

@@ -20,10 +20,8 @@ static nm_network *trained(const char *path)
 {
     nm_checkpoint *c;
     nm_network *net;
-    nm_train_settings settings;
     ck_assert_done(nm_checkpoint_open(ctx, path, &c));
-    ck_assert_done(nm_checkpoint_network(ctx, c, &net, &settings));
-    nm_options_free(nm_train_options, &settings);
+    ck_assert_done(nm_checkpoint_network(ctx, c, &net));
     nm_checkpoint_free(c);
     return net;
 }

@@ -160,18 +160,16 @@ START_TEST(no_digest_is_told)
     nm_train_result r;
     nm_checkpoint *c;
     nm_network *net;
-    nm_train_settings settings;
     start(SETTINGS("train.steps=2"));
     ck_assert_done(nm_checkpoint_open(ctx, in_folder("run/last.h5"), &c));
     ck_assert_uint_eq(strlen(nm_checkpoint_data_digest(c)), 64);
-    ck_assert_done(nm_checkpoint_network(ctx, c, &net, &settings));
+    ck_assert_done(nm_checkpoint_network(ctx, c, &net));
     nm_train_state state = {.optimizer = "sgd", .slots = 1, .slot_names = slots, .data = "mnist"};
     state.slot[0] = nm_alloc(ctx, net->weight_count, sizeof(real));
     ck_assert_done(nm_checkpoint_load_state(ctx, c, net, &state));
     ck_assert_done(nm_checkpoint_save(ctx, in_folder("run/last.h5"), net, &state));
     nm_free(state.slot[0]);
     nm_free(state.history);
-    nm_options_free(nm_train_options, &settings);
     nm_network_free(net);
     nm_checkpoint_free(c);
 

@@ -1,5 +1,6 @@
 /* Choices by measuring: what is written into the document, what is remembered; and the rule that
  * sums be exact. */
+#include "parse.h"
 #include "run_suite.h"
 #include "train.h"
 #include "tune.h"
@@ -20,7 +21,8 @@ static const char model[] = "input: {height: 12, width: 12, channels: 16}\n"
                             "- {name: c, conv: {filters: 16, kernel: 3, pad: same, algorithm: im2col}}\n"
                             "- gap\n"
                             "- {name: logits, dense: {units: 10}}\n"
-                            "loss: softmax_ce\n";
+                            "loss: softmax_ce\n"
+                            "train: {batch: 4}\n";
 
 static nm_context *ctx;
 static char folder[64];
@@ -49,17 +51,15 @@ static void chosen(nm_network *net, const char *layer, char *text, size_t size)
     nm_plan_free(plan);
 }
 
-static const nm_train_settings four = {.batch = 4};
-
 START_TEST(choices_are_written_and_remembered)
 {
     char *text[2], name[128], again[128];
     int measured, known;
     nm_yaml *first = document(), *second = document();
-    ck_assert_int_eq(nm_tune(ctx, first, &four, &measured, &known), NM_OK);
+    ck_assert_int_eq(nm_tune(ctx, first, &measured, &known), NM_OK);
     ck_assert_int_eq(measured, 2); /* c has been chosen for */
     ck_assert_int_eq(known, 0);
-    ck_assert_int_eq(nm_tune(ctx, second, &four, &measured, &known), NM_OK);
+    ck_assert_int_eq(nm_tune(ctx, second, &measured, &known), NM_OK);
     ck_assert_int_eq(measured, 0);
     ck_assert_int_eq(known, 2);
     ck_assert_int_eq(nm_model_text(ctx, first, &text[0]), NM_OK);
@@ -86,14 +86,14 @@ START_TEST(damaged_memory)
     char path[128];
     int measured, known;
     nm_yaml *d = document();
-    ck_assert_int_eq(nm_tune(ctx, d, &four, &measured, &known), NM_OK);
+    ck_assert_int_eq(nm_tune(ctx, d, &measured, &known), NM_OK);
     nm_yaml_free(d);
     snprintf(path, sizeof path, "%s/norma/tuned", folder);
     FILE *f = fopen(path, "w");
     fputs("\t\n\n\0no tab\n, batch 4: conv", f);
     fclose(f);
     d = document();
-    ck_assert_int_eq(nm_tune(ctx, d, &four, &measured, &known), NM_OK);
+    ck_assert_int_eq(nm_tune(ctx, d, &measured, &known), NM_OK);
     ck_assert_int_eq(measured, 2);
     nm_yaml_free(d);
 }
@@ -115,14 +115,14 @@ END_TEST
 /* What is measured for exact sums is exact too, also where other choices are remembered. */
 START_TEST(exact_choices)
 {
-    const nm_train_settings how[] = {four, {.batch = 4, .exact = true}};
     nm_yaml *d = document();
     char *text;
     for (int i = 0; i < 2; i++) {
         int measured, known;
         nm_yaml_free(d);
         d = document();
-        ck_assert_int_eq(nm_tune(ctx, d, &how[i], &measured, &known), NM_OK);
+        ck_assert_int_eq(nm_document_set(ctx, d, "train.exact", i ? "true" : "false"), NM_OK);
+        ck_assert_int_eq(nm_tune(ctx, d, &measured, &known), NM_OK);
         ck_assert_int_eq(measured, 2);
     }
     ck_assert_int_eq(nm_model_text(ctx, d, &text), NM_OK);

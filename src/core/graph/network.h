@@ -53,6 +53,23 @@ typedef struct nm_objective {
     double weight;
 } nm_objective;
 
+/* What of its settings a network itself follows. */
+typedef struct nm_network_rules {
+    nm_strings without;  /* layer types that are left out */
+    bool exact, no_fuse; /* see nm_request */
+} nm_network_rules;
+
+/* The section of a model file that says how its network is trained and run. The core knows only
+ * what it needs of it. */
+typedef struct nm_settings_type {
+    const char *section; /* "train" */
+    const nm_option *options;
+    size_t size; /* of the struct that the options fill */
+    /* What the table of options cannot tell. */
+    nm_status (*check)(nm_context *ctx, const nm_yaml *section, const void *settings);
+    void (*rule)(const void *settings, nm_network_rules *rules);
+} nm_settings_type;
+
 typedef struct nm_network {
     nm_context *ctx;
     nm_yaml *document; /* the whole model file, as edited */
@@ -70,8 +87,10 @@ typedef struct nm_network {
     int params, param_room;
     nm_param *param;
     size_t weight_count, state_count;
-    real *weights, *states; /* the parameter slab and the state slab */
-    bool exact, no_fuse;    /* what every plan of it asks for: see nm_request */
+    real *weights, *states;                /* the parameter slab and the state slab */
+    const nm_settings_type *settings_type; /* NULL: none were read */
+    void *settings;                        /* as the model file has them: a struct of that type */
+    bool exact, no_fuse;                   /* what every plan of it asks for: see nm_request */
 } nm_network;
 
 /* The objective whose right classes are counted while it is trained: that of the prediction, where
@@ -81,11 +100,13 @@ static inline int nm_counted_objective(const nm_network *net)
     return net->judge >= 0 ? net->judge : 0;
 }
 
-/* Reads a model from its document, which the network then owns (also on failure). `without` names
- * layer types to leave out ("batchnorm"): each such layer's users take its input, and the layer
- * before gets a bias. Records every error found. The network has no values yet:
- * nm_network_initialise, or load a checkpoint. */
-nm_status nm_network_build(nm_context *ctx, nm_yaml *document, const nm_strings *without, nm_network **out) NM_MUST_USE;
+/* The network that a document describes, with its settings applied: layer types that they leave out
+ * ("batchnorm") are not in it (each such layer's users take its input, and the layer before gets a
+ * bias), and its plans follow them. The network owns the document then (also on failure) and the
+ * settings. Records every error found in both. It has no values yet: nm_network_initialise, or
+ * load a checkpoint. */
+nm_status nm_network_open(nm_context *ctx, nm_yaml *document, const nm_settings_type *type,
+                          nm_network **out) NM_MUST_USE;
 void nm_network_free(nm_network *net);
 
 /* Changes of the document before it is built. `path` is "LAYER.OPTION" (also of a layer that has no

@@ -35,8 +35,7 @@ static const nm_option options[] = {
     {0},
 };
 
-/* ---- infer
- * --------------------------------------------------------------------------------------- */
+/* ---- infer --------------------------------------------------------------------------------- */
 
 static nm_status infer_axis(nm_infer *e, const conv *self, int axis, int in, int *before, int *out)
 {

@@ -12,8 +12,7 @@ const char *const NM_ISA(nm_conv_names)[] = {
     "auto",         "depthwise", "direct",    "winograd_1d", "winograd_1d_5", "winograd_1d_7", "winograd_2x2",
     "winograd_4x4", "im2col",    "reference", NULL};
 
-/* ---- algorithms and memory
- * ------------------------------------------------------------------------- */
+/* ---- algorithms and memory ----------------------------------------------------------------- */
 
 static void book(nm_booking *b, const nm_conv_algorithm *by, const nm_conv_geometry *g, nm_conv_kind kind, int n)
 {
@@ -192,8 +191,7 @@ bool NM_ISA(nm_conv_normalises)(const void *private, const void *chosen, const n
     return !((const choice *)chosen)->stem;
 }
 
-/* ---- what is told
- * ------------------------------------------------------------------------------------- */
+/* ---- what is told -------------------------------------------------------------------------- */
 
 void NM_ISA(nm_conv_describe)(const void *private, const void *chosen, char *text, size_t size)
 {

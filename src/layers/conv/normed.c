@@ -49,8 +49,7 @@ static nm_pass norm_pass(const nm_conv_normed *s, real **z)
     return p;
 }
 
-/* ---- forward ----------------------------------------------------------------------------------
- */
+/* ---- forward ------------------------------------------------------------------------------- */
 
 void NM_ISA(nm_conv_normed_forward)(const nm_conv_normed *s, const nm_conv_algorithm *by)
 {
@@ -80,8 +79,7 @@ void NM_ISA(nm_conv_normed_deferred)(const nm_conv_normed *s, nm_deferred *out)
     NM_ISA(nm_batchnorm_deferred)(&p, &s->after, out);
 }
 
-/* ---- backward ---------------------------------------------------------------------------------
- */
+/* ---- backward ------------------------------------------------------------------------------ */
 
 void NM_ISA(nm_conv_normed_sums)(const nm_conv_normed *s)
 {

@@ -37,8 +37,7 @@ bool NM_ISA(nm_conv_stem_takes)(const nm_conv_geometry *g)
            g->out.h * g->out.w > 1;
 }
 
-/* ---- memory ------------------------------------------------------------------------------------
- */
+/* ---- memory -------------------------------------------------------------------------------- */
 
 /* Thread scratch: a chunk of z, one of dz, input rows, the chunk's dw and db, batch norm's buffers.
  */
@@ -72,8 +71,7 @@ void NM_ISA(nm_conv_stem_book)(const nm_conv_geometry *g, int n, size_t *saved, 
               NM_CONV_PARTS * (nm_conv_weight_count(g) + (size_t)g->out.c) * sizeof(real);
 }
 
-/* ---- a chunk of z
- * -------------------------------------------------------------------------------- */
+/* ---- a chunk of z -------------------------------------------------------------------------- */
 
 typedef struct stem_job {
     const nm_conv_normed *s;
@@ -114,8 +112,7 @@ static size_t begin(const stem_job *a, int chunk)
     return a->s->after.pool ? before / 4 : before;
 }
 
-/* ---- forward
- * --------------------------------------------------------------------------------------- */
+/* ---- forward ------------------------------------------------------------------------------- */
 
 static void statistics_task(void *arg, int task, int thread)
 {
@@ -147,8 +144,7 @@ void NM_ISA(nm_conv_stem_forward)(const nm_conv_normed *s)
     nm_parallel(p->threads, a.l.chunks, normalise_task, &a);
 }
 
-/* ---- backward
- * -------------------------------------------------------------------------------------- */
+/* ---- backward ------------------------------------------------------------------------------ */
 
 static void sums_task(void *arg, int task, int thread)
 {

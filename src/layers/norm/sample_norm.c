@@ -67,8 +67,7 @@ static void gather(const job *j, const double *sum, int index, double factor, do
     }
 }
 
-/* ---- forward
- * --------------------------------------------------------------------------------------- */
+/* ---- forward ------------------------------------------------------------------------------- */
 
 static void take_moments(const job *j, const real *x, double *sum, double *moments)
 {
@@ -125,8 +124,7 @@ void NM_ISA(nm_sample_norm_forward)(const nm_pass *p, const void *self)
     nm_parallel(p->threads, p->n, forward_task, &j);
 }
 
-/* ---- backward
- * --------------------------------------------------------------------------------------- */
+/* ---- backward ------------------------------------------------------------------------------ */
 
 /* Per channel: sums of g and of g * xhat; before the scale they are the sample's gradients of shift
  * and scale. */

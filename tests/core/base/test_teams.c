@@ -3,6 +3,7 @@
 #include "gemm.h"
 #include "gemm_callers.h"
 #include "load.h"
+#include "parse.h"
 #include "plan.h"
 #include "run_suite.h"
 

@@ -1,6 +1,7 @@
 /* Options that cannot be are refused when the file is read: with the place, what was expected and
  * what was found. */
 #include "network.h"
+#include "parse.h"
 #include "run_suite.h"
 
 #include <stdio.h>

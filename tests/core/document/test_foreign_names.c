@@ -4,6 +4,7 @@
 #include "network.h"
 #include "optimizer.h"
 #include "option.h"
+#include "parse.h"
 #include "run_suite.h"
 #include "with_context.h"
 

@@ -1,5 +1,6 @@
 /* Files that are no YAML, or not the YAML that was meant: the place, and what to do. */
 #include "network.h"
+#include "parse.h"
 #include "run_suite.h"
 #include "with_context.h"
 

@@ -1,5 +1,6 @@
 /* Initial values: which distribution a parameter has, and what `auto` makes of the graph. */
 #include "network.h"
+#include "parse.h"
 #include "run_suite.h"
 #include "with_context.h"
 

@@ -1,6 +1,7 @@
 /* Model files to networks: names, edges, shapes, parameters, and every way to be wrong. */
 #include "alloc.h"
 #include "network.h"
+#include "parse.h"
 #include "run_suite.h"
 #include "with_context.h"
 

@@ -1,6 +1,7 @@
 /* What a network predicts: scores or probabilities, judged by which loss; and losses that are given
  * the wrong one. */
 #include "network.h"
+#include "parse.h"
 #include "run_suite.h"
 #include "with_context.h"
 

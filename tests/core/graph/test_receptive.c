@@ -1,6 +1,7 @@
 /* Receptive fields, of chains and of every path through branches. */
 #include "alloc.h"
 #include "network.h"
+#include "parse.h"
 #include "run_suite.h"
 #include "with_context.h"
 

@@ -1,5 +1,6 @@
 /* Gaps in receptive fields against sets of pixels that are followed one by one. */
 #include "network.h"
+#include "parse.h"
 #include "run_suite.h"
 #include "with_context.h"
 

@@ -2,6 +2,7 @@
  * with ==. Linearity, the transpose in backward, pairs of layers that are each other's transpose,
  * shift equivariance. */
 #include "layer_check.h"
+#include "parse.h"
 #include "run_suite.h"
 #include "with_context.h"
 

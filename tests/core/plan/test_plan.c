@@ -2,6 +2,7 @@
  * parameters. */
 #include "alloc.h"
 #include "layer_check.h"
+#include "parse.h"
 #include "plan.h"
 #include "run_suite.h"
 #include "with_context.h"

@@ -1,6 +1,7 @@
 /* Evaluation a few samples at a time: the same bits as all at once, whole values where somebody
  * looks, less memory. */
 #include "alloc.h"
+#include "parse.h"
 #include "plan.h"
 #include "run_suite.h"
 

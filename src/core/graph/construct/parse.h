@@ -36,4 +36,7 @@ nm_status nm_entry_read(nm_context *ctx, const nm_yaml *item, nm_entry *entry);
  * one block. */
 nm_status nm_entry_names(nm_context *ctx, const nm_yaml *layers, char ***names);
 
+/* nm_network_open without settings: they are the caller's, or there are none. */
+nm_status nm_network_build(nm_context *ctx, nm_yaml *document, const nm_strings *without, nm_network **out) NM_MUST_USE;
+
 #endif

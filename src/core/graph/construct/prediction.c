@@ -48,8 +48,7 @@ static nm_status check_scores(nm_network *net, const nm_objective *o)
                    o->who, nm_activation_name(own), name, maker->label, name, scores->name);
 }
 
-/* ---- who judges the prediction ------------------------------------------------------------------
- */
+/* ---- who judges the prediction ------------------------------------------------------------- */
 
 /* Whether `node` is what layers without parameters make of `from` alone; `reached` has room for all
  * nodes. */

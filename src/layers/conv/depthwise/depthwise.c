@@ -92,8 +92,7 @@ static void book(const nm_conv_geometry *g, nm_conv_kind kind, int n, size_t *sh
     *shared = kind == NM_CONV_WEIGHTS ? NM_CONV_PARTS * (nm_conv_weight_count(g) + (size_t)g->out.c) * sizeof(real) : 0;
 }
 
-/* ---- forward
- * ----------------------------------------------------------------------------------------- */
+/* ---- forward ------------------------------------------------------------------------------- */
 
 /* A row of outputs, by any kernel: the columns whose taps all lie inside at once, the others alone.
  */
@@ -147,8 +146,7 @@ static int pieces(const nm_conv_geometry *g, int n, int most)
     return n * nm_pieces(g->out.h, task_rows(most, g->out));
 }
 
-/* ---- gradient by the weights
- * --------------------------------------------------------------------------- */
+/* ---- gradient by the weights --------------------------------------------------------------- */
 
 /* x, dy: the sample's. */
 static void add_block_3x3(const nm_conv_call *call, const block *k, const real *x, const real *dy, real *dw, real *db)
@@ -268,8 +266,7 @@ static void weights(const nm_conv_call *call)
     (call->threads, parts + NM_CONV_PARTS * count, NM_CONV_PARTS, (size_t)call->g->out.c, call->db);
 }
 
-/* ---- gradient by x, where a stride keeps it from being a convolution
- * -------------------------------------- */
+/* ---- gradient by x, where a stride keeps it from being a convolution ----------------------- */
 
 /* `count` pixels of dx with the same taps, whose outputs follow each other; they lie `step` numbers
  * apart. */

@@ -61,8 +61,7 @@ DW_INLINE void dw_walk(const nm_conv_geometry *g, int row, int last, const int s
     }
 }
 
-/* ---- forward
- * -------------------------------------------------------------------------------------------- */
+/* ---- forward ------------------------------------------------------------------------------- */
 
 /* The sums of rows x cols outputs from (row, col) on. x: the sample. */
 DW_INLINE void dw_forward_tile(const nm_conv_geometry *g, const real *x, const real *w, int row, int col, int channel,
@@ -136,8 +135,7 @@ DW_INLINE void dw_forward_3x3(const nm_conv_call *call, const real *x, int first
         }
 }
 
-/* ---- gradient by the weights
- * ---------------------------------------------------------------------------- */
+/* ---- gradient by the weights --------------------------------------------------------------- */
 
 /* The sums of a group of channels: for each vector those of nine taps, then of dy. */
 typedef nm_vector dw_sums[10];
@@ -218,8 +216,7 @@ DW_INLINE void dw_add_rows(const nm_conv_geometry *g, const real *x, const real 
         dw_walk(g, row, last, stride, dw_add_tile, &group);
 }
 
-/* ---- gradient by x, stride 2
- * ---------------------------------------------------------------------------- */
+/* ---- gradient by x, stride 2 --------------------------------------------------------------- */
 
 /* Four pixels of each of two rows of dx from (row, col) on, both even: they take from two rows and
  * three columns of dy, and which taps lie between depends on whether the padding is odd. dy, dx:

@@ -33,8 +33,7 @@ static inline int dw_group_end(int channel, int channels)
     return channel + DW_GROUP + NM_VECTOR <= channels ? channel + DW_GROUP : channels;
 }
 
-/* ---- the end of a sum
- * ---------------------------------------------------------------------------------- */
+/* ---- the end of a sum ---------------------------------------------------------------------- */
 
 /* Scale, bias and relu of a call for one vector of channels. */
 typedef struct dw_ending {
@@ -63,8 +62,7 @@ static inline void dw_end(const dw_ending *e, nm_vector *y)
         nm_vector_positive(y);
 }
 
-/* ---- any taps
- * --------------------------------------------------------------------------------------------- */
+/* ---- any taps ------------------------------------------------------------------------------ */
 
 /* rows x cols taps; how many numbers lie from one to the next in what is read and in the weights.
  */
@@ -119,8 +117,7 @@ static inline void dw_outputs(const nm_conv_call *call, const dw_taps *t, const 
     }
 }
 
-/* ---- gradient by the weights
- * ------------------------------------------------------------------------------ */
+/* ---- gradient by the weights --------------------------------------------------------------- */
 
 /* Sums, over some columns of a row of outputs, x * dy of `count` taps side by side. x: the first
  * column's first tap. */
@@ -156,8 +153,7 @@ static inline void dw_add_new(const nm_vector *sum, int channel, int done, int l
     }
 }
 
-/* ---- gradient by x
- * --------------------------------------------------------------------------------------- */
+/* ---- gradient by x ------------------------------------------------------------------------- */
 
 /* Along an axis, the taps that carry outputs to a pixel: the first, how many, `apart` from each
  * other; `place` is the output of the first, each further one's is `back` before it. */

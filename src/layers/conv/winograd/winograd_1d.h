@@ -77,8 +77,7 @@ static block block_at(const nm_conv_geometry *g, const blocking *b, int n, int u
     return k;
 }
 
-/* ---- rows in and out ---------------------------------------------------------------------------
- */
+/* ---- rows in and out ----------------------------------------------------------------------- */
 
 /* `count` pixels of a row [w][channels] from column `col`, `lanes` channels from c; zeros outside.
  * row NULL: all zeros.

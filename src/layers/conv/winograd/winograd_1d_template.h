@@ -4,8 +4,7 @@
 
 #include "winograd_1d.h"
 
-/* ---- forward
- * -------------------------------------------------------------------------------------- */
+/* ---- forward ------------------------------------------------------------------------------- */
 
 /* Kernel row `task` of the weights: U[point][task * C + c][k]. */
 static void weights_in_task(void *arg, int task, int thread)
@@ -58,8 +57,7 @@ static void forward(const nm_conv_call *call)
     nm_parallel(call->threads, blocking_of(call->g, call->n, call->by_sample).units, forward_task, (void *)call);
 }
 
-/* ---- gradient by the weights
- * ------------------------------------------------------------------------ */
+/* ---- gradient by the weights --------------------------------------------------------------- */
 
 /* dw = G' dU, for kernel row a. */
 static void weights_out(const nm_conv_geometry *g, const real *restrict du, size_t stride, real *restrict dw)
@@ -116,8 +114,7 @@ static void weights(const nm_conv_call *call)
     (call->threads, parts + NM_CONV_PARTS * count, NM_CONV_PARTS, (size_t)call->g->out.c, call->db);
 }
 
-/* ---- planning
- * ---------------------------------------------------------------------------------------- */
+/* ---- planning ------------------------------------------------------------------------------ */
 
 static const char *declines_geometry(const nm_conv_geometry *g)
 {

@@ -4,8 +4,7 @@
 
 #include "winograd_2d.h"
 
-/* ---- forward ----------------------------------------------------------------------------------
- */
+/* ---- forward ------------------------------------------------------------------------------- */
 
 /* Shared scratch: U [POINTS][C][K], and staged V [POINTS][rows][C], M [POINTS][rows][K] of all
  * tiles. Thread scratch: room for moments, V and M of a block, then U where each thread has its
@@ -156,8 +155,7 @@ static void forward(const nm_conv_call *call)
     nm_parallel(call->threads, j.b.units, blocked_task, &j);
 }
 
-/* ---- gradient by the weights --------------------------------------------------------------------
- */
+/* ---- gradient by the weights --------------------------------------------------------------- */
 
 /* Shared scratch, blocked: the parts of dw, then of db. Staged: V, D [POINTS][rows][K], dU
  * [POINTS][C][K], and db of each unit. */
@@ -272,8 +270,7 @@ static bool normalises(const nm_conv_geometry *g)
     return g->out.w <= TILE * NM_GEMM_BLOCK;
 }
 
-/* ---- planning
- * ------------------------------------------------------------------------------------- */
+/* ---- planning ------------------------------------------------------------------------------ */
 
 static void book_places(const nm_conv_geometry *g, nm_conv_kind kind, int n, bool by_sample, size_t *shared,
                         size_t *thread)
