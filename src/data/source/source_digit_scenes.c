@@ -75,7 +75,7 @@ static nm_status fill(nm_context *ctx, nm_samples *samples, int count, const cha
     return NM_OK;
 }
 
-static nm_status open_digit_scenes(nm_context *ctx, const char *path, const nm_data_form *form, nm_dataset *out)
+static nm_status digit_scenes_open(nm_context *ctx, const char *path, const nm_data_form *form, nm_dataset *out)
 {
     (void)form;
     static const char *const names[] = {"background", "0", "1", "2", "3", "4", "5", "6", "7", "8", "9"};
@@ -91,5 +91,5 @@ const nm_source_type nm_source_digit_scenes = {
     .help = "scenes of drawn digits with a label per pixel, 3,000 + 500 of 48x48; generated, needs no files",
     .generated = true,
     .fetch = "nothing: it is generated",
-    .open = open_digit_scenes,
+    .open = digit_scenes_open,
 };

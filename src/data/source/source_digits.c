@@ -18,7 +18,7 @@ static nm_status fill(nm_context *ctx, nm_samples *samples, int count, const cha
     return NM_OK;
 }
 
-static nm_status open_digits(nm_context *ctx, const char *path, const nm_data_form *form, nm_dataset *out)
+static nm_status digits_open(nm_context *ctx, const char *path, const nm_data_form *form, nm_dataset *out)
 {
     (void)form;
     (void)path;
@@ -33,5 +33,5 @@ const nm_source_type nm_source_digits = {
     .help = "drawn digits, 10,000 + 2,000 of 28x28; generated, needs no files",
     .generated = true,
     .fetch = "nothing: it is generated",
-    .open = open_digits,
+    .open = digits_open,
 };

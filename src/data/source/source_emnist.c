@@ -181,7 +181,7 @@ static nm_status turn(nm_context *ctx, nm_samples *s)
     return NM_OK;
 }
 
-static nm_status open_emnist(nm_context *ctx, const char *path, const nm_data_form *form, nm_dataset *out)
+static nm_status emnist_open(nm_context *ctx, const char *path, const nm_data_form *form, nm_dataset *out)
 {
     (void)form;
     static const char *const ends[] = {"train-images-idx3", "train-labels-idx1", "test-images-idx3",
@@ -213,5 +213,5 @@ const nm_source_type nm_source_emnist = {
             "(IDX files)",
     .part_in_path = true,
     .fetch = "gzip.zip from https://www.nist.gov/itl/products-and-services/emnist-dataset, unpacked",
-    .open = open_emnist,
+    .open = emnist_open,
 };

@@ -94,7 +94,7 @@ static nm_status read_all(nm_hdf5_file *f, nm_dataset *out)
     return status;
 }
 
-static nm_status open_hdf5(nm_context *ctx, const char *path, const nm_data_form *form, nm_dataset *out)
+static nm_status hdf5_open(nm_context *ctx, const char *path, const nm_data_form *form, nm_dataset *out)
 {
     nm_hdf5_file f = {.ctx = ctx, .path = path, .form = form};
     NM_TRY(nm_h5_open(ctx, path, false, &f.h5));
@@ -109,5 +109,5 @@ const nm_source_type nm_source_hdf5 = {
     .help = "an HDF5 file with /train/x uint8 (n, h, w, c), /train/y, /test/x, /test/y, and names in /classes",
     .needs_path = true,
     .fetch = "a file of your own",
-    .open = open_hdf5,
+    .open = hdf5_open,
 };

@@ -2,7 +2,7 @@
  * classes. */
 #include "sources.h"
 
-static nm_status open_idx(nm_context *ctx, const char *path, const nm_data_form *form, nm_dataset *out)
+static nm_status idx_open(nm_context *ctx, const char *path, const nm_data_form *form, nm_dataset *out)
 {
     (void)form;
     NM_TRY(nm_open_idx_files(ctx, path, &nm_mnist_files, out));
@@ -16,5 +16,5 @@ const nm_source_type nm_source_idx = {
     .help = "a folder with four IDX files called as MNIST's, of any number of classes",
     .needs_path = true,
     .fetch = "files of your own",
-    .open = open_idx,
+    .open = idx_open,
 };

@@ -267,7 +267,7 @@ static nm_status collect(collection *c, const char *path)
     return NM_OK;
 }
 
-static nm_status open_images(nm_context *ctx, const char *path, const nm_data_form *form, nm_dataset *out)
+static nm_status images_open(nm_context *ctx, const char *path, const nm_data_form *form, nm_dataset *out)
 {
     collection c = {.reader = {.ctx = ctx, .rules = form->images}, .form = form, .out = out};
     nm_status status = collect(&c, path);
@@ -284,5 +284,5 @@ const nm_source_type nm_source_images = {
     .help = NM_IMAGE_FORMATS " files in a folder for each class: PATH/train/CLASS, PATH/test/CLASS, or PATH/CLASS",
     .needs_path = true,
     .fetch = "your own images",
-    .open = open_images,
+    .open = images_open,
 };

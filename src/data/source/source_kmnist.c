@@ -3,7 +3,7 @@
 
 static const char *const classes[] = {"o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"};
 
-static nm_status open_kmnist(nm_context *ctx, const char *path, const nm_data_form *form, nm_dataset *out)
+static nm_status kmnist_open(nm_context *ctx, const char *path, const nm_data_form *form, nm_dataset *out)
 {
     (void)form;
     return nm_open_ten_classes(ctx, path, classes, out);
@@ -14,5 +14,5 @@ const nm_source_type nm_source_kmnist = {
     .name = "kmnist",
     .help = "cursive Japanese letters of 10 classes, 60,000 + 10,000 of 28x28 (IDX files)",
     .fetch = "the four files of Kuzushiji-MNIST from http://codh.rois.ac.jp/kmnist",
-    .open = open_kmnist,
+    .open = kmnist_open,
 };
