@@ -104,6 +104,16 @@ int pick_maps(const view *v, int out[3])
     return picked;
 }
 
+/* A map of one value is black all over. */
+static void report_flat(view *v, const nm_node *node, const real *values)
+{
+    size_t size = nm_shape_size(node->out), i = 0, maps = (size_t)node->out.c;
+    while (i < size && values[i] == values[i % maps])
+        i++;
+    if (i == size)
+        nm_log(v->ctx, "maps.png is empty for '%s': each of its maps has one value at all pixels", node->name);
+}
+
 nm_status put_maps(FILE *f, view *v)
 {
     const nm_network *net = v->t.net;
@@ -122,6 +132,7 @@ nm_status put_maps(FILE *f, view *v)
         tiles t = {
             nm_plan_output(v->eval, at[k]), maps, node->out.h, node->out.w, 1, (size_t)node->out.c, 0, TILE_GREY};
         report_lost(v, "maps", node->name, sheet_tiles(f, k + 1, title, &t));
+        report_flat(v, node, t.data);
     }
     return NM_OK;
 }

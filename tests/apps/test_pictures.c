@@ -303,6 +303,15 @@ START_TEST(says_what_is_not_drawn)
     s = shell("norma train branch.yaml --run b && norma visualize b --unit dead");
     contains(s.err, "the first of them 'dead', has no finite value other than 0");
     ck_assert_ptr_null(strstr(s.err, "field.png is empty"));
+    ck_assert_ptr_null(strstr(s.err, "maps.png is empty"));
+    /* weights of zero: relu passes no gradient to them */
+    write_text("zeros.yaml", "name: zeros\ninput: {height: 28, width: 28, channels: 1}\nlayers:\n"
+                             "- {name: flat, conv: {filters: 4, kernel: 3, init: constant, init_value: 0}}\n- relu\n"
+                             "- gap: {}\n- {name: logits, dense: {units: 10}}\nloss: softmax_ce\n"
+                             "train: {data: digits, steps: 1, batch: 64, limit: 64}\n");
+    s = shell("norma train zeros.yaml --run z && norma visualize z --unit flat");
+    contains(s.err, "maps.png is empty for 'flat': each of its maps has one value at all pixels");
+    contains(s.err, "field.png is empty: the gradient of the middle unit of 'flat' is 0");
 }
 END_TEST
 
