@@ -63,9 +63,9 @@ START_TEST(stopped_and_resumed)
 {
     static const char *const signals[] = {"INT", "TERM", "HUP"};
     static const int statuses[] = {130, 143, 129};
-    expect(0, "norma train tiny.yaml --epochs 60 --save-every 7s --run whole");
+    expect(0, "norma train tiny.yaml --epochs 30 --save-every 7s --run whole");
     said s = expect(statuses[_i],
-                    "\"$NORMA_PROGRAM\" train tiny.yaml --epochs 60 --save-every 7s --run cut & child=$!\n"
+                    "\"$NORMA_PROGRAM\" train tiny.yaml --epochs 30 --save-every 7s --run cut & child=$!\n"
                     "while ! grep -q '^2,' cut/metrics.csv 2>/dev/null; do sleep 0.02; done\n"
                     "kill -%s $child; wait $child",
                     signals[_i]);
