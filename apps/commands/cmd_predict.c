@@ -293,7 +293,7 @@ int command_predict(int argc, char **argv)
     nm_status status = open_oracle(&o, ctx, &args);
     if (status == NM_OK)
         status = predict_files(&o);
-    nm_image_tell(&o.images);
+    nm_image_report(&o.images);
     close_oracle(&o);
     return close_context(ctx, status);
 }

@@ -95,7 +95,7 @@ static nm_status load_image(view *v)
     nm_status status = fitted && v->image ? NM_OK : NM_FAILED;
     if (status == NM_OK && v->args->image) {
         status = nm_image_read(&reader, v->args->image, in, fitted);
-        nm_image_tell(&reader);
+        nm_image_report(&reader);
     } else if (status == NM_OK) {
         if (v->args->sample >= v->data->test.count)
             status =

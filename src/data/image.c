@@ -288,7 +288,7 @@ nm_status nm_image_read(nm_image_reader *r, const char *path, nm_shape shape, ui
 
 /* ---- telling ------------------------------------------------------------------------------- */
 
-static void tell(const nm_image_reader *r, const nm_image_count *n, const char *what)
+static void report_count(const nm_image_reader *r, const nm_image_count *n, const char *what)
 {
     if (n->count == 1 && r->images == 1)
         nm_log(r->ctx, "%s: %s", n->first, what);
@@ -296,18 +296,19 @@ static void tell(const nm_image_reader *r, const nm_image_count *n, const char *
         nm_log(r->ctx, "%d of %d images: %s; the first is %s", n->count, r->images, what, n->first);
 }
 
-void nm_image_tell(const nm_image_reader *r)
+void nm_image_report(const nm_image_reader *r)
 {
     char text[320];
     snprintf(text, sizeof text, "the file has a fault that decoding can pass over (%s)", r->warning);
-    tell(r, &r->warned, text);
-    tell(r, &r->rotated,
-         "EXIF says that the camera was turned; the pixels are taken as stored (orient: true turns them)");
-    tell(r, &r->transparent,
-         r->rules.background == NM_BACKGROUND_WHITE ? "transparent pixels were put over white"
-                                                    : "transparent pixels were put over black (background: white)");
-    tell(r, &r->made_grey, "in colour, made grey");
-    tell(r, &r->made_rgb, "grey, made RGB");
+    report_count(r, &r->warned, text);
+    report_count(r, &r->rotated,
+                 "EXIF says that the camera was turned; the pixels are taken as stored (orient: true turns them)");
+    report_count(r, &r->transparent,
+                 r->rules.background == NM_BACKGROUND_WHITE
+                     ? "transparent pixels were put over white"
+                     : "transparent pixels were put over black (background: white)");
+    report_count(r, &r->made_grey, "in colour, made grey");
+    report_count(r, &r->made_rgb, "grey, made RGB");
     snprintf(text, sizeof text, "resized%s", r->rules.fit == NM_FIT_CROP ? ", and cropped at the longer side" : "");
-    tell(r, &r->resized, text);
+    report_count(r, &r->resized, text);
 }

@@ -4,7 +4,7 @@
  *
  *     nm_image_reader reader = {.ctx = ctx, .rules = form->images};
  *     NM_TRY(nm_image_read(&reader, path, shape, pixels));    // as often as there are files
- *     nm_image_tell(&reader);
+ *     nm_image_report(&reader);
  */
 #ifndef NM_IMAGE_H
 #define NM_IMAGE_H
@@ -41,7 +41,7 @@ nm_status nm_image_read(nm_image_reader *reader, const char *path, nm_shape shap
 nm_status nm_image_decode(nm_image_reader *reader, const char *path, const void *bytes, size_t size, nm_shape shape,
                           uint8_t *pixels) NM_MUST_USE;
 /* Logs what was done to the images, a line a kind. */
-void nm_image_tell(const nm_image_reader *reader);
+void nm_image_report(const nm_image_reader *reader);
 
 /* Resamples `from` [h][w][c] to `to` of another height and width, by the rules. */
 nm_status nm_image_resize(nm_context *ctx, const nm_image_rules *rules, nm_shape from_shape, const uint8_t *from,

@@ -98,7 +98,7 @@ START_TEST(grey_of_colour)
         ck_assert_int_le(abs(pixels[3] - colour[k][3]), 1);
         free(bytes);
     }
-    nm_image_tell(&r);
+    nm_image_report(&r);
     ck_assert_logged("8 of 8 images: in colour, made grey; the first is c.png");
 }
 END_TEST
@@ -118,7 +118,7 @@ START_TEST(background)
             ck_assert(pixels[i] >= mixed - 0.51 && pixels[i] <= mixed + 0.51);
         }
     }
-    nm_image_tell(&r);
+    nm_image_report(&r);
     ck_assert_logged("2 of 2 images: transparent pixels were put over white; the first is a.png");
 }
 END_TEST
@@ -166,7 +166,7 @@ START_TEST(jpeg_warnings)
     memset(changed + 11, 0, 2);
     ck_assert_done(nm_image_decode(&r, "old.jpg", changed, size, rgb_shape, pixels));
     ck_assert_mem_eq(pixels, plain, sizeof plain);
-    nm_image_tell(&r);
+    nm_image_report(&r);
     ck_assert_logged(
         "2 of 3 images: the file has a fault that decoding can pass over (Corrupt JPEG data: 36 extraneous bytes "
         "before marker 0xd9); the first is stray.jpg");
@@ -204,7 +204,7 @@ START_TEST(exif_orientation)
     }
     ck_assert_int_eq(r.rotated.count, 7);
     r.rules.orient = false;
-    nm_image_tell(&r);
+    nm_image_report(&r);
     ck_assert_logged(
         "7 of 16 images: EXIF says that the camera was turned; the pixels are taken as stored (orient: true");
 }

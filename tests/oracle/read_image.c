@@ -47,7 +47,7 @@ int main(int argc, char **argv)
         status = pixels ? nm_image_read(&reader, argv[at], shape, pixels) : NM_FAILED;
     }
     if (status == NM_OK) {
-        nm_image_tell(&reader);
+        nm_image_report(&reader);
         printf("%d %d\n", shape.h, shape.w);
         fwrite(pixels, 1, nm_shape_size(shape), stdout);
     } else {

@@ -223,7 +223,7 @@ static inline nm_status train_until(const char *run, uint64_t at, const char *co
 }
 
 /* metrics.csv without its last column, in a buffer of the caller. */
-static inline void metrics_of(const char *path, char *out, size_t room)
+static inline void metrics_of(const char *path, char *out, size_t capacity)
 {
     size_t size, used = 0;
     char *text = content(path, &size);
@@ -231,8 +231,8 @@ static inline void metrics_of(const char *path, char *out, size_t room)
         char *comma = strrchr(line, ',');
         ck_assert_ptr_nonnull(comma);
         *comma = '\0';
-        used += (size_t)snprintf(out + used, room - used, "%s\n", line);
-        ck_assert_uint_lt(used, room);
+        used += (size_t)snprintf(out + used, capacity - used, "%s\n", line);
+        ck_assert_uint_lt(used, capacity);
     }
     nm_free(text);
 }

@@ -89,8 +89,8 @@ typedef struct nm_h5_shape {
 } nm_h5_shape;
 nm_status nm_h5_look(nm_h5 *h5, const char *path, nm_h5_shape *shape) NM_MUST_USE;
 /* Its type and dimensions for messages: "float64 of 20x3x32x32". */
-enum { NM_H5_TOLD = 160 };
-const char *nm_h5_describe(const nm_h5_shape *shape, char text[NM_H5_TOLD]);
+enum { NM_H5_DESCRIPTION = 160 };
+const char *nm_h5_describe(const nm_h5_shape *shape, char text[NM_H5_DESCRIPTION]);
 
 /* Reads the whole of a dataset that has exactly this shape; numbers are converted to `type`, but
  * floats never to integers, and to uint8 nothing else: that would change values without a word. */

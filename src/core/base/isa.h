@@ -1,6 +1,6 @@
-/* Instruction sets. The rooms with numerics (layers, losses, optim) are compiled
+/* Instruction sets. The numeric folders (layers, losses, optim) are compiled
  * once per x86-64 level from the same files, and the tables of the level chosen at
- * start are used. A symbol of those rooms that another file sees is written
+ * start are used. A symbol of those folders that another file sees is written
  * NM_ISA(name), so that the copies do not clash:
  *
  *     const nm_layer_type NM_ISA(nm_layer_relu) = {...};
@@ -39,7 +39,7 @@ enum { NM_BLOCK = 64 };
 #define NM_COMPILED_ONCE __attribute__((noinline))
 #endif
 
-/* Levels in the order in which they are tried. Index into the tables of each room. */
+/* Levels in the order in which they are tried. Index into the tables of each folder. */
 enum { NM_ISA_BASE, NM_ISA_V3, NM_ISA_V4, NM_ISA_COUNT };
 
 /* The level in use: the best that this CPU has, or NORMA_ISA=base|v3|v4 if that is not above it. */

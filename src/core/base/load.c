@@ -34,7 +34,7 @@ int64_t nm_load_now(void)
 }
 
 /* Time for which a thread could have run but had no processor (proc(5): schedstat); 0 where the
- * system does not tell. */
+ * system does not say. */
 static int64_t time_kept_waiting(pid_t thread)
 {
     char text[128];
@@ -125,11 +125,11 @@ static void look_for_idle_ones(nm_load *l, int64_t now)
 {
     long long user, nice, system, idle;
     FILE *f = fopen("/proc/stat", "re");
-    bool told = f && fscanf(f, "cpu %lld %lld %lld %lld", &user, &nice, &system, &idle) == 4;
+    bool known = f && fscanf(f, "cpu %lld %lld %lld %lld", &user, &nice, &system, &idle) == 4;
     if (f)
         fclose(f);
-    int64_t time = told ? idle * (1000000000 / sysconf(_SC_CLK_TCK)) : 0;
-    l->idle = told && l->idle_at ? (double)(time - l->idle_time) / (double)(now - l->idle_at) : INFINITY;
+    int64_t time = known ? idle * (1000000000 / sysconf(_SC_CLK_TCK)) : 0;
+    l->idle = known && l->idle_at ? (double)(time - l->idle_time) / (double)(now - l->idle_at) : INFINITY;
     l->idle_time = time;
     l->idle_at = now;
 }

@@ -1,7 +1,7 @@
 /* How many threads of a team are worth having while other programs want the same processors.
  *
  * A thread that the system has stopped in the middle of a task holds up its whole team. So the
- * team's leader looks, some forty times a second, at what the system tells of its threads: how
+ * team's leader looks, some forty times a second, at what the system says of its threads: how
  * long each has run, and how long it was kept waiting for a processor. Only where some were kept
  * waiting and the team did less than the threads that were not could have done, fewer are tried.
  * More are tried again now and then, ever more rarely while that fails, and soon only where the
@@ -9,7 +9,7 @@
  * else to do no thread waits, and the team stays whole. No result depends on it.
  *
  * Work done is counted as the threads' processor time without their waiting in loops: comparable
- * whatever the team does at the moment. Where /proc does not tell how long a thread was kept
+ * whatever the team does meanwhile. Where /proc does not say how long a thread was kept
  * waiting, the team stays whole. */
 #ifndef NM_LOAD_H
 #define NM_LOAD_H

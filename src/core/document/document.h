@@ -55,7 +55,7 @@ nm_status nm_yaml_write(nm_context *ctx, const nm_yaml *root, char **text) NM_MU
 
 /* What to do about a text that is no YAML: libyaml's `problem` at `line` (from 0); empty where
  * nothing is known. */
-void nm_yaml_advice(const char *text, size_t size, const char *problem, size_t line, char *advice, size_t room);
+void nm_yaml_advice(const char *text, size_t size, const char *problem, size_t line, char *advice, size_t capacity);
 /* Where "key:value" lacks its space: the length of the key, or 0. */
 size_t nm_yaml_space_lacks(const char *word);
 

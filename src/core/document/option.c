@@ -157,13 +157,13 @@ static nm_status read_strings(const reading *r, const nm_yaml *value)
     nm_strings *out = r->field;
     if (value->kind == NM_YAML_MAP)
         return wrong(r, value);
-    size_t room = 1;
+    size_t capacity = 1;
     if (value->kind == NM_YAML_LIST)
-        room += (size_t)value->count;
+        capacity += (size_t)value->count;
     else
         for (const char *c = value->text; *c; c++)
-            room += *c == ',';
-    out->values = nm_alloc(r->ctx, room, sizeof *out->values);
+            capacity += *c == ',';
+    out->values = nm_alloc(r->ctx, capacity, sizeof *out->values);
     if (!out->values)
         return NM_FAILED;
     if (value->kind == NM_YAML_SCALAR) {

@@ -47,7 +47,7 @@ static size_t find_key(const char *line, const char **key)
     return 0;
 }
 
-void nm_yaml_advice(const char *text, size_t size, const char *problem, size_t line, char *advice, size_t room)
+void nm_yaml_advice(const char *text, size_t size, const char *problem, size_t line, char *advice, size_t capacity)
 {
     char found[MOST_COLUMNS];
     const char *key;
@@ -55,26 +55,26 @@ void nm_yaml_advice(const char *text, size_t size, const char *problem, size_t l
     for (size_t back = 0; back < 3 && back <= line; back++) { /* the parser notices it a line or two later */
         take_line(text, size, line - back, found);
         if (found[strspn(found, " ")] == '\t') {
-            snprintf(advice, room, "line %zu begins with a tab; YAML indents with spaces", line - back + 1);
+            snprintf(advice, capacity, "line %zu begins with a tab; YAML indents with spaces", line - back + 1);
             return;
         }
         size_t length = find_key(found, &key);
         if (length) {
-            snprintf(advice, room, "line %zu: a space is missing after '%.*s:'", line - back + 1, (int)length, key);
+            snprintf(advice, capacity, "line %zu: a space is missing after '%.*s:'", line - back + 1, (int)length, key);
             return;
         }
     }
     if (strstr(problem, "undefined alias"))
-        snprintf(advice, room, "*NAME repeats what &NAME marked; a word that begins with * is put in quotes");
+        snprintf(advice, capacity, "*NAME repeats what &NAME marked; a word that begins with * is put in quotes");
     else if (strstr(problem, "alphabetic or numeric") || strstr(problem, "cannot start any token"))
-        snprintf(advice, room, "a word that begins with one of * & ! %% @ ` is put in quotes");
+        snprintf(advice, capacity, "a word that begins with one of * & ! %% @ ` is put in quotes");
     else if (strstr(problem, "mapping values are not allowed"))
-        snprintf(advice, room,
+        snprintf(advice, capacity,
                  "the line above may lack its end, or this one stands too far to the right; a text with ': ' in "
                  "it is put in quotes");
     else if (strstr(problem, "expected ',' or"))
-        snprintf(advice, room, "a comma or a closing bracket is missing before this");
+        snprintf(advice, capacity, "a comma or a closing bracket is missing before this");
     else if (strstr(problem, "expected '-' indicator") || strstr(problem, "expected <block end>") ||
              strstr(problem, "did not find expected key"))
-        snprintf(advice, room, "it does not begin in the column of the lines that it belongs to");
+        snprintf(advice, capacity, "it does not begin in the column of the lines that it belongs to");
 }

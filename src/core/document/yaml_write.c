@@ -8,22 +8,22 @@
 typedef struct sink {
     nm_context *ctx;
     char *text;
-    size_t size, room;
+    size_t size, capacity;
 } sink;
 
 static int take(void *arg, unsigned char *bytes, size_t size)
 {
     sink *s = arg;
-    if (s->size + size + 1 > s->room) {
-        size_t room = 2 * (s->size + size + 1);
-        char *more = nm_alloc(s->ctx, room, 1);
+    if (s->size + size + 1 > s->capacity) {
+        size_t capacity = 2 * (s->size + size + 1);
+        char *more = nm_alloc(s->ctx, capacity, 1);
         if (!more)
             return 0;
         if (s->text)
             memcpy(more, s->text, s->size);
         nm_free(s->text);
         s->text = more;
-        s->room = room;
+        s->capacity = capacity;
     }
     memcpy(s->text + s->size, bytes, size);
     s->size += size;

@@ -42,9 +42,9 @@ static int find_layout(const nm_data_form *form, const size_t *d)
 
 static nm_status refuse(const nm_hdf5_file *f, const char *path, const nm_h5_shape *s, const char *mend)
 {
-    char told[NM_H5_TOLD];
+    char found[NM_H5_DESCRIPTION];
     return nm_fail(f->ctx, NM_INVALID, "%s: %s: expected uint8 of (n, height, width, channels), found %s%s", f->path,
-                   path, nm_h5_describe(s, told), mend);
+                   path, nm_h5_describe(s, found), mend);
 }
 
 static nm_status check_extents(const nm_hdf5_file *f, const char *path, const nm_h5_shape *s)

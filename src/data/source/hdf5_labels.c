@@ -30,7 +30,7 @@ static bool for_each_pixel(const nm_h5_shape *s, nm_shape image)
 
 static nm_status refuse(const nm_hdf5_file *f, const char *path, const nm_h5_shape *s, const nm_samples *samples)
 {
-    char told[NM_H5_TOLD];
+    char found[NM_H5_DESCRIPTION];
     if (s->type == NM_H5_TEXT)
         return nm_fail(f->ctx, NM_INVALID,
                        "%s: %s: expected whole numbers, found text: write the number of each class, and the names as "
@@ -39,7 +39,7 @@ static nm_status refuse(const nm_hdf5_file *f, const char *path, const nm_h5_sha
     bool one_hot_pixels =
         s->rank == 4 && s->dims[1] == (size_t)samples->shape.h && s->dims[2] == (size_t)samples->shape.w;
     return nm_fail(f->ctx, NM_INVALID, "%s: %s: expected %d labels, one for each image or each pixel; found %s%s",
-                   f->path, path, samples->count, nm_h5_describe(s, told),
+                   f->path, path, samples->count, nm_h5_describe(s, found),
                    one_hot_pixels ? ": one-hot for each pixel? (numpy: y.argmax(axis=-1))" : "");
 }
 

@@ -258,7 +258,7 @@ static nm_status collect(collection *c, const char *path)
     NM_TRY(check_memory(c));
     NM_TRY(nm_dataset_set_classes(ctx, c->out, (const char *const *)c->classes.name, c->classes.count));
     NM_TRY(read_images(c));
-    nm_image_tell(&c->reader);
+    nm_image_report(&c->reader);
     if (!c->form->channels && c->reader.made_grey.count)
         nm_log(
             ctx,

@@ -162,7 +162,7 @@ static nm_status check_user_block(nm_h5 *h5, const char *bytes, size_t size)
 {
     nm_context *ctx = h5->ctx;
     char expected[NM_H5_USER_BLOCK], text[NM_H5_USER_BLOCK + 1] = "";
-    size_t told = 0;
+    size_t noted = 0;
     if (size >= sizeof magic - 1 && memcmp(bytes, "\x89HDF\r\n\x1a\n", 8) == 0)
         return nm_fail(ctx, NM_INVALID, "%s: an HDF5 file that norma did not write: expected a digest in front of it",
                        h5->name);
@@ -176,9 +176,9 @@ static nm_status check_user_block(nm_h5 *h5, const char *bytes, size_t size)
     user_block(expected, bytes + NM_H5_USER_BLOCK, size - NM_H5_USER_BLOCK);
     if (memcmp(bytes, expected, NM_H5_USER_BLOCK) == 0)
         return NM_OK;
-    if (sscanf(text + sizeof magic - 1, "bytes %zu\n", &told) == 1 && told != size - NM_H5_USER_BLOCK)
+    if (sscanf(text + sizeof magic - 1, "bytes %zu\n", &noted) == 1 && noted != size - NM_H5_USER_BLOCK)
         return nm_fail(ctx, NM_INVALID, "%s: damaged or cut: expected %zu bytes behind the first %d, found %zu",
-                       h5->name, told, NM_H5_USER_BLOCK, size - NM_H5_USER_BLOCK);
+                       h5->name, noted, NM_H5_USER_BLOCK, size - NM_H5_USER_BLOCK);
     const char *was = strstr(text, "sha256 "), *is = strstr(expected, "sha256 ");
     return nm_fail(ctx, NM_INVALID, "%s: damaged: expected SHA-256 %.16s…, found %.16s…", h5->name,
                    was ? was + 7 : "(none)", is + 7);

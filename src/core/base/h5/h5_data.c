@@ -179,11 +179,11 @@ static void dims_text(int rank, const size_t *dims, char *text, size_t size)
         used += (size_t)snprintf(text + used, size - used, "%s%zu", i ? "x" : "", dims[i]);
 }
 
-const char *nm_h5_describe(const nm_h5_shape *shape, char text[NM_H5_TOLD])
+const char *nm_h5_describe(const nm_h5_shape *shape, char text[NM_H5_DESCRIPTION])
 {
     char dims[128];
     dims_text(shape->rank, shape->dims, dims, sizeof dims);
-    snprintf(text, NM_H5_TOLD, "%s of %s", nm_h5_type_name(shape->type), dims);
+    snprintf(text, NM_H5_DESCRIPTION, "%s of %s", nm_h5_type_name(shape->type), dims);
     return text;
 }
 

@@ -93,13 +93,13 @@ nm_status nm_h5_read_lines(nm_h5 *h5, const char *path, char **text)
     *text = NULL;
     nm_h5_set o;
     strings s = {0};
-    char told[NM_H5_TOLD];
+    char found[NM_H5_DESCRIPTION];
     NM_TRY(nm_h5_open_set(h5, path, &o));
     nm_status status =
         o.shape.type == NM_H5_TEXT
             ? read_strings(h5, path, &o, &s)
             : nm_fail(h5->ctx, NM_INVALID, "%s: %s: expected text, a line or a string for each; found %s", h5->name,
-                      path, nm_h5_describe(&o.shape, told));
+                      path, nm_h5_describe(&o.shape, found));
     if (status == NM_OK)
         status = join_strings(h5, path, &s, text);
     for (size_t i = 0; s.pointer && i < s.count; i++)

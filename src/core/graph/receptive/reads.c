@@ -83,9 +83,9 @@ static int remainder_of(int64_t a, int b)
     return (int)((a % b + b) % b);
 }
 
-/* Adds to set `to` what units v, v + apart, … of the layer's input read, `count` of them; apart,
- * which may be negative, is a multiple of the period. */
-static nm_status add_units(nm_context *ctx, const nm_reads *from, int axis, int other, int64_t v, int64_t apart,
+/* Adds to set `to` what units v, v + spacing, … of the layer's input read, `count` of them;
+ * spacing, which may be negative, is a multiple of the period. */
+static nm_status add_units(nm_context *ctx, const nm_reads *from, int axis, int other, int64_t v, int64_t spacing,
                            int count, nm_pixels *to)
 {
     int phase = remainder_of(v, from->period[axis]);
@@ -95,7 +95,7 @@ static nm_status add_units(nm_context *ctx, const nm_reads *from, int axis, int 
     nm_pixels several = {0};
     nm_status status = nm_pixels_unite(ctx, &several, one, shift);
     if (status == NM_OK)
-        status = nm_pixels_repeat(ctx, &several, axis, apart / from->period[axis] * from->advance[axis], count);
+        status = nm_pixels_repeat(ctx, &several, axis, spacing / from->period[axis] * from->advance[axis], count);
     if (status == NM_OK)
         status = nm_pixels_unite(ctx, to, &several, nowhere);
     nm_pixels_free(&several);
@@ -115,21 +115,21 @@ static nm_status add_unit(nm_context *ctx, const nm_reads *from, const nm_window
             status = add_units(ctx, from, axis, other, v, period, nm_pieces(extent - v, period), to);
     } else if (w->transposed) {
         /* every `each`-th tap meets an input, dilation / common before the last one; every
-         * `apart`-th of those the same phase */
+         * `spacing`-th of those the same phase */
         int common = nm_common_divisor(dilation, stride), each = stride / common, back = dilation / common, a = 0;
-        int apart = period / nm_common_divisor(period, back);
+        int spacing = period / nm_common_divisor(period, back);
         while (a < each && (u + pad - a * dilation) % stride != 0)
             a++;
         for (int k = 0;
-             k < apart && a < kernel && each > 0 && (u + pad - a * dilation) % stride == 0 && status == NM_OK;
+             k < spacing && a < kernel && each > 0 && (u + pad - a * dilation) % stride == 0 && status == NM_OK;
              k++, a += each)
-            status = add_units(ctx, from, axis, other, (u + pad - a * dilation) / stride, -(int64_t)apart * back,
-                               nm_pieces(kernel - a, apart * each), to);
+            status = add_units(ctx, from, axis, other, (u + pad - a * dilation) / stride, -(int64_t)spacing * back,
+                               nm_pieces(kernel - a, spacing * each), to);
     } else {
-        int apart = period / nm_common_divisor(period, dilation); /* taps that meet the same phase */
-        for (int a = 0; a < kernel && a < apart && status == NM_OK; a++)
+        int spacing = period / nm_common_divisor(period, dilation); /* taps that meet the same phase */
+        for (int a = 0; a < kernel && a < spacing && status == NM_OK; a++)
             status = add_units(ctx, from, axis, other, (int64_t)u * stride - pad + (int64_t)a * dilation,
-                               (int64_t)apart * dilation, nm_pieces(kernel - a, apart), to);
+                               (int64_t)spacing * dilation, nm_pieces(kernel - a, spacing), to);
     }
     return status;
 }

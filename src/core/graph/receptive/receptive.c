@@ -3,10 +3,11 @@
  *     r += (k - 1) * d * j      s += ((k - 1) * d / 2 - pad) * j      j *= stride
  *
  * and for a transposed convolution, where with g = gcd(d, stride) a unit meets every stride / g-th
- * tap at most, d / g inputs apart,
+ * tap at most, d / g inputs from the next,
  *
- *     r += floor((k - 1) * g / stride) * d / g * j      s += (pad - (k - 1) * d / 2) / stride * j
- * j /= stride
+ *     r += floor((k - 1) * g / stride) * d / g * j
+ *     s += (pad - (k - 1) * d / 2) / stride * j
+ *     j /= stride
  *
  * (Araujo, Norris, Sim: Computing Receptive Fields of Convolutional Neural Networks, Distill 2019).
  * Whether pixels within a field are left out, and whether a later layer or another path fills them,
@@ -21,10 +22,10 @@
 
 static void through_transposed(const nm_window *w, int axis, nm_receptive *r)
 {
-    int common = nm_common_divisor(w->dilation[axis], w->stride[axis]), apart = w->dilation[axis] / common;
+    int common = nm_common_divisor(w->dilation[axis], w->stride[axis]), spacing = w->dilation[axis] / common;
     int taps = (w->kernel[axis] - 1) * common / w->stride[axis] + 1;
     double reach = (double)(w->kernel[axis] - 1) * w->dilation[axis];
-    r->size[axis] += (taps - 1) * apart * r->jump[axis];
+    r->size[axis] += (taps - 1) * spacing * r->jump[axis];
     r->start[axis] += (w->pad[axis] - reach / 2) / w->stride[axis] * r->jump[axis];
     r->jump[axis] /= w->stride[axis];
 }
@@ -89,8 +90,8 @@ static int by_size(const void *one, const void *other)
     return order;
 }
 
-/* Of what sees the whole input the size and the grid tell nothing more. Kept apart, they would grow
- * exponentially with the gates of squeeze and excitation. */
+/* Of what sees the whole input the size and the grid tell nothing more. Kept one by one, they would
+ * grow exponentially with the gates of squeeze and excitation. */
 static bool is_same(const nm_path_field *a, const nm_path_field *b)
 {
     return (a->field.whole && b->field.whole) || by_size(a, b) == 0;
