@@ -27,6 +27,8 @@ CASES = [
      {'src/core/plan/a.c': '#include "plan.h"\n', 'src/core/plan/plan.h': ''}),
     ('rooms', {'examples/a.c': '#include "b.h"\n', 'src/train/b.h': ''},
      {'examples/a.c': '#include <norma/b.h>\n', 'include/norma/b.h': ''}),
+    ('rooms', {'include/norma/a.h': '#include "b.h"\n', 'src/data/b.h': ''},
+     {'include/norma/a.h': '#include "norma/b.h"\n', 'include/norma/b.h': ''}),
     ('rooms', {'src/attic/a.c': ''}, {'src/data/a.c': ''}),
     ('function_lengths', {'src/data/a.c': SHORT + function('static void b(int n,\n              int m)', 61)},
      {'src/data/a.c': SHORT + function('static void b(int n,\n              int m)', 60)}),
