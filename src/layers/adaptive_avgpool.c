@@ -15,7 +15,7 @@ static const nm_option options[] = {
     {0},
 };
 
-static nm_status infer(nm_infer *e, void *private)
+static nm_status adaptive_avgpool_infer(nm_infer *e, void *private)
 {
     adaptive *self = private;
     self->in = e->in[0];
@@ -51,7 +51,7 @@ static void run_bin(const nm_pass *p, int sample, int row, int col, bool forward
         }
 }
 
-static void forward_task(void *arg, int task, int thread)
+static void adaptive_avgpool_forward_task(void *arg, int task, int thread)
 {
     (void)thread;
     const nm_pass *p = arg;
@@ -59,13 +59,13 @@ static void forward_task(void *arg, int task, int thread)
         run_bin(p, task / p->ys.h, task % p->ys.h, col, true);
 }
 
-static void forward(const nm_pass *p, const void *self)
+static void adaptive_avgpool_forward(const nm_pass *p, const void *self)
 {
     (void)self;
-    nm_parallel(p->threads, p->n * p->ys.h, forward_task, (void *)p);
+    nm_parallel(p->threads, p->n * p->ys.h, adaptive_avgpool_forward_task, (void *)p);
 }
 
-static void backward_task(void *arg, int task, int thread)
+static void adaptive_avgpool_backward_task(void *arg, int task, int thread)
 {
     (void)thread;
     const nm_pass *p = arg;
@@ -75,14 +75,14 @@ static void backward_task(void *arg, int task, int thread)
             run_bin(p, task, row, col, false);
 }
 
-static void backward(const nm_pass *p, const void *self)
+static void adaptive_avgpool_backward(const nm_pass *p, const void *self)
 {
     (void)self;
-    nm_parallel(p->threads, p->n, backward_task, (void *)p);
+    nm_parallel(p->threads, p->n, adaptive_avgpool_backward_task, (void *)p);
 }
 
 /* Told as one that sees everything where the output is a single pixel. */
-static void window(const void *private, nm_window *w)
+static void adaptive_avgpool_window(const void *private, nm_window *w)
 {
     const adaptive *self = private;
     w->global = self->size[0] == 1 && self->size[1] == 1;
@@ -109,8 +109,8 @@ const nm_layer_type NM_ISA(nm_layer_adaptive_avgpool) = {
     .least_inputs = 1,
     .most_inputs = 1,
     .keeps_probabilities = true,
-    .infer = infer,
-    .forward = forward,
-    .backward = backward,
-    .window = window,
+    .infer = adaptive_avgpool_infer,
+    .forward = adaptive_avgpool_forward,
+    .backward = adaptive_avgpool_backward,
+    .window = adaptive_avgpool_window,
 };

@@ -27,12 +27,12 @@ static real share_of(const void *private, nm_pool_span s)
     return (real)(1.0 / ((double)h * w));
 }
 
-static void forward(const nm_pass *p, const void *self)
+static void avgpool_forward(const nm_pass *p, const void *self)
 {
     nm_pool_sum_forward(p, self, share_of);
 }
 
-static void backward(const nm_pass *p, const void *self)
+static void avgpool_backward(const nm_pass *p, const void *self)
 {
     nm_pool_sum_backward(p, self, share_of);
 }
@@ -47,7 +47,7 @@ const nm_layer_type NM_ISA(nm_layer_avgpool) = {
     .most_inputs = 1,
     .keeps_probabilities = true,
     .infer = nm_pool_infer,
-    .forward = forward,
-    .backward = backward,
+    .forward = avgpool_forward,
+    .backward = avgpool_backward,
     .window = nm_pool_window,
 };

@@ -5,7 +5,7 @@
 
 enum { PIXELS = 256 }; /* a task */
 
-static nm_status infer(nm_infer *e, void *self)
+static nm_status concat_infer(nm_infer *e, void *self)
 {
     (void)self;
     for (int k = 1; k < e->inputs; k++) {
@@ -20,7 +20,7 @@ static nm_status infer(nm_infer *e, void *self)
 }
 
 /* Pixels first..last-1 of all samples between the inputs' side and y's (or the gradients'). */
-static void move(const nm_pass *p, int task, bool forward)
+static void concat_move(const nm_pass *p, int task, bool forward)
 {
     size_t pixels = (size_t)p->n * (size_t)p->ys.h * (size_t)p->ys.w, first = (size_t)task * PIXELS;
     size_t last = first + PIXELS < pixels ? first + PIXELS : pixels, offset = 0;
@@ -36,28 +36,28 @@ static void move(const nm_pass *p, int task, bool forward)
     }
 }
 
-static void forward_task(void *arg, int task, int thread)
+static void concat_forward_task(void *arg, int task, int thread)
 {
     (void)thread;
-    move(arg, task, true);
+    concat_move(arg, task, true);
 }
 
-static void backward_task(void *arg, int task, int thread)
+static void concat_backward_task(void *arg, int task, int thread)
 {
     (void)thread;
-    move(arg, task, false);
+    concat_move(arg, task, false);
 }
 
-static void forward(const nm_pass *p, const void *self)
+static void concat_forward(const nm_pass *p, const void *self)
 {
     (void)self;
-    nm_parallel(p->threads, nm_pieces(p->n * p->ys.h * p->ys.w, PIXELS), forward_task, (void *)p);
+    nm_parallel(p->threads, nm_pieces(p->n * p->ys.h * p->ys.w, PIXELS), concat_forward_task, (void *)p);
 }
 
-static void backward(const nm_pass *p, const void *self)
+static void concat_backward(const nm_pass *p, const void *self)
 {
     (void)self;
-    nm_parallel(p->threads, nm_pieces(p->n * p->ys.h * p->ys.w, PIXELS), backward_task, (void *)p);
+    nm_parallel(p->threads, nm_pieces(p->n * p->ys.h * p->ys.w, PIXELS), concat_backward_task, (void *)p);
 }
 
 extern const nm_layer_type NM_ISA(nm_layer_concat);
@@ -65,7 +65,7 @@ const nm_layer_type NM_ISA(nm_layer_concat) = {
     .name = "concat",
     .help = "The channels of its inputs, one after the other",
     .least_inputs = 1,
-    .infer = infer,
-    .forward = forward,
-    .backward = backward,
+    .infer = concat_infer,
+    .forward = concat_forward,
+    .backward = concat_backward,
 };

@@ -13,7 +13,7 @@ static const nm_option options[] = {
     {0},
 };
 
-static nm_status infer(nm_infer *e, void *private)
+static nm_status crop_infer(nm_infer *e, void *private)
 {
     crop *self = private;
     const nm_pad *c = &self->crop;
@@ -39,13 +39,13 @@ static nm_status infer(nm_infer *e, void *private)
     return NM_OK;
 }
 
-static void forward(const nm_pass *p, const void *private)
+static void crop_forward(const nm_pass *p, const void *private)
 {
     const crop *self = private;
     nm_border_forward(p, -self->top, -self->left);
 }
 
-static void backward(const nm_pass *p, const void *private)
+static void crop_backward(const nm_pass *p, const void *private)
 {
     const crop *self = private;
     if (p->dx[0])
@@ -54,7 +54,7 @@ static void backward(const nm_pass *p, const void *private)
         memset(p->dx[1], 0, (size_t)p->n * nm_shape_size(p->xs[1]) * sizeof(real));
 }
 
-static void window(const void *private, nm_window *w)
+static void crop_window(const void *private, nm_window *w)
 {
     const crop *self = private;
     w->pad[0] = -self->top;
@@ -70,8 +70,8 @@ const nm_layer_type NM_ISA(nm_layer_crop) = {
     .least_inputs = 1,
     .most_inputs = 2,
     .keeps_probabilities = true,
-    .infer = infer,
-    .forward = forward,
-    .backward = backward,
-    .window = window,
+    .infer = crop_infer,
+    .forward = crop_forward,
+    .backward = crop_backward,
+    .window = crop_window,
 };

@@ -56,7 +56,7 @@ typedef struct choice {
 
 /* ---- infer --------------------------------------------------------------------------------- */
 
-static nm_status infer_axis(nm_infer *e, const deconv *self, int axis, int in, int *before, int *out)
+static nm_status deconv_infer_axis(nm_infer *e, const deconv *self, int axis, int in, int *before, int *out)
 {
     const nm_pad *pad = &self->pad;
     int reach = self->dilation[axis] * (self->kernel[axis] - 1) + 1, stride = self->stride[axis];
@@ -80,7 +80,7 @@ static nm_status infer_axis(nm_infer *e, const deconv *self, int axis, int in, i
     return NM_OK;
 }
 
-static nm_status infer(nm_infer *e, void *private)
+static nm_status deconv_infer(nm_infer *e, void *private)
 {
     deconv *self = private;
     nm_shape in = e->in[0];
@@ -92,8 +92,8 @@ static nm_status infer(nm_infer *e, void *private)
     memcpy(self->g.kernel, self->kernel, sizeof self->kernel);
     memcpy(self->g.stride, self->stride, sizeof self->stride);
     memcpy(self->g.dilation, self->dilation, sizeof self->dilation);
-    NM_TRY(infer_axis(e, self, 0, in.h, &self->g.top, &self->g.in.h));
-    NM_TRY(infer_axis(e, self, 1, in.w, &self->g.left, &self->g.in.w));
+    NM_TRY(deconv_infer_axis(e, self, 0, in.h, &self->g.top, &self->g.in.h));
+    NM_TRY(deconv_infer_axis(e, self, 1, in.w, &self->g.left, &self->g.in.w));
     e->out = self->g.in;
     double area = (double)self->kernel[0] * self->kernel[1] / (self->stride[0] * self->stride[1]);
     nm_init init = {(nm_init_kind)self->init, self->init_value, area * nm_conv_group_out(&self->g),
@@ -107,8 +107,8 @@ static nm_status infer(nm_infer *e, void *private)
 
 /* ---- plan ---------------------------------------------------------------------------------- */
 
-static void book(nm_booking *b, const nm_conv_algorithm *by, const nm_conv_geometry *g, nm_conv_kind kind,
-                 size_t *shared)
+static void deconv_reserve_scratch(nm_booking *b, const nm_conv_algorithm *by, const nm_conv_geometry *g,
+                                   nm_conv_kind kind, size_t *shared)
 {
     size_t wanted, thread;
     by->book(g, kind, b->n, &wanted, &thread);
@@ -116,7 +116,7 @@ static void book(nm_booking *b, const nm_conv_algorithm *by, const nm_conv_geome
     b->thread_scratch = thread > b->thread_scratch ? thread : b->thread_scratch;
 }
 
-static nm_status plan(nm_booking *b, const void *private, void *chosen)
+static nm_status deconv_plan(nm_booking *b, const void *private, void *chosen)
 {
     const deconv *self = private;
     choice *c = chosen;
@@ -126,14 +126,14 @@ static nm_status plan(nm_booking *b, const void *private, void *chosen)
     c->turned = NM_ISA(nm_conv_turn)(&self->g, &c->turn);
     if (c->turned) {
         c->by[NM_CONV_DATA] = NM_ISA(nm_conv_choose)(&c->turn, NM_CONV_FORWARD, NM_CONV_DATA, &wish);
-        book(b, c->by[NM_CONV_DATA], &c->turn, NM_CONV_FORWARD, &shared);
+        deconv_reserve_scratch(b, c->by[NM_CONV_DATA], &c->turn, NM_CONV_FORWARD, &shared);
     } else {
         c->by[NM_CONV_DATA] = NM_ISA(nm_conv_choose)(&self->g, NM_CONV_DATA, NM_CONV_DATA, &wish);
-        book(b, c->by[NM_CONV_DATA], &self->g, NM_CONV_DATA, &shared);
+        deconv_reserve_scratch(b, c->by[NM_CONV_DATA], &self->g, NM_CONV_DATA, &shared);
     }
     for (int kind = 0; b->backward && kind < NM_CONV_DATA; kind++) {
         c->by[kind] = NM_ISA(nm_conv_choose)(&self->g, (nm_conv_kind)kind, (nm_conv_kind)kind, &wish);
-        book(b, c->by[kind], &self->g, (nm_conv_kind)kind, &shared);
+        deconv_reserve_scratch(b, c->by[kind], &self->g, (nm_conv_kind)kind, &shared);
     }
     c->weights_offset = (shared + 63) / 64 * 64;
     b->scratch = c->weights_offset + 2 * nm_conv_weight_count(&self->g) * sizeof(real);
@@ -159,7 +159,7 @@ static void swap(const deconv *self, const real *from, real *to, bool to_g, bool
             }
 }
 
-static nm_conv_call call_of(const nm_pass *p, const deconv *self, real **kernel, real **second)
+static nm_conv_call deconv_call_of(const nm_pass *p, const deconv *self, real **kernel, real **second)
 {
     const choice *c = p->plan;
     *kernel = (real *)((char *)p->scratch + c->weights_offset);
@@ -192,12 +192,12 @@ static void bias_task(void *arg, int task, int thread)
             y[c] += j->bias[c];
 }
 
-static void forward(const nm_pass *p, const void *private)
+static void deconv_forward(const nm_pass *p, const void *private)
 {
     const deconv *self = private;
     const choice *c = p->plan;
     real *kernel, *turned;
-    nm_conv_call call = call_of(p, self, &kernel, &turned);
+    nm_conv_call call = deconv_call_of(p, self, &kernel, &turned);
     call.y = p->y;
     if (c->turned) {
         NM_ISA(nm_conv_turn_weights)(&self->g, p->threads, kernel, turned);
@@ -229,12 +229,12 @@ static void add_bias_gradient(const nm_pass *p, real *buffer)
     }
 }
 
-static void backward(const nm_pass *p, const void *private)
+static void deconv_backward(const nm_pass *p, const void *private)
 {
     const deconv *self = private;
     const choice *c = p->plan;
     real *kernel, *gradient;
-    nm_conv_call call = call_of(p, self, &kernel, &gradient);
+    nm_conv_call call = deconv_call_of(p, self, &kernel, &gradient);
     call.x = p->dy; /* g reads this layer's output side and gives its input side */
     if (p->dw[0]) {
         memset(gradient, 0, nm_conv_weight_count(&self->g) * sizeof *gradient);
@@ -251,7 +251,7 @@ static void backward(const nm_pass *p, const void *private)
     }
 }
 
-static void window(const void *private, nm_window *w)
+static void deconv_window(const void *private, nm_window *w)
 {
     const deconv *self = private;
     for (int axis = 0; axis < 2; axis++) {
@@ -264,14 +264,14 @@ static void window(const void *private, nm_window *w)
     w->transposed = true;
 }
 
-static double cost(const void *private, const nm_shape *xs, nm_shape ys)
+static double deconv_cost(const void *private, const nm_shape *xs, nm_shape ys)
 {
     (void)xs;
     (void)ys;
     return nm_conv_direct_cost(&((const deconv *)private)->g);
 }
 
-static void describe(const void *private, const void *chosen, char *text, size_t size)
+static void deconv_describe(const void *private, const void *chosen, char *text, size_t size)
 {
     (void)private;
     const choice *c = chosen;
@@ -290,11 +290,11 @@ const nm_layer_type NM_ISA(nm_layer_deconv) = {
     .least_inputs = 1,
     .most_inputs = 1,
     .memory = NM_BACK_X,
-    .infer = infer,
-    .plan = plan,
-    .forward = forward,
-    .backward = backward,
-    .window = window,
-    .cost = cost,
-    .describe = describe,
+    .infer = deconv_infer,
+    .plan = deconv_plan,
+    .forward = deconv_forward,
+    .backward = deconv_backward,
+    .window = deconv_window,
+    .cost = deconv_cost,
+    .describe = deconv_describe,
 };

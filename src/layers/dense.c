@@ -35,7 +35,7 @@ enum {
     COLUMNS = 256, /* outputs (or inputs) in a task */
 };
 
-static nm_status infer(nm_infer *e, void *private)
+static nm_status dense_infer(nm_infer *e, void *private)
 {
     dense *self = private;
     size_t inputs = nm_shape_size(e->in[0]);
@@ -58,7 +58,7 @@ static size_t widest(const dense *self)
 }
 
 /* Thread scratch: a padded block of inputs and the block of outputs it gives. */
-static nm_status plan(nm_booking *b, const void *private, void *chosen)
+static nm_status dense_plan(nm_booking *b, const void *private, void *chosen)
 {
     (void)chosen;
     const dense *self = private;
@@ -80,7 +80,7 @@ typedef struct job {
 } job;
 
 /* A block's samples at their rows, zeros where there is none. */
-static void lay_out(const job *j, int first, real *to)
+static void dense_lay_out(const job *j, int first, real *to)
 {
     size_t in = (size_t)j->in;
     for (int row = 0; row < j->block; row++, to += in) {
@@ -116,7 +116,7 @@ static void product_task(void *arg, int task, int thread)
     if (whole) {
         y = j->to + (size_t)first * (size_t)j->out + column;
     } else {
-        lay_out(j, first, padded);
+        dense_lay_out(j, first, padded);
         from = padded;
     }
     if (j->transposed)
@@ -136,7 +136,7 @@ static void product(job *j)
     nm_parallel(j->p->threads, nm_pieces(j->p->n, j->samples) * nm_pieces(j->out, COLUMNS), product_task, (void *)j);
 }
 
-static void forward(const nm_pass *p, const void *private)
+static void dense_forward(const nm_pass *p, const void *private)
 {
     const dense *self = private;
     job j = {.p = p,
@@ -161,7 +161,7 @@ static void weight_task(void *arg, int task, int thread)
             p->dw[0] + (size_t)first * (size_t)self->units, self->units);
 }
 
-static void backward(const nm_pass *p, const void *private)
+static void dense_backward(const nm_pass *p, const void *private)
 {
     const dense *self = private;
     job j = {.p = p,
@@ -181,13 +181,13 @@ static void backward(const nm_pass *p, const void *private)
         product(&j);
 }
 
-static void window(const void *private, nm_window *w)
+static void dense_window(const void *private, nm_window *w)
 {
     (void)private;
     w->global = true;
 }
 
-static double cost(const void *private, const nm_shape *xs, nm_shape ys)
+static double dense_cost(const void *private, const nm_shape *xs, nm_shape ys)
 {
     (void)xs;
     (void)ys;
@@ -204,10 +204,10 @@ const nm_layer_type NM_ISA(nm_layer_dense) = {
     .least_inputs = 1,
     .most_inputs = 1,
     .memory = NM_BACK_X,
-    .infer = infer,
-    .plan = plan,
-    .forward = forward,
-    .backward = backward,
-    .window = window,
-    .cost = cost,
+    .infer = dense_infer,
+    .plan = dense_plan,
+    .forward = dense_forward,
+    .backward = dense_backward,
+    .window = dense_window,
+    .cost = dense_cost,
 };

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-static nm_status infer(nm_infer *e, void *self)
+static nm_status flatten_infer(nm_infer *e, void *self)
 {
     (void)self;
     size_t size = nm_shape_size(e->in[0]);
@@ -14,14 +14,14 @@ static nm_status infer(nm_infer *e, void *self)
     return NM_OK;
 }
 
-static void forward(const nm_pass *p, const void *self)
+static void flatten_forward(const nm_pass *p, const void *self)
 {
     (void)self;
     if (p->y != p->x[0])
         memcpy(p->y, p->x[0], (size_t)p->n * nm_shape_size(p->ys) * sizeof(real));
 }
 
-static void backward(const nm_pass *p, const void *self)
+static void flatten_backward(const nm_pass *p, const void *self)
 {
     (void)self;
     if (p->dx[0] != p->dy)
@@ -36,7 +36,7 @@ const nm_layer_type NM_ISA(nm_layer_flatten) = {
     .most_inputs = 1,
     .memory = NM_INPLACE,
     .keeps_probabilities = true,
-    .infer = infer,
-    .forward = forward,
-    .backward = backward,
+    .infer = flatten_infer,
+    .forward = flatten_forward,
+    .backward = flatten_backward,
 };

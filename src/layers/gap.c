@@ -3,14 +3,14 @@
 
 enum { LANES = 32 };
 
-static nm_status infer(nm_infer *e, void *self)
+static nm_status gap_infer(nm_infer *e, void *self)
 {
     (void)self;
     e->out = (nm_shape){1, 1, e->in[0].c};
     return NM_OK;
 }
 
-static void forward_task(void *arg, int task, int thread)
+static void gap_forward_task(void *arg, int task, int thread)
 {
     (void)thread;
     const nm_pass *p = arg;
@@ -28,13 +28,13 @@ static void forward_task(void *arg, int task, int thread)
     }
 }
 
-static void forward(const nm_pass *p, const void *self)
+static void gap_forward(const nm_pass *p, const void *self)
 {
     (void)self;
-    nm_parallel(p->threads, p->n, forward_task, (void *)p);
+    nm_parallel(p->threads, p->n, gap_forward_task, (void *)p);
 }
 
-static void backward_task(void *arg, int task, int thread)
+static void gap_backward_task(void *arg, int task, int thread)
 {
     (void)thread;
     const nm_pass *p = arg;
@@ -47,13 +47,13 @@ static void backward_task(void *arg, int task, int thread)
             dx[c] = share * dy[c];
 }
 
-static void backward(const nm_pass *p, const void *self)
+static void gap_backward(const nm_pass *p, const void *self)
 {
     (void)self;
-    nm_parallel(p->threads, p->n, backward_task, (void *)p);
+    nm_parallel(p->threads, p->n, gap_backward_task, (void *)p);
 }
 
-static void window(const void *self, nm_window *w)
+static void gap_window(const void *self, nm_window *w)
 {
     (void)self;
     w->global = true;
@@ -66,8 +66,8 @@ const nm_layer_type NM_ISA(nm_layer_gap) = {
     .least_inputs = 1,
     .most_inputs = 1,
     .keeps_probabilities = true,
-    .infer = infer,
-    .forward = forward,
-    .backward = backward,
-    .window = window,
+    .infer = gap_infer,
+    .forward = gap_forward,
+    .backward = gap_backward,
+    .window = gap_window,
 };

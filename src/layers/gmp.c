@@ -5,14 +5,14 @@
 
 #include <string.h>
 
-static nm_status infer(nm_infer *e, void *self)
+static nm_status gmp_infer(nm_infer *e, void *self)
 {
     (void)self;
     e->out = (nm_shape){1, 1, e->in[0].c};
     return NM_OK;
 }
 
-static nm_status plan(nm_booking *b, const void *self, void *chosen)
+static nm_status gmp_plan(nm_booking *b, const void *self, void *chosen)
 {
     (void)self;
     (void)chosen;
@@ -20,7 +20,7 @@ static nm_status plan(nm_booking *b, const void *self, void *chosen)
     return NM_OK;
 }
 
-static void forward_task(void *arg, int task, int thread)
+static void gmp_forward_task(void *arg, int task, int thread)
 {
     (void)thread;
     const nm_pass *p = arg;
@@ -40,13 +40,13 @@ static void forward_task(void *arg, int task, int thread)
     }
 }
 
-static void forward(const nm_pass *p, const void *self)
+static void gmp_forward(const nm_pass *p, const void *self)
 {
     (void)self;
-    nm_parallel(p->threads, p->n, forward_task, (void *)p);
+    nm_parallel(p->threads, p->n, gmp_forward_task, (void *)p);
 }
 
-static void backward_task(void *arg, int task, int thread)
+static void gmp_backward_task(void *arg, int task, int thread)
 {
     (void)thread;
     const nm_pass *p = arg;
@@ -59,13 +59,13 @@ static void backward_task(void *arg, int task, int thread)
         dx[(size_t)at[c] * channels + c] = dy[c];
 }
 
-static void backward(const nm_pass *p, const void *self)
+static void gmp_backward(const nm_pass *p, const void *self)
 {
     (void)self;
-    nm_parallel(p->threads, p->n, backward_task, (void *)p);
+    nm_parallel(p->threads, p->n, gmp_backward_task, (void *)p);
 }
 
-static void window(const void *self, nm_window *w)
+static void gmp_window(const void *self, nm_window *w)
 {
     (void)self;
     w->global = true;
@@ -77,9 +77,9 @@ const nm_layer_type NM_ISA(nm_layer_gmp) = {
     .help = "Global max pooling: the largest value of each channel",
     .least_inputs = 1,
     .most_inputs = 1,
-    .infer = infer,
-    .plan = plan,
-    .forward = forward,
-    .backward = backward,
-    .window = window,
+    .infer = gmp_infer,
+    .plan = gmp_plan,
+    .forward = gmp_forward,
+    .backward = gmp_backward,
+    .window = gmp_window,
 };

@@ -16,7 +16,7 @@ typedef struct job {
     const nm_pool *pool;
 } job;
 
-static void forward_task(void *arg, int task, int thread)
+static void l2pool_forward_task(void *arg, int task, int thread)
 {
     (void)thread;
     const job *j = arg;
@@ -38,13 +38,13 @@ static void forward_task(void *arg, int task, int thread)
     }
 }
 
-static void forward(const nm_pass *p, const void *self)
+static void l2pool_forward(const nm_pass *p, const void *self)
 {
     job j = {p, self};
-    nm_parallel(p->threads, p->n * j.pool->out.h, forward_task, &j);
+    nm_parallel(p->threads, p->n * j.pool->out.h, l2pool_forward_task, &j);
 }
 
-static void backward_task(void *arg, int task, int thread)
+static void l2pool_backward_task(void *arg, int task, int thread)
 {
     (void)thread;
     const job *j = arg;
@@ -69,10 +69,10 @@ static void backward_task(void *arg, int task, int thread)
         }
 }
 
-static void backward(const nm_pass *p, const void *self)
+static void l2pool_backward(const nm_pass *p, const void *self)
 {
     job j = {p, self};
-    nm_parallel(p->threads, p->n, backward_task, &j);
+    nm_parallel(p->threads, p->n, l2pool_backward_task, &j);
 }
 
 extern const nm_layer_type NM_ISA(nm_layer_l2pool);
@@ -85,7 +85,7 @@ const nm_layer_type NM_ISA(nm_layer_l2pool) = {
     .most_inputs = 1,
     .memory = NM_BACK_X | NM_BACK_Y,
     .infer = nm_pool_infer,
-    .forward = forward,
-    .backward = backward,
+    .forward = l2pool_forward,
+    .backward = l2pool_backward,
     .window = nm_pool_window,
 };

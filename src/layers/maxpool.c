@@ -23,7 +23,7 @@ static size_t row_size(const nm_pool *self)
 /* Thread scratch: for as many input rows as a window is high, the largest values of a row of
  * windows, then their taps.
  */
-static nm_status plan(nm_booking *b, const void *private, void *chosen)
+static nm_status maxpool_plan(nm_booking *b, const void *private, void *chosen)
 {
     (void)chosen;
     const nm_pool *self = private;
@@ -128,7 +128,7 @@ static inline void window_rows(const job *j, int sample, int first, int last, co
 
 enum { ROWS = 8 }; /* of windows, in a task */
 
-static void forward_task(void *arg, int task, int thread)
+static void maxpool_forward_task(void *arg, int task, int thread)
 {
     const job *j = arg;
     int height = j->self->out.h, blocks = nm_pieces(height, ROWS), first = task % blocks * ROWS;
@@ -139,10 +139,10 @@ static void forward_task(void *arg, int task, int thread)
         window_rows(j, task / blocks, first, last, false, nm_thread_scratch(j->p, thread));
 }
 
-static void forward(const nm_pass *p, const void *self)
+static void maxpool_forward(const nm_pass *p, const void *self)
 {
     job j = {p, self};
-    nm_parallel(p->threads, p->n * nm_pieces(j.self->out.h, ROWS), forward_task, &j);
+    nm_parallel(p->threads, p->n * nm_pieces(j.self->out.h, ROWS), maxpool_forward_task, &j);
 }
 
 static void spread(const nm_pool *self, nm_pool_span s, bool tiles, const real *restrict dy, const tap *restrict taps,
@@ -163,7 +163,7 @@ static void spread(const nm_pool *self, nm_pool_span s, bool tiles, const real *
 }
 
 /* Windows may overlap: a sample is one task. Where they tile the input, a row of windows is. */
-static void backward_task(void *arg, int task, int thread)
+static void maxpool_backward_task(void *arg, int task, int thread)
 {
     (void)thread;
     const job *j = arg;
@@ -182,10 +182,10 @@ static void backward_task(void *arg, int task, int thread)
         }
 }
 
-static void backward(const nm_pass *p, const void *self)
+static void maxpool_backward(const nm_pass *p, const void *self)
 {
     job j = {p, self};
-    nm_parallel(p->threads, nm_pool_tiles(self) ? p->n * j.self->out.h : p->n, backward_task, &j);
+    nm_parallel(p->threads, nm_pool_tiles(self) ? p->n * j.self->out.h : p->n, maxpool_backward_task, &j);
 }
 
 extern const nm_layer_type NM_ISA(nm_layer_maxpool);
@@ -197,8 +197,8 @@ const nm_layer_type NM_ISA(nm_layer_maxpool) = {
     .least_inputs = 1,
     .most_inputs = 1,
     .infer = nm_pool_infer,
-    .plan = plan,
-    .forward = forward,
-    .backward = backward,
+    .plan = maxpool_plan,
+    .forward = maxpool_forward,
+    .backward = maxpool_backward,
     .window = nm_pool_window,
 };

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-static nm_status infer(nm_infer *e, void *self)
+static nm_status multiply_infer(nm_infer *e, void *self)
 {
     (void)self;
     nm_shape a = e->in[0], b = e->in[1];
@@ -43,7 +43,7 @@ static void multiply_pixel(const real *restrict a, const real *restrict b, size_
             y[c] = a[c] * *b;
 }
 
-static void forward_task(void *arg, int task, int thread)
+static void multiply_forward_task(void *arg, int task, int thread)
 {
     (void)thread;
     const nm_pass *p = arg;
@@ -56,10 +56,10 @@ static void forward_task(void *arg, int task, int thread)
                        p->y + start + i * channels);
 }
 
-static void forward(const nm_pass *p, const void *self)
+static void multiply_forward(const nm_pass *p, const void *self)
 {
     (void)self;
-    nm_parallel(p->threads, p->n, forward_task, (void *)p);
+    nm_parallel(p->threads, p->n, multiply_forward_task, (void *)p);
 }
 
 /* dx1 of one pixel: added up over pixels and channels that share a number. */
@@ -77,7 +77,7 @@ static void add_products(const real *restrict a, const real *restrict dy, size_t
     *to += (real)sum;
 }
 
-static void backward_task(void *arg, int task, int thread)
+static void multiply_backward_task(void *arg, int task, int thread)
 {
     (void)thread;
     const nm_pass *p = arg;
@@ -97,10 +97,10 @@ static void backward_task(void *arg, int task, int thread)
     }
 }
 
-static void backward(const nm_pass *p, const void *self)
+static void multiply_backward(const nm_pass *p, const void *self)
 {
     (void)self;
-    nm_parallel(p->threads, p->n, backward_task, (void *)p);
+    nm_parallel(p->threads, p->n, multiply_backward_task, (void *)p);
 }
 
 extern const nm_layer_type NM_ISA(nm_layer_multiply);
@@ -110,7 +110,7 @@ const nm_layer_type NM_ISA(nm_layer_multiply) = {
     .least_inputs = 2,
     .most_inputs = 2,
     .memory = NM_BACK_X,
-    .infer = infer,
-    .forward = forward,
-    .backward = backward,
+    .infer = multiply_infer,
+    .forward = multiply_forward,
+    .backward = multiply_backward,
 };

@@ -6,7 +6,7 @@ static const nm_option options[] = {
     {0},
 };
 
-static nm_status infer(nm_infer *e, void *private)
+static nm_status pad_infer(nm_infer *e, void *private)
 {
     const nm_pad *pad = private;
     if (pad->same)
@@ -16,17 +16,17 @@ static nm_status infer(nm_infer *e, void *private)
     return NM_OK;
 }
 
-static void forward(const nm_pass *p, const void *private)
+static void pad_forward(const nm_pass *p, const void *private)
 {
     nm_border_forward(p, ((const nm_pad *)private)->top, ((const nm_pad *)private)->left);
 }
 
-static void backward(const nm_pass *p, const void *private)
+static void pad_backward(const nm_pass *p, const void *private)
 {
     nm_border_backward(p, ((const nm_pad *)private)->top, ((const nm_pad *)private)->left);
 }
 
-static void window(const void *private, nm_window *w)
+static void pad_window(const void *private, nm_window *w)
 {
     w->pad[0] = ((const nm_pad *)private)->top;
     w->pad[1] = ((const nm_pad *)private)->left;
@@ -40,8 +40,8 @@ const nm_layer_type NM_ISA(nm_layer_pad) = {
     .options = options,
     .least_inputs = 1,
     .most_inputs = 1,
-    .infer = infer,
-    .forward = forward,
-    .backward = backward,
-    .window = window,
+    .infer = pad_infer,
+    .forward = pad_forward,
+    .backward = pad_backward,
+    .window = pad_window,
 };

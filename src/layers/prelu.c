@@ -22,25 +22,25 @@ static const nm_option options[] = {
 
 enum { PIXELS = 512 }; /* a task */
 
-static nm_status infer(nm_infer *e, void *private)
+static nm_status prelu_infer(nm_infer *e, void *private)
 {
     const prelu *self = private;
     const int dims[] = {self->shared ? 1 : e->in[0].c};
     return nm_declare(e, "slope", NM_BIAS, "C", dims, (nm_init){.kind = NM_INIT_CONSTANT, .value = self->init_value});
 }
 
-static int tasks_of(int n, nm_shape s)
+static int prelu_tasks_of(int n, nm_shape s)
 {
     return nm_pieces(n * s.h * s.w, PIXELS);
 }
 
 /* Scratch: each task's sums per channel. */
-static nm_status plan(nm_booking *b, const void *self, void *chosen)
+static nm_status prelu_plan(nm_booking *b, const void *self, void *chosen)
 {
     (void)self;
     (void)chosen;
     if (b->backward)
-        b->scratch = (size_t)tasks_of(b->n, b->ys) * (size_t)b->ys.c * sizeof(double);
+        b->scratch = (size_t)prelu_tasks_of(b->n, b->ys) * (size_t)b->ys.c * sizeof(double);
     return NM_OK;
 }
 
@@ -56,7 +56,7 @@ static size_t pixels_at(const nm_pass *p, int task, size_t *first)
     return pixels - *first < PIXELS ? pixels - *first : PIXELS;
 }
 
-static void forward_task(void *arg, int task, int thread)
+static void prelu_forward_task(void *arg, int task, int thread)
 {
     (void)thread;
     const job *j = arg;
@@ -68,13 +68,13 @@ static void forward_task(void *arg, int task, int thread)
             y[c] = x[c] > 0 ? x[c] : slope[j->shared ? 0 : c] * x[c];
 }
 
-static void forward(const nm_pass *p, const void *private)
+static void prelu_forward(const nm_pass *p, const void *private)
 {
     job j = {p, ((const prelu *)private)->shared};
-    nm_parallel(p->threads, tasks_of(p->n, p->ys), forward_task, &j);
+    nm_parallel(p->threads, prelu_tasks_of(p->n, p->ys), prelu_forward_task, &j);
 }
 
-static void backward_task(void *arg, int task, int thread)
+static void prelu_backward_task(void *arg, int task, int thread)
 {
     (void)thread;
     const job *j = arg;
@@ -94,11 +94,11 @@ static void backward_task(void *arg, int task, int thread)
     }
 }
 
-static void backward(const nm_pass *p, const void *private)
+static void prelu_backward(const nm_pass *p, const void *private)
 {
     job j = {p, ((const prelu *)private)->shared};
-    int tasks = tasks_of(p->n, p->ys), channels = p->ys.c;
-    nm_parallel(p->threads, tasks, backward_task, &j);
+    int tasks = prelu_tasks_of(p->n, p->ys), channels = p->ys.c;
+    nm_parallel(p->threads, tasks, prelu_backward_task, &j);
     if (!p->dw[0])
         return;
     for (int c = 0; c < channels; c++) {
@@ -119,8 +119,8 @@ const nm_layer_type NM_ISA(nm_layer_prelu) = {
     .most_inputs = 1,
     .role = NM_ROLE_RECTIFIER,
     .memory = NM_BACK_X,
-    .infer = infer,
-    .plan = plan,
-    .forward = forward,
-    .backward = backward,
+    .infer = prelu_infer,
+    .plan = prelu_plan,
+    .forward = prelu_forward,
+    .backward = prelu_backward,
 };

@@ -14,7 +14,7 @@ static const nm_option options[] = {
     {0},
 };
 
-static nm_status infer(nm_infer *e, void *private)
+static nm_status reshape_infer(nm_infer *e, void *private)
 {
     const reshape *self = private;
     e->out = (nm_shape){self->height, self->width, self->channels};
@@ -24,21 +24,21 @@ static nm_status infer(nm_infer *e, void *private)
     return NM_OK;
 }
 
-static void forward(const nm_pass *p, const void *self)
+static void reshape_forward(const nm_pass *p, const void *self)
 {
     (void)self;
     if (p->y != p->x[0])
         memcpy(p->y, p->x[0], (size_t)p->n * nm_shape_size(p->ys) * sizeof(real));
 }
 
-static void backward(const nm_pass *p, const void *self)
+static void reshape_backward(const nm_pass *p, const void *self)
 {
     (void)self;
     if (p->dx[0] != p->dy)
         memcpy(p->dx[0], p->dy, (size_t)p->n * nm_shape_size(p->ys) * sizeof(real));
 }
 
-static void window(const void *self, nm_window *w)
+static void reshape_window(const void *self, nm_window *w)
 {
     (void)self;
     w->global = true; /* pixels move: where a number came from is no longer told */
@@ -54,8 +54,8 @@ const nm_layer_type NM_ISA(nm_layer_reshape) = {
     .most_inputs = 1,
     .memory = NM_INPLACE,
     .keeps_probabilities = true,
-    .infer = infer,
-    .forward = forward,
-    .backward = backward,
-    .window = window,
+    .infer = reshape_infer,
+    .forward = reshape_forward,
+    .backward = reshape_backward,
+    .window = reshape_window,
 };

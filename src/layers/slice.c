@@ -13,7 +13,7 @@ static const nm_option options[] = {
     {0},
 };
 
-static nm_status infer(nm_infer *e, void *private)
+static nm_status slice_infer(nm_infer *e, void *private)
 {
     slice *self = private;
     int channels = e->in[0].c;
@@ -51,13 +51,13 @@ static void task_run(void *arg, int task, int thread)
     }
 }
 
-static void forward(const nm_pass *p, const void *self)
+static void slice_forward(const nm_pass *p, const void *self)
 {
     job j = {p, self, true};
     nm_parallel(p->threads, p->n, task_run, &j);
 }
 
-static void backward(const nm_pass *p, const void *self)
+static void slice_backward(const nm_pass *p, const void *self)
 {
     job j = {p, self, false};
     nm_parallel(p->threads, p->n, task_run, &j);
@@ -71,7 +71,7 @@ const nm_layer_type NM_ISA(nm_layer_slice) = {
     .options = options,
     .least_inputs = 1,
     .most_inputs = 1,
-    .infer = infer,
-    .forward = forward,
-    .backward = backward,
+    .infer = slice_infer,
+    .forward = slice_forward,
+    .backward = slice_backward,
 };

@@ -7,7 +7,7 @@
 
 enum { PIXELS = 64 }; /* a task */
 
-static void forward_task(void *arg, int task, int thread)
+static void softmax_forward_task(void *arg, int task, int thread)
 {
     (void)thread;
     const nm_pass *p = arg;
@@ -26,13 +26,13 @@ static void forward_task(void *arg, int task, int thread)
     }
 }
 
-static void forward(const nm_pass *p, const void *self)
+static void softmax_forward(const nm_pass *p, const void *self)
 {
     (void)self;
-    nm_parallel(p->threads, nm_pieces(p->n * p->ys.h * p->ys.w, PIXELS), forward_task, (void *)p);
+    nm_parallel(p->threads, nm_pieces(p->n * p->ys.h * p->ys.w, PIXELS), softmax_forward_task, (void *)p);
 }
 
-static void backward_task(void *arg, int task, int thread)
+static void softmax_backward_task(void *arg, int task, int thread)
 {
     (void)thread;
     const nm_pass *p = arg;
@@ -49,10 +49,10 @@ static void backward_task(void *arg, int task, int thread)
     }
 }
 
-static void backward(const nm_pass *p, const void *self)
+static void softmax_backward(const nm_pass *p, const void *self)
 {
     (void)self;
-    nm_parallel(p->threads, nm_pieces(p->n * p->ys.h * p->ys.w, PIXELS), backward_task, (void *)p);
+    nm_parallel(p->threads, nm_pieces(p->n * p->ys.h * p->ys.w, PIXELS), softmax_backward_task, (void *)p);
 }
 
 extern const nm_layer_type NM_ISA(nm_layer_softmax);
@@ -63,6 +63,6 @@ const nm_layer_type NM_ISA(nm_layer_softmax) = {
     .most_inputs = 1,
     .memory = NM_INPLACE | NM_BACK_Y,
     .activation = NM_SOFTMAX,
-    .forward = forward,
-    .backward = backward,
+    .forward = softmax_forward,
+    .backward = softmax_backward,
 };

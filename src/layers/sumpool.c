@@ -10,12 +10,12 @@ static real one(const void *self, nm_pool_span s)
     return 1;
 }
 
-static void forward(const nm_pass *p, const void *self)
+static void sumpool_forward(const nm_pass *p, const void *self)
 {
     nm_pool_sum_forward(p, self, one);
 }
 
-static void backward(const nm_pass *p, const void *self)
+static void sumpool_backward(const nm_pass *p, const void *self)
 {
     nm_pool_sum_backward(p, self, one);
 }
@@ -29,7 +29,7 @@ const nm_layer_type NM_ISA(nm_layer_sumpool) = {
     .least_inputs = 1,
     .most_inputs = 1,
     .infer = nm_pool_infer,
-    .forward = forward,
-    .backward = backward,
+    .forward = sumpool_forward,
+    .backward = sumpool_backward,
     .window = nm_pool_window,
 };

@@ -17,7 +17,7 @@ static const nm_option options[] = {
     {0},
 };
 
-static nm_status infer(nm_infer *e, void *private)
+static nm_status unpool_infer(nm_infer *e, void *private)
 {
     unpool *self = private;
     self->window = *(const nm_pool *)e->pair;
@@ -29,7 +29,7 @@ static nm_status infer(nm_infer *e, void *private)
     return NM_OK;
 }
 
-static nm_status plan(nm_booking *b, const void *self, void *chosen)
+static nm_status unpool_plan(nm_booking *b, const void *self, void *chosen)
 {
     (void)self;
     (void)chosen;
@@ -41,7 +41,7 @@ static nm_status plan(nm_booking *b, const void *self, void *chosen)
 
 /* Offset, within a sample of the pool's input, of the largest value of channel c in the window (the
  * first of equals; a NaN wins), as maxpool has it. */
-static int32_t place(const nm_pool *pool, const real *x, nm_pool_span s, int c)
+static int32_t unpool_place(const nm_pool *pool, const real *x, nm_pool_span s, int c)
 {
     size_t best = nm_pool_pixel(pool, s.h0, s.w0) + (size_t)c;
     for (int h = s.h0; h < s.h1; h++)
@@ -59,7 +59,7 @@ typedef struct job {
     int32_t *places;
 } job;
 
-static void forward_task(void *arg, int task, int thread)
+static void unpool_forward_task(void *arg, int task, int thread)
 {
     (void)thread;
     const job *j = arg;
@@ -73,19 +73,19 @@ static void forward_task(void *arg, int task, int thread)
         for (int col = 0; col < pool->out.w; col++) {
             nm_pool_span s = nm_pool_span_at(pool, row, col);
             for (int c = 0; c < pool->in.c; c++) {
-                *at = place(pool, pooled, s, c);
+                *at = unpool_place(pool, pooled, s, c);
                 y[*at++] += *x++;
             }
         }
 }
 
-static void forward(const nm_pass *p, const void *self)
+static void unpool_forward(const nm_pass *p, const void *self)
 {
     job j = {p, &((const unpool *)self)->window, p->backward ? p->saved : p->scratch};
-    nm_parallel(p->threads, p->n, forward_task, &j);
+    nm_parallel(p->threads, p->n, unpool_forward_task, &j);
 }
 
-static void backward_task(void *arg, int task, int thread)
+static void unpool_backward_task(void *arg, int task, int thread)
 {
     (void)thread;
     const job *j = arg;
@@ -95,15 +95,15 @@ static void backward_task(void *arg, int task, int thread)
         j->p->dx[0][from + i] = dy[j->places[from + i]];
 }
 
-static void backward(const nm_pass *p, const void *self)
+static void unpool_backward(const nm_pass *p, const void *self)
 {
     job j = {p, &((const unpool *)self)->window, p->saved};
-    nm_parallel(p->threads, p->n, backward_task, &j);
+    nm_parallel(p->threads, p->n, unpool_backward_task, &j);
     if (p->dx[1]) /* the places change in steps: no gradient */
         memset(p->dx[1], 0, (size_t)p->n * nm_shape_size(p->xs[1]) * sizeof(real));
 }
 
-static void window(const void *private, nm_window *w)
+static void unpool_window(const void *private, nm_window *w)
 {
     const unpool *self = private;
     nm_pool_window(&self->window, w);
@@ -120,9 +120,9 @@ const nm_layer_type NM_ISA(nm_layer_unpool) = {
     .most_inputs = 1,
     .undoes = "maxpool",
     .partner_offset = offsetof(unpool, pool),
-    .infer = infer,
-    .plan = plan,
-    .forward = forward,
-    .backward = backward,
-    .window = window,
+    .infer = unpool_infer,
+    .plan = unpool_plan,
+    .forward = unpool_forward,
+    .backward = unpool_backward,
+    .window = unpool_window,
 };

@@ -26,7 +26,7 @@ static const nm_option options[] = {
     {0},
 };
 
-static nm_status infer(nm_infer *e, void *private)
+static nm_status upsample_infer(nm_infer *e, void *private)
 {
     upsample *self = private;
     if (self->scale[0] && self->size[0])
@@ -68,7 +68,7 @@ typedef struct job {
     const upsample *self;
 } job;
 
-static void forward_task(void *arg, int task, int thread)
+static void upsample_forward_task(void *arg, int task, int thread)
 {
     (void)thread;
     const job *j = arg;
@@ -94,13 +94,13 @@ static void forward_task(void *arg, int task, int thread)
     }
 }
 
-static void forward(const nm_pass *p, const void *self)
+static void upsample_forward(const nm_pass *p, const void *self)
 {
     job j = {p, self};
-    nm_parallel(p->threads, p->n * p->ys.h, forward_task, &j);
+    nm_parallel(p->threads, p->n * p->ys.h, upsample_forward_task, &j);
 }
 
-static void backward_task(void *arg, int task, int thread)
+static void upsample_backward_task(void *arg, int task, int thread)
 {
     (void)thread;
     const job *j = arg;
@@ -124,14 +124,14 @@ static void backward_task(void *arg, int task, int thread)
         }
 }
 
-static void backward(const nm_pass *p, const void *self)
+static void upsample_backward(const nm_pass *p, const void *self)
 {
     job j = {p, self};
-    nm_parallel(p->threads, p->n, backward_task, &j);
+    nm_parallel(p->threads, p->n, upsample_backward_task, &j);
 }
 
 /* As a transposed convolution: nearest reads one input, bilinear two on each axis. */
-static void window(const void *private, nm_window *w)
+static void upsample_window(const void *private, nm_window *w)
 {
     const upsample *self = private;
     for (int axis = 0; axis < 2; axis++) {
@@ -151,8 +151,8 @@ const nm_layer_type NM_ISA(nm_layer_upsample) = {
     .least_inputs = 1,
     .most_inputs = 1,
     .keeps_probabilities = true,
-    .infer = infer,
-    .forward = forward,
-    .backward = backward,
-    .window = window,
+    .infer = upsample_infer,
+    .forward = upsample_forward,
+    .backward = upsample_backward,
+    .window = upsample_window,
 };

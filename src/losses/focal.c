@@ -21,7 +21,7 @@ static const nm_option options[] = {
     {0},
 };
 
-static double pixel(const void *private, const real *x, int label, const real *values, double scale, real *dx)
+static double focal_pixel(const void *private, const real *x, int label, const real *values, double scale, real *dx)
 {
     (void)values;
     const focal *self = private;
@@ -42,5 +42,5 @@ static double pixel(const void *private, const real *x, int label, const real *v
     return -weight * power * log_p;
 }
 
-NM_PIXEL_LOSS_TYPE(focal, "Cross-entropy in which what is already right counts for little, for classes", pixel,
+NM_PIXEL_LOSS_TYPE(focal, "Cross-entropy in which what is already right counts for little, for classes", focal_pixel,
                    sizeof(focal), options, false, NM_SOFTMAX);

@@ -20,7 +20,7 @@ static const nm_option options[] = {
     {0},
 };
 
-static double pixel(const void *private, const real *x, int label, const real *values, double scale, real *dx)
+static double hinge_pixel(const void *private, const real *x, int label, const real *values, double scale, real *dx)
 {
     (void)values;
     const hinge *self = private;
@@ -40,5 +40,5 @@ static double pixel(const void *private, const real *x, int label, const real *v
     return loss;
 }
 
-NM_PIXEL_LOSS_TYPE(hinge, "Every other class must score less than the label by a margin, for classes", pixel,
+NM_PIXEL_LOSS_TYPE(hinge, "Every other class must score less than the label by a margin, for classes", hinge_pixel,
                    sizeof(hinge), options, false, NM_LINEAR);

@@ -4,7 +4,7 @@
 
 #include <math.h>
 
-static double pair(const void *self, double x, double t, double *slope)
+static double l1_pair(const void *self, double x, double t, double *slope)
 {
     (void)self;
     double off = x - t;
@@ -12,4 +12,4 @@ static double pair(const void *self, double x, double t, double *slope)
     return fabs(off);
 }
 
-NM_VALUE_LOSS_TYPE(l1, "Mean absolute error, for values", pair, 0, NULL, NM_LINEAR);
+NM_VALUE_LOSS_TYPE(l1, "Mean absolute error, for values", l1_pair, 0, NULL, NM_LINEAR);

@@ -108,7 +108,7 @@ static inline void nm_pixel_loss_task(void *arg, int task, int thread)
 }
 
 #define NM_PIXEL_LOSS_TYPE(word, sentence, class_loss, options_size, option_table, takes_soft, applies)                \
-    static void run(const nm_loss_pass *p, const void *self)                                                           \
+    static void word##_run(const nm_loss_pass *p, const void *self)                                                    \
     {                                                                                                                  \
         nm_pixel_job j = {p, self, class_loss};                                                                        \
         nm_parallel(p->threads, nm_pieces(p->n, NM_PIXEL_LOSS_SAMPLES), nm_pixel_loss_task, &j);                       \
@@ -123,6 +123,6 @@ static inline void nm_pixel_loss_task(void *arg, int task, int thread)
                                                  .counts = nm_pixel_counts,                                            \
                                                  .activation = applies,                                                \
                                                  .infer = nm_pixel_loss_infer,                                         \
-                                                 .run = run}
+                                                 .run = word##_run}
 
 #endif

@@ -19,7 +19,7 @@ static const nm_option options[] = {
     {0},
 };
 
-static double pair(const void *self, double x, double t, double *slope)
+static double sigmoid_ce_pair(const void *self, double x, double t, double *slope)
 {
     double w = ((const sigmoid_ce *)self)->positive_weight, bend = log1p(exp(-fabs(x)));
     double s = x > 0 ? 1 / (1 + exp(-x)) : exp(x) / (1 + exp(x));
@@ -27,5 +27,5 @@ static double pair(const void *self, double x, double t, double *slope)
     return w * t * ((x < 0 ? -x : 0) + bend) + (1 - t) * ((x > 0 ? x : 0) + bend);
 }
 
-NM_VALUE_LOSS_TYPE(sigmoid_ce, "Cross-entropy of the sigmoid of each number, for several labels at once", pair,
-                   sizeof(sigmoid_ce), options, NM_SIGMOID);
+NM_VALUE_LOSS_TYPE(sigmoid_ce, "Cross-entropy of the sigmoid of each number, for several labels at once",
+                   sigmoid_ce_pair, sizeof(sigmoid_ce), options, NM_SIGMOID);

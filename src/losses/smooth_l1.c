@@ -13,7 +13,7 @@ static const nm_option options[] = {
     {0},
 };
 
-static double pair(const void *self, double x, double t, double *slope)
+static double smooth_l1_pair(const void *self, double x, double t, double *slope)
 {
     double off = x - t, size = fabs(off), beta = ((const smooth_l1 *)self)->beta;
     if (size < beta) {
@@ -24,5 +24,5 @@ static double pair(const void *self, double x, double t, double *slope)
     return size - 0.5 * beta;
 }
 
-NM_VALUE_LOSS_TYPE(smooth_l1, "Squared error near the target, absolute error further off, for values", pair,
+NM_VALUE_LOSS_TYPE(smooth_l1, "Squared error near the target, absolute error further off, for values", smooth_l1_pair,
                    sizeof(smooth_l1), options, NM_LINEAR);

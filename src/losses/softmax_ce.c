@@ -30,7 +30,8 @@ static double target(const softmax_ce *self, int label, const real *values, int 
     return nm_class_weight(&self->classes, c) * plain;
 }
 
-static double pixel(const void *private, const real *x, int label, const real *values, double scale, real *dx)
+static double softmax_ce_pixel(const void *private, const real *x, int label, const real *values, double scale,
+                               real *dx)
 {
     const softmax_ce *self = private;
     int classes = self->classes.classes;
@@ -49,5 +50,5 @@ static double pixel(const void *private, const real *x, int label, const real *v
     return loss;
 }
 
-NM_PIXEL_LOSS_TYPE(softmax_ce, "Cross-entropy of the softmax of the prediction, for classes", pixel, sizeof(softmax_ce),
-                   options, true, NM_SOFTMAX);
+NM_PIXEL_LOSS_TYPE(softmax_ce, "Cross-entropy of the softmax of the prediction, for classes", softmax_ce_pixel,
+                   sizeof(softmax_ce), options, true, NM_SOFTMAX);

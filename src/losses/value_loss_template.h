@@ -37,7 +37,7 @@ static inline void nm_value_loss_run(const nm_loss_pass *p, const void *self, nm
 }
 
 #define NM_VALUE_LOSS_TYPE(word, sentence, pair_loss, options_size, option_table, applies)                             \
-    static void run(const nm_loss_pass *p, const void *self)                                                           \
+    static void word##_run(const nm_loss_pass *p, const void *self)                                                    \
     {                                                                                                                  \
         nm_value_loss_run(p, self, pair_loss);                                                                         \
     }                                                                                                                  \
@@ -47,6 +47,6 @@ static inline void nm_value_loss_run(const nm_loss_pass *p, const void *self, nm
                                                  .size = options_size,                                                 \
                                                  .options = option_table,                                              \
                                                  .activation = applies,                                                \
-                                                 .run = run}
+                                                 .run = word##_run}
 
 #endif

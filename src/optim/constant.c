@@ -1,7 +1,7 @@
 /* The base rate throughout. */
 #include "optimizer.h"
 
-static double factor(uint64_t step, uint64_t steps, uint64_t steps_per_epoch, const void *self)
+static double constant_factor(uint64_t step, uint64_t steps, uint64_t steps_per_epoch, const void *self)
 {
     (void)step;
     (void)steps;
@@ -14,5 +14,5 @@ extern const nm_schedule_type NM_ISA(nm_schedule_constant);
 const nm_schedule_type NM_ISA(nm_schedule_constant) = {
     .name = "constant",
     .help = "The base rate throughout",
-    .factor = factor,
+    .factor = constant_factor,
 };

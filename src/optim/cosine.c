@@ -13,7 +13,7 @@ static const nm_option options[] = {
     {0},
 };
 
-static double factor(uint64_t step, uint64_t steps, uint64_t steps_per_epoch, const void *private)
+static double cosine_factor(uint64_t step, uint64_t steps, uint64_t steps_per_epoch, const void *private)
 {
     (void)steps_per_epoch;
     const cosine *self = private;
@@ -27,5 +27,5 @@ const nm_schedule_type NM_ISA(nm_schedule_cosine) = {
     .help = "Falls along half a cosine over the whole run",
     .size = sizeof(cosine),
     .options = options,
-    .factor = factor,
+    .factor = cosine_factor,
 };

@@ -13,7 +13,7 @@ static const nm_option options[] = {
     {0},
 };
 
-static double factor(uint64_t step, uint64_t steps, uint64_t steps_per_epoch, const void *private)
+static double exponential_factor(uint64_t step, uint64_t steps, uint64_t steps_per_epoch, const void *private)
 {
     (void)steps;
     const exponential *self = private;
@@ -26,5 +26,5 @@ const nm_schedule_type NM_ISA(nm_schedule_exponential) = {
     .help = "Falls by a constant factor per epoch",
     .size = sizeof(exponential),
     .options = options,
-    .factor = factor,
+    .factor = exponential_factor,
 };

@@ -22,7 +22,7 @@ static double between(double from, double to, double done)
     return to + (from - to) * 0.5 * (1 + cos(3.14159265358979323846 * done));
 }
 
-static double factor(uint64_t step, uint64_t steps, uint64_t steps_per_epoch, const void *private)
+static double onecycle_factor(uint64_t step, uint64_t steps, uint64_t steps_per_epoch, const void *private)
 {
     (void)steps_per_epoch;
     const onecycle *self = private;
@@ -40,5 +40,5 @@ const nm_schedule_type NM_ISA(nm_schedule_onecycle) = {
     .help = "Rises to the base rate, then falls far below where it began",
     .size = sizeof(onecycle),
     .options = options,
-    .factor = factor,
+    .factor = onecycle_factor,
 };

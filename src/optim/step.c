@@ -17,7 +17,7 @@ static const nm_option options[] = {
     {0},
 };
 
-static double factor(uint64_t step, uint64_t steps, uint64_t steps_per_epoch, const void *private)
+static double step_factor(uint64_t step, uint64_t steps, uint64_t steps_per_epoch, const void *private)
 {
     (void)steps;
     const step_schedule *self = private;
@@ -36,5 +36,5 @@ const nm_schedule_type NM_ISA(nm_schedule_step) = {
     .help = "Drops by a factor every so many epochs, or at given epochs",
     .size = sizeof(step_schedule),
     .options = options,
-    .factor = factor,
+    .factor = step_factor,
 };

@@ -18,7 +18,7 @@ typedef struct job {
     double sums[MOST_TASKS];
 } job;
 
-static size_t chunks_of(const nm_span *span)
+static size_t update_chunks_of(const nm_span *span)
 {
     return (span->count + CHUNK - 1) / CHUNK;
 }
@@ -43,7 +43,7 @@ static void each_piece(job *j, int task, on_piece *what)
     size_t first = j->chunks * (size_t)task / (size_t)j->tasks;
     size_t last = j->chunks * ((size_t)task + 1) / (size_t)j->tasks, number = 0;
     for (int i = 0; i < j->count && number < last; i++)
-        for (size_t k = 0; k < chunks_of(&j->spans[i]); k++, number++) {
+        for (size_t k = 0; k < update_chunks_of(&j->spans[i]); k++, number++) {
             if (number < first || number >= last)
                 continue;
             nm_span piece = span_from(j, &j->spans[i], k * CHUNK);
@@ -106,7 +106,7 @@ double nm_optimize(const nm_optimizer_type *type, const void *self, nm_span *spa
 {
     job j = {.type = type, .self = self, .spans = spans, .count = count, .lr = lr, .step = step};
     for (int i = 0; i < count; i++)
-        j.chunks += chunks_of(&spans[i]);
+        j.chunks += update_chunks_of(&spans[i]);
     j.tasks = j.chunks < MOST_TASKS ? (int)j.chunks : MOST_TASKS;
     double norm = 0, scale = 1;
     if (clip_norm > 0) {

@@ -193,7 +193,7 @@ static nm_status read_file(reader *r, const char *path, int index)
 }
 
 /* FOLDER/INNER/NAME where that exists, else NULL in *path. An empty `inner` is FOLDER itself. */
-static nm_status find(const reader *r, const char *folder, const char *inner, const char *name, char **path)
+static nm_status cifar_find(const reader *r, const char *folder, const char *inner, const char *name, char **path)
 {
     struct stat info;
     *path = nm_format(r->ctx, "%s/%s%s%s", folder, inner, *inner ? "/" : "", name);
@@ -206,7 +206,7 @@ static nm_status find(const reader *r, const char *folder, const char *inner, co
     return NM_OK;
 }
 
-static nm_status read_files(reader *r, const char *folder, const char *inner)
+static nm_status cifar_read_files(reader *r, const char *folder, const char *inner)
 {
     nm_status status = NM_OK;
     for (int i = 0; i < r->v->files && status == NM_OK; i++) {
@@ -223,12 +223,12 @@ static nm_status read_folder(reader *r, const char *folder)
     const char *python[] = {r->v->python_archive, r->v->python_folder, r->v->python_file};
     char *path;
     for (int k = 0; k < 2; k++) {
-        NM_TRY(find(r, folder, inner[k], r->v->file[0], &path));
+        NM_TRY(cifar_find(r, folder, inner[k], r->v->file[0], &path));
         nm_free(path);
         if (path)
-            return read_files(r, folder, inner[k]);
+            return cifar_read_files(r, folder, inner[k]);
     }
-    NM_TRY(find(r, folder, "", r->v->archive, &path));
+    NM_TRY(cifar_find(r, folder, "", r->v->archive, &path));
     if (path) {
         nm_status status = read_archive(r, path);
         nm_free(path);
@@ -236,7 +236,7 @@ static nm_status read_folder(reader *r, const char *folder)
     }
     for (int k = 0; k < 3; k++) {
         struct stat info;
-        NM_TRY(find(r, folder, "", python[k], &path));
+        NM_TRY(cifar_find(r, folder, "", python[k], &path));
         bool is = path && stat(path, &info) == 0 && (k == 1 || S_ISREG(info.st_mode));
         nm_status status = is ? refuse_python(r, path) : NM_OK;
         nm_free(path);

@@ -40,7 +40,7 @@ static int find_layout(const nm_data_form *form, const size_t *d)
     return first && (d[1] == 3 || d[2] == d[3]) ? NM_LAYOUT_NCHW : NM_LAYOUT_NHWC;
 }
 
-static nm_status refuse(const nm_hdf5_file *f, const char *path, const nm_h5_shape *s, const char *mend)
+static nm_status hdf5_images_refuse(const nm_hdf5_file *f, const char *path, const nm_h5_shape *s, const char *mend)
 {
     char found[NM_H5_DESCRIPTION];
     return nm_fail(f->ctx, NM_INVALID, "%s: %s: expected uint8 of (n, height, width, channels), found %s%s", f->path,
@@ -50,14 +50,14 @@ static nm_status refuse(const nm_hdf5_file *f, const char *path, const nm_h5_sha
 static nm_status check_extents(const nm_hdf5_file *f, const char *path, const nm_h5_shape *s)
 {
     if (s->rank == 2)
-        return refuse(f, path, s,
-                      ": give flat images their height and width (numpy: x.reshape(n, height, width, channels))");
+        return hdf5_images_refuse(
+            f, path, s, ": give flat images their height and width (numpy: x.reshape(n, height, width, channels))");
     bool fits = (s->rank == 3 || s->rank == 4) && s->dims[0] <= 1u << 30;
     for (int i = 1; i < s->rank && fits; i++)
         fits = s->dims[i] >= 1 && s->dims[i] <= MOST_SIDE;
     if (fits && s->type != NM_H5_OTHER && s->type != NM_H5_TEXT)
         return NM_OK;
-    return refuse(f, path, s, "");
+    return hdf5_images_refuse(f, path, s, "");
 }
 
 nm_status nm_hdf5_look_at_images(nm_hdf5_file *f, const char *path, nm_samples *samples)
@@ -130,8 +130,8 @@ static nm_status convert(const nm_hdf5_file *f, const char *path, const nm_h5_sh
 
 /* Calls for one pass over the images: converts them, or where `largest` is given finds the largest
  * value. */
-static nm_status pass_over(const nm_hdf5_file *f, const char *path, const nm_h5_shape *s, nm_samples *samples,
-                           double *largest)
+static nm_status hdf5_images_pass_over(const nm_hdf5_file *f, const char *path, const nm_h5_shape *s,
+                                       nm_samples *samples, double *largest)
 {
     size_t rows = nm_hdf5_rows_at_once(s), size = nm_shape_size(samples->shape);
     double *values = nm_alloc(f->ctx, rows * size, sizeof *values);
@@ -153,7 +153,7 @@ static nm_status find_scale(nm_hdf5_file *f, const char *path, const nm_h5_shape
     double largest = 0;
     f->scale = s->type == NM_H5_BOOL ? NM_SCALE_UNIT : NM_SCALE_AS_IS;
     if (nm_h5_is_float(s->type)) {
-        NM_TRY(pass_over(f, path, s, samples, &largest));
+        NM_TRY(hdf5_images_pass_over(f, path, s, samples, &largest));
         f->scale = largest > 1 ? NM_SCALE_AS_IS : NM_SCALE_UNIT;
     }
     if (f->scale == NM_SCALE_UNIT)
@@ -170,5 +170,5 @@ nm_status nm_hdf5_read_images(nm_hdf5_file *f, const char *path, nm_samples *sam
         NM_TRY(find_scale(f, path, &s, samples));
     if (s.type == NM_H5_U8 && f->layout == NM_LAYOUT_NHWC && f->scale == NM_SCALE_AS_IS)
         return nm_h5_read(f->h5, path, NM_H5_U8, s.rank, s.dims, samples->pixels);
-    return pass_over(f, path, &s, samples, NULL);
+    return hdf5_images_pass_over(f, path, &s, samples, NULL);
 }

@@ -28,7 +28,8 @@ static bool for_each_pixel(const nm_h5_shape *s, nm_shape image)
            (s->rank == 4 && d[1] == 1 && d[2] == h && d[3] == w);
 }
 
-static nm_status refuse(const nm_hdf5_file *f, const char *path, const nm_h5_shape *s, const nm_samples *samples)
+static nm_status hdf5_labels_refuse(const nm_hdf5_file *f, const char *path, const nm_h5_shape *s,
+                                    const nm_samples *samples)
 {
     char found[NM_H5_DESCRIPTION];
     if (s->type == NM_H5_TEXT)
@@ -53,13 +54,13 @@ nm_status nm_hdf5_look_at_labels(nm_hdf5_file *f, const char *path, nm_samples *
     samples->pixel_labels = for_each_pixel(&s, samples->shape);
     bool fits = samples->pixel_labels || rank == 1 || (s.rank == 2 && rank == 2);
     if (!numbers || !fits || s.dims[0] != (size_t)samples->count)
-        return refuse(f, path, &s, samples);
+        return hdf5_labels_refuse(f, path, &s, samples);
     bool one_hot = !samples->pixel_labels && rank == 2;
     if (one_hot && f->one_hot && (size_t)f->one_hot != d[1])
         return nm_fail(f->ctx, NM_INVALID, "%s: %s: one-hot of %zu classes, in training of %d", f->path, path, d[1],
                        f->one_hot);
     if (one_hot && d[1] > MOST_LABEL)
-        return refuse(f, path, &s, samples);
+        return hdf5_labels_refuse(f, path, &s, samples);
     if (one_hot && !f->one_hot)
         nm_log(f->ctx, "%s: %s is one-hot of %zu classes", f->path, path, d[1]);
     f->one_hot = one_hot ? (int)d[1] : f->one_hot;

@@ -32,7 +32,7 @@ nm_status nm_find_idx_folder(nm_context *ctx, const char *path, const char *stem
     return NM_OK;
 }
 
-static nm_status read_files(nm_context *ctx, const char *folder, const nm_idx_files *files, nm_dataset *out)
+static nm_status idx_folder_read_files(nm_context *ctx, const char *folder, const nm_idx_files *files, nm_dataset *out)
 {
     NM_TRY(nm_idx_images(ctx, folder, files->train_images, &out->train));
     NM_TRY(nm_idx_labels(ctx, folder, files->train_labels, &out->train));
@@ -52,7 +52,8 @@ nm_status nm_open_idx_files(nm_context *ctx, const char *path, const nm_idx_file
         return nm_fail(ctx, NM_INVALID, "%s: expected a folder with %s, %s, %s and %s (plain or .gz), found a file",
                        path, files->train_images, files->train_labels, files->test_images, files->test_labels);
     NM_TRY(nm_find_idx_folder(ctx, path, files->train_images, &folder));
-    nm_status status = read_files(ctx, folder ? folder : path, files, out); /* where there is none, it says so */
+    nm_status status =
+        idx_folder_read_files(ctx, folder ? folder : path, files, out); /* where there is none, it says so */
     nm_free(folder);
     return status;
 }

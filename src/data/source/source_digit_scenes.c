@@ -15,7 +15,7 @@ enum {
 };
 
 /* Whether the digit with its corner at (top, left) would cover a pixel of another one. */
-static bool covers(const uint8_t *digit, int top, int left, const int32_t *labels)
+static bool digit_scenes_covers(const uint8_t *digit, int top, int left, const int32_t *labels)
 {
     for (int h = 0; h < NM_DIGIT_SIDE; h++)
         for (int w = 0; w < NM_DIGIT_SIDE; w++) {
@@ -55,14 +55,14 @@ static void draw_scene(nm_rng *r, uint8_t *scene, int32_t *labels)
         do { /* a free place; a digit that finds none is left out */
             top = (int)nm_rng_below(r, SIDE - 20) - 4;
             left = (int)nm_rng_below(r, SIDE - 20) - 4;
-        } while (++tries < TRIES && covers(digit, top, left, labels));
+        } while (++tries < TRIES && digit_scenes_covers(digit, top, left, labels));
         if (tries < TRIES)
             paste(digit, value + 1, top, left, scene, labels);
     }
     nm_add_noise(r, scene, SIDE * SIDE);
 }
 
-static nm_status fill(nm_context *ctx, nm_samples *samples, int count, const char *split)
+static nm_status digit_scenes_fill(nm_context *ctx, nm_samples *samples, int count, const char *split)
 {
     samples->shape = (nm_shape){SIDE, SIDE, 1};
     samples->pixel_labels = true;
@@ -80,8 +80,8 @@ static nm_status digit_scenes_open(nm_context *ctx, const char *path, const nm_d
     (void)form;
     static const char *const names[] = {"background", "0", "1", "2", "3", "4", "5", "6", "7", "8", "9"};
     (void)path;
-    NM_TRY(fill(ctx, &out->train, TRAIN, "train"));
-    NM_TRY(fill(ctx, &out->test, TEST, "test"));
+    NM_TRY(digit_scenes_fill(ctx, &out->train, TRAIN, "train"));
+    NM_TRY(digit_scenes_fill(ctx, &out->test, TEST, "test"));
     return nm_dataset_set_classes(ctx, out, names, 11);
 }
 

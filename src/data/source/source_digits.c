@@ -5,7 +5,7 @@
 
 enum { SIDE = NM_DIGIT_SIDE, TRAIN = 10000, TEST = 2000, CLASSES = 10 };
 
-static nm_status fill(nm_context *ctx, nm_samples *samples, int count, const char *split)
+static nm_status digits_fill(nm_context *ctx, nm_samples *samples, int count, const char *split)
 {
     NM_TRY(nm_samples_make(ctx, samples, count, (nm_shape){SIDE, SIDE, 1}));
     nm_rng r = nm_rng_stream(0, "digits", split);
@@ -22,8 +22,8 @@ static nm_status digits_open(nm_context *ctx, const char *path, const nm_data_fo
 {
     (void)form;
     (void)path;
-    NM_TRY(fill(ctx, &out->train, TRAIN, "train"));
-    NM_TRY(fill(ctx, &out->test, TEST, "test"));
+    NM_TRY(digits_fill(ctx, &out->train, TRAIN, "train"));
+    NM_TRY(digits_fill(ctx, &out->test, TEST, "test"));
     return nm_dataset_set_classes(ctx, out, NULL, CLASSES);
 }
 

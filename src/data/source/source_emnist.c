@@ -135,7 +135,7 @@ static bool has_label(const nm_samples *s, int label)
     return false;
 }
 
-static nm_status name_classes(nm_context *ctx, const part *p, const char *folder, nm_dataset *out)
+static nm_status emnist_name_classes(nm_context *ctx, const part *p, const char *folder, nm_dataset *out)
 {
     char characters[MOST_NAME] = "", text[MOST_NAME][2] = {{0}};
     const char *names[MOST_NAME];
@@ -198,7 +198,7 @@ static nm_status emnist_open(nm_context *ctx, const char *path, const nm_data_fo
     if (status == NM_OK)
         status = turn(ctx, &out->test);
     if (status == NM_OK)
-        status = name_classes(ctx, &parts[which], folder, out);
+        status = emnist_name_classes(ctx, &parts[which], folder, out);
     if (status == NM_OK)
         nm_log(ctx, "%s: EMNIST %s, %d classes; images are turned as one writes", folder, parts[which].name,
                out->classes);

@@ -14,7 +14,7 @@ typedef struct entries {
     size_t used;
 } entries;
 
-static nm_status add_entry(void *arg, const char *name, bool is_group)
+static nm_status hdf5_add_entry(void *arg, const char *name, bool is_group)
 {
     entries *e = arg;
     if (e->used < sizeof e->text)
@@ -28,7 +28,7 @@ static nm_status check_entry(const nm_hdf5_file *f, const char *path)
     entries found = {0};
     if (nm_h5_has(f->h5, path))
         return NM_OK;
-    NM_TRY(nm_h5_each(f->h5, "/", add_entry, &found));
+    NM_TRY(nm_h5_each(f->h5, "/", hdf5_add_entry, &found));
     return nm_fail(
         f->ctx, NM_INVALID,
         "%s: %s is missing: expected images as /train/x and labels as /train/y, and as /test/x and /test/y; the "
@@ -48,7 +48,7 @@ static nm_status read_split(nm_hdf5_file *f, const char *images, const char *lab
 }
 
 /* The lines of `text` as names, or numbers up to the largest label. */
-static nm_status name_classes(const nm_hdf5_file *f, char *text, nm_dataset *out)
+static nm_status hdf5_name_classes(const nm_hdf5_file *f, char *text, nm_dataset *out)
 {
     int most = nm_largest_label(&out->train), other = nm_largest_label(&out->test), count = 0;
     int known = (most > other ? most : other) + 1;
@@ -89,7 +89,7 @@ static nm_status read_all(nm_hdf5_file *f, nm_dataset *out)
                        f->path, NM_SHAPE_ARGS(out->train.shape), NM_SHAPE_ARGS(out->test.shape));
     if (nm_h5_has(f->h5, "/classes"))
         NM_TRY(nm_h5_read_lines(f->h5, "/classes", &text));
-    nm_status status = name_classes(f, text, out);
+    nm_status status = hdf5_name_classes(f, text, out);
     nm_free(text);
     return status;
 }

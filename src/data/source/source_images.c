@@ -36,7 +36,7 @@ typedef struct collection {
 
 /* ---- finding the images -------------------------------------------------------------------- */
 
-static void pass_over(collection *c, const char *path, const nm_names *names)
+static void images_pass_over(collection *c, const char *path, const nm_names *names)
 {
     if (names->count && c->passed_over == 0)
         snprintf(c->first_passed_over, sizeof c->first_passed_over, "%s/%s", path, names->name[0]);
@@ -54,7 +54,7 @@ static void tell_passed_over(const collection *c)
 }
 
 /* Takes e.path. */
-static nm_status add_entry(collection *c, entry e)
+static nm_status images_add_entry(collection *c, entry e)
 {
     nm_context *ctx = c->reader.ctx;
     nm_status status = e.path ? nm_image_probe(&c->reader, e.path, &e.shape) : NM_FAILED;
@@ -91,17 +91,17 @@ static nm_status add_class(collection *c, const char *root, int label, bool test
         nm_free(path);
         return status;
     }
-    pass_over(c, path, &in.others);
-    pass_over(c, path, &in.folders);
+    images_pass_over(c, path, &in.others);
+    images_pass_over(c, path, &in.folders);
     if (in.images.count == 0 && !test)
         status = nm_fail(ctx, NM_INVALID, "%s: no " NM_IMAGE_FORMATS " images there%s", path,
                          in.folders.count ? ", only folders; images of a class lie in its folder itself"
                                           : "; add some or remove the folder");
     for (int i = 0; i < in.images.count && status == NM_OK; i++)
-        status = add_entry(c, (entry){.path = nm_format(ctx, "%s/%s", path, in.images.name[i]),
-                                      .label = label,
-                                      .first = !test && i == 0,
-                                      .test = test || (hold_out && i % HOLD_OUT == HOLD_OUT - 1)});
+        status = images_add_entry(c, (entry){.path = nm_format(ctx, "%s/%s", path, in.images.name[i]),
+                                             .label = label,
+                                             .first = !test && i == 0,
+                                             .test = test || (hold_out && i % HOLD_OUT == HOLD_OUT - 1)});
     nm_image_folder_free(&in);
     nm_free(path);
     return status;
@@ -112,8 +112,8 @@ static nm_status add_training(collection *c, const nm_image_splits *splits)
     nm_context *ctx = c->reader.ctx;
     nm_image_folder in;
     NM_TRY(nm_image_folder_list(ctx, splits->train, &in));
-    pass_over(c, splits->train, &in.images);
-    pass_over(c, splits->train, &in.others);
+    images_pass_over(c, splits->train, &in.images);
+    images_pass_over(c, splits->train, &in.others);
     c->classes = in.folders;
     in.folders = (nm_names){0};
     nm_image_folder_free(&in);
@@ -150,8 +150,8 @@ static nm_status add_test(collection *c, const nm_image_splits *splits)
 {
     nm_image_folder in;
     NM_TRY(nm_image_folder_list(c->reader.ctx, splits->test, &in));
-    pass_over(c, splits->test, &in.images);
-    pass_over(c, splits->test, &in.others);
+    images_pass_over(c, splits->test, &in.images);
+    images_pass_over(c, splits->test, &in.others);
     nm_status status = check_test_classes(c, splits, &in.folders);
     for (int i = 0; i < in.folders.count && status == NM_OK; i++)
         status = add_class(c, splits->test, find_class(c, in.folders.name[i]), true, false);

@@ -9,7 +9,7 @@ static const nm_option options[] = {
     {0},
 };
 
-static nm_status infer(nm_infer *e, void *private)
+static nm_status groupnorm_infer(nm_infer *e, void *private)
 {
     const nm_sample_norm *self = private;
     if (e->in[0].c % self->groups)

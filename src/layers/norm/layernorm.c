@@ -4,7 +4,7 @@
 
 static const nm_option options[] = {NM_SAMPLE_NORM_OPTIONS("true", "number"), {0}};
 
-static nm_status infer(nm_infer *e, void *private)
+static nm_status layernorm_infer(nm_infer *e, void *private)
 {
     nm_sample_norm *self = private;
     self->groups = 1;

@@ -25,7 +25,7 @@ static const nm_option options[] = {
 enum { PIXELS = 64 }; /* a task */
 
 /* Saved: b. A thread's scratch: two rows of channels. */
-static nm_status plan(nm_booking *b, const void *self, void *chosen)
+static nm_status lrn_plan(nm_booking *b, const void *self, void *chosen)
 {
     (void)self;
     (void)chosen;
@@ -63,7 +63,7 @@ static void power(const real *b, double beta, int channels, real *to)
             to[c] = (real)pow((double)b[c], -beta);
 }
 
-static void forward_task(void *arg, int task, int thread)
+static void lrn_forward_task(void *arg, int task, int thread)
 {
     const job *j = arg;
     const nm_pass *p = j->p;
@@ -84,7 +84,7 @@ static void forward_task(void *arg, int task, int thread)
     }
 }
 
-static void backward_task(void *arg, int task, int thread)
+static void lrn_backward_task(void *arg, int task, int thread)
 {
     const job *j = arg;
     const nm_pass *p = j->p;
@@ -105,16 +105,16 @@ static void backward_task(void *arg, int task, int thread)
     }
 }
 
-static void forward(const nm_pass *p, const void *self)
+static void lrn_forward(const nm_pass *p, const void *self)
 {
     job j = {p, self};
-    nm_parallel(p->threads, nm_pieces(p->n * p->ys.h * p->ys.w, PIXELS), forward_task, &j);
+    nm_parallel(p->threads, nm_pieces(p->n * p->ys.h * p->ys.w, PIXELS), lrn_forward_task, &j);
 }
 
-static void backward(const nm_pass *p, const void *self)
+static void lrn_backward(const nm_pass *p, const void *self)
 {
     job j = {p, self};
-    nm_parallel(p->threads, nm_pieces(p->n * p->ys.h * p->ys.w, PIXELS), backward_task, &j);
+    nm_parallel(p->threads, nm_pieces(p->n * p->ys.h * p->ys.w, PIXELS), lrn_backward_task, &j);
 }
 
 extern const nm_layer_type NM_ISA(nm_layer_lrn);
@@ -127,7 +127,7 @@ const nm_layer_type NM_ISA(nm_layer_lrn) = {
     .most_inputs = 1,
     .role = NM_ROLE_NORMALISATION,
     .memory = NM_BACK_X | NM_BACK_Y,
-    .plan = plan,
-    .forward = forward,
-    .backward = backward,
+    .plan = lrn_plan,
+    .forward = lrn_forward,
+    .backward = lrn_backward,
 };

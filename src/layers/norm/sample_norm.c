@@ -38,7 +38,7 @@ typedef struct job {
     const real *scale, *shift;      /* NULL: none */
 } job;
 
-static job job_of(const nm_pass *p, const void *private)
+static job sample_norm_job_of(const nm_pass *p, const void *private)
 {
     const nm_sample_norm *self = private;
     nm_shape s = p->ys;
@@ -57,7 +57,7 @@ static double *saved(const job *j, int sample)
 }
 
 /* moments[group][0] becomes the group's sum of sum[channel], times `factor`. */
-static void gather(const job *j, const double *sum, int index, double factor, double *moments)
+static void sample_norm_gather(const job *j, const double *sum, int index, double factor, double *moments)
 {
     for (int g = 0; g < j->self->groups; g++) {
         double total = 0;
@@ -77,7 +77,7 @@ static void take_moments(const job *j, const real *x, double *sum, double *momen
     for (size_t i = 0; i < j->pixels; i++)
         for (size_t c = 0; c < channels; c++)
             sum[c] += (double)x[i * channels + c];
-    gather(j, sum, 0, share, moments);
+    sample_norm_gather(j, sum, 0, share, moments);
     memset(sum, 0, channels * sizeof *sum);
     double *mean = sum + channels;
     for (size_t c = 0; c < channels; c++)
@@ -87,13 +87,14 @@ static void take_moments(const job *j, const real *x, double *sum, double *momen
             double off = (double)x[i * channels + c] - mean[c];
             sum[c] += off * off;
         }
-    gather(j, sum, 1, share, moments);
+    sample_norm_gather(j, sum, 1, share, moments);
     for (int g = 0; g < j->self->groups; g++)
         moments[2 * g + 1] = 1 / sqrt(moments[2 * g + 1] + j->self->epsilon);
 }
 
 /* y = (x - mean) * factor + shift over the channels of a pixel. */
-static void normalise(const job *j, size_t pixel, const real *restrict x, const double *moments, real *restrict y)
+static void sample_norm_normalise(const job *j, size_t pixel, const real *restrict x, const double *moments,
+                                  real *restrict y)
 {
     const real *scale = j->scale, *shift = j->shift;
     if (scale && j->self->elements) {
@@ -107,7 +108,7 @@ static void normalise(const job *j, size_t pixel, const real *restrict x, const 
     }
 }
 
-static void forward_task(void *arg, int task, int thread)
+static void sample_norm_forward_task(void *arg, int task, int thread)
 {
     const job *j = arg;
     size_t start = (size_t)task * j->pixels * j->channels;
@@ -115,13 +116,13 @@ static void forward_task(void *arg, int task, int thread)
     double *moments = saved(j, task);
     take_moments(j, x, nm_thread_scratch(j->p, thread), moments);
     for (size_t i = 0; i < j->pixels; i++)
-        normalise(j, i, x + i * j->channels, moments, j->p->y + start + i * j->channels);
+        sample_norm_normalise(j, i, x + i * j->channels, moments, j->p->y + start + i * j->channels);
 }
 
 void NM_ISA(nm_sample_norm_forward)(const nm_pass *p, const void *self)
 {
-    job j = job_of(p, self);
-    nm_parallel(p->threads, p->n, forward_task, &j);
+    job j = sample_norm_job_of(p, self);
+    nm_parallel(p->threads, p->n, sample_norm_forward_task, &j);
 }
 
 /* ---- backward ------------------------------------------------------------------------------ */
@@ -145,7 +146,7 @@ static void take_sums(const job *j, int sample, double *sum)
         }
 }
 
-static void backward_task(void *arg, int task, int thread)
+static void sample_norm_backward_task(void *arg, int task, int thread)
 {
     const job *j = arg;
     const nm_pass *p = j->p;
@@ -204,8 +205,8 @@ static void elements_task(void *arg, int task, int thread)
 
 void NM_ISA(nm_sample_norm_backward)(const nm_pass *p, const void *self)
 {
-    job j = job_of(p, self);
-    nm_parallel(p->threads, p->n, backward_task, &j);
+    job j = sample_norm_job_of(p, self);
+    nm_parallel(p->threads, p->n, sample_norm_backward_task, &j);
     if (!j.scale)
         return;
     if (j.self->elements) {

@@ -43,7 +43,7 @@ void NM_ISA(nm_sample_norm_backward)(const nm_pass *p, const void *self);
                                                    .most_inputs = 1,                                                   \
                                                    .role = NM_ROLE_NORMALISATION,                                      \
                                                    .memory = NM_BACK_X,                                                \
-                                                   .infer = infer,                                                     \
+                                                   .infer = word##_infer,                                              \
                                                    .plan = NM_ISA(nm_sample_norm_plan),                                \
                                                    .forward = NM_ISA(nm_sample_norm_forward),                          \
                                                    .backward = NM_ISA(nm_sample_norm_backward)}

@@ -105,7 +105,7 @@ static inline void nm_dropout_backward(const nm_pass *p, const void *self, nm_dr
 /* The vtable of one of them: UNIT(shape) is its nm_dropout_unit. */
 #define NM_DROPOUT_TYPE(word, sentence, what, UNIT)                                                                    \
     static const nm_option options[] = {NM_DROPOUT_OPTIONS(what), {0}};                                                \
-    static nm_status plan(nm_booking *b, const void *self, void *chosen)                                               \
+    static nm_status word##_plan(nm_booking *b, const void *self, void *chosen)                                        \
     {                                                                                                                  \
         (void)self;                                                                                                    \
         (void)chosen;                                                                                                  \
@@ -113,11 +113,11 @@ static inline void nm_dropout_backward(const nm_pass *p, const void *self, nm_dr
             b->saved = (size_t)b->n * UNIT(b->ys).draws;                                                               \
         return NM_OK;                                                                                                  \
     }                                                                                                                  \
-    static void forward(const nm_pass *p, const void *self)                                                            \
+    static void word##_forward(const nm_pass *p, const void *self)                                                     \
     {                                                                                                                  \
         nm_dropout_forward(p, self, #word, UNIT(p->ys));                                                               \
     }                                                                                                                  \
-    static void backward(const nm_pass *p, const void *self)                                                           \
+    static void word##_backward(const nm_pass *p, const void *self)                                                    \
     {                                                                                                                  \
         nm_dropout_backward(p, self, UNIT(p->ys));                                                                     \
     }                                                                                                                  \
@@ -130,8 +130,8 @@ static inline void nm_dropout_backward(const nm_pass *p, const void *self, nm_dr
                                                    .most_inputs = 1,                                                   \
                                                    .memory = NM_INPLACE,                                               \
                                                    .keeps_probabilities = true,                                        \
-                                                   .plan = plan,                                                       \
-                                                   .forward = forward,                                                 \
-                                                   .backward = backward}
+                                                   .plan = word##_plan,                                                \
+                                                   .forward = word##_forward,                                          \
+                                                   .backward = word##_backward}
 
 #endif
