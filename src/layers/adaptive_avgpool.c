@@ -81,7 +81,7 @@ static void adaptive_avgpool_backward(const nm_pass *p, const void *self)
     nm_parallel(p->threads, p->n, adaptive_avgpool_backward_task, (void *)p);
 }
 
-/* Told as one that sees everything where the output is a single pixel. */
+/* Its field is the whole input where the output is a single pixel. */
 static void adaptive_avgpool_window(const void *private, nm_window *w)
 {
     const adaptive *self = private;

@@ -214,7 +214,8 @@ static void deconv_forward(const nm_pass *p, const void *private)
         nm_parallel(p->threads, p->n * p->ys.h, bias_task, &(bias_job){p, p->w[1]});
 }
 
-/* Block by block of rows, so that long sums stay exact enough; `buffer` has room for the channels.
+/* Block by block of rows, so that long sums stay exact enough; `buffer` holds a number for each
+ * channel.
  */
 static void add_bias_gradient(const nm_pass *p, real *buffer)
 {

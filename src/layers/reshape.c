@@ -41,7 +41,7 @@ static void reshape_backward(const nm_pass *p, const void *self)
 static void reshape_window(const void *self, nm_window *w)
 {
     (void)self;
-    w->global = true; /* pixels move: where a number came from is no longer told */
+    w->global = true; /* pixels move: where a number came from is no longer known */
 }
 
 extern const nm_layer_type NM_ISA(nm_layer_reshape);

@@ -1,6 +1,6 @@
 /* Undoes a max pool (Zeiler, Fergus 2014; PyTorch's MaxUnpool2d): each value goes to the place
  * where the pool that `pool` names found its largest input, zeros elsewhere. HxWxC as the pool's
- * output to HxWxC as its input. The places are found again in the pool's input, which is this
+ * output to HxWxC as its input. The places are recomputed from the pool's input, which is this
  * layer's last input (the network links it). Windows that overlap add up, so that unpool is always
  * the transpose of the pool's choice. */
 #include "pool.h"

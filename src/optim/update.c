@@ -35,10 +35,10 @@ static nm_span span_from(const job *j, const nm_span *span, size_t first)
     return rest;
 }
 
-typedef void on_piece(job *j, int task, const nm_span *piece);
+typedef void on_chunk(job *j, int task, const nm_span *chunk);
 
-/* Chunks number first..last-1 of all spans in order, as pieces of spans. */
-static void each_piece(job *j, int task, on_piece *what)
+/* Chunks number first..last-1 of all spans in order, each as a span. */
+static void each_chunk(job *j, int task, on_chunk *what)
 {
     size_t first = j->chunks * (size_t)task / (size_t)j->tasks;
     size_t last = j->chunks * ((size_t)task + 1) / (size_t)j->tasks, number = 0;
@@ -46,9 +46,9 @@ static void each_piece(job *j, int task, on_piece *what)
         for (size_t k = 0; k < update_chunks_of(&j->spans[i]); k++, number++) {
             if (number < first || number >= last)
                 continue;
-            nm_span piece = span_from(j, &j->spans[i], k * CHUNK);
-            piece.count = piece.count < CHUNK ? piece.count : CHUNK;
-            what(j, task, &piece);
+            nm_span chunk = span_from(j, &j->spans[i], k * CHUNK);
+            chunk.count = chunk.count < CHUNK ? chunk.count : CHUNK;
+            what(j, task, &chunk);
         }
 }
 
@@ -70,11 +70,11 @@ static void update_remainder(const job *j, const nm_span *rest)
         memcpy(rest->slot[s], slot[s], size);
 }
 
-static void update_piece(job *j, int task, const nm_span *piece)
+static void update_chunk(job *j, int task, const nm_span *chunk)
 {
     (void)task;
-    nm_span whole = *piece, rest = span_from(j, piece, nm_span_count(piece));
-    whole.count = nm_span_count(piece);
+    nm_span whole = *chunk, rest = span_from(j, chunk, nm_span_count(chunk));
+    whole.count = nm_span_count(chunk);
     if (whole.count > 0)
         j->type->update(&whole, j->lr, j->step, j->self);
     if (rest.count > 0)
@@ -84,21 +84,21 @@ static void update_piece(job *j, int task, const nm_span *piece)
 static void update_task(void *arg, int task, int thread)
 {
     (void)thread;
-    each_piece(arg, task, update_piece);
+    each_chunk(arg, task, update_chunk);
 }
 
-static void norm_piece(job *j, int task, const nm_span *piece)
+static void norm_chunk(job *j, int task, const nm_span *chunk)
 {
     double sum = 0;
-    for (size_t i = 0; i < piece->count; i++)
-        sum += (double)piece->dw[i] * (double)piece->dw[i];
+    for (size_t i = 0; i < chunk->count; i++)
+        sum += (double)chunk->dw[i] * (double)chunk->dw[i];
     j->sums[task] += sum;
 }
 
 static void norm_task(void *arg, int task, int thread)
 {
     (void)thread;
-    each_piece(arg, task, norm_piece);
+    each_chunk(arg, task, norm_chunk);
 }
 
 double nm_optimize(const nm_optimizer_type *type, const void *self, nm_span *spans, int count, double lr, uint64_t step,

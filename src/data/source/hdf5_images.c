@@ -1,6 +1,6 @@
 /* Images of HDF5 files: uint8 (n, height, width, channels) as norma holds them; also channels
  * first, other numbers of 0 to 255, and floats that are uint8 divided by 255. What was not as norma
- * holds it is told; what cannot be held exactly is refused. */
+ * holds it is logged; what cannot be held exactly is refused. */
 #include "hdf5_split.h"
 
 #include "alloc.h"

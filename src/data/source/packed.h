@@ -23,7 +23,7 @@ void nm_packed_close(nm_packed *file);
  * ends before, and `expected` is the size of the whole content (0: not known). */
 nm_status nm_packed_read(nm_packed *file, void *to, size_t size, const char *what, size_t expected) NM_MUST_USE;
 /* Whether there is content left. At its end the checksum is verified, and bytes behind it, which
- * gzip ignores, are told. */
+ * gzip ignores, are logged. */
 nm_status nm_packed_more(nm_packed *file, bool *more) NM_MUST_USE;
 
 #endif

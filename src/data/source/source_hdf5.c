@@ -1,6 +1,6 @@
 /* HDF5 files: /train/x the images, /train/y the labels; /test/x and /test/y likewise, or left out.
  * /classes, where it is there, has the names: a line or a string for each. hdf5_images.c and
- * hdf5_labels.c tell what is read. */
+ * hdf5_labels.c say which forms of them. */
 #include "alloc.h"
 #include "hdf5_split.h"
 #include "sources.h"

@@ -57,7 +57,7 @@ static double *saved(const job *j, int sample)
 }
 
 /* moments[group][0] becomes the group's sum of sum[channel], times `factor`. */
-static void sample_norm_gather(const job *j, const double *sum, int index, double factor, double *moments)
+static void sum_groups(const job *j, const double *sum, int index, double factor, double *moments)
 {
     for (int g = 0; g < j->self->groups; g++) {
         double total = 0;
@@ -69,7 +69,7 @@ static void sample_norm_gather(const job *j, const double *sum, int index, doubl
 
 /* ---- forward ------------------------------------------------------------------------------- */
 
-static void take_moments(const job *j, const real *x, double *sum, double *moments)
+static void compute_moments(const job *j, const real *x, double *sum, double *moments)
 {
     size_t channels = j->channels;
     double share = 1.0 / ((double)j->pixels * (double)j->width);
@@ -77,7 +77,7 @@ static void take_moments(const job *j, const real *x, double *sum, double *momen
     for (size_t i = 0; i < j->pixels; i++)
         for (size_t c = 0; c < channels; c++)
             sum[c] += (double)x[i * channels + c];
-    sample_norm_gather(j, sum, 0, share, moments);
+    sum_groups(j, sum, 0, share, moments);
     memset(sum, 0, channels * sizeof *sum);
     double *mean = sum + channels;
     for (size_t c = 0; c < channels; c++)
@@ -87,7 +87,7 @@ static void take_moments(const job *j, const real *x, double *sum, double *momen
             double off = (double)x[i * channels + c] - mean[c];
             sum[c] += off * off;
         }
-    sample_norm_gather(j, sum, 1, share, moments);
+    sum_groups(j, sum, 1, share, moments);
     for (int g = 0; g < j->self->groups; g++)
         moments[2 * g + 1] = 1 / sqrt(moments[2 * g + 1] + j->self->epsilon);
 }
@@ -114,7 +114,7 @@ static void sample_norm_forward_task(void *arg, int task, int thread)
     size_t start = (size_t)task * j->pixels * j->channels;
     const real *x = j->p->x[0] + start;
     double *moments = saved(j, task);
-    take_moments(j, x, nm_thread_scratch(j->p, thread), moments);
+    compute_moments(j, x, nm_thread_scratch(j->p, thread), moments);
     for (size_t i = 0; i < j->pixels; i++)
         sample_norm_normalise(j, i, x + i * j->channels, moments, j->p->y + start + i * j->channels);
 }

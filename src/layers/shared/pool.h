@@ -39,12 +39,12 @@ static inline nm_status nm_pool_axis(nm_infer *e, nm_pool *self, int axis, int i
     if (*before >= size || *after >= size)
         return nm_fail(e->ctx, NM_INVALID, "%s: pad must be smaller than the window; found pad %d and size %d", e->who,
                        *before >= size ? *before : *after, size);
-    int room = in + *before + *after - size + (self->ceil ? stride - 1 : 0);
-    if (room < 0)
+    int slack = in + *before + *after - size + (self->ceil ? stride - 1 : 0);
+    if (slack < 0)
         return nm_fail(e->ctx, NM_INVALID,
                        "%s: a window of %d does not fit into its input " NM_SHAPE_FMT " with padding %d", e->who, size,
                        NM_SHAPE_ARGS(e->in[0]), *before + *after);
-    *out = room / stride + 1;
+    *out = slack / stride + 1;
     if (self->ceil && (*out - 1) * stride >= in + *before)
         --*out; /* a window must begin inside the input or the padding before it, as in PyTorch */
     return NM_OK;
