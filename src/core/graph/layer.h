@@ -140,11 +140,11 @@ typedef struct nm_booking {
 
 /* An input whose normalisation its layer has left to its only reader, which saves a pass over it:
  * by channel (x - mean) * factor + shift, then perhaps a relu. */
-typedef struct nm_deferred {
+typedef struct nm_lazy_normalisation {
     const real *x;
     const real *mean, *factor, *shift; /* [C] */
     bool relu;
-} nm_deferred;
+} nm_lazy_normalisation;
 
 /* All pointers are to [n][h][w][c] with the shapes beside them; 64-byte aligned. */
 typedef struct nm_pass {
@@ -155,15 +155,16 @@ typedef struct nm_pass {
     int inputs;
     const nm_shape *xs;
     nm_shape ys;
-    const real *const *x;        /* [inputs]; in backward only with NM_BACK_X */
-    const nm_deferred *deferred; /* how x[0] is to be read, by a type that `normalises`; NULL: as it is */
-    real *y;                     /* forward writes it, NULL where it `defers`; in backward only with NM_BACK_Y */
-    const real *dy;              /* backward: gradient of the loss by y */
-    real *spare_dy;  /* dy's memory, where backward may overwrite it: a layer that does others' work needs room between;
-                        else NULL */
-    real *const *dx; /* backward: to be overwritten; an entry is NULL where nobody needs it */
-    real *const *w;  /* parameters, in the order of declaration; only state may be written */
-    real *const *dw; /* gradients: to be ADDED to; NULL for state and for frozen parameters */
+    const real *const *x; /* [inputs]; in backward only with NM_BACK_X */
+    const nm_lazy_normalisation
+        *lazy_normalisation; /* how x[0] is to be read, by a type that `reads_lazy_normalisation`; NULL: as it is */
+    real *y; /* forward writes it, NULL where the layer `leaves_normalisation`; in backward only with NM_BACK_Y */
+    const real *dy;   /* backward: gradient of the loss by y */
+    real *dy_scratch; /* dy's memory, where backward may overwrite it: a layer that does others' work needs room
+                       between; else NULL */
+    real *const *dx;  /* backward: to be overwritten; an entry is NULL where nobody needs it */
+    real *const *w;   /* parameters, in the order of declaration; only state may be written */
+    real *const *dw;  /* gradients: to be ADDED to; NULL for state and for frozen parameters */
     void *saved;
     void *scratch;
     char *thread_scratch_base;
@@ -231,15 +232,15 @@ struct nm_layer_type {
     bool (*fuse)(const void *self, void *plan, const nm_offer *offer, unsigned *memory);
     /* In training, whether this layer could leave the normalisation of its outputs to their only
      * reader: forward then has no y to write. Called after `fuse`. Absent: never. */
-    bool (*defers)(const void *self, const void *plan);
+    bool (*leaves_normalisation)(const void *self, const void *plan);
     /* Where the outputs lie then, and their normalisation, from the pass's `saved`. */
-    void (*deferred)(const nm_pass *p, const void *self, nm_deferred *out);
+    void (*lazy_normalisation)(const nm_pass *p, const void *self, nm_lazy_normalisation *out);
     /* Whether all passes can read such an input. Absent: no. */
-    bool (*normalises)(const void *self, const void *plan, const nm_rules *rules);
+    bool (*reads_lazy_normalisation)(const void *self, const void *plan, const nm_rules *rules);
     /* What has to be known of the whole batch before any part of it goes forward (statistics): runs
      * once, ahead of forward; backward of such a type runs once too, for the whole batch. Absent:
      * nothing. */
-    void (*gather)(const nm_pass *p, const void *self);
+    void (*batch_statistics)(const nm_pass *p, const void *self);
     /* Of the samples first_sample to first_sample + n of the batch. */
     void (*forward)(const nm_pass *p, const void *self);
     void (*backward)(const nm_pass *p, const void *self);

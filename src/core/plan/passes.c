@@ -112,13 +112,13 @@ static void backward_stage(nm_plan *plan, const nm_batch *batch, int stage, nm_r
             if (plan->step[i].stage != stage)
                 continue;
             nm_run_sum(plan, i, s);
-            if (!net->node[i].type || !net->node[i].type->gather)
+            if (!net->node[i].type || !net->node[i].type->batch_statistics)
                 nm_run_backward(plan, batch, i, s);
         }
     }
     slice_at(plan->lane, batch, batch->n, 0);
     for (int i = net->nodes - 1; i >= net->inputs; i--)
-        if (plan->step[i].stage == stage && net->node[i].type->gather)
+        if (plan->step[i].stage == stage && net->node[i].type->batch_statistics)
             nm_run_backward(plan, batch, i, (nm_slice){0, batch->n});
 }
 

@@ -6,13 +6,13 @@
  * users of its output have left are summed.
  *
  * A staged plan (nm_request.micro, .recompute) cuts the network before every layer that has to know
- * the whole batch (batch norm in train mode: its type has `gather`). A node's stage is the number
- * of such layers above it, itself included. Stage after stage goes forward, each a few samples at a
- * time, then stage after stage backward, each again a few samples at a time: what of its values
- * backward reads is computed again first. The last stage goes forward and backward in one window.
- * So S stages have 2 S - 1 windows, and what crosses from one stage into another is `whole`: there
- * is room for all samples of the batch. A layer that gathers goes backward for the whole batch at
- * once, after the others of its stage.
+ * the whole batch (batch norm in train mode: its type has `batch_statistics`). A node's stage is
+ * the number of such layers above it, itself included. Stage after stage goes forward, each a few
+ * samples at a time, then stage after stage backward, each again a few samples at a time: what of
+ * its values backward reads is computed again first. The last stage goes forward and backward in
+ * one window. So S stages have 2 S - 1 windows, and what crosses from one stage into another is
+ * `whole`: there is room for all samples of the batch. A layer that gathers goes backward for the
+ * whole batch at once, after the others of its stage.
  *
  * A plan for evaluation alone is cut into stages too (plan_slices.c); only their forward windows
  * are run. In a stage that is run apart each thread takes a few samples through all its layers, in
@@ -61,11 +61,11 @@ typedef struct nm_step {
     real *value;    /* the output; NULL for the network's inputs */
     real *gradient; /* of the loss by the output; NULL where not needed */
     nm_sum sum;
-    int fused;            /* layers after it that it does the work of */
-    bool defers;          /* the last one's output is not written: its only reader normalises it */
-    nm_deferred deferred; /* how its own input is read, where another layer defers */
-    nm_fused *with;       /* [fused] */
-    int head;             /* the node that does this one's work; itself where nobody does */
+    int fused;                      /* layers after it that it does the work of */
+    bool defers;                    /* the last one's output is not written: its only reader normalises it */
+    nm_lazy_normalisation deferred; /* how its own input is read, where another layer defers */
+    nm_fused *with;                 /* [fused] */
+    int head;                       /* the node that does this one's work; itself where nobody does */
     bool runs_backward;
     int stage;
     bool again; /* staged: its forward is run again before its stage goes backward */

@@ -41,7 +41,7 @@ static inline size_t nm_aligned(size_t bytes)
 static inline bool nm_gathers(const nm_draft *d, int node)
 {
     return d->plan->staged && d->plan->request.mode == NM_TRAIN && d->net->node[node].type &&
-           d->net->node[node].type->gather;
+           d->net->node[node].type->batch_statistics;
 }
 
 /* The node in whose passes input k of `user` is read; NM_NONE where it never leaves them. */

@@ -72,13 +72,13 @@ static bool defers(const nm_draft *d, int index)
 {
     const nm_node *node = &d->net->node[index];
     int reader = sole_reader(d, d->tail[index]);
-    if (!node->type->defers || reader == NM_NONE || d->plan->staged || d->plan->request.no_fuse ||
+    if (!node->type->leaves_normalisation || reader == NM_NONE || d->plan->staged || d->plan->request.no_fuse ||
         d->rules.mode != NM_TRAIN || !d->needed[index])
         return false;
     const nm_node *by = &d->net->node[reader];
-    return by->type->normalises && !(d->memory[reader] & NM_INPLACE) &&
-           by->type->normalises(by->self, d->plan->step[reader].choice, &d->rules) &&
-           node->type->defers(node->self, d->plan->step[index].choice);
+    return by->type->reads_lazy_normalisation && !(d->memory[reader] & NM_INPLACE) &&
+           by->type->reads_lazy_normalisation(by->self, d->plan->step[reader].choice, &d->rules) &&
+           node->type->leaves_normalisation(node->self, d->plan->step[index].choice);
 }
 
 nm_status nm_draft_fuse(nm_draft *d)

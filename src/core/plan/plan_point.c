@@ -74,7 +74,7 @@ static void point_activations(const aiming *a, int index)
     aim(a, &step->pass.y, d->value[d->tail[index]], tail_size);
     aim(a, &step->pass.dy, d->gradient[d->tail[index]], tail_size);
     if (step->fused) /* then nobody looks at it */
-        aim(a, &step->pass.spare_dy, d->gradient[d->tail[index]], tail_size);
+        aim(a, &step->pass.dy_scratch, d->gradient[d->tail[index]], tail_size);
 }
 
 /* The input that a fused layer reads beside the chain's own. */
@@ -155,8 +155,8 @@ static void point_deferred(const aiming *a, int index)
     if (d->head[index] != index || !a->lane->step[head].defers)
         return;
     const nm_node *before = &d->net->node[head];
-    step->pass.deferred = &step->deferred;
-    before->type->deferred(&a->lane->step[head].pass, before->self, &step->deferred);
+    step->pass.lazy_normalisation = &step->deferred;
+    before->type->lazy_normalisation(&a->lane->step[head].pass, before->self, &step->deferred);
     step->x[0] = step->deferred.x;
 }
 

@@ -84,12 +84,12 @@ void nm_run_gather(nm_plan *plan, nm_lane *lane, const nm_batch *batch, int inde
 {
     nm_step *step = &lane->step[index];
     const nm_node *node = &plan->net->node[index];
-    if (step->head != index || !node->type->gather)
+    if (step->head != index || !node->type->batch_statistics)
         return;
     point_inputs(plan->net, step, batch, index, s);
     set_pass(&step->pass, batch, s);
     double start = now(plan);
-    node->type->gather(&step->pass, node->self);
+    node->type->batch_statistics(&step->pass, node->self);
     step->forward_seconds += now(plan) - start;
 }
 

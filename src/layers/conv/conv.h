@@ -49,8 +49,8 @@ typedef struct nm_conv_call {
     int most;                 /* samples that were planned for: n <= most */
     bool by_sample;           /* forward: a sample's bits must not depend on the batch (in evaluation) */
     const real *x, *w, *bias; /* bias NULL: none */
-    const nm_deferred
-        *deferred; /* forward, weights: how x is to be read, only where the algorithm `normalises`; NULL: as it is */
+    const nm_lazy_normalisation *lazy_normalisation; /* forward, weights: how x is to be read, only where the algorithm
+                                                        `reads_lazy_normalisation`; NULL: as it is */
     const real *scale; /* forward: a factor on each filter's sum, with a bias; NULL: none */
     const real
         *other; /* forward: added to the outputs, laid out as they are; NULL: none; only where the algorithm `adds` */
@@ -83,9 +83,10 @@ typedef struct nm_conv_algorithm {
     int block;    /* outputs of a filter that forward takes at once in evaluation, filling up what is missing; 0: any
                      number */
     bool exact;   /* its error is that of direct summation */
-    bool (*normalises)(const nm_conv_geometry *g); /* whether forward and weights can read a deferred input; NULL: no */
-    bool adds;                                     /* forward can add another input while outputs are in registers */
-    bool pools; /* forward can take the maximum of each 2x2 outputs while they are in registers */
+    bool (*reads_lazy_normalisation)(
+        const nm_conv_geometry *g); /* whether forward and weights can read such an input; NULL: no */
+    bool adds;                      /* forward can add another input while outputs are in registers */
+    bool pools;                     /* forward can take the maximum of each 2x2 outputs while they are in registers */
 } nm_conv_algorithm;
 
 /* In order of preference at equal cost; NULL-terminated. */
@@ -203,7 +204,8 @@ static inline nm_shape nm_conv_y_shape(const nm_conv_call *call)
     return call->pool ? (nm_shape){s.h / 2, s.w / 2, s.c} : s;
 }
 
-/* ---- an input whose normalisation is left to the convolution (nm_deferred) --------------- */
+/* ---- an input whose normalisation is left to the convolution (nm_lazy_normalisation)
+ * --------------- */
 
 /* The call's input as a sample's first value, good for what output rows `first` to `last` - 1 read:
  * where it lies, or normalised to `room`, which has as many numbers as nm_conv_input_room says for
@@ -215,7 +217,7 @@ static inline size_t nm_conv_input_room(const nm_conv_geometry *g, int rows)
     int read = (rows - 1) * g->stride[0] + (g->kernel[0] - 1) * g->dilation[0] + 1;
     return ((size_t)(read < g->in.h ? read : g->in.h) * (size_t)(g->in.w * g->in.c) + LINE - 1) / LINE * LINE;
 }
-/* For `normalises`. */
+/* For `reads_lazy_normalisation`. */
 static inline bool nm_conv_any(const nm_conv_geometry *g)
 {
     (void)g;

@@ -103,7 +103,7 @@ const real *NM_ISA(nm_conv_input)(const nm_conv_call *call, int sample, int firs
 {
     const nm_conv_geometry *g = call->g;
     const real *x = call->x + (size_t)sample * nm_shape_size(g->in);
-    if (!call->deferred)
+    if (!call->lazy_normalisation)
         return x;
     int from = first * g->stride[0] - g->top,
         to = (last - 1) * g->stride[0] - g->top + (g->kernel[0] - 1) * g->dilation[0] + 1;
@@ -111,7 +111,7 @@ const real *NM_ISA(nm_conv_input)(const nm_conv_call *call, int sample, int firs
     to = to < g->in.h ? to : g->in.h;
     ptrdiff_t before = (ptrdiff_t)from * g->in.w * g->in.c;
     if (from < to)
-        NM_ISA(nm_batchnorm_read)(call->deferred, g->in.c, x + before, (to - from) * g->in.w, room);
+        NM_ISA(nm_batchnorm_read)(call->lazy_normalisation, g->in.c, x + before, (to - from) * g->in.w, room);
     return room - before;
 }
 

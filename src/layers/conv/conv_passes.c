@@ -57,7 +57,7 @@ static nm_conv_normed normed_of(const nm_pass *p, const conv *self)
                         .after = c->after,
                         .norm_offset = c->norm_offset};
     s.call.x = p->x[0];
-    s.call.deferred = p->deferred;
+    s.call.lazy_normalisation = p->lazy_normalisation;
     s.call.dw = p->dw[0];
     s.call.db = self->bias ? p->dw[1] : NULL;
     s.pass.xs = &self->g.out;
@@ -99,7 +99,7 @@ void NM_ISA(nm_conv_forward)(const nm_pass *p, const void *private)
     }
     nm_conv_call call = call_of(p, self);
     call.x = p->x[0];
-    call.deferred = p->deferred;
+    call.lazy_normalisation = p->lazy_normalisation;
     call.y = p->y;
     call.bias = self->bias ? p->w[1] : NULL;
     if (c->norm)
@@ -110,13 +110,13 @@ void NM_ISA(nm_conv_forward)(const nm_pass *p, const void *private)
     c->by[NM_CONV_FORWARD]->forward(&call);
 }
 
-void NM_ISA(nm_conv_deferred)(const nm_pass *p, const void *private, nm_deferred *out)
+void NM_ISA(nm_conv_lazy_normalisation)(const nm_pass *p, const void *private, nm_lazy_normalisation *out)
 {
     const conv *self = private;
     const choice *c = p->plan;
     nm_conv_normed s = {.call = {.g = &self->g, .most = c->most}, .pass = *p, .after = c->after};
     s.pass.ys = self->g.out;
-    NM_ISA(nm_conv_normed_deferred)(&s, out);
+    NM_ISA(nm_conv_normed_lazy_normalisation)(&s, out);
 }
 
 /* ---- backward -------------------------------------------------------------------------------- */
@@ -149,7 +149,7 @@ static void data_pass(const nm_pass *p, nm_conv_call call, const real *turned)
     }
     call.stream = nm_vector_streams((size_t)(p->n * c->turn.out.h) * (size_t)c->turn.out.w, c->turn.out.c);
     call.g = &c->turn;
-    call.deferred = NULL;
+    call.lazy_normalisation = NULL;
     call.x = call.dy;
     call.w = turned;
     c->by[NM_CONV_DATA]->forward(&call);
@@ -164,7 +164,7 @@ static void backward_slice(const nm_pass *p, const conv *self, nm_conv_call call
     call.most = ((const choice *)p->plan)->slice;
     call.dy = dz + (size_t)first * nm_shape_size(self->g.out);
     call.x = p->x[0] + in;
-    call.deferred = p->deferred;
+    call.lazy_normalisation = p->lazy_normalisation;
     weights_pass(p, self, call);
     call.y = p->dx[0] ? p->dx[0] + in : NULL;
     if (call.y)

@@ -172,20 +172,20 @@ bool NM_ISA(nm_conv_fuse)(const void *self, void *chosen, const nm_offer *offer,
 }
 
 /* Outputs as they are before batch norm, which are kept for backward anyhow. */
-bool NM_ISA(nm_conv_defers)(const void *private, const void *chosen)
+bool NM_ISA(nm_conv_leaves_normalisation)(const void *private, const void *chosen)
 {
     (void)private;
     const choice *c = chosen;
     return c->norm && !c->stem && !c->after.add && !c->after.pool;
 }
 
-bool NM_ISA(nm_conv_normalises)(const void *private, const void *chosen, const nm_rules *rules)
+bool NM_ISA(nm_conv_reads_lazy_normalisation)(const void *private, const void *chosen, const nm_rules *rules)
 {
     const conv *self = private;
     const nm_conv_wish wish = wish_of(self, rules);
     for (int kind = NM_CONV_FORWARD; kind <= NM_CONV_WEIGHTS; kind++) {
         const nm_conv_algorithm *by = NM_ISA(nm_conv_choose)(&self->g, (nm_conv_kind)kind, (nm_conv_kind)kind, &wish);
-        if (!by->normalises || !by->normalises(&self->g))
+        if (!by->reads_lazy_normalisation || !by->reads_lazy_normalisation(&self->g))
             return false;
     }
     return !((const choice *)chosen)->stem;

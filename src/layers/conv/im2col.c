@@ -195,9 +195,9 @@ static const real *block_rows(const nm_conv_call *call, const blocking *b, const
     if (is_pointwise(g)) {
         const real *x =
             call->x + ((size_t)k->sample * (size_t)g->in.h + (size_t)k->first) * (size_t)(g->in.w * g->in.c);
-        if (!call->deferred)
+        if (!call->lazy_normalisation)
             return x;
-        NM_ISA(nm_batchnorm_read)(call->deferred, g->in.c, x, k->pixels, buffer);
+        NM_ISA(nm_batchnorm_read)(call->lazy_normalisation, g->in.c, x, k->pixels, buffer);
         return buffer;
     }
     block_patches(call, b, k, group, buffer);
@@ -388,6 +388,6 @@ extern const nm_conv_algorithm NM_ISA(nm_conv_im2col);
 const nm_conv_algorithm NM_ISA(nm_conv_im2col) = {
     "im2col",      declines,         cost,
     book,          forward,          weights,
-    data,          .pieces = pieces, .normalises = normalises,
+    data,          .pieces = pieces, .reads_lazy_normalisation = normalises,
     .exact = true, .adds = true,     .block = NM_GEMM_BLOCK,
 };

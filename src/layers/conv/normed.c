@@ -72,11 +72,11 @@ void NM_ISA(nm_conv_normed_forward)(const nm_conv_normed *s, const nm_conv_algor
         NM_ISA(nm_batchnorm_forward_pass) (&s->after)(&p, s->norm, &s->after);
 }
 
-void NM_ISA(nm_conv_normed_deferred)(const nm_conv_normed *s, nm_deferred *out)
+void NM_ISA(nm_conv_normed_lazy_normalisation)(const nm_conv_normed *s, nm_lazy_normalisation *out)
 {
     real *z;
     nm_pass p = norm_pass(s, &z);
-    NM_ISA(nm_batchnorm_deferred)(&p, &s->after, out);
+    NM_ISA(nm_batchnorm_lazy_normalisation)(&p, &s->after, out);
 }
 
 /* ---- backward ------------------------------------------------------------------------------ */
@@ -93,7 +93,7 @@ const real *NM_ISA(nm_conv_normed_gradient)(const nm_conv_normed *s, int first, 
     real *z, *dz;
     nm_pass p = norm_pass(s, &z);
     size_t outputs = (size_t)first * nm_shape_size(s->call.g->out), last = s->after.pool ? outputs / 4 : outputs;
-    real *all = s->after.pool ? z : p.spare_dy;
+    real *all = s->after.pool ? z : p.dy_scratch;
     nm_fused with = s->after.add ? p.with[0] : (nm_fused){0};
     with.other = with.other ? with.other + outputs : NULL;
     with.other_dx = with.other_dx ? with.other_dx + outputs : NULL;

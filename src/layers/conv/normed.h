@@ -20,10 +20,11 @@ typedef struct nm_conv_normed {
 void NM_ISA(nm_conv_normed_book)(const nm_conv_geometry *g, const nm_conv_algorithm *by,
                                  const nm_batchnorm_after *after, int n, size_t *saved, size_t *scratch, size_t *thread,
                                  size_t *norm_offset);
-/* Where pass.y is NULL, the reader of y reads the outputs, and nm_conv_normed_deferred tells how.
+/* Where pass.y is NULL, the reader of y reads the outputs, and nm_conv_normed_lazy_normalisation
+ * tells how.
  */
 void NM_ISA(nm_conv_normed_forward)(const nm_conv_normed *s, const nm_conv_algorithm *by);
-void NM_ISA(nm_conv_normed_deferred)(const nm_conv_normed *s, nm_deferred *out);
+void NM_ISA(nm_conv_normed_lazy_normalisation)(const nm_conv_normed *s, nm_lazy_normalisation *out);
 /* Batch norm's backward: first its sums, then the gradient by the convolution's outputs of samples
  * first to first + n, a few at a time. Returns where sample 0's is: over dy, which is in cache and
  * need not be written back; with a pool, which makes dy smaller, over the outputs. */

@@ -76,7 +76,7 @@ static nm_pass ghost_pass(const nm_pass *p, const nm_batchnorm *self, int ghosts
     return part;
 }
 
-static void gather(const nm_pass *p, const void *private)
+static void batchnorm_statistics(const nm_pass *p, const void *private)
 {
     const nm_batchnorm *self = private;
     int ghosts = p->mode == NM_TRAIN ? ghosts_of(self, p->batch) : 1;
@@ -245,7 +245,7 @@ const nm_layer_type NM_ISA(nm_layer_batchnorm) = {
     .infer = infer,
     .plan = plan,
     .fuse = fuse,
-    .gather = gather,
+    .batch_statistics = batchnorm_statistics,
     .forward = forward,
     .backward = backward,
     .describe = describe,

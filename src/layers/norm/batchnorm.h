@@ -46,9 +46,10 @@ void NM_ISA(nm_batchnorm_statistics)(const nm_pass *p, const nm_batchnorm *self,
 void NM_ISA(nm_batchnorm_merge_pieces)(const nm_pass *p, const nm_batchnorm *self, int count, const double *of,
                                        const double *rows, double rate);
 /* How another layer reads y from x, once there are statistics; `after` has at most a relu. */
-void NM_ISA(nm_batchnorm_deferred)(const nm_pass *p, const nm_batchnorm_after *after, nm_deferred *out);
+void NM_ISA(nm_batchnorm_lazy_normalisation)(const nm_pass *p, const nm_batchnorm_after *after,
+                                             nm_lazy_normalisation *out);
 /* `pixels` of `channels` each, from x to y. */
-void NM_ISA(nm_batchnorm_read)(const nm_deferred *by, int channels, const real *x, int pixels, real *y);
+void NM_ISA(nm_batchnorm_read)(const nm_lazy_normalisation *by, int channels, const real *x, int pixels, real *y);
 void NM_ISA(nm_batchnorm_normalise)(const nm_pass *p, const nm_batchnorm *self, const nm_batchnorm_after *after);
 void NM_ISA(nm_batchnorm_sums)(const nm_pass *p, const nm_batchnorm *self, const nm_batchnorm_after *after);
 void NM_ISA(nm_batchnorm_gradient)(const nm_pass *p, const nm_batchnorm *self, const nm_batchnorm_after *after);

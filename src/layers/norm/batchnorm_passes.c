@@ -7,7 +7,7 @@
 /* ---- forward --------------------------------------------------------------------------- */
 
 /* `lanes` channels from `channel` on, of one pixel. */
-static inline void normalise(const nm_deferred *by, int channel, const int lanes, const real *x, real *y)
+static inline void normalise(const nm_lazy_normalisation *by, int channel, const int lanes, const real *x, real *y)
 {
     nm_vector v, mean, factor, shift;
     nm_vector_load(&v, x + channel, lanes);
@@ -20,7 +20,7 @@ static inline void normalise(const nm_deferred *by, int channel, const int lanes
     nm_vector_store(y + channel, &v, lanes);
 }
 
-void NM_ISA(nm_batchnorm_read)(const nm_deferred *by, int channels, const real *x, int pixels, real *y)
+void NM_ISA(nm_batchnorm_read)(const nm_lazy_normalisation *by, int channels, const real *x, int pixels, real *y)
 {
     for (; pixels > 0; pixels--, x += channels, y += channels) {
         int c = 0;
@@ -61,7 +61,7 @@ void NM_ISA(nm_batchnorm_chunk_stream)(const job *j, const real *x, const real *
 void NM_ISA(nm_batchnorm_chunk_normalise)(const job *j, const real *x, real *y, int rows)
 {
     int width = j->l.fold * j->l.channels, groups = rows / j->l.fold;
-    nm_deferred by = {.mean = j->mean, .factor = j->factor, .shift = j->shift, .relu = j->relu};
+    nm_lazy_normalisation by = {.mean = j->mean, .factor = j->factor, .shift = j->shift, .relu = j->relu};
     NM_ISA(nm_batchnorm_read)(&by, width, x, groups, y);
     NM_ISA(nm_batchnorm_read)
     (&by, j->l.channels, x + (size_t)groups * (size_t)width, rows % j->l.fold, y + (size_t)groups * (size_t)width);
@@ -85,10 +85,11 @@ void NM_ISA(nm_batchnorm_normalise)(const nm_pass *p, const nm_batchnorm *self, 
     nm_parallel(p->threads, l.chunks, normalise_task, &j);
 }
 
-void NM_ISA(nm_batchnorm_deferred)(const nm_pass *p, const nm_batchnorm_after *after, nm_deferred *out)
+void NM_ISA(nm_batchnorm_lazy_normalisation)(const nm_pass *p, const nm_batchnorm_after *after,
+                                             nm_lazy_normalisation *out)
 {
     moments m = moments_of(p);
-    *out = (nm_deferred){p->x[0], m.mean, m.factor, m.shift, after->relu};
+    *out = (nm_lazy_normalisation){p->x[0], m.mean, m.factor, m.shift, after->relu};
 }
 
 /* ---- backward -------------------------------------------------------------------------- */

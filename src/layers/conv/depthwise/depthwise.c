@@ -331,6 +331,8 @@ static void data(const nm_conv_call *call)
 
 extern const nm_conv_algorithm NM_ISA(nm_conv_depthwise);
 const nm_conv_algorithm NM_ISA(nm_conv_depthwise) = {
-    "depthwise",   declines, cost, book, forward, weights, data, .pieces = pieces, .normalises = nm_conv_any,
+    "depthwise",   declines,         cost,
+    book,          forward,          weights,
+    data,          .pieces = pieces, .reads_lazy_normalisation = nm_conv_any,
     .exact = true,
 };

@@ -51,5 +51,5 @@ static double cost(const nm_conv_geometry *g, nm_conv_kind kind)
 
 extern const nm_conv_algorithm NM_ISA(nm_conv_winograd_1d_7);
 const nm_conv_algorithm NM_ISA(nm_conv_winograd_1d_7) = {
-    "winograd_1d_7", declines, cost, book, forward, weights, NULL, .normalises = nm_conv_any, .setup = 10,
+    "winograd_1d_7", declines, cost, book, forward, weights, NULL, .reads_lazy_normalisation = nm_conv_any, .setup = 10,
 };

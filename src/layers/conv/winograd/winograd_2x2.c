@@ -60,7 +60,7 @@ const nm_conv_algorithm NM_ISA(nm_conv_winograd_2x2) = {
     weights,
     NULL,
     .pieces = pieces,
-    .normalises = normalises,
+    .reads_lazy_normalisation = normalises,
     .setup = 20,
     .block = 4 * NM_GEMM_BLOCK,
     .adds = true,

@@ -32,7 +32,7 @@ const nm_conv_algorithm NM_ISA(nm_conv_winograd_4x4) = {
     weights,
     NULL,
     .pieces = pieces,
-    .normalises = normalises,
+    .reads_lazy_normalisation = normalises,
     .setup = 40,
     .block = 16 * NM_GEMM_BLOCK,
     .adds = true,
