@@ -1,17 +1,12 @@
-/* y = x[0] + x[1] + …, all of one shape. Every input gets dy. A relu that follows is done here too;
- * backward then reads y to know where it passed. */
-#include "layer.h"
+/* y = x[0] + x[1] + …, all of one shape. Every input gets dy. A rectifier that follows is done here
+ * too; backward then reads y to know where it passed. */
+#include "fusion.h"
 
-#include <stdio.h>
 #include <string.h>
 
 enum { CHUNK = 8192 };
 
-typedef struct choice {
-    bool relu;
-} choice;
-
-static nm_status infer(nm_infer *e, void *self)
+static nm_status add_infer(nm_infer *e, void *self)
 {
     (void)self;
     for (int k = 1; k < e->inputs; k++)
@@ -22,15 +17,11 @@ static nm_status infer(nm_infer *e, void *self)
     return NM_OK;
 }
 
-static bool fuse(const void *self, void *chosen, const nm_offer *offer, unsigned *memory)
+static bool add_can_take(const void *self, const nm_tail *tail, const nm_tail_request *request)
 {
     (void)self;
-    choice *made = chosen;
-    if (made->relu || strcmp(offer->next->name, "relu") != 0)
-        return false;
-    made->relu = true;
-    *memory |= NM_BACK_Y;
-    return true;
+    (void)request;
+    return !tail->pools;
 }
 
 static size_t count_at(const nm_pass *p, int task, size_t *first)
@@ -40,12 +31,12 @@ static size_t count_at(const nm_pass *p, int task, size_t *first)
     return count - *first < CHUNK ? count - *first : CHUNK;
 }
 
-static void forward_task(void *arg, int task, int thread)
+static void add_forward_task(void *arg, int task, int thread)
 {
     (void)thread;
     const nm_pass *p = arg;
     size_t first, count = count_at(p, task, &first);
-    bool relu = ((const choice *)p->plan)->relu;
+    bool relu = p->tail->rectifies;
     real *y = p->y + first;
     for (int k = 1; k < p->inputs; k++) {
         const real *a = k == 1 ? p->x[0] + first : y, *restrict b = p->x[k] + first;
@@ -63,18 +54,18 @@ static int tasks_of(const nm_pass *p)
     return (int)(((size_t)p->n * nm_shape_size(p->ys) + CHUNK - 1) / CHUNK);
 }
 
-static void forward(const nm_pass *p, const void *self)
+static void add_forward(const nm_pass *p, const void *self)
 {
     (void)self;
-    nm_parallel(p->threads, tasks_of(p), forward_task, (void *)p);
+    nm_parallel(p->threads, tasks_of(p), add_forward_task, (void *)p);
 }
 
-static void backward_task(void *arg, int task, int thread)
+static void add_backward_task(void *arg, int task, int thread)
 {
     (void)thread;
     const nm_pass *p = arg;
     size_t first, count = count_at(p, task, &first);
-    bool relu = ((const choice *)p->plan)->relu;
+    bool relu = p->tail->rectifies;
     const real *dy = p->dy + first;
     for (int k = p->inputs - 1; k >= 0; k--) { /* dx[0] last: it may be dy itself */
         if (!p->dx[k])
@@ -91,29 +82,22 @@ static void backward_task(void *arg, int task, int thread)
     }
 }
 
-static void backward(const nm_pass *p, const void *self)
+static void add_backward(const nm_pass *p, const void *self)
 {
     (void)self;
-    nm_parallel(p->threads, tasks_of(p), backward_task, (void *)p);
+    nm_parallel(p->threads, tasks_of(p), add_backward_task, (void *)p);
 }
 
-static void describe(const void *self, const void *chosen, char *text, size_t size)
-{
-    (void)self;
-    if (((const choice *)chosen)->relu)
-        snprintf(text, size, "with relu");
-}
+static const nm_fusion add_fusion = {.place = NM_TAIL_SUM, .can_take = add_can_take};
 
 extern const nm_layer_type NM_ISA(nm_layer_add);
 const nm_layer_type NM_ISA(nm_layer_add) = {
     .name = "add",
     .help = "The sum of its inputs, element by element",
-    .plan_size = sizeof(choice),
     .least_inputs = 2,
     .memory = NM_INPLACE,
-    .infer = infer,
-    .fuse = fuse,
-    .forward = forward,
-    .backward = backward,
-    .describe = describe,
+    .infer = add_infer,
+    .forward = add_forward,
+    .backward = add_backward,
+    .fusion = &add_fusion,
 };

@@ -2,8 +2,8 @@
  * of the window it was (the first of equals, as PyTorch; a NaN wins), backward gives the gradient
  * to that tap. The largest of each row's part of a window is found once, for all windows above each
  * other that share the row. */
+#include "fusion.h"
 #include "pool.h"
-
 #include "vector.h"
 
 #include <string.h>
@@ -188,6 +188,8 @@ static void maxpool_backward(const nm_pass *p, const void *self)
     nm_parallel(p->threads, nm_pool_tiles(self) ? p->n * j.self->out.h : p->n, maxpool_backward_task, &j);
 }
 
+static const nm_fusion maxpool_fusion = {.place = NM_TAIL_MAXPOOL};
+
 extern const nm_layer_type NM_ISA(nm_layer_maxpool);
 const nm_layer_type NM_ISA(nm_layer_maxpool) = {
     .name = "maxpool",
@@ -201,4 +203,5 @@ const nm_layer_type NM_ISA(nm_layer_maxpool) = {
     .forward = maxpool_forward,
     .backward = maxpool_backward,
     .window = nm_pool_window,
+    .fusion = &maxpool_fusion,
 };

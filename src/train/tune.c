@@ -2,6 +2,7 @@
  * same algorithm for the same pass: so each is timed with the cache as its neighbours leave it. */
 #include "tune.h"
 
+#include "algorithm_choice.h"
 #include "alloc.h"
 #include "gemm.h"
 #include "noise.h"
@@ -112,7 +113,7 @@ static nm_status find_open(tuner *t)
         const nm_node *node = &t->net->node[i];
         char shape[192];
         tuned *n = &t->node[i];
-        n->open = node->type->tuning && node->type->tuning->key(node->self, shape, sizeof shape);
+        n->open = node->type->algorithms && node->type->algorithms->key(node->self, shape, sizeof shape);
         if (n->open)
             snprintf(n->key, KEY, "%s, OpenBLAS %s, %s, %d threads, batch %d%s: %s", cpu, nm_gemm_core(),
                      nm_isa_name(nm_isa_level()), nm_context_threads(t->ctx), t->batch, t->net->exact ? ", exact" : "",
@@ -181,17 +182,17 @@ static nm_status time_steps(tuner *t, const char *name, bool data)
 
 static nm_status measure(tuner *t)
 {
-    const nm_tuning *tuning = NULL; /* one type of layer has it, so far */
-    for (int i = t->net->inputs; i < t->net->nodes && !tuning; i++)
+    const nm_algorithm_choice *choice = NULL; /* one type of layer has it, so far */
+    for (int i = t->net->inputs; i < t->net->nodes && !choice; i++)
         if (t->node[i].open && !t->node[i].known)
-            tuning = t->net->node[i].type->tuning;
-    if (!tuning)
+            choice = t->net->node[i].type->algorithms;
+    if (!choice)
         return NM_OK;
     NM_TRY(nm_noise_new(t->ctx, t->net, t->batch, &t->noise));
     nm_network_initialise(t->net, 1);
-    for (int k = 0; tuning->names[k]; k++)
-        for (int data = 0; data < 2 && strcmp(tuning->names[k], "reference") != 0; data++)
-            NM_TRY(time_steps(t, tuning->names[k], data));
+    for (int k = 0; choice->names[k]; k++)
+        for (int data = 0; data < 2 && strcmp(choice->names[k], "reference") != 0; data++)
+            NM_TRY(time_steps(t, choice->names[k], data));
     for (int i = t->net->inputs; i < t->net->nodes; i++) {
         const tuned *first = &t->node[t->node[i].first];
         if (t->node[i].open && !t->node[i].known)
@@ -209,7 +210,7 @@ static nm_status write_choices(tuner *t, nm_yaml *document, int *measured, int *
         if (!t->node[i].open)
             continue;
         char path[256];
-        snprintf(path, sizeof path, "%s.%s", t->net->node[i].name, t->net->node[i].type->tuning->option);
+        snprintf(path, sizeof path, "%s.%s", t->net->node[i].name, t->net->node[i].type->algorithms->option);
         status = nm_document_set(t->ctx, document, path, t->node[i].value);
         *(t->node[i].known ? known : measured) += 1;
     }

@@ -27,11 +27,6 @@ typedef enum nm_role {
     NM_ROLE_NORMALISATION, /* hands on what it reads, with another mean and deviation */
 } nm_role;
 
-/* What bringing a weight into a core's caches takes, as a number of multiply-adds at the matrix
- * product's full speed.
- */
-#define NM_WEIGHT_TIME 6.0
-
 /* ---- parameters -------------------------------------------------------------------- */
 
 typedef enum nm_param_kind {
@@ -102,20 +97,10 @@ typedef enum nm_mode { NM_EVAL, NM_TRAIN } nm_mode;
 /* What a plan asks of its layers. */
 typedef struct nm_rules {
     nm_mode mode;
-    bool exact;   /* only algorithms whose error is that of direct summation */
-    bool want_dx; /* in `fuse`: whether backward will be asked for any dx of the layer */
+    bool exact; /* only algorithms whose error is that of direct summation */
     const char *
         prefer; /* names of algorithms, as in conv's option, for layers that leave the choice to planning; NULL: none */
 } nm_rules;
-
-/* Work that a layer may take over: that of the only reader of its output. */
-typedef struct nm_offer {
-    const nm_rules *rules;
-    bool backward; /* whether backward can follow */
-    const nm_layer_type *next;
-    const void *self; /* of next */
-    int inputs;       /* of next; where there are several, the others are known before this layer runs */
-} nm_offer;
 
 /* A layer books memory by setting the three sizes (bytes). */
 typedef struct nm_booking {
@@ -131,20 +116,13 @@ typedef struct nm_booking {
         backward; /* whether backward can follow (in train mode always; in eval mode where asked): book what it reads */
     bool want_dx; /* whether backward will be asked for any dx */
     int threads;  /* that will run it: for sizing scratch only; no result may depend on it */
-    size_t saved; /* from forward to backward, one block */
-    size_t scratch;        /* shared by all threads, during one call */
-    size_t thread_scratch; /* for each thread, during one call */
+    const struct nm_tail *tail; /* what the layer does besides its own work: fusion.h; never NULL */
+    size_t saved;               /* from forward to backward, one block */
+    size_t scratch;             /* shared by all threads, during one call */
+    size_t thread_scratch;      /* for each thread, during one call */
 } nm_booking;
 
 /* ---- run --------------------------------------------------------------------------- */
-
-/* An input whose normalisation its layer has left to its only reader, which saves a pass over it:
- * by channel (x - mean) * factor + shift, then perhaps a relu. */
-typedef struct nm_lazy_normalisation {
-    const real *x;
-    const real *mean, *factor, *shift; /* [C] */
-    bool relu;
-} nm_lazy_normalisation;
 
 /* All pointers are to [n][h][w][c] with the shapes beside them; 64-byte aligned. */
 typedef struct nm_pass {
@@ -155,10 +133,9 @@ typedef struct nm_pass {
     int inputs;
     const nm_shape *xs;
     nm_shape ys;
-    const real *const *x; /* [inputs]; in backward only with NM_BACK_X */
-    const nm_lazy_normalisation
-        *lazy_normalisation; /* how x[0] is to be read, by a type that `reads_lazy_normalisation`; NULL: as it is */
-    real *y; /* forward writes it, NULL where the layer `leaves_normalisation`; in backward only with NM_BACK_Y */
+    const real *const *x;                                   /* [inputs]; in backward only with NM_BACK_X */
+    const struct nm_lazy_normalisation *lazy_normalisation; /* how x[0] is to be read: fusion.h; NULL: as it is */
+    real *y; /* forward writes it, NULL where its reader normalises (fusion.h); in backward only with NM_BACK_Y */
     const real *dy;   /* backward: gradient of the loss by y */
     real *dy_scratch; /* dy's memory, where backward may overwrite it: a layer that does others' work needs room
                        between; else NULL */
@@ -174,19 +151,10 @@ typedef struct nm_pass {
     double statistics_rate; /* > 0: batch norm updates its running statistics with this rate instead of its own */
     uint64_t seed;          /* for layers that draw: nm_rng_stream(p->seed, type, p->name), nm_rng_seek(step, sample) */
     uint32_t step;
-    uint32_t first_sample;       /* number within the batch of the first sample here */
-    const char *name;            /* the layer's */
-    int fused;                   /* how many layers after it are done here too */
-    const struct nm_fused *with; /* [fused] */
+    uint32_t first_sample;      /* number within the batch of the first sample here */
+    const char *name;           /* the layer's */
+    const struct nm_tail *tail; /* what the layer does besides its own work, as in the booking */
 } nm_pass;
-
-/* A layer that another one does the work of. */
-typedef struct nm_fused {
-    const void *self;
-    real *const *w, *const *dw; /* its parameters */
-    const real *other;          /* a layer of two inputs: the one that does not come from here; else NULL */
-    real *other_dx;             /* its gradient, to be overwritten in backward; NULL where nobody needs it */
-} nm_fused;
 
 static inline void *nm_thread_scratch(const nm_pass *p, int thread)
 {
@@ -225,18 +193,6 @@ struct nm_layer_type {
     nm_status (*infer)(nm_infer *e, void *self);
     /* Chooses algorithms, books memory. Absent: nothing to book. */
     nm_status (*plan)(nm_booking *b, const void *self, void *plan);
-    /* Whether this layer can do the work of the next one in its own passes: forward then writes
-     * next's output and backward starts from next's gradient. Called before plan, again for the
-     * layer after the next when it said yes; notes it in `plan`. `memory`: this plan's flags of the
-     * layer, which it may change. Absent: never. */
-    bool (*fuse)(const void *self, void *plan, const nm_offer *offer, unsigned *memory);
-    /* In training, whether this layer could leave the normalisation of its outputs to their only
-     * reader: forward then has no y to write. Called after `fuse`. Absent: never. */
-    bool (*leaves_normalisation)(const void *self, const void *plan);
-    /* Where the outputs lie then, and their normalisation, from the pass's `saved`. */
-    void (*lazy_normalisation)(const nm_pass *p, const void *self, nm_lazy_normalisation *out);
-    /* Whether all passes can read such an input. Absent: no. */
-    bool (*reads_lazy_normalisation)(const void *self, const void *plan, const nm_rules *rules);
     /* What has to be known of the whole batch before any part of it goes forward (statistics): runs
      * once, ahead of forward; backward of such a type runs once too, for the whole batch. Absent:
      * nothing. */
@@ -247,27 +203,13 @@ struct nm_layer_type {
     void (*window)(const void *self, nm_window *window);
     /* Multiply-adds of one sample's forward. Absent: 0. */
     double (*cost)(const void *self, const nm_shape *xs, nm_shape ys);
-    /* What a call of forward with n samples takes on a thread beside n times the work of one, as a
-     * number of multiply-adds at the matrix product's full speed: for evaluation's choice of n.
-     * Absent: what it takes to bring in the weights. */
-    double (*overhead)(const void *self, const nm_rules *rules, int n);
     /* What planning chose, a phrase for `norma summary --verbose`. Absent: nothing to tell. */
     void (*describe)(const void *self, const void *plan, char *text, size_t size);
-    /* Why it did not choose otherwise, a line for each pass. Absent: nothing to tell. */
-    void (*explain)(const void *self, const void *plan, char *text, size_t size);
-    const struct nm_tuning *tuning; /* NULL: there is nothing to measure */
     /* Frees what infer made in the private struct; the options are freed by their table. */
     void (*release)(void *self);
+    const struct nm_fusion *fusion; /* how it is joined with its neighbours: fusion.h; NULL: it runs alone */
+    const struct nm_algorithm_choice *algorithms; /* algorithm_choice.h; NULL: it has but one way to work */
 };
-
-/* A choice that can be made by measuring: `norma train --tune`. */
-typedef struct nm_tuning {
-    const char *option;                                     /* a string option that holds the choice */
-    const char *const *names;                               /* of the algorithms, NULL-terminated */
-    bool (*key)(const void *self, char *text, size_t size); /* what it is for; false: the model file has chosen */
-    void (*chosen)(const void *plan, char *text,
-                   size_t size); /* a plan's choice as the option's value: "forward/weights/data" */
-} nm_tuning;
 
 /* Every type of this build, NULL-terminated, for the instruction set in use
  * (src/layers/layer_table.c). */

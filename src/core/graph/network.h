@@ -205,7 +205,7 @@ void nm_plan_describe(const nm_plan *plan, int node, char *text, size_t size);
 /* Why a node's layer chose nothing else, a line for each pass; "" where there was nothing to
  * choose. */
 void nm_plan_explain(const nm_plan *plan, int node, char *text, size_t size);
-/* Its choice as the value of the option nm_tuning names; "" where it has none. */
+/* Its choice as the value of the option that nm_algorithm_choice names; "" where it has none. */
 void nm_plan_chosen(const nm_plan *plan, int node, char *text, size_t size);
 
 /* ---- what a network is like --------------------------------------------------------- */

@@ -1,6 +1,7 @@
 /* Planning: what each layer books, and the memory for it. */
 #include "plan_draft.h"
 
+#include "algorithm_choice.h"
 #include "alloc.h"
 
 #include <stdio.h>
@@ -56,7 +57,8 @@ static nm_status book(nm_draft *d, int index)
                     .xs = node->in,
                     .ys = node->out,
                     .backward = d->needed[index],
-                    .threads = stage->apart ? 1 : plan->request.threads};
+                    .threads = stage->apart ? 1 : plan->request.threads,
+                    .tail = &step->tail};
     for (int k = 0; k < node->inputs; k++)
         b.want_dx = b.want_dx || d->needed[node->from[k]];
     NM_TRY(node->type->plan(&b, node->self, step->choice));
@@ -103,7 +105,7 @@ static nm_status draw_up(nm_draft *d)
     nm_draft_needed(d);
     nm_draft_stages(d);
     NM_TRY(make_choices(d));
-    NM_TRY(nm_draft_fuse(d));
+    nm_draft_fuse(d);
     NM_TRY(nm_draft_slices(d));
     for (int i = net->inputs; i < net->nodes; i++)
         NM_TRY(book(d, i));
@@ -211,8 +213,6 @@ void nm_plan_free(nm_plan *plan)
         nm_free(plan->step[i].sum.part);
     }
     for (int k = 0; plan->lane && k < plan->lanes; k++) {
-        for (int i = 0; plan->lane[k].step && i < plan->net->nodes; i++)
-            nm_free(plan->lane[k].step[i].with);
         if (k > 0)
             nm_free(plan->lane[k].step);
         nm_free(plan->lane[k].tables);
@@ -249,9 +249,14 @@ void nm_plan_describe(const nm_plan *plan, int node, char *text, size_t size)
     *text = '\0';
     if (n->type && n->type->describe)
         n->type->describe(n->self, plan->step[node].choice, text, size);
-    const nm_stage *stage = &plan->stage[plan->step[node].stage];
     size_t used = strlen(text);
-    if (plan->step[node].defers)
+    for (int i = node + 1; i < plan->net->nodes && plan->step[node].head == node; i++)
+        if (plan->step[i].head == node) {
+            snprintf(text + used, size - used, "%swith %s", used ? ", " : "", plan->net->node[i].type->name);
+            used = strlen(text);
+        }
+    const nm_stage *stage = &plan->stage[plan->step[node].stage];
+    if (plan->step[node].leaves_normalisation)
         snprintf(text + used, size - used, "%snormalised by its reader", used ? ", " : "");
     if (stage->apart)
         snprintf(text + used, size - used, "%s%d samples at once", used ? ", " : "", stage->slice);
@@ -261,14 +266,14 @@ void nm_plan_explain(const nm_plan *plan, int node, char *text, size_t size)
 {
     const nm_node *n = &plan->net->node[node];
     *text = '\0';
-    if (n->type && n->type->explain)
-        n->type->explain(n->self, plan->step[node].choice, text, size);
+    if (n->type && n->type->algorithms)
+        n->type->algorithms->explain(n->self, plan->step[node].choice, text, size);
 }
 
 void nm_plan_chosen(const nm_plan *plan, int node, char *text, size_t size)
 {
     const nm_node *n = &plan->net->node[node];
     *text = '\0';
-    if (n->type && n->type->tuning)
-        n->type->tuning->chosen(plan->step[node].choice, text, size);
+    if (n->type && n->type->algorithms)
+        n->type->algorithms->chosen(plan->step[node].choice, text, size);
 }

@@ -23,6 +23,7 @@
 #ifndef NM_PLAN_H
 #define NM_PLAN_H
 
+#include "fusion.h"
 #include "network.h"
 
 typedef struct nm_region {
@@ -61,11 +62,10 @@ typedef struct nm_step {
     real *value;    /* the output; NULL for the network's inputs */
     real *gradient; /* of the loss by the output; NULL where not needed */
     nm_sum sum;
-    int fused;                      /* layers after it that it does the work of */
-    bool defers;                    /* the last one's output is not written: its only reader normalises it */
-    nm_lazy_normalisation deferred; /* how its own input is read, where another layer defers */
-    nm_fused *with;                 /* [fused] */
-    int head;                       /* the node that does this one's work; itself where nobody does */
+    nm_tail tail;                             /* what it does besides: the layers after it whose head it is */
+    bool leaves_normalisation;                /* the last output is not written: its only reader normalises */
+    nm_lazy_normalisation lazy_normalisation; /* how its own input is read, where that is left to it */
+    int head;                                 /* the node that does this one's work; itself where nobody does */
     bool runs_backward;
     int stage;
     bool again; /* staged: its forward is run again before its stage goes backward */

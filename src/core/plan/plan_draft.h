@@ -112,7 +112,7 @@ void nm_draft_needed(nm_draft *draft);
 void nm_draft_stages(nm_draft *draft);
 /* Which layers do the work of those behind them, and which leave the normalisation of their outputs
  * to the reader; what each needs must be known. */
-nm_status nm_draft_fuse(nm_draft *draft) NM_MUST_USE;
+void nm_draft_fuse(nm_draft *draft);
 /* In evaluation: the stages, by how many samples go through at once. What each layer does must be
  * known. */
 nm_status nm_draft_slices(nm_draft *draft) NM_MUST_USE;

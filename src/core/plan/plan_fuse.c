@@ -1,8 +1,30 @@
-/* Planning: which layers do the work of those behind them, and which leave a part of theirs to the
- * reader. */
+/* Planning: which layers are done in the passes of another, and which normalisations are left to
+ * the reader. A head does its own work and a tail of what follows, in this order, each part at most
+ * once:
+ *
+ *     head -> normalisation -> sum of two -> rectifier -> max pool
+ *
+ * A type says in its nm_fusion which part it can be, and as a head what it can take:
+ *
+ *     head       when              normalisation  sum             rectifier  max pool
+ *     conv       evaluation [1]    yes [2]        if `adds` [3]   yes        2x2, if `pools` [3]
+ *     conv       training [4]      needed [5]     not a stem [6]  yes        2x2, even, no sum
+ *     batchnorm  always            its own        no ghosts       yes        2x2, even, no sum
+ *     add        always            -              its own         yes        -
+ *
+ * [1] without gradients.  [2] as a factor and a bias for each filter.  [3] of its algorithm for
+ * forward.  [4] where backward reaches it.  [5] with the statistics of the whole batch; without it
+ * a conv in training takes nothing.  [6] a conv that nobody asks for dx, see conv/stem.h.
+ *
+ * A tail grows along the only readers, as long as nobody looks at what lies between, no segment
+ * ends, and the sum's other input is there before the head runs.
+ *
+ * A normalisation is left to the reader in training, where it and perhaps a rectifier are all of a
+ * conv's tail (not a stem's), and the only reader is a conv whose algorithms of forward and weights
+ * normalise what they read. */
 #include "plan_draft.h"
 
-#include "alloc.h"
+#include <string.h>
 
 /* The input of `user` that is not `node`; its own where it has one only. */
 static int other_input(const nm_node *user, int node)
@@ -33,27 +55,66 @@ static int only_reader(const nm_draft *d, int head, int node)
     return NM_NONE;
 }
 
-static nm_status fuse_node(nm_draft *d, int index)
+/* `tail` with that layer at its end; false where it has no place there. */
+static bool append(nm_tail *tail, const nm_node *node)
+{
+    const nm_fusion *fusion = node->type->fusion;
+    if (!fusion || fusion->place <= tail->last)
+        return false;
+    tail->layers++;
+    tail->last = fusion->place;
+    tail->normalises |= fusion->place == NM_TAIL_NORMALISATION;
+    tail->adds |= fusion->place == NM_TAIL_SUM;
+    tail->rectifies |= fusion->place == NM_TAIL_RECTIFIER;
+    tail->pools |= fusion->place == NM_TAIL_MAXPOOL;
+    if (fusion->place == NM_TAIL_NORMALISATION)
+        memcpy(&tail->normalisation, (const char *)node->self + fusion->normalisation_offset,
+               sizeof tail->normalisation);
+    if (fusion->place == NM_TAIL_MAXPOOL) {
+        node->type->window(node->self, &tail->window);
+        tail->pool_in = node->in[0];
+        tail->pool_out = node->out;
+    }
+    return true;
+}
+
+/* The head's memory flags, given what it does. Behind a sum only the output tells where a rectifier
+ * let values pass; and a pool's output cannot lie where its input does. */
+static unsigned flags_with(const nm_tail *tail, bool sums, unsigned flags)
+{
+    if (sums && tail->rectifies)
+        flags |= NM_BACK_Y;
+    return tail->pools ? flags & ~(unsigned)NM_INPLACE : flags;
+}
+
+static nm_tail_request request_of(const nm_draft *d, int index)
 {
     const nm_node *node = &d->net->node[index];
-    nm_step *step = &d->plan->step[index];
-    if (d->head[index] != index || !node->type->fuse || d->plan->request.no_fuse)
-        return NM_OK;
-    d->rules.want_dx = false;
+    nm_tail_request request = {.rules = &d->rules, .backward = d->needed[index]};
     for (int k = 0; k < node->inputs; k++)
-        d->rules.want_dx = d->rules.want_dx || d->needed[node->from[k]];
+        request.want_dx = request.want_dx || d->needed[node->from[k]];
+    return request;
+}
+
+static void fuse_node(nm_draft *d, int index)
+{
+    const nm_node *node = &d->net->node[index];
+    const nm_fusion *fusion = node->type->fusion;
+    nm_tail *tail = &d->plan->step[index].tail;
+    if (d->head[index] != index || !fusion || !fusion->can_take || d->plan->request.no_fuse)
+        return;
+    const nm_tail_request request = request_of(d, index);
+    tail->last = fusion->place;
     for (int next = only_reader(d, index, index); next != NM_NONE; next = only_reader(d, index, next)) {
-        const nm_node *other = &d->net->node[next];
-        nm_offer offer = {&d->rules, d->needed[index], other->type, other->self, other->inputs};
+        nm_tail longer = *tail;
         if (d->needed[index] != d->needed[next] || d->stage[index] != d->stage[next] ||
-            !node->type->fuse(node->self, step->choice, &offer, &d->memory[index]))
+            !append(&longer, &d->net->node[next]) || !fusion->can_take(node->self, &longer, &request))
             break;
+        *tail = longer;
         d->head[next] = index;
         d->tail[index] = next;
-        step->fused++;
     }
-    step->with = nm_alloc(d->ctx, (size_t)step->fused + 1, sizeof *step->with);
-    return step->with ? NM_OK : NM_FAILED;
+    d->memory[index] = flags_with(tail, tail->adds || fusion->place == NM_TAIL_SUM, d->memory[index]);
 }
 
 /* The only reader of what `node` puts out, where that reads nothing else, and nobody looks at it;
@@ -67,25 +128,27 @@ static int sole_reader(const nm_draft *d, int node)
     return NM_NONE;
 }
 
-/* Whether the output of `index` and of what it does besides stays as it is before normalisation. */
-static bool defers(const nm_draft *d, int index)
+/* Whether head `index` leaves the normalisation in its tail to the reader of its last output. */
+static bool leaves_normalisation(const nm_draft *d, int index)
 {
     const nm_node *node = &d->net->node[index];
+    const nm_fusion *fusion = node->type->fusion;
     int reader = sole_reader(d, d->tail[index]);
-    if (!node->type->leaves_normalisation || reader == NM_NONE || d->plan->staged || d->plan->request.no_fuse ||
+    if (!fusion || !fusion->leaves_normalisation || reader == NM_NONE || d->plan->staged || d->plan->request.no_fuse ||
         d->rules.mode != NM_TRAIN || !d->needed[index])
         return false;
     const nm_node *by = &d->net->node[reader];
-    return by->type->reads_lazy_normalisation && !(d->memory[reader] & NM_INPLACE) &&
-           by->type->reads_lazy_normalisation(by->self, d->plan->step[reader].choice, &d->rules) &&
-           node->type->leaves_normalisation(node->self, d->plan->step[index].choice);
+    const nm_fusion *other = by->type->fusion;
+    const nm_tail_request request = request_of(d, index);
+    return other && other->reads_lazy_normalisation && !(d->memory[reader] & NM_INPLACE) &&
+           other->reads_lazy_normalisation(by->self, &d->rules) &&
+           fusion->leaves_normalisation(node->self, &d->plan->step[index].tail, &request);
 }
 
-nm_status nm_draft_fuse(nm_draft *d)
+void nm_draft_fuse(nm_draft *d)
 {
     for (int i = d->net->inputs; i < d->net->nodes; i++)
-        NM_TRY(fuse_node(d, i));
+        fuse_node(d, i);
     for (int i = d->net->inputs; i < d->net->nodes; i++)
-        d->plan->step[i].defers = d->head[i] == i && defers(d, i);
-    return NM_OK;
+        d->plan->step[i].leaves_normalisation = d->head[i] == i && leaves_normalisation(d, i);
 }

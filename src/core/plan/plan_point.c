@@ -73,19 +73,25 @@ static void point_activations(const aiming *a, int index)
     }
     aim(a, &step->pass.y, d->value[d->tail[index]], tail_size);
     aim(a, &step->pass.dy, d->gradient[d->tail[index]], tail_size);
-    if (step->fused) /* then nobody looks at it */
+    if (step->tail.layers) /* then nobody looks at it */
         aim(a, &step->pass.dy_scratch, d->gradient[d->tail[index]], tail_size);
 }
 
-/* The input that a fused layer reads beside the chain's own. */
-static void point_other(const aiming *a, int index, nm_fused *with)
+/* What the tail of head `index` finds in layer `next`, one of its own: the parameters of a
+ * normalisation, the input of a sum that does not come from the head. */
+static void point_tail(const aiming *a, int index, int next)
 {
     const nm_draft *d = a->d;
-    const nm_node *node = &d->net->node[index];
+    const nm_node *node = &d->net->node[next];
+    nm_tail *tail = &a->lane->step[index].tail;
+    if (node->params) {
+        tail->w = a->lane->step[next].w;
+        tail->dw = a->lane->step[next].dw;
+    }
     for (int k = 0; k < node->inputs; k++)
-        if (nm_reader(d, index, k) != NM_NONE) {
-            aim(a, &with->other, d->value[node->from[k]], nm_shape_size(node->in[k]));
-            aim(a, &with->other_dx, d->edge[d->first_edge[index] + k], nm_shape_size(node->in[k]));
+        if (nm_reader(d, next, k) != NM_NONE) {
+            aim(a, &tail->other, d->value[node->from[k]], nm_shape_size(node->in[k]));
+            aim(a, &tail->other_dx, d->edge[d->first_edge[next] + k], nm_shape_size(node->in[k]));
         }
 }
 
@@ -133,31 +139,26 @@ static void point(const aiming *a, int index)
                            .saved = place(a, d->saved[index]),
                            .plan = step->choice,
                            .name = node->name,
-                           .fused = step->fused,
-                           .with = step->with};
+                           .tail = &step->tail};
     point_scratch(a, &step->pass);
     point_activations(a, index);
-    for (int k = 0, next = index; k < step->fused; k++) {
-        do
-            next++;
-        while (d->head[next] != index);
-        step->with[k] = (nm_fused){net->node[next].self, a->lane->step[next].w, a->lane->step[next].dw};
-        point_other(a, next, &step->with[k]);
-    }
+    for (int next = index + 1; next < net->nodes && step->tail.layers; next++)
+        if (d->head[next] == index)
+            point_tail(a, index, next);
 }
 
 /* The input of `index`, where the layer before has left its normalisation to it. */
-static void point_deferred(const aiming *a, int index)
+static void point_lazy_normalisation(const aiming *a, int index)
 {
     const nm_draft *d = a->d;
     int head = d->head[d->net->node[index].from[0]];
     nm_step *step = &a->lane->step[index];
-    if (d->head[index] != index || !a->lane->step[head].defers)
+    if (d->head[index] != index || !a->lane->step[head].leaves_normalisation)
         return;
     const nm_node *before = &d->net->node[head];
-    step->pass.lazy_normalisation = &step->deferred;
-    before->type->lazy_normalisation(&a->lane->step[head].pass, before->self, &step->deferred);
-    step->x[0] = step->deferred.x;
+    step->pass.lazy_normalisation = &step->lazy_normalisation;
+    before->type->fusion->lazy_normalisation(&a->lane->step[head].pass, before->self, &step->lazy_normalisation);
+    step->x[0] = step->lazy_normalisation.x;
 }
 
 /* A thread's lane begins as the team's. */
@@ -169,9 +170,7 @@ static nm_status copy_steps(const aiming *a)
     for (int i = 0; a->lane->step && i < nodes; i++) {
         const nm_step *of = &d->plan->step[i];
         nm_step *step = &a->lane->step[i];
-        *step = (nm_step){.choice = of->choice, .fused = of->fused};
-        if (!(step->with = nm_alloc(d->ctx, (size_t)step->fused + 1, sizeof *step->with)))
-            return NM_FAILED;
+        *step = (nm_step){.choice = of->choice, .tail = of->tail};
     }
     return a->lane->step ? NM_OK : NM_FAILED;
 }
@@ -188,7 +187,7 @@ nm_status nm_draft_point(nm_draft *d)
         for (int k = 0; k < net->nodes; k++)
             point(&a, k);
         for (int k = net->inputs; k < net->nodes && plan->slab; k++)
-            point_deferred(&a, k);
+            point_lazy_normalisation(&a, k);
         for (int k = 0; i == 0 && k < nm_objective_count(net); k++)
             aim(&a, &plan->objective_dx[k], d->objective[k], nm_shape_size(net->node[nm_objective_node(net, k)].out));
     }

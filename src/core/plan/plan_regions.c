@@ -272,7 +272,7 @@ static void plan_values(nm_draft *d)
             continue;
         int tail = d->tail[i];
         plan_saved(d, i);
-        if (d->plan->step[i].defers)
+        if (d->plan->step[i].leaves_normalisation)
             continue; /* the reader reads what is saved */
         if (can_take_over(d, i)) {
             d->value[tail] = d->value[net->node[i].from[0]];

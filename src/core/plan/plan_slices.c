@@ -9,6 +9,7 @@
  * the matrix product's full speed, on all threads together. */
 #include "plan_draft.h"
 
+#include "algorithm_choice.h"
 #include "alloc.h"
 
 #include <math.h>
@@ -97,7 +98,8 @@ static double overhead_of(const nm_draft *d, int node, int samples)
     double weights = 0;
     for (int i = 0; i < n->params; i++)
         weights += (double)d->net->param[n->first_param + i].count;
-    return CALL + (n->type->overhead ? n->type->overhead(n->self, &d->rules, samples) : NM_WEIGHT_TIME * weights);
+    return CALL + (n->type->algorithms ? n->type->algorithms->overhead(n->self, &d->rules, samples)
+                                       : NM_WEIGHT_TIME * weights);
 }
 
 /* Of head number `at` with the size of that number, for the batch. */

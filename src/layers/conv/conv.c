@@ -35,7 +35,7 @@ static const nm_option options[] = {
     {0},
 };
 
-/* ---- infer --------------------------------------------------------------------------------- */
+/* ---- infer ---------------------------------------------------------------------------------- */
 
 static nm_status infer_axis(nm_infer *e, const conv *self, int axis, int in, int *before, int *out)
 {
@@ -49,13 +49,13 @@ static nm_status infer_axis(nm_infer *e, const conv *self, int axis, int in, int
         *before = whole > 0 ? whole / 2 : 0;
         return NM_OK;
     }
-    int room = in + *before + after - reach;
-    if (room < 0)
+    int slack = in + *before + after - reach; /* pixels that the kernel can move over */
+    if (slack < 0)
         return nm_fail(e->ctx, NM_INVALID,
                        "%s: the kernel reaches over %d pixels in %s, but the input has %d and %d of padding; "
                        "its input is " NM_SHAPE_FMT,
                        e->who, reach, axis ? "width" : "height", in, *before + after, NM_SHAPE_ARGS(e->in[0]));
-    *out = room / stride + 1;
+    *out = slack / stride + 1;
     return NM_OK;
 }
 
@@ -79,7 +79,7 @@ static nm_status check_algorithm(nm_infer *e, const conv *self)
     return NM_OK;
 }
 
-static nm_status infer(nm_infer *e, void *private)
+static nm_status conv_infer(nm_infer *e, void *private)
 {
     conv *self = private;
     nm_shape in = e->in[0];
@@ -105,7 +105,7 @@ static nm_status infer(nm_infer *e, void *private)
     return NM_OK;
 }
 
-static void window(const void *private, nm_window *w)
+static void conv_window(const void *private, nm_window *w)
 {
     const conv *self = private;
     for (int axis = 0; axis < 2; axis++) {
@@ -117,12 +117,19 @@ static void window(const void *private, nm_window *w)
     w->pad[1] = self->g.left;
 }
 
-static double cost(const void *private, const nm_shape *xs, nm_shape ys)
+static double conv_cost(const void *private, const nm_shape *xs, nm_shape ys)
 {
     (void)xs;
     (void)ys;
     return nm_conv_direct_cost(&((const conv *)private)->g);
 }
+
+static const nm_fusion fusion = {
+    .can_take = NM_ISA(nm_conv_can_take),
+    .leaves_normalisation = NM_ISA(nm_conv_leaves_normalisation),
+    .lazy_normalisation = NM_ISA(nm_conv_lazy_normalisation),
+    .reads_lazy_normalisation = NM_ISA(nm_conv_reads_lazy_normalisation),
+};
 
 extern const nm_layer_type NM_ISA(nm_layer_conv);
 const nm_layer_type NM_ISA(nm_layer_conv) = {
@@ -134,18 +141,13 @@ const nm_layer_type NM_ISA(nm_layer_conv) = {
     .least_inputs = 1,
     .most_inputs = 1,
     .memory = NM_BACK_X,
-    .infer = infer,
+    .infer = conv_infer,
     .plan = NM_ISA(nm_conv_plan),
-    .fuse = NM_ISA(nm_conv_fuse),
-    .leaves_normalisation = NM_ISA(nm_conv_leaves_normalisation),
-    .lazy_normalisation = NM_ISA(nm_conv_lazy_normalisation),
-    .reads_lazy_normalisation = NM_ISA(nm_conv_reads_lazy_normalisation),
     .forward = NM_ISA(nm_conv_forward),
     .backward = NM_ISA(nm_conv_backward),
-    .window = window,
-    .cost = cost,
-    .overhead = NM_ISA(nm_conv_overhead),
+    .window = conv_window,
+    .cost = conv_cost,
     .describe = NM_ISA(nm_conv_describe),
-    .explain = NM_ISA(nm_conv_explain_choice),
-    .tuning = &NM_ISA(nm_conv_tuning),
+    .fusion = &fusion,
+    .algorithms = &NM_ISA(nm_conv_algorithm_choice),
 };

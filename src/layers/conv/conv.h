@@ -16,7 +16,7 @@
 #ifndef NM_CONV_H
 #define NM_CONV_H
 
-#include "layer.h"
+#include "fusion.h"
 #include "vector.h"
 
 #include <string.h>

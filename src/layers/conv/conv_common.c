@@ -1,5 +1,5 @@
 /* What the algorithms share: sums of parts, bias gradients, the convolution turned round. */
-#include "batchnorm.h"
+#include "batchnorm_passes.h"
 #include "conv.h"
 
 #include <string.h>

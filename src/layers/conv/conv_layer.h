@@ -1,9 +1,9 @@
 /* The inside of the layer type conv: its options, and what planning chooses. Shared by conv.c
- * (options, shapes), conv/plan.c and conv/passes.c. */
+ * (options, shapes), conv_plan.c and conv_passes.c. */
 #ifndef NM_CONV_LAYER_H
 #define NM_CONV_LAYER_H
 
-#include "batchnorm.h"
+#include "algorithm_choice.h"
 #include "conv.h"
 
 typedef struct conv {
@@ -28,11 +28,9 @@ typedef struct choice {
     int most;               /* samples */
     int slice;              /* samples that go through all steps of backward at once */
     nm_conv_wish wish;
-    bool norm;                /* batch norm is done here too: in evaluation folded in, */
-    bool stem;                /* in training by computing outputs again: see conv/stem.h; otherwise conv/normed.h */
-    nm_batchnorm_after after; /* done here too, after batch norm or without */
-    size_t folded_offset;     /* bytes into scratch: batch norm's factor and bias for each filter */
-    size_t norm_offset;       /* bytes into scratch: see conv/normed.h */
+    bool stem;            /* the batch norm in the tail is done by computing outputs again: stem.h, not normed.h */
+    size_t folded_offset; /* bytes into scratch: batch norm's factor and bias for each filter */
+    size_t norm_offset;   /* bytes into scratch: see normed.h */
 } choice;
 
 /* For "did you mean": "auto" and every algorithm; NULL-terminated. */
@@ -42,13 +40,12 @@ enum { NM_CONV_NAMES = 10 };
 void NM_ISA(nm_conv_forward)(const nm_pass *p, const void *self);
 void NM_ISA(nm_conv_backward)(const nm_pass *p, const void *self);
 nm_status NM_ISA(nm_conv_plan)(nm_booking *b, const void *self, void *chosen);
-bool NM_ISA(nm_conv_leaves_normalisation)(const void *self, const void *chosen);
+/* The type's nm_fusion: the first three are conv_plan.c's. */
+bool NM_ISA(nm_conv_can_take)(const void *self, const nm_tail *tail, const nm_tail_request *request);
+bool NM_ISA(nm_conv_leaves_normalisation)(const void *self, const nm_tail *tail, const nm_tail_request *request);
+bool NM_ISA(nm_conv_reads_lazy_normalisation)(const void *self, const nm_rules *rules);
 void NM_ISA(nm_conv_lazy_normalisation)(const nm_pass *p, const void *self, nm_lazy_normalisation *out);
-bool NM_ISA(nm_conv_reads_lazy_normalisation)(const void *self, const void *chosen, const nm_rules *rules);
-bool NM_ISA(nm_conv_fuse)(const void *self, void *chosen, const nm_offer *offer, unsigned *memory);
-double NM_ISA(nm_conv_overhead)(const void *self, const nm_rules *rules, int n);
 void NM_ISA(nm_conv_describe)(const void *self, const void *chosen, char *text, size_t size);
-void NM_ISA(nm_conv_explain_choice)(const void *self, const void *chosen, char *text, size_t size);
-extern const nm_tuning NM_ISA(nm_conv_tuning);
+extern const nm_algorithm_choice NM_ISA(nm_conv_algorithm_choice);
 
 #endif

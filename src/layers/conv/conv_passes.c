@@ -2,6 +2,7 @@
  * samples at a time through all its steps: what one writes is in cache for the next. */
 #include "conv_layer.h"
 
+#include "batchnorm_passes.h"
 #include "stem.h"
 
 #include <math.h>
@@ -30,8 +31,8 @@ static nm_conv_call call_of(const nm_pass *p, const conv *self)
 /* y = scale / sd * (w x + bias - mean) + shift, as a factor and a bias for each filter. */
 static void fold(const nm_pass *p, nm_conv_call *call)
 {
-    const nm_batchnorm *norm = p->with[0].self;
-    real *const *of = p->with[0].w;
+    const nm_normalisation *norm = &p->tail->normalisation;
+    real *const *of = p->tail->w;
     int channels = call->g->out.c;
     real *scale = (real *)((char *)p->scratch + ((const choice *)p->plan)->folded_offset), *bias = scale + channels;
     for (int o = 0; o < channels; o++) {
@@ -51,21 +52,16 @@ static void fold(const nm_pass *p, nm_conv_call *call)
 static nm_conv_normed normed_of(const nm_pass *p, const conv *self)
 {
     const choice *c = p->plan;
-    nm_conv_normed s = {.call = call_of(p, self),
-                        .pass = *p,
-                        .norm = p->with[0].self,
-                        .after = c->after,
-                        .norm_offset = c->norm_offset};
+    nm_conv_normed s = {
+        .call = call_of(p, self), .pass = *p, .norm = &p->tail->normalisation, .norm_offset = c->norm_offset};
     s.call.x = p->x[0];
     s.call.lazy_normalisation = p->lazy_normalisation;
     s.call.dw = p->dw[0];
     s.call.db = self->bias ? p->dw[1] : NULL;
     s.pass.xs = &self->g.out;
     s.pass.ys = self->g.out;
-    s.pass.w = p->with[0].w;
-    s.pass.dw = p->with[0].dw;
-    s.pass.with = p->with + 1;
-    s.pass.fused = p->fused - 1;
+    s.pass.w = p->tail->w;
+    s.pass.dw = p->tail->dw;
     return s;
 }
 
@@ -73,14 +69,14 @@ static nm_conv_normed normed_of(const nm_pass *p, const conv *self)
 static void add_bias_to_running_mean(const nm_pass *p, const nm_conv_normed *s)
 {
     real *mean = s->pass.w[s->norm->running_mean];
-    double rate = p->statistics_rate > 0 ? p->statistics_rate : s->norm->rate;
+    double rate = nm_batchnorm_rate(p, s->norm);
     for (int c = 0; c < s->call.g->out.c; c++)
         mean[c] = (real)((double)mean[c] + rate * (double)p->w[1][c]);
 }
 
 static bool is_normed(const nm_pass *p)
 {
-    return ((const choice *)p->plan)->norm && p->mode == NM_TRAIN;
+    return p->tail->normalises && p->mode == NM_TRAIN;
 }
 
 void NM_ISA(nm_conv_forward)(const nm_pass *p, const void *private)
@@ -102,11 +98,11 @@ void NM_ISA(nm_conv_forward)(const nm_pass *p, const void *private)
     call.lazy_normalisation = p->lazy_normalisation;
     call.y = p->y;
     call.bias = self->bias ? p->w[1] : NULL;
-    if (c->norm)
+    if (p->tail->normalises)
         fold(p, &call);
-    call.other = c->after.add ? p->with[c->norm].other : NULL;
-    call.relu = c->after.relu;
-    call.pool = c->after.pool;
+    call.other = p->tail->adds ? p->tail->other : NULL;
+    call.relu = p->tail->rectifies;
+    call.pool = p->tail->pools;
     c->by[NM_CONV_FORWARD]->forward(&call);
 }
 
@@ -114,7 +110,7 @@ void NM_ISA(nm_conv_lazy_normalisation)(const nm_pass *p, const void *private, n
 {
     const conv *self = private;
     const choice *c = p->plan;
-    nm_conv_normed s = {.call = {.g = &self->g, .most = c->most}, .pass = *p, .after = c->after};
+    nm_conv_normed s = {.call = {.g = &self->g, .most = c->most}, .pass = *p};
     s.pass.ys = self->g.out;
     NM_ISA(nm_conv_normed_lazy_normalisation)(&s, out);
 }

@@ -2,7 +2,7 @@
  * here too, memory. */
 #include "conv_layer.h"
 
-#include "pool.h"
+#include "batchnorm_passes.h"
 #include "stem.h"
 
 #include <math.h>
@@ -12,7 +12,7 @@ const char *const NM_ISA(nm_conv_names)[] = {
     "auto",         "depthwise", "direct",    "winograd_1d", "winograd_1d_5", "winograd_1d_7", "winograd_2x2",
     "winograd_4x4", "im2col",    "reference", NULL};
 
-/* ---- algorithms and memory ----------------------------------------------------------------- */
+/* ---- algorithms and memory ------------------------------------------------------------------ */
 
 static void book(nm_booking *b, const nm_conv_algorithm *by, const nm_conv_geometry *g, nm_conv_kind kind, int n)
 {
@@ -77,48 +77,12 @@ static void plan_passes(nm_booking *b, const conv *self, choice *c)
         plan_data(b, self, c);
 }
 
-nm_status NM_ISA(nm_conv_plan)(nm_booking *b, const void *private, void *chosen)
-{
-    const conv *self = private;
-    choice *c = chosen;
-    c->most = b->n;
-    c->wish = wish_of(self, b->rules);
-    if (c->stem) {
-        c->by[NM_CONV_FORWARD] = c->by[NM_CONV_WEIGHTS] = &NM_ISA(nm_conv_direct);
-        NM_ISA(nm_conv_stem_book)(&self->g, b->n, &b->saved, &b->scratch, &b->thread_scratch);
-        return NM_OK;
-    }
-    plan_passes(b, self, c);
-    if (self->standardise) {
-        c->standard_offset = rounded(b->scratch);
-        b->scratch = c->standard_offset + 2 * nm_conv_weight_count(&self->g) * sizeof(real);
-    }
-    if (c->norm && b->mode == NM_TRAIN)
-        NM_ISA(nm_conv_normed_book)
-    (&self->g, c->by[NM_CONV_FORWARD], &c->after, b->n, &b->saved, &b->scratch, &b->thread_scratch, &c->norm_offset);
-    else if (c->norm)
-    {
-        c->folded_offset = rounded(b->scratch);
-        b->scratch = c->folded_offset + 2 * (size_t)self->filters * sizeof(real);
-    }
-    return NM_OK;
-}
+/* ---- what is done besides: core/plan/plan_fuse.c has the table ------------------------------ */
 
 static const nm_conv_algorithm *forward_of(const conv *self, const nm_rules *rules)
 {
     nm_conv_wish wish = wish_of(self, rules);
     return NM_ISA(nm_conv_choose)(&self->g, NM_CONV_FORWARD, NM_CONV_FORWARD, &wish);
-}
-
-/* The weights, and outputs that fill up the last block. */
-double NM_ISA(nm_conv_overhead)(const void *private, const nm_rules *rules, int n)
-{
-    const conv *self = private;
-    const nm_conv_geometry *g = &self->g;
-    const nm_conv_algorithm *by = forward_of(self, rules);
-    double each = by->setup > 0 ? by->setup : NM_WEIGHT_TIME, pixels = (double)g->out.h * g->out.w;
-    double last = by->block ? fmod(n * pixels, by->block) : 0, filled = last > 0 ? by->block - last : 0;
-    return each * (double)nm_conv_weight_count(g) + filled / pixels * by->cost(g, NM_CONV_FORWARD);
 }
 
 /* Whether forward may be done by that algorithm. */
@@ -129,57 +93,37 @@ static bool may_take(const conv *self, const nm_rules *rules, const char *algori
     return strcmp(word, "auto") == 0 || strcmp(word, algorithm) == 0;
 }
 
-/* In training: batch norm first, then what that takes. */
-static bool fuse_in_training(const conv *self, choice *c, const nm_offer *offer, unsigned *memory)
+/* Whether the batch norm in the tail is done by computing outputs again: stem.h. */
+static bool is_stem(const conv *self, const nm_tail *tail, const nm_tail_request *request)
 {
-    const nm_batchnorm plain = {.ghost = 0}, *norm = offer->self;
-    if (c->norm)
-        return !(c->stem && strcmp(offer->next->name, "add") == 0) &&
-               NM_ISA(nm_batchnorm_take)(&plain, &c->after, offer, memory);
-    c->norm = strcmp(offer->next->name, "batchnorm") == 0 && norm->ghost == 0;
-    c->stem = c->norm && !offer->rules->want_dx && !self->standardise && NM_ISA(nm_conv_stem_takes)(&self->g) &&
-              may_take(self, offer->rules, "direct");
-    return c->norm;
+    return request->rules->mode == NM_TRAIN && tail->normalises && !request->want_dx && !self->standardise &&
+           NM_ISA(nm_conv_stem_takes)(&self->g) && may_take(self, request->rules, "direct");
 }
 
 /* In evaluation a batch norm is a factor and a bias for each filter, applied with the sum, the relu
- * and a max pool of 2x2 as outputs are written. (Multiplied into the weights, large ones would be
- * read and written once more for each batch.) */
-static bool fuse_in_evaluation(const conv *self, choice *c, const nm_offer *offer)
+ * and the max pool as outputs are written. (Multiplied into the weights, large ones would be read
+ * and written once more for each batch.) */
+static bool can_take_in_evaluation(const conv *self, const nm_tail *tail, const nm_rules *rules)
 {
-    const char *next = offer->next->name;
-    nm_batchnorm_after *after = &c->after;
-    if (after->pool)
-        return false;
-    if (strcmp(next, "maxpool") == 0)
-        return after->pool = nm_pool_is_plain(offer->self) && forward_of(self, offer->rules)->pools;
-    if (after->relu)
-        return false;
-    if (strcmp(next, "relu") == 0)
-        return after->relu = true;
-    if (after->add)
-        return false;
-    if (strcmp(next, "add") == 0)
-        return after->add = offer->inputs == 2 && forward_of(self, offer->rules)->adds;
-    return !c->norm && strcmp(next, "batchnorm") == 0 && (c->norm = true);
+    const nm_conv_algorithm *by = forward_of(self, rules);
+    return (!tail->adds || by->adds) && (!tail->pools || (by->pools && nm_tail_pools_2x2(tail)));
 }
 
-bool NM_ISA(nm_conv_fuse)(const void *self, void *chosen, const nm_offer *offer, unsigned *memory)
+bool NM_ISA(nm_conv_can_take)(const void *self, const nm_tail *tail, const nm_tail_request *request)
 {
-    if (offer->rules->mode == NM_TRAIN)
-        return offer->backward && fuse_in_training(self, chosen, offer, memory);
-    return !offer->backward && fuse_in_evaluation(self, chosen, offer);
+    if (request->rules->mode == NM_EVAL)
+        return !request->backward && can_take_in_evaluation(self, tail, request->rules);
+    return request->backward && tail->normalises && !tail->normalisation.ghost && nm_batchnorm_can_take(tail) &&
+           !(tail->adds && is_stem(self, tail, request));
 }
 
 /* Outputs as they are before batch norm, which are kept for backward anyhow. */
-bool NM_ISA(nm_conv_leaves_normalisation)(const void *private, const void *chosen)
+bool NM_ISA(nm_conv_leaves_normalisation)(const void *self, const nm_tail *tail, const nm_tail_request *request)
 {
-    (void)private;
-    const choice *c = chosen;
-    return c->norm && !c->stem && !c->after.add && !c->after.pool;
+    return tail->normalises && !tail->adds && !tail->pools && !is_stem(self, tail, request);
 }
 
-bool NM_ISA(nm_conv_reads_lazy_normalisation)(const void *private, const void *chosen, const nm_rules *rules)
+bool NM_ISA(nm_conv_reads_lazy_normalisation)(const void *private, const nm_rules *rules)
 {
     const conv *self = private;
     const nm_conv_wish wish = wish_of(self, rules);
@@ -188,20 +132,57 @@ bool NM_ISA(nm_conv_reads_lazy_normalisation)(const void *private, const void *c
         if (!by->reads_lazy_normalisation || !by->reads_lazy_normalisation(&self->g))
             return false;
     }
-    return !((const choice *)chosen)->stem;
+    return true;
 }
 
-/* ---- what is told -------------------------------------------------------------------------- */
+/* ---- the plan ------------------------------------------------------------------------------- */
+
+nm_status NM_ISA(nm_conv_plan)(nm_booking *b, const void *private, void *chosen)
+{
+    const conv *self = private;
+    choice *c = chosen;
+    c->most = b->n;
+    c->wish = wish_of(self, b->rules);
+    c->stem = is_stem(self, b->tail, &(nm_tail_request){b->rules, b->backward, b->want_dx});
+    if (c->stem) {
+        c->by[NM_CONV_FORWARD] = c->by[NM_CONV_WEIGHTS] = &NM_ISA(nm_conv_direct);
+        NM_ISA(nm_conv_stem_book)(&self->g, b->n, &b->saved, &b->scratch, &b->thread_scratch);
+        return NM_OK;
+    }
+    plan_passes(b, self, c);
+    if (self->standardise) {
+        c->standard_offset = rounded(b->scratch);
+        b->scratch = c->standard_offset + 2 * nm_conv_weight_count(&self->g) * sizeof(real);
+    }
+    if (b->tail->normalises && b->mode == NM_TRAIN)
+        NM_ISA(nm_conv_normed_book)(&self->g, c->by[NM_CONV_FORWARD], b, &c->norm_offset);
+    else if (b->tail->normalises) {
+        c->folded_offset = rounded(b->scratch);
+        b->scratch = c->folded_offset + 2 * (size_t)self->filters * sizeof(real);
+    }
+    return NM_OK;
+}
+
+/* The weights, and outputs that fill up the last block. */
+static double conv_overhead(const void *private, const nm_rules *rules, int n)
+{
+    const conv *self = private;
+    const nm_conv_geometry *g = &self->g;
+    const nm_conv_algorithm *by = forward_of(self, rules);
+    double each = by->setup > 0 ? by->setup : NM_WEIGHT_TIME, pixels = (double)g->out.h * g->out.w;
+    double last = by->block ? fmod(n * pixels, by->block) : 0, filled = last > 0 ? by->block - last : 0;
+    return each * (double)nm_conv_weight_count(g) + filled / pixels * by->cost(g, NM_CONV_FORWARD);
+}
+
+/* ---- what is reported ----------------------------------------------------------------------- */
 
 void NM_ISA(nm_conv_describe)(const void *private, const void *chosen, char *text, size_t size)
 {
     (void)private;
     const choice *c = chosen;
-    snprintf(text, size, "forward %s%s%s%s%s%s%s%s%s", c->by[NM_CONV_FORWARD]->name,
-             c->by[NM_CONV_WEIGHTS] ? ", weights " : "", c->by[NM_CONV_WEIGHTS] ? c->by[NM_CONV_WEIGHTS]->name : "",
-             c->by[NM_CONV_DATA] ? ", data " : "", c->by[NM_CONV_DATA] ? c->by[NM_CONV_DATA]->name : "",
-             c->norm ? ", with batchnorm" : "", c->after.add ? ", with add" : "", c->after.relu ? ", with relu" : "",
-             c->after.pool ? ", with maxpool" : "");
+    snprintf(text, size, "forward %s%s%s%s%s", c->by[NM_CONV_FORWARD]->name, c->by[NM_CONV_WEIGHTS] ? ", weights " : "",
+             c->by[NM_CONV_WEIGHTS] ? c->by[NM_CONV_WEIGHTS]->name : "", c->by[NM_CONV_DATA] ? ", data " : "",
+             c->by[NM_CONV_DATA] ? c->by[NM_CONV_DATA]->name : "");
 }
 
 /* "forward/weights/data" */
@@ -214,7 +195,7 @@ static void chosen_names(const void *chosen, char *text, size_t size)
                  c->by[kind] ? c->by[kind]->name : "auto");
 }
 
-void NM_ISA(nm_conv_explain_choice)(const void *private, const void *chosen, char *text, size_t size)
+static void explain_choice(const void *private, const void *chosen, char *text, size_t size)
 {
     static const char *const passes[] = {"forward: ", "weights: ", "data: "};
     const conv *self = private;
@@ -232,7 +213,7 @@ void NM_ISA(nm_conv_explain_choice)(const void *private, const void *chosen, cha
 }
 
 /* What two layers must have in common to be timed once. */
-static bool tuning_key(const void *private, char *text, size_t size)
+static bool choice_key(const void *private, char *text, size_t size)
 {
     const conv *self = private;
     const nm_conv_geometry *g = &self->g;
@@ -242,5 +223,11 @@ static bool tuning_key(const void *private, char *text, size_t size)
     return strcmp(self->algorithm, "auto") == 0;
 }
 
-const nm_tuning NM_ISA(nm_conv_tuning) = {
-    .option = "algorithm", .names = NM_ISA(nm_conv_names) + 1, .key = tuning_key, .chosen = chosen_names};
+const nm_algorithm_choice NM_ISA(nm_conv_algorithm_choice) = {
+    .option = "algorithm",
+    .names = NM_ISA(nm_conv_names) + 1,
+    .key = choice_key,
+    .chosen = chosen_names,
+    .explain = explain_choice,
+    .overhead = conv_overhead,
+};

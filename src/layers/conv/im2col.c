@@ -6,7 +6,7 @@
  * Blocks hold whole rows of one sample, or, where samples are small, a fixed number of samples; the
  * last group is padded with zeros to the full block, so that a sample's output does not depend on
  * the batch. */
-#include "batchnorm.h"
+#include "batchnorm_passes.h"
 #include "conv.h"
 
 #include "gemm.h"

@@ -18,24 +18,23 @@ static int pieces_of(const nm_conv_algorithm *by, const nm_conv_geometry *g, int
 }
 
 /* Scratch: the convolution's, batch norm's, the moments. */
-static size_t norm_scratch(const nm_conv_geometry *g, const nm_batchnorm_after *after, int n)
+static size_t norm_scratch(const nm_conv_geometry *g, const nm_tail *tail, int n)
 {
     size_t saved = 0, scratch = 0, thread = 0;
-    NM_ISA(nm_batchnorm_book_all)(after, n, g->out, &saved, &scratch, &thread);
+    NM_ISA(nm_batchnorm_book_all)(tail, n, g->out, &saved, &scratch, &thread);
     return rounded(scratch);
 }
 
-void NM_ISA(nm_conv_normed_book)(const nm_conv_geometry *g, const nm_conv_algorithm *by,
-                                 const nm_batchnorm_after *after, int n, size_t *saved, size_t *scratch, size_t *thread,
+void NM_ISA(nm_conv_normed_book)(const nm_conv_geometry *g, const nm_conv_algorithm *by, nm_booking *b,
                                  size_t *norm_offset)
 {
     size_t own_saved = 0, own_scratch = 0, own_thread = 0;
-    NM_ISA(nm_batchnorm_book_all)(after, n, g->out, &own_saved, &own_scratch, &own_thread);
-    *saved = outputs_size(g, n) + own_saved;
-    *norm_offset = rounded(*scratch);
-    *scratch = *norm_offset + norm_scratch(g, after, n) +
-               (size_t)pieces_of(by, g, n, n) * (1 + 2 * (size_t)g->out.c) * sizeof(double);
-    *thread = own_thread > *thread ? own_thread : *thread;
+    NM_ISA(nm_batchnorm_book_all)(b->tail, b->n, g->out, &own_saved, &own_scratch, &own_thread);
+    b->saved = outputs_size(g, b->n) + own_saved;
+    *norm_offset = rounded(b->scratch);
+    b->scratch = *norm_offset + norm_scratch(g, b->tail, b->n) +
+                 (size_t)pieces_of(by, g, b->n, b->n) * (1 + 2 * (size_t)g->out.c) * sizeof(double);
+    b->thread_scratch = own_thread > b->thread_scratch ? own_thread : b->thread_scratch;
 }
 
 /* Batch norm's pass over z; *z holds the pointer that its x points to. */
@@ -49,61 +48,61 @@ static nm_pass norm_pass(const nm_conv_normed *s, real **z)
     return p;
 }
 
-/* ---- forward ------------------------------------------------------------------------------- */
+/* ---- forward -------------------------------------------------------------------------------- */
 
 void NM_ISA(nm_conv_normed_forward)(const nm_conv_normed *s, const nm_conv_algorithm *by)
 {
     real *z;
     nm_pass p = norm_pass(s, &z);
     int pieces = pieces_of(by, s->call.g, s->call.n, s->call.most);
-    double *pixels = (double *)(void *)((char *)p.scratch + norm_scratch(s->call.g, &s->after, s->call.most));
+    double *pixels = (double *)(void *)((char *)p.scratch + norm_scratch(s->call.g, p.tail, s->call.most));
     nm_conv_moments moments = {pixels, pixels + pieces};
     nm_conv_call call = s->call;
     call.y = z;
     call.stream = nm_vector_streams((size_t)(call.n * call.g->out.h) * (size_t)call.g->out.w, call.g->out.c);
     call.moments = pieces ? &moments : NULL;
     by->forward(&call);
-    double rate = p.statistics_rate > 0 ? p.statistics_rate : s->norm->rate;
+    double rate = nm_batchnorm_rate(&p, s->norm);
     if (pieces)
         NM_ISA(nm_batchnorm_merge_pieces)(&p, s->norm, pieces, moments.of, moments.pixels, rate);
     else
         NM_ISA(nm_batchnorm_statistics)(&p, s->norm, rate);
     if (p.y)
-        NM_ISA(nm_batchnorm_forward_pass) (&s->after)(&p, s->norm, &s->after);
+        NM_ISA(nm_batchnorm_forward_pass)(p.tail)(&p, s->norm);
 }
 
 void NM_ISA(nm_conv_normed_lazy_normalisation)(const nm_conv_normed *s, nm_lazy_normalisation *out)
 {
     real *z;
     nm_pass p = norm_pass(s, &z);
-    NM_ISA(nm_batchnorm_lazy_normalisation)(&p, &s->after, out);
+    NM_ISA(nm_batchnorm_lazy_normalisation)(&p, out);
 }
 
-/* ---- backward ------------------------------------------------------------------------------ */
+/* ---- backward ------------------------------------------------------------------------------- */
 
 void NM_ISA(nm_conv_normed_sums)(const nm_conv_normed *s)
 {
     real *z;
     nm_pass p = norm_pass(s, &z);
-    NM_ISA(nm_batchnorm_sums_pass) (&s->after)(&p, s->norm, &s->after);
+    NM_ISA(nm_batchnorm_sums_pass)(p.tail)(&p, s->norm);
 }
 
 const real *NM_ISA(nm_conv_normed_gradient)(const nm_conv_normed *s, int first, int n)
 {
     real *z, *dz;
     nm_pass p = norm_pass(s, &z);
-    size_t outputs = (size_t)first * nm_shape_size(s->call.g->out), last = s->after.pool ? outputs / 4 : outputs;
-    real *all = s->after.pool ? z : p.dy_scratch;
-    nm_fused with = s->after.add ? p.with[0] : (nm_fused){0};
-    with.other = with.other ? with.other + outputs : NULL;
-    with.other_dx = with.other_dx ? with.other_dx + outputs : NULL;
+    size_t outputs = (size_t)first * nm_shape_size(s->call.g->out), last = p.tail->pools ? outputs / 4 : outputs;
+    real *all = p.tail->pools ? z : p.dy_scratch;
+    nm_tail tail = *p.tail;
+    tail.other = tail.other ? tail.other + outputs : NULL;
+    tail.other_dx = tail.other_dx ? tail.other_dx + outputs : NULL;
     z += outputs;
     dz = all + outputs;
     p.n = n;
     p.dx = &dz;
     p.dy += last;
     p.y += last;
-    p.with = &with;
-    NM_ISA(nm_batchnorm_gradient_pass) (&s->after)(&p, s->norm, &s->after);
+    p.tail = &tail;
+    NM_ISA(nm_batchnorm_gradient_pass)(p.tail)(&p, s->norm);
     return all;
 }

@@ -1,24 +1,23 @@
 /* A convolution with the batch norm behind it, in training, and what batch norm does besides
- * (batchnorm.h: a sum, a relu, a max pool). The convolution leaves the moments of its outputs as it
- * writes them, where its algorithm can; batch norm then reads them once instead of twice. They are
- * kept for backward. */
+ * (batchnorm_passes.h: a sum, a relu, a max pool). The convolution leaves the moments of its
+ * outputs as it writes them, where its algorithm can; batch norm then reads them once instead of
+ * twice. They are kept for backward. */
 #ifndef NM_CONV_NORMED_H
 #define NM_CONV_NORMED_H
 
-#include "batchnorm.h"
+#include "batchnorm_passes.h"
 #include "conv.h"
 
 typedef struct nm_conv_normed {
     nm_conv_call call; /* x, w, bias, dw, db; y and dy are the last layer's */
     nm_pass pass;      /* batch norm's: its parameters; saved and scratch are the convolution's */
-    const nm_batchnorm *norm;
-    nm_batchnorm_after after;
+    const nm_normalisation *norm;
     size_t norm_offset; /* bytes into scratch, as booked: batch norm's */
 } nm_conv_normed;
 
-/* scratch: in, what the convolution's passes take; out, with batch norm's behind it. */
-void NM_ISA(nm_conv_normed_book)(const nm_conv_geometry *g, const nm_conv_algorithm *by,
-                                 const nm_batchnorm_after *after, int n, size_t *saved, size_t *scratch, size_t *thread,
+/* Books batch norm's memory behind what the convolution's passes take, which is booked already.
+ * norm_offset: bytes into scratch, out. */
+void NM_ISA(nm_conv_normed_book)(const nm_conv_geometry *g, const nm_conv_algorithm *by, nm_booking *b,
                                  size_t *norm_offset);
 /* Where pass.y is NULL, the reader of y reads the outputs, and nm_conv_normed_lazy_normalisation
  * tells how.

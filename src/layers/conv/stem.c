@@ -37,7 +37,7 @@ bool NM_ISA(nm_conv_stem_takes)(const nm_conv_geometry *g)
            g->out.h * g->out.w > 1;
 }
 
-/* ---- memory -------------------------------------------------------------------------------- */
+/* ---- memory --------------------------------------------------------------------------------- */
 
 /* Thread scratch: a chunk of z, one of dz, input rows, the chunk's dw and db, batch norm's buffers.
  */
@@ -71,7 +71,7 @@ void NM_ISA(nm_conv_stem_book)(const nm_conv_geometry *g, int n, size_t *saved, 
               NM_CONV_PARTS * (nm_conv_weight_count(g) + (size_t)g->out.c) * sizeof(real);
 }
 
-/* ---- a chunk of z -------------------------------------------------------------------------- */
+/* ---- a chunk of z --------------------------------------------------------------------------- */
 
 typedef struct stem_job {
     const nm_conv_normed *s;
@@ -109,10 +109,10 @@ static void compute(const stem_job *a, int chunk, const buffers *b)
 static size_t begin(const stem_job *a, int chunk)
 {
     size_t before = (size_t)chunk * chunk_size(a->s->call.g);
-    return a->s->after.pool ? before / 4 : before;
+    return a->s->pass.tail->pools ? before / 4 : before;
 }
 
-/* ---- forward ------------------------------------------------------------------------------- */
+/* ---- forward -------------------------------------------------------------------------------- */
 
 static void statistics_task(void *arg, int task, int thread)
 {
@@ -128,7 +128,7 @@ static void normalise_task(void *arg, int task, int thread)
     buffers b = buffers_of(a->s, thread);
     real *y = a->s->pass.y + begin(a, task);
     compute(a, task, &b);
-    if (a->s->after.pool)
+    if (a->s->pass.tail->pools)
         NM_ISA(nm_batchnorm_chunk_pool)(&a->j, b.z, y, a->s->call.g->out.w / 2, a->rows / 2);
     else
         NM_ISA(nm_batchnorm_chunk_normalise)(&a->j, b.z, y, a->l.chunk_rows);
@@ -139,12 +139,12 @@ void NM_ISA(nm_conv_stem_forward)(const nm_conv_normed *s)
     stem_job a = job_of(s);
     const nm_pass *p = &s->pass;
     nm_parallel(p->threads, a.l.chunks, statistics_task, &a);
-    NM_ISA(nm_batchnorm_merge)(p, s->norm, &a.l, p->statistics_rate > 0 ? p->statistics_rate : s->norm->rate);
-    a.j = normalising_job(p, s->norm, a.l, s->after.relu);
+    NM_ISA(nm_batchnorm_merge)(p, s->norm, &a.l, nm_batchnorm_rate(p, s->norm));
+    a.j = normalising_job(p, s->norm, a.l, s->pass.tail->rectifies);
     nm_parallel(p->threads, a.l.chunks, normalise_task, &a);
 }
 
-/* ---- backward ------------------------------------------------------------------------------ */
+/* ---- backward ------------------------------------------------------------------------------- */
 
 static void sums_task(void *arg, int task, int thread)
 {
@@ -153,7 +153,7 @@ static void sums_task(void *arg, int task, int thread)
     const real *dy = a->s->pass.dy + begin(a, task);
     double *part = partial(&a->s->pass, &a->l, task);
     compute(a, task, &b);
-    if (a->s->after.pool)
+    if (a->s->pass.tail->pools)
         NM_ISA(nm_batchnorm_chunk_pool_sums)(&a->j, b.z, dy, a->s->call.g->out.w / 2, a->rows / 2, b.sums, part);
     else
         NM_ISA(nm_batchnorm_chunk_sums)(&a->j, b.z, dy, a->l.chunk_rows, b.sums, part);
@@ -166,7 +166,7 @@ static void add_chunk(const stem_job *a, int chunk, const buffers *b)
     const real *dy = a->s->pass.dy + begin(a, chunk);
     int first = chunk % a->per_sample * a->rows;
     compute(a, chunk, b);
-    if (a->s->after.pool)
+    if (a->s->pass.tail->pools)
         NM_ISA(nm_batchnorm_chunk_pool_gradient)(&a->j, b->z, dy, b->dz, g->out.w / 2, a->rows / 2);
     else
         NM_ISA(nm_batchnorm_chunk_gradient)(&a->j, b->z, dy, b->dz, a->l.chunk_rows);
@@ -209,7 +209,7 @@ void NM_ISA(nm_conv_stem_backward)(const nm_conv_normed *s)
     stem_job a = job_of(s);
     const nm_conv_call *call = &s->call;
     size_t count = nm_conv_weight_count(call->g), filters = (size_t)call->g->out.c;
-    a.j = normalising_job(&s->pass, s->norm, a.l, s->after.relu);
+    a.j = normalising_job(&s->pass, s->norm, a.l, s->pass.tail->rectifies);
     nm_parallel(call->threads, a.l.chunks, sums_task, &a);
     set_gradient_tables(&a.j, merge_gradients(&a.j, &a.l));
     if (!call->dw && !call->db)

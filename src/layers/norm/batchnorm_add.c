@@ -17,9 +17,9 @@ typedef struct add_job {
     real *other_dx; /* or NULL */
 } add_job;
 
-static add_job job_of(const nm_pass *p, job j, const nm_batchnorm_after *after)
+static add_job job_of(const nm_pass *p, job j)
 {
-    return (add_job){j, after->relu, p->with[0].other, p->with[0].other_dx};
+    return (add_job){j, p->tail->rectifies, p->tail->other, p->tail->other_dx};
 }
 
 static size_t start_of(const add_job *a, int task)
@@ -58,9 +58,9 @@ static void forward_task(void *arg, int task, int thread)
         normalise_and_add(&a->j, x, other, y, left < width ? left : width, a->relu);
 }
 
-void NM_ISA(nm_batchnorm_add_forward)(const nm_pass *p, const nm_batchnorm *self, const nm_batchnorm_after *after)
+void NM_ISA(nm_batchnorm_add_forward)(const nm_pass *p, const nm_normalisation *self)
 {
-    add_job a = job_of(p, normalising_job(p, self, layout_of(p->n, p->xs[0]), false), after);
+    add_job a = job_of(p, normalising_job(p, self, layout_of(p->n, p->xs[0]), false));
     nm_parallel(p->threads, a.j.l.chunks, forward_task, &a);
 }
 
@@ -105,16 +105,16 @@ static void input_gradient_task(void *arg, int task, int thread)
     NM_ISA(nm_batchnorm_chunk_gradient)(&a->j, p->x[0] + start, g, p->dx[0] + start, rows);
 }
 
-void NM_ISA(nm_batchnorm_add_sums)(const nm_pass *p, const nm_batchnorm *self, const nm_batchnorm_after *after)
+void NM_ISA(nm_batchnorm_add_sums)(const nm_pass *p, const nm_normalisation *self)
 {
-    add_job a = job_of(p, normalising_job(p, self, layout_of(p->n, p->xs[0]), false), after);
+    add_job a = job_of(p, normalising_job(p, self, layout_of(p->n, p->xs[0]), false));
     nm_parallel(p->threads, a.j.l.chunks, sums_task, &a);
     set_gradient_tables(&a.j, merge_gradients(&a.j, &a.j.l));
 }
 
-void NM_ISA(nm_batchnorm_add_gradient)(const nm_pass *p, const nm_batchnorm *self, const nm_batchnorm_after *after)
+void NM_ISA(nm_batchnorm_add_gradient)(const nm_pass *p, const nm_normalisation *self)
 {
-    add_job a = job_of(p, gradient_job(p, self, layout_of(p->n, p->xs[0]), false), after);
+    add_job a = job_of(p, gradient_job(p, self, layout_of(p->n, p->xs[0]), false));
     nm_parallel(p->threads, a.j.l.chunks, input_gradient_task, &a);
 }
 

@@ -78,18 +78,17 @@ static void normalise_task(void *arg, int task, int thread)
         NM_ISA(nm_batchnorm_chunk_normalise)(j, j->p->x[0] + start, j->p->y + start, rows_of(&j->l, task));
 }
 
-void NM_ISA(nm_batchnorm_normalise)(const nm_pass *p, const nm_batchnorm *self, const nm_batchnorm_after *after)
+void NM_ISA(nm_batchnorm_normalise)(const nm_pass *p, const nm_normalisation *self)
 {
     layout l = layout_of(p->n, p->xs[0]);
-    job j = normalising_job(p, self, l, after->relu);
+    job j = normalising_job(p, self, l, p->tail->rectifies);
     nm_parallel(p->threads, l.chunks, normalise_task, &j);
 }
 
-void NM_ISA(nm_batchnorm_lazy_normalisation)(const nm_pass *p, const nm_batchnorm_after *after,
-                                             nm_lazy_normalisation *out)
+void NM_ISA(nm_batchnorm_lazy_normalisation)(const nm_pass *p, nm_lazy_normalisation *out)
 {
     moments m = moments_of(p);
-    *out = (nm_lazy_normalisation){p->x[0], m.mean, m.factor, m.shift, after->relu};
+    *out = (nm_lazy_normalisation){p->x[0], m.mean, m.factor, m.shift, p->tail->rectifies};
 }
 
 /* ---- backward -------------------------------------------------------------------------- */
@@ -177,17 +176,17 @@ static void input_gradient_task(void *arg, int task, int thread)
     (j, j->p->x[0] + start, j->p->dy + start, j->p->dx[0] + start, rows_of(&j->l, task));
 }
 
-void NM_ISA(nm_batchnorm_sums)(const nm_pass *p, const nm_batchnorm *self, const nm_batchnorm_after *after)
+void NM_ISA(nm_batchnorm_sums)(const nm_pass *p, const nm_normalisation *self)
 {
     layout l = layout_of(p->n, p->xs[0]);
-    job j = normalising_job(p, self, l, after->relu);
+    job j = normalising_job(p, self, l, p->tail->rectifies);
     nm_parallel(p->threads, l.chunks, gradient_sums_task, &j);
     set_gradient_tables(&j, merge_gradients(&j, &l));
 }
 
-void NM_ISA(nm_batchnorm_gradient)(const nm_pass *p, const nm_batchnorm *self, const nm_batchnorm_after *after)
+void NM_ISA(nm_batchnorm_gradient)(const nm_pass *p, const nm_normalisation *self)
 {
-    job j = gradient_job(p, self, layout_of(p->n, p->xs[0]), after->relu);
+    job j = gradient_job(p, self, layout_of(p->n, p->xs[0]), p->tail->rectifies);
     nm_parallel(p->threads, j.l.chunks, input_gradient_task, &j);
 }
 
@@ -197,4 +196,37 @@ void NM_ISA(nm_batchnorm_book)(int n, nm_shape s, size_t *saved, size_t *scratch
     *saved = NM_BATCHNORM_SAVED * (size_t)s.c * sizeof(real);
     *scratch = scratch_size(&l, l.chunks);
     *thread_scratch = buffers_size(&l);
+}
+
+/* ---- the passes that fit a tail ---------------------------------------------------------- */
+
+nm_batchnorm_pass *NM_ISA(nm_batchnorm_forward_pass)(const nm_tail *tail)
+{
+    return tail->pools  ? NM_ISA(nm_batchnorm_pool_forward)
+           : tail->adds ? NM_ISA(nm_batchnorm_add_forward)
+                        : NM_ISA(nm_batchnorm_normalise);
+}
+
+nm_batchnorm_pass *NM_ISA(nm_batchnorm_sums_pass)(const nm_tail *tail)
+{
+    return tail->pools  ? NM_ISA(nm_batchnorm_pool_sums)
+           : tail->adds ? NM_ISA(nm_batchnorm_add_sums)
+                        : NM_ISA(nm_batchnorm_sums);
+}
+
+nm_batchnorm_pass *NM_ISA(nm_batchnorm_gradient_pass)(const nm_tail *tail)
+{
+    return tail->pools  ? NM_ISA(nm_batchnorm_pool_gradient)
+           : tail->adds ? NM_ISA(nm_batchnorm_add_gradient)
+                        : NM_ISA(nm_batchnorm_gradient);
+}
+
+void NM_ISA(nm_batchnorm_book_all)(const nm_tail *tail, int n, nm_shape s, size_t *saved, size_t *scratch,
+                                   size_t *thread_scratch)
+{
+    NM_ISA(nm_batchnorm_book)(n, s, saved, scratch, thread_scratch);
+    if (tail->adds)
+        NM_ISA(nm_batchnorm_add_book)(n, s, thread_scratch);
+    if (tail->pools)
+        NM_ISA(nm_batchnorm_pool_book)(n, s, scratch, thread_scratch);
 }

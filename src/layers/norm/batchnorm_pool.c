@@ -170,10 +170,10 @@ static void forward_task(void *arg, int task, int thread)
     (&p->j, p->j.p->x[0] + pixels_before(&p->w, first), p->j.p->y + windows_before(&p->w, first), p->w.across, rows);
 }
 
-void NM_ISA(nm_batchnorm_pool_forward)(const nm_pass *p, const nm_batchnorm *self, const nm_batchnorm_after *after)
+void NM_ISA(nm_batchnorm_pool_forward)(const nm_pass *p, const nm_normalisation *self)
 {
     windows w = windows_of(p->n, p->xs[0]);
-    pool_job all = {normalising_job(p, self, w.l, after->relu), w};
+    pool_job all = {normalising_job(p, self, w.l, p->tail->rectifies), w};
     nm_parallel(p->threads, w.l.chunks, forward_task, &all);
 }
 
@@ -232,18 +232,18 @@ static void input_gradient_task(void *arg, int task, int thread)
      p->j.p->dx[0] + pixels_before(&p->w, first), p->w.across, rows);
 }
 
-void NM_ISA(nm_batchnorm_pool_sums)(const nm_pass *p, const nm_batchnorm *self, const nm_batchnorm_after *after)
+void NM_ISA(nm_batchnorm_pool_sums)(const nm_pass *p, const nm_normalisation *self)
 {
     windows w = windows_of(p->n, p->xs[0]);
-    pool_job all = {normalising_job(p, self, w.l, after->relu), w};
+    pool_job all = {normalising_job(p, self, w.l, p->tail->rectifies), w};
     nm_parallel(p->threads, w.l.chunks, sums_task, &all);
     set_gradient_tables(&all.j, merge_gradients(&all.j, &w.l));
 }
 
-void NM_ISA(nm_batchnorm_pool_gradient)(const nm_pass *p, const nm_batchnorm *self, const nm_batchnorm_after *after)
+void NM_ISA(nm_batchnorm_pool_gradient)(const nm_pass *p, const nm_normalisation *self)
 {
     windows w = windows_of(p->n, p->xs[0]);
-    pool_job all = {gradient_job(p, self, w.l, after->relu), w};
+    pool_job all = {gradient_job(p, self, w.l, p->tail->rectifies), w};
     nm_parallel(p->threads, w.l.chunks, input_gradient_task, &all);
 }
 

@@ -113,7 +113,7 @@ static void merge(const pieces *s, double *mean, double *var)
         var[c] /= all;
 }
 
-static void set_moments(const nm_pass *p, const nm_batchnorm *self, const double *mean, const double *var)
+static void set_moments(const nm_pass *p, const nm_normalisation *self, const double *mean, const double *var)
 {
     moments m = moments_of(p);
     for (int c = 0; c < p->ys.c; c++) {
@@ -125,8 +125,8 @@ static void set_moments(const nm_pass *p, const nm_batchnorm *self, const double
     }
 }
 
-static void update_running(const nm_pass *p, const nm_batchnorm *self, const layout *l, double rate, const double *mean,
-                           const double *var)
+static void update_running(const nm_pass *p, const nm_normalisation *self, const layout *l, double rate,
+                           const double *mean, const double *var)
 {
     double unbiased = l->rows > 1 ? (double)l->rows / (l->rows - 1) : 1;
     real *running_mean = p->w[self->running_mean], *running_var = p->w[self->running_var];
@@ -136,7 +136,7 @@ static void update_running(const nm_pass *p, const nm_batchnorm *self, const lay
     }
 }
 
-static void take_pieces(const nm_pass *p, const nm_batchnorm *self, const layout *l, const pieces *s, double rate)
+static void take_pieces(const nm_pass *p, const nm_normalisation *self, const layout *l, const pieces *s, double rate)
 {
     double *mean = partial(p, l, l->chunks), *var = mean + l->channels;
     merge(s, mean, var);
@@ -144,20 +144,20 @@ static void take_pieces(const nm_pass *p, const nm_batchnorm *self, const layout
     set_moments(p, self, mean, var);
 }
 
-void NM_ISA(nm_batchnorm_merge)(const nm_pass *p, const nm_batchnorm *self, const layout *l, double rate)
+void NM_ISA(nm_batchnorm_merge)(const nm_pass *p, const nm_normalisation *self, const layout *l, double rate)
 {
     take_pieces(p, self, l, &(pieces){.count = l->chunks, .channels = l->channels, .of = partial(p, l, 0), .l = l},
                 rate);
 }
 
-void NM_ISA(nm_batchnorm_merge_pieces)(const nm_pass *p, const nm_batchnorm *self, int count, const double *of,
+void NM_ISA(nm_batchnorm_merge_pieces)(const nm_pass *p, const nm_normalisation *self, int count, const double *of,
                                        const double *rows, double rate)
 {
     layout l = layout_of(p->n, p->xs[0]);
     take_pieces(p, self, &l, &(pieces){.count = count, .channels = l.channels, .of = of, .rows = rows}, rate);
 }
 
-void NM_ISA(nm_batchnorm_statistics)(const nm_pass *p, const nm_batchnorm *self, double rate)
+void NM_ISA(nm_batchnorm_statistics)(const nm_pass *p, const nm_normalisation *self, double rate)
 {
     layout l = layout_of(p->n, p->xs[0]);
     if (p->mode == NM_TRAIN) {

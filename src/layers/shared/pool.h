@@ -99,14 +99,6 @@ static inline bool nm_pool_tiles(const nm_pool *self)
            self->out.h * self->size[0] >= self->in.h && self->out.w * self->size[1] >= self->in.w;
 }
 
-/* Whether windows are 2x2, side by side, without padding: what layers before a pool can do along
- * the way. */
-static inline bool nm_pool_is_plain(const nm_pool *self)
-{
-    return self->size[0] == 2 && self->size[1] == 2 && self->stride[0] == 2 && self->stride[1] == 2 && !self->pad.top &&
-           !self->pad.left && self->out.h == self->in.h / 2 && self->out.w == self->in.w / 2;
-}
-
 static inline size_t nm_pool_pixel(const nm_pool *self, int h, int w)
 {
     return ((size_t)h * (size_t)self->in.w + (size_t)w) * (size_t)self->in.c;
