@@ -22,22 +22,14 @@ typedef struct settings {
     const char *part; /* of a name */
 } settings;
 
-/* "auto" first: what planning chooses. */
-static const char *const algorithms[] = {"auto",         "depthwise",     "direct",
-                                         "winograd_1d",  "winograd_1d_5", "winograd_1d_7",
-                                         "winograd_2x2", "winograd_4x4",  "im2col"};
-enum { ALGORITHMS = sizeof algorithms / sizeof *algorithms };
-
-/* The network of one layer, done by `algorithm`; NULL where that cannot do it. */
+/* The network of one layer, done by `algorithm`; NULL where that cannot do it. algorithm NULL: what
+ * planning chooses. */
 static nm_network *build(nm_context *ctx, const sized_layer *l, const char *algorithm)
 {
     size_t length = strlen(l->layer);
-    bool conv = strncmp(l->layer, "conv", 4) == 0;
-    if (!conv && strcmp(algorithm, "auto") != 0)
-        return NULL;
     char *model =
         nm_format(ctx, "input: {height: %d, width: %d, channels: %d}\nlayers:\n- %.*s%s%s}\n", l->in.h, l->in.w,
-                  l->in.c, (int)length - 1, l->layer, conv ? ", algorithm: " : "", conv ? algorithm : "");
+                  l->in.c, (int)length - 1, l->layer, algorithm ? ", algorithm: " : "", algorithm ? algorithm : "");
     nm_yaml *document = NULL;
     nm_network *net = NULL;
     if (!model || nm_yaml_parse(ctx, "case", model, strlen(model), &document) != NM_OK ||
@@ -86,23 +78,33 @@ static nm_status measure(nm_network *net, const settings *s, bool input, double 
     return x ? NM_OK : NM_FAILED;
 }
 
+/* One line; nothing where `algorithm` cannot do it. */
+static void report_algorithm(nm_context *ctx, const sized_layer *l, const settings *s, const char *algorithm)
+{
+    nm_network *net = build(ctx, l, algorithm);
+    double forward, weights, both, peak = 0;
+    if (!net)
+        return;
+    if (measure(net, s, false, &forward, &weights) == NM_OK && measure(net, s, true, &forward, &both) == NM_OK &&
+        nm_gemm_peak(ctx, s->threads, &peak) == NM_OK) {
+        double work = 2e-9 * s->batch * nm_node_cost(&net->node[1]), data = both - weights;
+        printf("%-22s %-13s %9.1f %9.1f %9.1f   %6.2f %6.2f %6.2f  %8.0f %8.3f %8.3f %8.3f\n", algorithm ? "" : l->name,
+               algorithm ? algorithm : "auto", work / forward, work / weights, work / data, work / forward / peak,
+               work / weights / peak, work / data / peak, peak, 1e3 * forward, 1e3 * weights, 1e3 * data);
+    }
+    fflush(stdout);
+    nm_network_free(net);
+}
+
+/* By what planning chooses, then by each algorithm that can be asked for. */
 static void report(nm_context *ctx, const sized_layer *l, const settings *s)
 {
-    for (int a = 0; a < ALGORITHMS; a++) {
-        nm_network *net = build(ctx, l, algorithms[a]);
-        double forward, weights, both, peak = 0;
-        if (!net)
-            continue;
-        if (measure(net, s, false, &forward, &weights) == NM_OK && measure(net, s, true, &forward, &both) == NM_OK &&
-            nm_gemm_peak(ctx, s->threads, &peak) == NM_OK) {
-            double work = 2e-9 * s->batch * nm_node_cost(&net->node[1]), data = both - weights;
-            printf("%-22s %-13s %9.1f %9.1f %9.1f   %6.2f %6.2f %6.2f  %8.0f %8.3f %8.3f %8.3f\n", a ? "" : l->name,
-                   algorithms[a], work / forward, work / weights, work / data, work / forward / peak,
-                   work / weights / peak, work / data / peak, peak, 1e3 * forward, 1e3 * weights, 1e3 * data);
-        }
-        fflush(stdout);
-        nm_network_free(net);
-    }
+    char type[32];
+    snprintf(type, sizeof type, "%.*s", (int)strcspn(l->layer, ":"), l->layer);
+    const nm_tuning *tuning = nm_layer_find(type)->tuning;
+    report_algorithm(ctx, l, s, NULL);
+    for (int a = 0; tuning && tuning->names[a]; a++)
+        report_algorithm(ctx, l, s, tuning->names[a]);
 }
 
 static int usage(void)

@@ -191,7 +191,7 @@ static nm_status measure(tuner *t)
     NM_TRY(nm_noise_new(t->ctx, t->net, t->batch, &t->noise));
     nm_network_initialise(t->net, 1);
     for (int k = 0; choice->names[k]; k++)
-        for (int data = 0; data < 2 && strcmp(choice->names[k], "reference") != 0; data++)
+        for (int data = 0; data < 2; data++)
             NM_TRY(time_steps(t, choice->names[k], data));
     for (int i = t->net->inputs; i < t->net->nodes; i++) {
         const tuned *first = &t->node[t->node[i].first];

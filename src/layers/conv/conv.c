@@ -8,8 +8,12 @@
  * Backward reads x. The work is done by the algorithms in conv/; each pass has its own choice. */
 #include "conv_layer.h"
 
+#include "conv_algorithm_list.h"
+
 #include <string.h>
 
+#define NAME(name) #name ", "
+#define ALGORITHMS NM_CONV_ALGORITHM_LIST(NAME) "reference"
 static const nm_option options[] = {
     {"filters", NM_OPT_INT, offsetof(conv, filters), NULL, 1, 1 << 20, .help = "output channels"},
     {"kernel", NM_OPT_PAIR, offsetof(conv, kernel), "3", 1, 1024, .help = "height and width of the window"},
@@ -28,10 +32,8 @@ static const nm_option options[] = {
     {"standardise", NM_OPT_BOOL, offsetof(conv, standardise), "false",
      .help = "weight standardisation: each filter's weights with mean 0 and variance 1"},
     {"algorithm", NM_OPT_STRING, offsetof(conv, algorithm), "auto",
-     .help =
-         "auto; depthwise, direct, winograd_1d, winograd_1d_5, winograd_1d_7, winograd_2x2, winograd_4x4, im2col or "
-         "reference "
-         "for every pass that it can do; or three of these with slashes between, for forward, weights and data"},
+     .help = "auto; one of " ALGORITHMS ", for every pass that it can do; or three of these with slashes between, "
+             "for forward, weights and data"},
     {0},
 };
 
@@ -67,11 +69,12 @@ static nm_status check_algorithm(nm_infer *e, const conv *self)
         if (strcmp(word, "auto") == 0)
             continue;
         const nm_conv_algorithm *const *a = NM_ISA(nm_conv_algorithms)();
-        while (*a && strcmp((*a)->name, word) != 0)
-            a++;
+        int names = 1; /* "auto" */
+        for (; *a && strcmp((*a)->name, word) != 0; a++)
+            names++;
         if (!*a)
             return nm_fail(e->ctx, NM_INVALID, "%s: unknown algorithm '%s'%s; norma layers conv lists them", e->who,
-                           word, nm_did_you_mean(hint, word, NM_ISA(nm_conv_names), NM_CONV_NAMES));
+                           word, nm_did_you_mean(hint, word, NM_ISA(nm_conv_names), names));
         const char *why = kind == NM_CONV_FORWARD ? (*a)->declines(&self->g, NM_CONV_FORWARD) : NULL;
         if (why)
             return nm_fail(e->ctx, NM_INVALID, "%s: algorithm %s cannot do it: it %s", e->who, word, why);

@@ -1,6 +1,7 @@
 /* Convolution algorithms. Each is a file in this folder, ending in one const nm_conv_algorithm;
- * list.c holds them in the order in which they are asked, the reference last: there is always an
- * answer, and always something to compare with. An algorithm does up to three kinds of work:
+ * conv_algorithms.c holds them in the order in which they are asked, the reference last: there is
+ * always an answer, and always something to compare with. An algorithm does up to three kinds of
+ * work:
  *
  *     forward   y = x * w + bias                         x [n][in], w HWIO (I: channels of a
  * group), y [n][out] weights   dw += gradient by w, db += by the bias   from x and dy data      dx
@@ -89,8 +90,14 @@ typedef struct nm_conv_algorithm {
     bool pools;                     /* forward can take the maximum of each 2x2 outputs while they are in registers */
 } nm_conv_algorithm;
 
-/* In order of preference at equal cost; NULL-terminated. */
+/* In order of preference at equal cost, the reference last; NULL-terminated. */
 const nm_conv_algorithm *const *NM_ISA(nm_conv_algorithms)(void);
+extern const nm_conv_algorithm NM_ISA(nm_conv_reference);
+
+/* What the option `algorithm` takes: their names, and "auto". NULL-terminated. */
+extern const char *const NM_ISA(nm_conv_names)[];
+/* Those among which `norma train --tune` measures: all but the reference. NULL-terminated. */
+extern const char *const NM_ISA(nm_conv_measured)[];
 
 /* Which algorithms may be chosen. `wanted`: "auto", a name for every kind of work that it can do,
  * or names for forward, weights and data between slashes ("winograd_4x4/im2col/auto"); where one

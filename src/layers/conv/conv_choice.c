@@ -46,7 +46,7 @@ void NM_ISA(nm_conv_explain)(const nm_conv_geometry *g, nm_conv_kind kind, const
     for (const nm_conv_algorithm *const *a = NM_ISA(nm_conv_algorithms)(); *a; a++) {
         size_t used = strlen(text);
         const char *why = declines(*a, g, kind, wish->exact);
-        if (*a == chosen || strcmp((*a)->name, "reference") == 0)
+        if (*a == chosen || *a == &NM_ISA(nm_conv_reference))
             continue;
         if (why)
             snprintf(text + used, size - used, "%s%s %s", join, (*a)->name, why);

@@ -33,10 +33,6 @@ typedef struct choice {
     size_t norm_offset;   /* bytes into scratch: see normed.h */
 } choice;
 
-/* For "did you mean": "auto" and every algorithm; NULL-terminated. */
-extern const char *const NM_ISA(nm_conv_names)[];
-enum { NM_CONV_NAMES = 10 };
-
 void NM_ISA(nm_conv_forward)(const nm_pass *p, const void *self);
 void NM_ISA(nm_conv_backward)(const nm_pass *p, const void *self);
 nm_status NM_ISA(nm_conv_plan)(nm_booking *b, const void *self, void *chosen);

@@ -225,7 +225,7 @@ static bool choice_key(const void *private, char *text, size_t size)
 
 const nm_algorithm_choice NM_ISA(nm_conv_algorithm_choice) = {
     .option = "algorithm",
-    .names = NM_ISA(nm_conv_names) + 1,
+    .names = NM_ISA(nm_conv_measured),
     .key = choice_key,
     .chosen = chosen_names,
     .explain = explain_choice,

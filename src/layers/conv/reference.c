@@ -135,7 +135,6 @@ static void data(const nm_conv_call *call)
     nm_parallel(call->threads, call->n * call->g->in.h, data_task, (void *)call);
 }
 
-extern const nm_conv_algorithm NM_ISA(nm_conv_reference);
 const nm_conv_algorithm NM_ISA(nm_conv_reference) = {
     "reference", declines, cost, book, forward, weights, data, .exact = true,
 };
