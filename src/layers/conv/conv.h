@@ -18,6 +18,7 @@
 #define NM_CONV_H
 
 #include "fusion.h"
+#include "scratch.h"
 #include "vector.h"
 
 #include <string.h>
@@ -73,7 +74,8 @@ typedef struct nm_conv_algorithm {
     const char *(*declines)(const nm_conv_geometry *g, nm_conv_kind kind);
     /* Estimated time of one sample, in units of a multiply-add at the GEMM's full speed. */
     double (*cost)(const nm_conv_geometry *g, nm_conv_kind kind);
-    /* Bytes of scratch. */
+    /* Bytes of scratch for at most n samples: the sizes of the layouts (scratch.h) that the work
+     * uses. */
     void (*book)(const nm_conv_geometry *g, nm_conv_kind kind, int n, size_t *shared, size_t *thread);
     void (*forward)(const nm_conv_call *call);
     void (*weights)(const nm_conv_call *call);
@@ -117,9 +119,14 @@ void NM_ISA(nm_conv_wanted)(const char *wanted, nm_conv_kind kind, char *word, s
 void NM_ISA(nm_conv_explain)(const nm_conv_geometry *g, nm_conv_kind kind, const nm_conv_algorithm *chosen,
                              const nm_conv_wish *wish, char *text, size_t size);
 
-static inline void *nm_conv_thread_scratch(const nm_conv_call *call, int thread)
+/* Where an algorithm's layouts (scratch.h) begin: in what all threads share, in a thread's own. */
+static inline nm_scratch nm_conv_shared_scratch(const nm_conv_call *call)
 {
-    return call->thread_base + (size_t)thread * call->thread_size;
+    return (nm_scratch){.base = call->shared};
+}
+static inline nm_scratch nm_conv_thread_scratch(const nm_conv_call *call, int thread)
+{
+    return (nm_scratch){.base = call->thread_base + (size_t)thread * call->thread_size};
 }
 static inline int nm_conv_group_in(const nm_conv_geometry *g)
 {
@@ -142,14 +149,40 @@ static inline bool nm_conv_is_plain(const nm_conv_geometry *g)
     return g->groups == 1 && g->dilation[0] == 1 && g->dilation[1] == 1 && g->stride[0] == 1 && g->stride[1] == 1;
 }
 
-/* ---- sums of parts -------------------------------------------------------------------- */
+/* ---- partial sums ---------------------------------------------------------------------- */
 
-/* The gradient by the weights is summed in this many parts, cut by shape alone; any thread takes
- * any part. */
-enum { NM_CONV_PARTS = 8 };
+/* The gradients by weights and bias are summed in this many partial sums (or fewer), cut by shape
+ * alone: any thread takes any of them, and they are added in their order. */
+enum { NM_CONV_PARTIALS = 8 };
 
-/* Adds parts [NM_CONV_PARTS][count], the used ones, in order to `total`. */
-void NM_ISA(nm_conv_add_parts)(int threads, const real *parts, int used, size_t count, real *total);
+typedef struct nm_conv_partials {
+    int count;
+    real *dw; /* [count][weights]; NULL: none */
+    real *db; /* [count][filters] */
+} nm_conv_partials;
+
+/* One of them, of the units first .. last - 1 of work. */
+typedef struct nm_conv_partial {
+    real *dw, *db; /* db is all zero */
+    long first, last;
+} nm_conv_partial;
+
+/* Their place, in shared scratch. */
+static inline nm_conv_partials nm_conv_partials_layout(nm_scratch *s, const nm_conv_geometry *g, int count)
+{
+    return (nm_conv_partials){.count = count,
+                              .dw = nm_scratch_reals(s, (size_t)count * nm_conv_weight_count(g)),
+                              .db = nm_scratch_reals(s, (size_t)count * (size_t)g->out.c)};
+}
+
+/* Number `index` of the partial sums of `units` in all. */
+nm_conv_partial NM_ISA(nm_conv_partial_of)(const nm_conv_partials *p, const nm_conv_geometry *g, int index, long units);
+
+/* Runs `task` for each partial sum, and adds them in order to the call's dw and db, those that are
+ * wanted. */
+void NM_ISA(nm_conv_sum_partials)(const nm_conv_call *call, const nm_conv_partials *p, nm_task *task, void *arg);
+/* The second half of that. */
+void NM_ISA(nm_conv_add_partials)(const nm_conv_call *call, const nm_conv_partials *p);
 
 /* Column sums of dy rows [rows][channels] added to `sum`. */
 void NM_ISA(nm_conv_column_sums)(const real *dy, int rows, int channels, real *sum);
@@ -215,14 +248,13 @@ static inline nm_shape nm_conv_y_shape(const nm_conv_call *call)
  * --------------- */
 
 /* The call's input as a sample's first value, good for what output rows `first` to `last` - 1 read:
- * where it lies, or normalised to `room`, which has as many numbers as nm_conv_input_room says for
- * so many output rows. */
-const real *NM_ISA(nm_conv_input)(const nm_conv_call *call, int sample, int first, int last, real *room);
-static inline size_t nm_conv_input_room(const nm_conv_geometry *g, int rows)
+ * where it lies, or normalised to `buffer`, which has as many numbers as nm_conv_input_size says
+ * for so many output rows. */
+const real *NM_ISA(nm_conv_input)(const nm_conv_call *call, int sample, int first, int last, real *buffer);
+static inline size_t nm_conv_input_size(const nm_conv_geometry *g, int rows)
 {
-    enum { LINE = 64 / sizeof(real) };
     int read = (rows - 1) * g->stride[0] + (g->kernel[0] - 1) * g->dilation[0] + 1;
-    return ((size_t)(read < g->in.h ? read : g->in.h) * (size_t)(g->in.w * g->in.c) + LINE - 1) / LINE * LINE;
+    return (size_t)(read < g->in.h ? read : g->in.h) * (size_t)(g->in.w * g->in.c);
 }
 /* For `reads_lazy_normalisation`. */
 static inline bool nm_conv_any(const nm_conv_geometry *g)

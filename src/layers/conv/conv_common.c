@@ -1,4 +1,4 @@
-/* What the algorithms share: sums of parts, bias gradients, the convolution turned round. */
+/* What the algorithms share: partial sums, bias gradients, the convolution turned round. */
 #include "batchnorm_passes.h"
 #include "conv.h"
 
@@ -6,30 +6,53 @@
 
 enum { CHUNK = 8192 };
 
-typedef struct parts_job {
-    const real *parts;
+typedef struct partials_job {
+    const real *partials;
     real *total;
     int used;
     size_t count;
-} parts_job;
+} partials_job;
 
-static void parts_task(void *arg, int task, int thread)
+static void add_partials_task(void *arg, int task, int thread)
 {
     (void)thread;
-    const parts_job *j = arg;
+    const partials_job *j = arg;
     size_t first = (size_t)task * CHUNK, last = first + CHUNK < j->count ? first + CHUNK : j->count;
     for (size_t i = first; i < last; i++) {
         real sum = 0;
         for (int k = 0; k < j->used; k++)
-            sum += j->parts[(size_t)k * j->count + i];
+            sum += j->partials[(size_t)k * j->count + i];
         j->total[i] += sum;
     }
 }
 
-void NM_ISA(nm_conv_add_parts)(int threads, const real *parts, int used, size_t count, real *total)
+static void add_in_order(int threads, const real *partials, int used, size_t count, real *total)
 {
-    parts_job job = {parts, total, used, count};
-    nm_parallel(threads, (int)((count + CHUNK - 1) / CHUNK), parts_task, &job);
+    partials_job job = {partials, total, used, count};
+    if (partials && total)
+        nm_parallel(threads, (int)((count + CHUNK - 1) / CHUNK), add_partials_task, &job);
+}
+
+void NM_ISA(nm_conv_add_partials)(const nm_conv_call *call, const nm_conv_partials *p)
+{
+    add_in_order(call->threads, p->dw, p->count, nm_conv_weight_count(call->g), call->dw);
+    add_in_order(call->threads, p->db, p->count, (size_t)call->g->out.c, call->db);
+}
+
+void NM_ISA(nm_conv_sum_partials)(const nm_conv_call *call, const nm_conv_partials *p, nm_task *task, void *arg)
+{
+    nm_parallel(call->threads, p->count, task, arg);
+    NM_ISA(nm_conv_add_partials)(call, p);
+}
+
+nm_conv_partial NM_ISA(nm_conv_partial_of)(const nm_conv_partials *p, const nm_conv_geometry *g, int index, long units)
+{
+    nm_conv_partial one = {.dw = p->dw + (size_t)index * nm_conv_weight_count(g),
+                           .db = p->db + (size_t)index * (size_t)g->out.c,
+                           .first = units * index / p->count,
+                           .last = units * (index + 1) / p->count};
+    memset(one.db, 0, (size_t)g->out.c * sizeof *one.db);
+    return one;
 }
 
 void NM_ISA(nm_conv_column_sums)(const real *restrict dy, int rows, int channels, real *restrict sum)
@@ -99,7 +122,7 @@ void NM_ISA(nm_conv_turn_weights)(const nm_conv_geometry *g, int threads, const 
     nm_parallel(threads, g->kernel[0] * g->kernel[1] * nm_pieces(nm_conv_group_out(g), SQUARE), turn_task, &job);
 }
 
-const real *NM_ISA(nm_conv_input)(const nm_conv_call *call, int sample, int first, int last, real *room)
+const real *NM_ISA(nm_conv_input)(const nm_conv_call *call, int sample, int first, int last, real *buffer)
 {
     const nm_conv_geometry *g = call->g;
     const real *x = call->x + (size_t)sample * nm_shape_size(g->in);
@@ -111,8 +134,8 @@ const real *NM_ISA(nm_conv_input)(const nm_conv_call *call, int sample, int firs
     to = to < g->in.h ? to : g->in.h;
     ptrdiff_t before = (ptrdiff_t)from * g->in.w * g->in.c;
     if (from < to)
-        NM_ISA(nm_batchnorm_read)(call->lazy_normalisation, g->in.c, x + before, (to - from) * g->in.w, room);
-    return room - before;
+        NM_ISA(nm_batchnorm_read)(call->lazy_normalisation, g->in.c, x + before, (to - from) * g->in.w, buffer);
+    return buffer - before;
 }
 
 void NM_ISA(nm_conv_stream)(const real *from, size_t count, real *to)

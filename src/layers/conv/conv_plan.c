@@ -8,10 +8,6 @@
 #include <math.h>
 #include <stdio.h>
 
-const char *const NM_ISA(nm_conv_names)[] = {
-    "auto",         "depthwise", "direct",    "winograd_1d", "winograd_1d_5", "winograd_1d_7", "winograd_2x2",
-    "winograd_4x4", "im2col",    "reference", NULL};
-
 /* ---- algorithms and memory ------------------------------------------------------------------ */
 
 static void book(nm_booking *b, const nm_conv_algorithm *by, const nm_conv_geometry *g, nm_conv_kind kind, int n)

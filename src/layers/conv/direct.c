@@ -42,6 +42,12 @@ static int padded_width(const nm_conv_geometry *g)
     return (nm_pieces(g->out.w, PIXELS) * PIXELS - 1) * g->stride[1] + g->kernel[1];
 }
 
+/* Numbers of the input rows of one output row. */
+static size_t rows_size(const nm_conv_geometry *g)
+{
+    return (size_t)g->kernel[0] * (size_t)(padded_width(g) * g->in.c);
+}
+
 /* The sums of PIXELS outputs from `x` on (`step` numbers apart) of `count` * LANES channels. */
 static inline void sum_pixels(const nm_conv_geometry *g, const real *x, size_t line, size_t step,
                               const real *restrict w, const int count, nm_vector (*sum)[MOST])
@@ -108,9 +114,9 @@ static void copy_rows(const nm_conv_geometry *g, const real *sample, int row, re
     }
 }
 
-/* PIXELS outputs of `count` * LANES channels; pooled, of two rows whose inputs lie at x and `apart`
- * numbers further. */
-static inline void do_pixels(const nm_conv_call *call, const real *x, size_t apart, int channel, const int count,
+/* PIXELS outputs of `count` * LANES channels; pooled, of two rows whose inputs lie at x and
+ * `second` numbers further. */
+static inline void do_pixels(const nm_conv_call *call, const real *x, size_t second, int channel, const int count,
                              int pixels, real *y)
 {
     const nm_conv_geometry *g = call->g;
@@ -122,7 +128,7 @@ static inline void do_pixels(const nm_conv_call *call, const real *x, size_t apa
         put_pixels(call, sum, channel, count, pixels, y + channel);
         return;
     }
-    sum_pixels(g, x + apart, line, step, w, count, lower);
+    sum_pixels(g, x + second, line, step, w, count, lower);
     put_pooled(call, sum, lower, channel, count, pixels, y + channel);
 }
 
@@ -132,19 +138,33 @@ static void output_row(const nm_conv_call *call, const real *rows, real *y)
     const nm_conv_geometry *g = call->g;
     const nm_shape s = nm_conv_y_shape(call);
     const int each = call->pool ? 2 : 1, group = PIXELS / each;
-    size_t step = (size_t)g->stride[1] * (size_t)g->in.c,
-           apart = (size_t)g->kernel[0] * (size_t)(padded_width(g) * g->in.c);
+    size_t step = (size_t)g->stride[1] * (size_t)g->in.c, second = rows_size(g);
     for (int col = 0; col < s.w; col += group) {
         int pixels = s.w - col < group ? s.w - col : group, c = 0;
         const real *x = rows + (size_t)(col * each) * step;
         real *to = y + (size_t)col * (size_t)s.c;
         for (; MOST > 2 && c + MOST * LANES <= s.c; c += MOST * LANES)
-            do_pixels(call, x, apart, c, MOST, pixels, to);
+            do_pixels(call, x, second, c, MOST, pixels, to);
         for (; c + 2 * LANES <= s.c; c += 2 * LANES)
-            do_pixels(call, x, apart, c, 2, pixels, to);
+            do_pixels(call, x, second, c, 2, pixels, to);
         if (c < s.c)
-            do_pixels(call, x, apart, c, 1, pixels, to);
+            do_pixels(call, x, second, c, 1, pixels, to);
     }
+}
+
+/* Thread scratch. */
+typedef struct direct_scratch {
+    real *rows;    /* the input rows of one output row, and of a second one where they are pooled */
+    void *moments; /* where those lay before */
+} direct_scratch;
+
+static direct_scratch direct_layout(nm_scratch *s, const nm_conv_geometry *g)
+{
+    nm_scratch after = *s;
+    direct_scratch l = {.rows = nm_scratch_reals(s, 2 * rows_size(g)),
+                        .moments = nm_scratch_bytes(&after, NM_ISA(nm_conv_moments_scratch)(g))};
+    nm_scratch_overlap(s, &after);
+    return l;
 }
 
 /* ROWS rows of a sample's y. */
@@ -155,16 +175,18 @@ static void forward_task(void *arg, int task, int thread)
     const nm_shape s = nm_conv_y_shape(call);
     const int each = call->pool ? 2 : 1, blocks = nm_pieces(s.h, ROWS), n = task / blocks, first = task % blocks * ROWS;
     const int last = first + ROWS < s.h ? first + ROWS : s.h;
-    size_t apart = (size_t)g->kernel[0] * (size_t)(padded_width(g) * g->in.c), line = (size_t)s.w * (size_t)s.c;
-    real *rows = nm_conv_thread_scratch(call, thread), *y = call->y + ((size_t)n * (size_t)s.h + (size_t)first) * line;
+    nm_scratch own = nm_conv_thread_scratch(call, thread);
+    const direct_scratch scratch = direct_layout(&own, g);
+    size_t line = (size_t)s.w * (size_t)s.c;
+    real *y = call->y + ((size_t)n * (size_t)s.h + (size_t)first) * line;
     const real *sample = call->x + (size_t)n * nm_shape_size(g->in);
     for (int row = first; row < last; row++) {
         for (int k = 0; k < each; k++)
-            copy_rows(g, sample, row * each + k, rows + (size_t)k * apart);
-        output_row(call, rows, y + (size_t)(row - first) * line);
+            copy_rows(g, sample, row * each + k, scratch.rows + (size_t)k * rows_size(g));
+        output_row(call, scratch.rows, y + (size_t)(row - first) * line);
     }
     if (call->moments)
-        NM_ISA(nm_conv_take_moments)(g, call->moments, task, y, (last - first) * s.w, rows);
+        NM_ISA(nm_conv_take_moments)(g, call->moments, task, y, (last - first) * s.w, scratch.moments);
 }
 
 static int pieces(const nm_conv_geometry *g, int n, int most)
@@ -177,7 +199,7 @@ static int pieces(const nm_conv_geometry *g, int n, int most)
 
 size_t NM_ISA(nm_conv_direct_rows_size)(const nm_conv_geometry *g)
 {
-    return (size_t)g->kernel[0] * (size_t)(padded_width(g) * g->in.c) * sizeof(real);
+    return rows_size(g);
 }
 
 void NM_ISA(nm_conv_direct_row)(const nm_conv_call *call, const real *sample, int row, real *rows, real *y)
@@ -237,10 +259,10 @@ static void book(const nm_conv_geometry *g, nm_conv_kind kind, int n, size_t *sh
 {
     (void)kind;
     (void)n;
+    nm_scratch own = {0};
+    direct_layout(&own, g);
     *shared = 0;
-    size_t rows = 2 * (size_t)g->kernel[0] * (size_t)padded_width(g) * (size_t)g->in.c * sizeof(real);
-    size_t sums = NM_ISA(nm_conv_moments_scratch)(g);
-    *thread = rows > sums ? rows : sums;
+    *thread = own.size;
 }
 
 extern const nm_conv_algorithm NM_ISA(nm_conv_direct);

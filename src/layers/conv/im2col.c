@@ -54,7 +54,7 @@ static blocking blocking_of(const nm_conv_geometry *g, int n, nm_conv_kind kind,
     if (kind == NM_CONV_WEIGHTS && b.blocks_per_sample == 1 && is_pointwise(g)) {
         /* each block's product is added to all the weights: deep ones, where samples are small and
          * lie side by side */
-        int deep = DEEP / area, share = nm_pieces(n, NM_CONV_PARTS);
+        int deep = DEEP / area, share = nm_pieces(n, NM_CONV_PARTIALS);
         b.samples = deep < 1 ? 1 : deep < share ? deep : share;
         b.pixels = b.samples * area;
     } else if (b.blocks_per_sample == 1 && 2 * area <= FEWEST_PIXELS) {
@@ -65,6 +65,12 @@ static blocking blocking_of(const nm_conv_geometry *g, int n, nm_conv_kind kind,
     }
     b.groups_of_samples = nm_pieces(n, b.samples);
     return b;
+}
+
+/* Blocks in all. */
+static int units_of(const blocking *b)
+{
+    return b->groups_of_samples * b->blocks_per_sample;
 }
 
 static const char *declines(const nm_conv_geometry *g, nm_conv_kind kind)
@@ -85,23 +91,45 @@ static double cost(const nm_conv_geometry *g, nm_conv_kind kind)
     return thin * nm_conv_direct_cost(g) + 16 * patches;
 }
 
-/* Numbers from a block's patches to its input rows, in the thread's scratch. */
-static size_t room_at(const nm_conv_geometry *g, const blocking *b)
+/* Thread scratch. */
+typedef struct im2col_scratch {
+    real *patches; /* [pixels][patch] */
+    real *input;   /* forward, weights: rows of a sample that are normalised here */
+    void *moments; /* forward: where those lay before */
+    real *outputs; /* forward: [pixels][filters] of a block that is not computed where it goes */
+} im2col_scratch;
+
+/* Whatever `by_sample` says, blocks of several samples have FEWEST_PIXELS. */
+static im2col_scratch im2col_layout(nm_scratch *s, const nm_conv_geometry *g, nm_conv_kind kind, const blocking *b)
 {
-    int pixels = b->pixels > FEWEST_PIXELS ? b->pixels : FEWEST_PIXELS;
-    return (size_t)pixels * (size_t)(b->patch + g->out.c);
+    size_t pixels = (size_t)(b->pixels > FEWEST_PIXELS ? b->pixels : FEWEST_PIXELS);
+    nm_scratch after = *s;
+    im2col_scratch l = {.patches = nm_scratch_reals(s, pixels * (size_t)b->patch)};
+    if (kind != NM_CONV_DATA && g->groups == 1)
+        l.input = nm_scratch_reals(s, nm_conv_input_size(g, b->rows));
+    if (kind != NM_CONV_FORWARD)
+        return l;
+    l.moments = nm_scratch_bytes(&after, NM_ISA(nm_conv_moments_scratch)(g));
+    nm_scratch_overlap(s, &after);
+    l.outputs = nm_scratch_reals(s, pixels * (size_t)g->out.c);
+    return l;
 }
 
-/* Thread scratch: [patches | outputs of a padded block | input rows of a sample that are normalised
- * here]. Shared: (weights) the parts. */
+static im2col_scratch im2col_thread(const nm_conv_call *call, nm_conv_kind kind, const blocking *b, int thread)
+{
+    nm_scratch s = nm_conv_thread_scratch(call, thread);
+    return im2col_layout(&s, call->g, kind, b);
+}
+
 static void book(const nm_conv_geometry *g, nm_conv_kind kind, int n, size_t *shared, size_t *thread)
 {
+    nm_scratch all = {0}, own = {0};
     blocking b = blocking_of(g, n, kind, false);
-    size_t blocks = room_at(g, &b) * sizeof(real), sums = NM_ISA(nm_conv_moments_scratch)(g);
-    if (g->groups == 1 && kind != NM_CONV_DATA)
-        blocks += nm_conv_input_room(g, b.rows) * sizeof(real);
-    *thread = blocks > sums ? blocks : sums;
-    *shared = kind == NM_CONV_WEIGHTS ? NM_CONV_PARTS * (nm_conv_weight_count(g) + (size_t)g->out.c) * sizeof(real) : 0;
+    im2col_layout(&own, g, kind, &b);
+    if (kind == NM_CONV_WEIGHTS)
+        nm_conv_partials_layout(&all, g, NM_CONV_PARTIALS);
+    *shared = all.size;
+    *thread = own.size;
 }
 
 static inline void copy(real *restrict to, const real *restrict from, size_t count)
@@ -178,18 +206,18 @@ static block block_at(const nm_conv_geometry *g, const blocking *b, int n, int u
     return k;
 }
 
-static void block_patches(const nm_conv_call *call, const blocking *b, const block *k, int group, real *to)
+static void block_patches(const nm_conv_call *call, const blocking *b, const block *k, int group, real *input, real *to)
 {
     const nm_conv_geometry *g = call->g;
     size_t size = (size_t)((k->last - k->first) * g->out.w) * (size_t)b->patch;
-    real *room = to + room_at(g, b);
     for (int s = 0; s < k->samples; s++)
-        patches(g, NM_ISA(nm_conv_input)(call, k->sample + s, k->first, k->last, room), group, k->first, k->last,
+        patches(g, NM_ISA(nm_conv_input)(call, k->sample + s, k->first, k->last, input), group, k->first, k->last,
                 to + (size_t)s * size);
 }
 
-/* The block's matrix of patches: x itself where that is one, otherwise laid out in `buffer`. */
-static const real *block_rows(const nm_conv_call *call, const blocking *b, const block *k, int group, real *buffer)
+/* The block's matrix of patches: x itself where that is one, otherwise laid out. */
+static const real *block_rows(const nm_conv_call *call, const blocking *b, const block *k, int group,
+                              const im2col_scratch *scratch)
 {
     const nm_conv_geometry *g = call->g;
     if (is_pointwise(g)) {
@@ -197,21 +225,23 @@ static const real *block_rows(const nm_conv_call *call, const blocking *b, const
             call->x + ((size_t)k->sample * (size_t)g->in.h + (size_t)k->first) * (size_t)(g->in.w * g->in.c);
         if (!call->lazy_normalisation)
             return x;
-        NM_ISA(nm_batchnorm_read)(call->lazy_normalisation, g->in.c, x, k->pixels, buffer);
-        return buffer;
+        NM_ISA(nm_batchnorm_read)(call->lazy_normalisation, g->in.c, x, k->pixels, scratch->patches);
+        return scratch->patches;
     }
-    block_patches(call, b, k, group, buffer);
-    return buffer;
+    block_patches(call, b, k, group, scratch->input, scratch->patches);
+    return scratch->patches;
 }
 
 /* Patches of a block of several samples, each pixel in the row that is its; zeros in rows of
  * nobody. */
-static void lay_out(const nm_conv_call *call, const blocking *b, const block *k, int group, real *to)
+static void lay_out(const nm_conv_call *call, const blocking *b, const block *k, int group,
+                    const im2col_scratch *scratch)
 {
     const nm_conv_geometry *g = call->g;
+    real *to = scratch->patches;
     size_t patch = (size_t)b->patch;
     if (!b->rows_of_samples.split) {
-        block_patches(call, b, k, group, to);
+        block_patches(call, b, k, group, scratch->input, to);
         memset(to + (size_t)k->pixels * patch, 0, (size_t)(b->pixels - k->pixels) * patch * sizeof *to);
         return;
     }
@@ -229,14 +259,15 @@ static void lay_out(const nm_conv_call *call, const blocking *b, const block *k,
 /* A block of several samples whose rows are laid out apart: those that are not whole, and all where
  * rows are not alike.
  */
-static void apart_task(const nm_conv_call *call, const blocking *b, const block *k, real *rows, real *y)
+static void apart_task(const nm_conv_call *call, const blocking *b, const block *k, const im2col_scratch *scratch)
 {
+    real *y = scratch->outputs;
     const nm_conv_geometry *g = call->g;
     int out = nm_conv_group_out(g);
     for (int group = 0; group < g->groups; group++) {
-        lay_out(call, b, k, group, rows);
-        nm_gemm(false, false, b->pixels, out, b->patch, 1, rows, b->patch, call->w + group * out, g->out.c, 0,
-                y + group * out, g->out.c);
+        lay_out(call, b, k, group, scratch);
+        nm_gemm(false, false, b->pixels, out, b->patch, 1, scratch->patches, b->patch, call->w + group * out, g->out.c,
+                0, y + group * out, g->out.c);
     }
     for (int row = 0; row < b->pixels; row++, y += g->out.c) {
         nm_gemm_place p = nm_gemm_place_of(&b->rows_of_samples, row);
@@ -261,23 +292,23 @@ static void forward_task(void *arg, int task, int thread)
     const nm_conv_geometry *g = call->g;
     blocking b = blocking_of(g, call->n, NM_CONV_FORWARD, call->by_sample);
     block k = block_at(g, &b, call->n, task);
-    real *rows = nm_conv_thread_scratch(call, thread), *room = rows + (size_t)b.pixels * (size_t)b.patch;
+    im2col_scratch scratch = im2col_thread(call, NM_CONV_FORWARD, &b, thread);
     const bool stream = call->stream && call->moments; /* a gradient is read again too soon for that */
-    real *y = stream ? room : call->y + k.out;
+    real *y = stream ? scratch.outputs : call->y + k.out;
     int out = nm_conv_group_out(g);
     if (k.samples < b.samples || b.apart) {
-        apart_task(call, &b, &k, rows, room);
+        apart_task(call, &b, &k, &scratch);
         return;
     }
     for (int group = 0; group < g->groups; group++)
-        nm_gemm(false, false, k.pixels, out, b.patch, 1, block_rows(call, &b, &k, group, rows), b.patch,
+        nm_gemm(false, false, k.pixels, out, b.patch, 1, block_rows(call, &b, &k, group, &scratch), b.patch,
                 call->w + group * out, g->out.c, 0, y + group * out, g->out.c);
     const real *other = call->other ? call->other + k.out : NULL;
     for (size_t i = 0; (call->scale || call->bias || other || call->relu) && i < (size_t)k.pixels * (size_t)g->out.c;
          i += (size_t)g->out.c)
         nm_conv_finish(call, 0, g->out.c, other ? other + i : NULL, y + i);
     if (call->moments)
-        NM_ISA(nm_conv_take_moments)(g, call->moments, task, y, k.pixels, rows);
+        NM_ISA(nm_conv_take_moments)(g, call->moments, task, y, k.pixels, scratch.moments);
     if (stream)
         NM_ISA(nm_conv_stream)(y, (size_t)k.pixels * (size_t)g->out.c, call->y + k.out);
 }
@@ -287,53 +318,53 @@ static int pieces(const nm_conv_geometry *g, int n, int most)
 {
     (void)most;
     blocking b = blocking_of(g, n, NM_CONV_FORWARD, false);
-    return b.samples == 1 ? b.groups_of_samples * b.blocks_per_sample : 0;
+    return b.samples == 1 ? units_of(&b) : 0;
 }
 
 static void forward(const nm_conv_call *call)
 {
     blocking b = blocking_of(call->g, call->n, NM_CONV_FORWARD, call->by_sample);
-    nm_parallel(call->threads, b.groups_of_samples * b.blocks_per_sample, forward_task, (void *)call);
+    nm_parallel(call->threads, units_of(&b), forward_task, (void *)call);
 }
 
 /* ---- gradient by the weights ------------------------------------------------------------ */
 
+typedef struct weights_job {
+    const nm_conv_call *call;
+    blocking b;
+    nm_conv_partials partials;
+} weights_job;
+
 static void weights_task(void *arg, int task, int thread)
 {
-    const nm_conv_call *call = arg;
+    const weights_job *j = arg;
+    const nm_conv_call *call = j->call;
     const nm_conv_geometry *g = call->g;
-    blocking b = blocking_of(g, call->n, NM_CONV_WEIGHTS, false);
-    size_t count = nm_conv_weight_count(g);
-    real *parts = call->shared, *dw = parts + (size_t)task * count;
-    real *db = parts + NM_CONV_PARTS * count + (size_t)task * (size_t)g->out.c;
-    real *rows = nm_conv_thread_scratch(call, thread);
-    int units = b.groups_of_samples * b.blocks_per_sample, out = nm_conv_group_out(g);
-    int first = (int)((long)units * task / NM_CONV_PARTS), last = (int)((long)units * (task + 1) / NM_CONV_PARTS);
-    if (first == last)
-        memset(dw, 0, count * sizeof *dw);
-    memset(db, 0, (size_t)g->out.c * sizeof *db);
-    for (int unit = first; unit < last; unit++) {
-        block k = block_at(g, &b, call->n, unit);
+    const blocking b = j->b;
+    const nm_conv_partial sum = NM_ISA(nm_conv_partial_of)(&j->partials, g, task, units_of(&b));
+    im2col_scratch scratch = im2col_thread(call, NM_CONV_WEIGHTS, &b, thread);
+    int out = nm_conv_group_out(g);
+    if (sum.first == sum.last)
+        memset(sum.dw, 0, nm_conv_weight_count(g) * sizeof *sum.dw);
+    for (long unit = sum.first; unit < sum.last; unit++) {
+        block k = block_at(g, &b, call->n, (int)unit);
         const real *dy = call->dy + k.out;
         for (int group = 0; call->dw && group < g->groups; group++) {
-            nm_gemm(true, false, b.patch, out, k.pixels, 1, block_rows(call, &b, &k, group, rows), b.patch,
-                    dy + group * out, g->out.c, unit > first ? 1 : 0, dw + group * out, g->out.c);
+            nm_gemm(true, false, b.patch, out, k.pixels, 1, block_rows(call, &b, &k, group, &scratch), b.patch,
+                    dy + group * out, g->out.c, unit > sum.first ? 1 : 0, sum.dw + group * out, g->out.c);
         }
         if (call->db)
-            NM_ISA(nm_conv_column_sums)(dy, k.pixels, g->out.c, db);
+            NM_ISA(nm_conv_column_sums)(dy, k.pixels, g->out.c, sum.db);
     }
 }
 
 static void weights(const nm_conv_call *call)
 {
-    size_t count = nm_conv_weight_count(call->g);
-    const real *parts = call->shared;
-    nm_parallel(call->threads, NM_CONV_PARTS, weights_task, (void *)call);
-    if (call->dw)
-        NM_ISA(nm_conv_add_parts)(call->threads, parts, NM_CONV_PARTS, count, call->dw);
-    if (call->db)
-        NM_ISA(nm_conv_add_parts)
-    (call->threads, parts + NM_CONV_PARTS * count, NM_CONV_PARTS, (size_t)call->g->out.c, call->db);
+    nm_scratch shared = nm_conv_shared_scratch(call);
+    weights_job j = {.call = call,
+                     .b = blocking_of(call->g, call->n, NM_CONV_WEIGHTS, false),
+                     .partials = nm_conv_partials_layout(&shared, call->g, NM_CONV_PARTIALS)};
+    NM_ISA(nm_conv_sum_partials)(call, &j.partials, weights_task, &j);
 }
 
 /* ---- gradient by x, where the stride is not 1 -------------------------------------------- */
@@ -358,7 +389,8 @@ static void data_task(void *arg, int task, int thread)
     blocking b = blocking_of(g, 1, NM_CONV_DATA, false);
     b.samples = 1;
     int channels = nm_conv_group_in(g), out = nm_conv_group_out(g), kernel = g->kernel[1] * channels;
-    real *rows = nm_conv_thread_scratch(call, thread), *dx = call->y + (size_t)task * nm_shape_size(g->in);
+    real *rows = im2col_thread(call, NM_CONV_DATA, &b, thread).patches,
+         *dx = call->y + (size_t)task * nm_shape_size(g->in);
     memset(dx, 0, nm_shape_size(g->in) * sizeof *dx);
     for (int unit = 0; unit < b.blocks_per_sample; unit++) {
         block k = block_at(g, &b, 1, unit);

@@ -46,29 +46,39 @@ typedef struct buffers {
     void *sums;
 } buffers;
 
-static size_t rounded(size_t count)
+static buffers stem_layout(nm_scratch *s, const nm_conv_geometry *g)
 {
-    return (count + NM_VECTOR - 1) / NM_VECTOR * NM_VECTOR;
+    const layout l = chunks_of(g, 1);
+    return (buffers){.z = nm_scratch_reals(s, chunk_size(g)),
+                     .dz = nm_scratch_reals(s, chunk_size(g)),
+                     .rows = nm_scratch_reals(s, NM_ISA(nm_conv_direct_rows_size)(g)),
+                     .dw = nm_scratch_reals(s, nm_conv_weight_count(g)),
+                     .db = nm_scratch_reals(s, (size_t)g->out.c),
+                     .sums = nm_scratch_bytes(s, buffers_size(&l))};
 }
 
 static buffers buffers_of(const nm_conv_normed *s, int thread)
 {
-    const nm_conv_geometry *g = s->call.g;
-    size_t chunk = rounded(chunk_size(g)), rows = rounded(NM_ISA(nm_conv_direct_rows_size)(g) / sizeof(real));
-    real *z = nm_conv_thread_scratch(&s->call, thread), *dw = z + 2 * chunk + rows;
-    real *db = dw + rounded(nm_conv_weight_count(g));
-    return (buffers){z, z + chunk, z + 2 * chunk, dw, db, db + rounded((size_t)g->out.c)};
+    nm_scratch own = nm_conv_thread_scratch(&s->call, thread);
+    return stem_layout(&own, s->call.g);
+}
+
+/* Shared scratch, for `most` samples: batch norm's, at its beginning, then the partial sums. */
+static nm_conv_partials shared_layout(nm_scratch *s, const nm_conv_geometry *g, int most)
+{
+    const layout l = chunks_of(g, most);
+    nm_scratch_bytes(s, scratch_size(&l, l.chunks));
+    return nm_conv_partials_layout(s, g, NM_CONV_PARTIALS);
 }
 
 void NM_ISA(nm_conv_stem_book)(const nm_conv_geometry *g, int n, size_t *saved, size_t *shared, size_t *thread)
 {
-    layout l = chunks_of(g, n);
-    size_t numbers = 2 * rounded(chunk_size(g)) + rounded(NM_ISA(nm_conv_direct_rows_size)(g) / sizeof(real)) +
-                     rounded(nm_conv_weight_count(g)) + rounded((size_t)g->out.c);
+    nm_scratch all = {0}, own = {0};
+    shared_layout(&all, g, n);
+    stem_layout(&own, g);
     *saved = NM_BATCHNORM_SAVED * (size_t)g->out.c * sizeof(real);
-    *thread = numbers * sizeof(real) + buffers_size(&l);
-    *shared = rounded(scratch_size(&l, l.chunks) / sizeof(real)) * sizeof(real) +
-              NM_CONV_PARTS * (nm_conv_weight_count(g) + (size_t)g->out.c) * sizeof(real);
+    *thread = own.size;
+    *shared = all.size;
 }
 
 /* ---- a chunk of z --------------------------------------------------------------------------- */
@@ -78,7 +88,7 @@ typedef struct stem_job {
     job j;
     layout l;
     int rows, per_sample;
-    real *parts; /* of dw, then of db */
+    nm_conv_partials partials;
 } stem_job;
 
 static stem_job job_of(const nm_conv_normed *s)
@@ -86,8 +96,8 @@ static stem_job job_of(const nm_conv_normed *s)
     const nm_conv_geometry *g = s->call.g;
     stem_job all = {.s = s, .l = chunks_of(g, s->call.n), .rows = rows_of_chunk(g)};
     all.per_sample = g->out.h / all.rows;
-    layout most = chunks_of(g, s->call.most);
-    all.parts = (real *)s->pass.scratch + rounded(scratch_size(&most, most.chunks) / sizeof(real));
+    nm_scratch shared = {.base = s->pass.scratch};
+    all.partials = shared_layout(&shared, g, s->call.most);
     return all;
 }
 
@@ -183,24 +193,20 @@ static void add_to(real *restrict total, const real *restrict part, size_t count
         total[i] += part[i];
 }
 
-/* One of the fixed parts of the chunks; each chunk is summed by itself first, so that sums stay
- * short. */
+/* One partial sum; each chunk is summed by itself first, so that sums stay short. */
 static void weights_task(void *arg, int task, int thread)
 {
     const stem_job *a = arg;
     buffers b = buffers_of(a->s, thread);
     size_t count = nm_conv_weight_count(a->s->call.g), filters = (size_t)a->s->call.g->out.c;
-    real *dw = a->parts + (size_t)task * count, *db = a->parts + NM_CONV_PARTS * count + (size_t)task * filters;
-    int first = (int)((long)a->l.chunks * task / NM_CONV_PARTS),
-        last = (int)((long)a->l.chunks * (task + 1) / NM_CONV_PARTS);
-    memset(dw, 0, count * sizeof *dw);
-    memset(db, 0, filters * sizeof *db);
-    for (int chunk = first; chunk < last; chunk++) {
+    const nm_conv_partial sum = NM_ISA(nm_conv_partial_of)(&a->partials, a->s->call.g, task, a->l.chunks);
+    memset(sum.dw, 0, count * sizeof *sum.dw);
+    for (int chunk = (int)sum.first; chunk < sum.last; chunk++) {
         memset(b.dw, 0, count * sizeof *b.dw);
         memset(b.db, 0, filters * sizeof *b.db);
         add_chunk(a, chunk, &b);
-        add_to(dw, b.dw, count);
-        add_to(db, b.db, filters);
+        add_to(sum.dw, b.dw, count);
+        add_to(sum.db, b.db, filters);
     }
 }
 
@@ -208,15 +214,9 @@ void NM_ISA(nm_conv_stem_backward)(const nm_conv_normed *s)
 {
     stem_job a = job_of(s);
     const nm_conv_call *call = &s->call;
-    size_t count = nm_conv_weight_count(call->g), filters = (size_t)call->g->out.c;
     a.j = normalising_job(&s->pass, s->norm, a.l, s->pass.tail->rectifies);
     nm_parallel(call->threads, a.l.chunks, sums_task, &a);
     set_gradient_tables(&a.j, merge_gradients(&a.j, &a.l));
-    if (!call->dw && !call->db)
-        return;
-    nm_parallel(call->threads, NM_CONV_PARTS, weights_task, &a);
-    if (call->dw)
-        NM_ISA(nm_conv_add_parts)(call->threads, a.parts, NM_CONV_PARTS, count, call->dw);
-    if (call->db)
-        NM_ISA(nm_conv_add_parts)(call->threads, a.parts + NM_CONV_PARTS * count, NM_CONV_PARTS, filters, call->db);
+    if (call->dw || call->db)
+        NM_ISA(nm_conv_sum_partials)(call, &a.partials, weights_task, &a);
 }

@@ -20,9 +20,9 @@ void NM_ISA(nm_conv_stem_backward)(const nm_conv_normed *s);
 
 /* ---- of conv/direct.c ---------------------------------------------------------------------- */
 
-/* Bytes for the input rows of one output row. */
+/* Numbers of the input rows of one output row. */
 size_t NM_ISA(nm_conv_direct_rows_size)(const nm_conv_geometry *g);
-/* One row of a sample's outputs; `rows`: the room. */
+/* One row of a sample's outputs; `rows`: so much memory. */
 void NM_ISA(nm_conv_direct_row)(const nm_conv_call *call, const real *sample, int row, real *rows, real *y);
 /* Adds to dw what one row of output gradients makes of it. */
 void NM_ISA(nm_conv_direct_add_row)(const nm_conv_geometry *g, const real *sample, int row, real *rows, const real *dy,

@@ -81,15 +81,38 @@ static void each_block(const nm_conv_call *call, nm_shape shape, nm_task *task)
     nm_parallel(call->threads, call->n * nm_pieces(shape.h, task_rows(call->most, shape)), task, (void *)call);
 }
 
-/* Shared: (weights) the parts, each [taps][channels], and then the bias's, each [channels]. Thread:
- * input rows of a block that are normalised here; then (forward) what moments take. */
+/* Thread scratch. */
+typedef struct depthwise_scratch {
+    real *input;   /* rows that a block reads, where they are normalised here */
+    void *moments; /* forward: where those lay before */
+} depthwise_scratch;
+
+static depthwise_scratch depthwise_layout(nm_scratch *s, const nm_conv_geometry *g, nm_conv_kind kind, int most)
+{
+    nm_scratch after = *s;
+    int rows = kind == NM_CONV_FORWARD ? task_rows(most, g->out) : block_rows(g->out, SMALLEST);
+    depthwise_scratch l = {.input = nm_scratch_reals(s, nm_conv_input_size(g, rows))};
+    if (kind == NM_CONV_FORWARD)
+        l.moments = nm_scratch_bytes(&after, NM_ISA(nm_conv_moments_scratch)(g));
+    nm_scratch_overlap(s, &after);
+    return l;
+}
+
+static depthwise_scratch depthwise_thread(const nm_conv_call *call, nm_conv_kind kind, int thread)
+{
+    nm_scratch s = nm_conv_thread_scratch(call, thread);
+    return depthwise_layout(&s, call->g, kind, call->most);
+}
+
 static void book(const nm_conv_geometry *g, nm_conv_kind kind, int n, size_t *shared, size_t *thread)
 {
-    int rows = kind == NM_CONV_FORWARD ? task_rows(n, g->out) : block_rows(g->out, SMALLEST);
-    size_t input = nm_conv_input_room(g, rows) * sizeof(real);
-    size_t sums = kind == NM_CONV_FORWARD ? NM_ISA(nm_conv_moments_scratch)(g) : 0;
-    *thread = kind == NM_CONV_DATA ? 0 : input > sums ? input : sums;
-    *shared = kind == NM_CONV_WEIGHTS ? NM_CONV_PARTS * (nm_conv_weight_count(g) + (size_t)g->out.c) * sizeof(real) : 0;
+    nm_scratch all = {0}, own = {0};
+    if (kind != NM_CONV_DATA)
+        depthwise_layout(&own, g, kind, n);
+    if (kind == NM_CONV_WEIGHTS)
+        nm_conv_partials_layout(&all, g, NM_CONV_PARTIALS);
+    *shared = all.size;
+    *thread = own.size;
 }
 
 /* ---- forward ------------------------------------------------------------------------------- */
@@ -121,7 +144,8 @@ static void forward_task(void *arg, int task, int thread)
     const nm_conv_call *call = arg;
     const nm_conv_geometry *g = call->g;
     const block k = block_of(call, g->out, task);
-    const real *x = NM_ISA(nm_conv_input)(call, k.sample, k.first, k.last, nm_conv_thread_scratch(call, thread));
+    const depthwise_scratch scratch = depthwise_thread(call, NM_CONV_FORWARD, thread);
+    const real *x = NM_ISA(nm_conv_input)(call, k.sample, k.first, k.last, scratch.input);
     real *y = call->y + (size_t)k.sample * nm_shape_size(g->out);
     if (!dw_is_3x3(g))
         for (int row = k.first; row < k.last; row++)
@@ -133,7 +157,7 @@ static void forward_task(void *arg, int task, int thread)
     if (call->moments)
         NM_ISA(nm_conv_take_moments)
     (g, call->moments, task, y + k.first * (ptrdiff_t)g->out.w * g->out.c, (k.last - k.first) * g->out.w,
-     nm_conv_thread_scratch(call, thread));
+     scratch.moments);
 }
 
 static void forward(const nm_conv_call *call)
@@ -227,43 +251,39 @@ static void add_block(const nm_conv_call *call, const block *k, const real *x, c
     NM_ISA(nm_conv_column_sums)(dy + k->first * line, (k->last - k->first) * g->out.w, g->out.c, db);
 }
 
-/* One part: an eighth of all rows of outputs, so that eight threads have work even with one sample.
- */
+typedef struct weights_job {
+    const nm_conv_call *call;
+    nm_conv_partials partials; /* each of as many rows of outputs: eight threads have work even with one sample */
+} weights_job;
+
 static void weights_task(void *arg, int task, int thread)
 {
-    const nm_conv_call *call = arg;
+    const weights_job *j = arg;
+    const nm_conv_call *call = j->call;
     const nm_conv_geometry *g = call->g;
-    size_t count = nm_conv_weight_count(g);
-    real *dw = (real *)call->shared + (size_t)task * count;
-    real *db = (real *)call->shared + NM_CONV_PARTS * count + (size_t)task * (size_t)g->out.c;
-    memset(dw, 0, count * sizeof *dw);
-    memset(db, 0, (size_t)g->out.c * sizeof *db);
-    long all = (long)call->n * g->out.h, row = task * all / NM_CONV_PARTS, last = (task + 1) * all / NM_CONV_PARTS;
-    while (row < last) {
+    const nm_conv_partial sum = NM_ISA(nm_conv_partial_of)(&j->partials, g, task, (long)call->n * g->out.h);
+    const depthwise_scratch scratch = depthwise_thread(call, NM_CONV_WEIGHTS, thread);
+    memset(sum.dw, 0, nm_conv_weight_count(g) * sizeof *sum.dw);
+    for (long row = sum.first; row < sum.last;) {
         block k = {(int)(row / g->out.h), (int)(row % g->out.h), 0};
         int until = k.first + block_rows(g->out, SMALLEST);
         until = until < g->out.h ? until : g->out.h;
-        k.last = last - row < until - k.first ? k.first + (int)(last - row) : until;
+        k.last = sum.last - row < until - k.first ? k.first + (int)(sum.last - row) : until;
         row += k.last - k.first;
-        const real *x = NM_ISA(nm_conv_input)(call, k.sample, k.first, k.last, nm_conv_thread_scratch(call, thread));
+        const real *x = NM_ISA(nm_conv_input)(call, k.sample, k.first, k.last, scratch.input);
         const real *dy = call->dy + (size_t)k.sample * nm_shape_size(g->out);
         if (dw_is_3x3(g))
-            add_block_3x3(call, &k, x, dy, dw, db);
+            add_block_3x3(call, &k, x, dy, sum.dw, sum.db);
         else
-            add_block(call, &k, x, dy, dw, db);
+            add_block(call, &k, x, dy, sum.dw, sum.db);
     }
 }
 
 static void weights(const nm_conv_call *call)
 {
-    size_t count = nm_conv_weight_count(call->g);
-    const real *parts = call->shared;
-    nm_parallel(call->threads, NM_CONV_PARTS, weights_task, (void *)call);
-    if (call->dw)
-        NM_ISA(nm_conv_add_parts)(call->threads, parts, NM_CONV_PARTS, count, call->dw);
-    if (call->db)
-        NM_ISA(nm_conv_add_parts)
-    (call->threads, parts + NM_CONV_PARTS * count, NM_CONV_PARTS, (size_t)call->g->out.c, call->db);
+    nm_scratch shared = nm_conv_shared_scratch(call);
+    weights_job j = {.call = call, .partials = nm_conv_partials_layout(&shared, call->g, NM_CONV_PARTIALS)};
+    NM_ISA(nm_conv_sum_partials)(call, &j.partials, weights_task, &j);
 }
 
 /* ---- gradient by x, where a stride keeps it from being a convolution ----------------------- */

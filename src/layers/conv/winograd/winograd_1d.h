@@ -22,7 +22,7 @@
 enum { LANES = NM_VECTOR, POINTS = TILE + WIDTH - 1, BLOCK_BYTES = 192 * 1024, FEWEST_TILES = 32 };
 
 /* From one point's matrix to the next, a cache line more than the matrix: see winograd_2d.h. */
-static size_t apart(int rows, int columns)
+static size_t point_stride(int rows, int columns)
 {
     return (size_t)rows * (size_t)columns + 16;
 }
@@ -102,7 +102,7 @@ static inline void store(const nm_vector *y, const int lanes, real *restrict to,
 static inline void input_lanes(const nm_conv_geometry *g, const blocking *b, const block *k, const real *row, int h,
                                int t, int c, const int lanes, real *to)
 {
-    size_t stride = apart(b->tiles, depth_of(g)), depth = (size_t)depth_of(g);
+    size_t stride = point_stride(b->tiles, depth_of(g)), depth = (size_t)depth_of(g);
     nm_vector d[POINTS], y[POINTS];
     load(row, g->in, t * TILE - g->left, c, lanes, POINTS, d);
     input_points(d, y);
@@ -127,18 +127,18 @@ static void input_row(const nm_conv_geometry *g, const blocking *b, const block 
     }
 }
 
-/* room: for input rows that are normalised here. */
-static void block_inputs(const nm_conv_call *call, const blocking *b, const block *k, real *room, real *to)
+/* buffer: for input rows that are normalised here. */
+static void block_inputs(const nm_conv_call *call, const blocking *b, const block *k, real *buffer, real *to)
 {
     const nm_conv_geometry *g = call->g;
     size_t per_sample = (size_t)(b->rows * b->across) * (size_t)depth_of(g);
     for (int s = 0; s < k->samples; s++) {
-        const real *sample = NM_ISA(nm_conv_input)(call, k->sample + s, k->first, k->last, room);
+        const real *sample = NM_ISA(nm_conv_input)(call, k->sample + s, k->first, k->last, buffer);
         for (int h = k->first - g->top; h < k->last - g->top + g->kernel[0] - 1; h++)
             input_row(g, b, k, sample, h, to + (size_t)s * per_sample);
     }
     for (int e = 0; e < POINTS && k->samples < b->samples; e++) /* beyond the batch */
-        memset(to + (size_t)e * apart(b->tiles, depth_of(g)) + (size_t)k->samples * per_sample, 0,
+        memset(to + (size_t)e * point_stride(b->tiles, depth_of(g)) + (size_t)k->samples * per_sample, 0,
                (size_t)(b->samples - k->samples) * per_sample * sizeof *to);
 }
 
@@ -166,7 +166,7 @@ static void output_tile(const nm_conv_call *call, const real *m, size_t stride, 
 static void block_outputs(const nm_conv_call *call, const blocking *b, const block *k, const real *m)
 {
     const nm_conv_geometry *g = call->g;
-    size_t stride = apart(b->tiles, g->out.c);
+    size_t stride = point_stride(b->tiles, g->out.c);
     for (int s = 0; s < k->samples; s++)
         for (int row = k->first; row < k->last; row++)
             for (int t = 0; t < b->across; t++) {
@@ -191,7 +191,7 @@ static inline void gradient_lanes(const nm_conv_geometry *g, const real *row, in
 static void block_gradients(const nm_conv_call *call, const blocking *b, const block *k, real *to, real *db)
 {
     const nm_conv_geometry *g = call->g;
-    size_t stride = apart(b->tiles, g->out.c);
+    size_t stride = point_stride(b->tiles, g->out.c);
     for (int s = 0; s < k->samples; s++) {
         const real *sample = call->dy + (size_t)(k->sample + s) * nm_shape_size(g->out);
         for (int row = k->first; row < k->last; row++)

@@ -4,17 +4,68 @@
 
 #include "winograd_1d.h"
 
-/* ---- forward ------------------------------------------------------------------------------- */
+/* ---- scratch --------------------------------------------------------------------------------- */
+
+/* A thread's: a block on its way, matrices of each point point_stride from the next. */
+typedef struct winograd_scratch {
+    real *input; /* rows that are normalised here */
+    real *v;     /* [POINTS][tiles][depth] */
+    real *m;     /* [POINTS][tiles][filters]: forward, products; weights, the gradients' points */
+    real *du;    /* weights: [POINTS][depth][filters] */
+} winograd_scratch;
+
+static winograd_scratch winograd_layout(nm_scratch *s, const nm_conv_geometry *g, nm_conv_kind kind, const blocking *b)
+{
+    winograd_scratch l = {.input = nm_scratch_reals(s, nm_conv_input_size(g, b->rows)),
+                          .v = nm_scratch_reals(s, POINTS * point_stride(b->tiles, depth_of(g))),
+                          .m = nm_scratch_reals(s, POINTS * point_stride(b->tiles, g->out.c))};
+    if (kind == NM_CONV_WEIGHTS)
+        l.du = nm_scratch_reals(s, POINTS * point_stride(depth_of(g), g->out.c));
+    return l;
+}
+
+static winograd_scratch winograd_thread(const nm_conv_call *call, nm_conv_kind kind, const blocking *b, int thread)
+{
+    nm_scratch s = nm_conv_thread_scratch(call, thread);
+    return winograd_layout(&s, call->g, kind, b);
+}
+
+/* What forward's threads share: U [POINTS][depth][filters]. */
+static real *shared_weights(nm_scratch *s, const nm_conv_geometry *g)
+{
+    return nm_scratch_reals(s, POINTS * point_stride(depth_of(g), g->out.c));
+}
+
+static void book(const nm_conv_geometry *g, nm_conv_kind kind, int n, size_t *shared, size_t *thread)
+{
+    nm_scratch all = {0}, own = {0};
+    blocking b = blocking_of(g, n, false);
+    winograd_layout(&own, g, kind, &b);
+    if (kind == NM_CONV_WEIGHTS)
+        nm_conv_partials_layout(&all, g, NM_CONV_PARTIALS);
+    else
+        shared_weights(&all, g);
+    *shared = all.size;
+    *thread = own.size;
+}
+
+/* ---- forward --------------------------------------------------------------------------------- */
+
+typedef struct forward_job {
+    const nm_conv_call *call;
+    blocking b;
+    real *u;
+} forward_job;
 
 /* Kernel row `task` of the weights: U[point][task * C + c][k]. */
 static void weights_in_task(void *arg, int task, int thread)
 {
     (void)thread;
-    const nm_conv_call *call = arg;
-    const nm_conv_geometry *g = call->g;
-    size_t pair = (size_t)g->in.c * (size_t)g->out.c, stride = apart(depth_of(g), g->out.c);
-    const real *restrict w = call->w + (size_t)task * WIDTH * pair;
-    real *restrict u = (real *)call->shared + (size_t)task * pair;
+    const forward_job *j = arg;
+    const nm_conv_geometry *g = j->call->g;
+    size_t pair = (size_t)g->in.c * (size_t)g->out.c, stride = point_stride(depth_of(g), g->out.c);
+    const real *restrict w = j->call->w + (size_t)task * WIDTH * pair;
+    real *restrict u = j->u + (size_t)task * pair;
     for (int e = 0; e < POINTS; e++)
         for (size_t i = 0; i < pair; i++) {
             real sum = (real)G[e][0] * w[i];
@@ -36,28 +87,37 @@ static void product(int tiles, int filters, int depth, const real *v, const real
 
 static void forward_task(void *arg, int task, int thread)
 {
-    const nm_conv_call *call = arg;
+    const forward_job *j = arg;
+    const nm_conv_call *call = j->call;
     const nm_conv_geometry *g = call->g;
-    blocking b = blocking_of(g, call->n, call->by_sample);
-    block k = block_at(g, &b, call->n, task);
-    int depth = depth_of(g), tiles = b.samples > 1 ? b.tiles : (k.last - k.first) * b.across;
-    size_t in = apart(b.tiles, depth), out = apart(b.tiles, g->out.c);
-    real *room = nm_conv_thread_scratch(call, thread), *v = room + nm_conv_input_room(g, b.rows), *m = v + POINTS * in;
-    const real *u = call->shared;
-    block_inputs(call, &b, &k, room, v);
+    const blocking *b = &j->b;
+    block k = block_at(g, b, call->n, task);
+    int depth = depth_of(g), tiles = b->samples > 1 ? b->tiles : (k.last - k.first) * b->across;
+    size_t in = point_stride(b->tiles, depth), out = point_stride(b->tiles, g->out.c);
+    const winograd_scratch s = winograd_thread(call, NM_CONV_FORWARD, b, thread);
+    block_inputs(call, b, &k, s.input, s.v);
     for (int e = 0; e < POINTS; e++)
-        product(tiles, g->out.c, depth, v + (size_t)e * in, u + (size_t)e * apart(depth, g->out.c),
-                m + (size_t)e * out);
-    block_outputs(call, &b, &k, m);
+        product(tiles, g->out.c, depth, s.v + (size_t)e * in, j->u + (size_t)e * point_stride(depth, g->out.c),
+                s.m + (size_t)e * out);
+    block_outputs(call, b, &k, s.m);
 }
 
 static void forward(const nm_conv_call *call)
 {
-    nm_parallel(call->threads, call->g->kernel[0], weights_in_task, (void *)call);
-    nm_parallel(call->threads, blocking_of(call->g, call->n, call->by_sample).units, forward_task, (void *)call);
+    nm_scratch shared = nm_conv_shared_scratch(call);
+    forward_job j = {
+        .call = call, .b = blocking_of(call->g, call->n, call->by_sample), .u = shared_weights(&shared, call->g)};
+    nm_parallel(call->threads, call->g->kernel[0], weights_in_task, &j);
+    nm_parallel(call->threads, j.b.units, forward_task, &j);
 }
 
-/* ---- gradient by the weights --------------------------------------------------------------- */
+/* ---- gradient by the weights ----------------------------------------------------------------- */
+
+typedef struct weights_job {
+    const nm_conv_call *call;
+    blocking b;
+    nm_conv_partials partials;
+} weights_job;
 
 /* dw = G' dU, for kernel row a. */
 static void weights_out(const nm_conv_geometry *g, const real *restrict du, size_t stride, real *restrict dw)
@@ -75,43 +135,37 @@ static void weights_out(const nm_conv_geometry *g, const real *restrict du, size
 
 static void weights_task(void *arg, int task, int thread)
 {
-    const nm_conv_call *call = arg;
+    const weights_job *j = arg;
+    const nm_conv_call *call = j->call;
     const nm_conv_geometry *g = call->g;
-    blocking b = blocking_of(g, call->n, false);
+    const blocking *b = &j->b;
     int depth = depth_of(g);
-    size_t in = apart(b.tiles, depth), out = apart(b.tiles, g->out.c), point = apart(depth, g->out.c);
-    size_t count = nm_conv_weight_count(g);
-    real *room = nm_conv_thread_scratch(call, thread), *v = room + nm_conv_input_room(g, b.rows), *d = v + POINTS * in,
-         *du = d + POINTS * out;
-    real *dw = (real *)call->shared + (size_t)task * count;
-    real *db = (real *)call->shared + NM_CONV_PARTS * count + (size_t)task * (size_t)g->out.c;
-    int first = (int)((long)b.units * task / NM_CONV_PARTS), last = (int)((long)b.units * (task + 1) / NM_CONV_PARTS);
-    memset(db, 0, (size_t)g->out.c * sizeof *db);
-    if (first == last)
-        memset(dw, 0, count * sizeof *dw);
-    for (int unit = first; unit < last; unit++) {
-        block k = block_at(g, &b, call->n, unit);
-        int tiles = b.samples > 1 ? k.samples * b.rows * b.across : (k.last - k.first) * b.across;
-        block_inputs(call, &b, &k, room, v);
-        block_gradients(call, &b, &k, d, db);
+    size_t in = point_stride(b->tiles, depth), out = point_stride(b->tiles, g->out.c);
+    size_t point = point_stride(depth, g->out.c);
+    const winograd_scratch s = winograd_thread(call, NM_CONV_WEIGHTS, b, thread);
+    const nm_conv_partial sum = NM_ISA(nm_conv_partial_of)(&j->partials, g, task, b->units);
+    if (sum.first == sum.last)
+        memset(sum.dw, 0, nm_conv_weight_count(g) * sizeof *sum.dw);
+    for (long unit = sum.first; unit < sum.last; unit++) {
+        block k = block_at(g, b, call->n, (int)unit);
+        int tiles = b->samples > 1 ? k.samples * b->rows * b->across : (k.last - k.first) * b->across;
+        block_inputs(call, b, &k, s.input, s.v);
+        block_gradients(call, b, &k, s.m, sum.db);
         for (int e = 0; e < POINTS; e++)
-            nm_gemm(true, false, depth, g->out.c, tiles, 1, v + (size_t)e * in, depth, d + (size_t)e * out, g->out.c,
-                    unit > first ? 1 : 0, du + (size_t)e * point, g->out.c);
+            nm_gemm(true, false, depth, g->out.c, tiles, 1, s.v + (size_t)e * in, depth, s.m + (size_t)e * out,
+                    g->out.c, unit > sum.first ? 1 : 0, s.du + (size_t)e * point, g->out.c);
     }
-    if (first < last)
-        weights_out(g, du, point, dw);
+    if (sum.first < sum.last)
+        weights_out(g, s.du, point, sum.dw);
 }
 
 static void weights(const nm_conv_call *call)
 {
-    size_t count = nm_conv_weight_count(call->g);
-    const real *parts = call->shared;
-    nm_parallel(call->threads, NM_CONV_PARTS, weights_task, (void *)call);
-    if (call->dw)
-        NM_ISA(nm_conv_add_parts)(call->threads, parts, NM_CONV_PARTS, count, call->dw);
-    if (call->db)
-        NM_ISA(nm_conv_add_parts)
-    (call->threads, parts + NM_CONV_PARTS * count, NM_CONV_PARTS, (size_t)call->g->out.c, call->db);
+    nm_scratch shared = nm_conv_shared_scratch(call);
+    weights_job j = {.call = call,
+                     .b = blocking_of(call->g, call->n, false),
+                     .partials = nm_conv_partials_layout(&shared, call->g, NM_CONV_PARTIALS)};
+    NM_ISA(nm_conv_sum_partials)(call, &j.partials, weights_task, &j);
 }
 
 /* ---- planning ------------------------------------------------------------------------------ */
@@ -135,16 +189,6 @@ static double cost_of(const nm_conv_geometry *g, nm_conv_kind kind, double in, d
     double channels = nm_pieces(g->in.c, LANES) * (double)LANES, filters = nm_pieces(g->out.c, LANES) * (double)LANES;
     double transforms = tiles * (in * (1 + g->kernel[0]) * channels + out * filters);
     return thin * products * (kind == NM_CONV_WEIGHTS ? 1.15 : 1) + transforms;
-}
-
-static void book(const nm_conv_geometry *g, nm_conv_kind kind, int n, size_t *shared, size_t *thread)
-{
-    blocking b = blocking_of(g, n, false);
-    size_t blocks = POINTS * (apart(b.tiles, depth_of(g)) + apart(b.tiles, g->out.c));
-    size_t points = POINTS * apart(depth_of(g), g->out.c);
-    bool weight_pass = kind == NM_CONV_WEIGHTS;
-    *thread = (nm_conv_input_room(g, b.rows) + blocks + (weight_pass ? points : 0)) * sizeof(real);
-    *shared = (weight_pass ? NM_CONV_PARTS * (nm_conv_weight_count(g) + (size_t)g->out.c) : points) * sizeof(real);
 }
 
 #endif

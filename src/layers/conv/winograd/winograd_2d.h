@@ -14,9 +14,10 @@
  * ways, which give the same bits going forward:
  *
  * blocked  a block of tiles goes through all three steps while it is in the core's cache. The
- * gradient by the weights is summed in NM_CONV_PARTS parts. staged   each step is done for all
- * tiles before the next: where weights are so many that reading them once for each block would take
- * the time, or blocks so few that threads would stand idle. Products are then split by points. */
+ * gradient by the weights is summed in NM_CONV_PARTIALS partial sums. staged   each step is done
+ * for all tiles before the next: where weights are so many that reading them once for each block
+ * would take the time, or blocks so few that threads would stand idle. Products are then split by
+ * points. */
 #ifndef NM_WINOGRAD_2D_H
 #define NM_WINOGRAD_2D_H
 
@@ -28,14 +29,14 @@
 
 enum {
     MANY_WEIGHTS = 65536,    /* C x K from which products take all tiles at once */
-    STAGED_BYTES = 48 << 20, /* most room for all tiles at once */
+    STAGED_BYTES = 48 << 20, /* most memory for all tiles at once */
     FEW_UNITS = 8,
     OWN_BYTES = 3 << 18, /* of transformed weights that each thread has for itself */
 };
 
 /* From one point's matrix to the next. A cache line more than the matrix: with powers of two the
  * streams of a transform would all fall into the same few cache sets. */
-static size_t apart(int rows, int columns)
+static size_t point_stride(int rows, int columns)
 {
     return (size_t)rows * (size_t)columns + 16;
 }
@@ -65,7 +66,7 @@ typedef struct blocking {
  * anybody. */
 static bool own_weights(const nm_conv_geometry *g)
 {
-    return POINTS * apart(g->in.c, g->out.c) * sizeof(real) <= OWN_BYTES;
+    return POINTS * point_stride(g->in.c, g->out.c) * sizeof(real) <= OWN_BYTES;
 }
 
 static int units_of(const blocking *b, int n)
@@ -180,24 +181,24 @@ static void no_points(real *out, size_t stride, int channels)
         memset(out + (size_t)e * stride, 0, (size_t)channels * sizeof *out);
 }
 
-/* Room for the input rows that a block of tiles reads of one sample, in numbers. */
-static size_t room_size(const nm_conv_geometry *g, const blocking *b)
+/* Numbers of the input rows that a block of tiles reads of one sample. */
+static size_t input_size(const nm_conv_geometry *g, const blocking *b)
 {
-    return nm_conv_input_room(g, (nm_pieces(b->block, b->across) + 1) * TILE);
+    return nm_conv_input_size(g, (nm_pieces(b->block, b->across) + 1) * TILE);
 }
 
-/* The sample of tile `t`, good for the `left` tiles from there on. room: for input rows that are
+/* The sample of tile `t`, good for the `left` tiles from there on. buffer: for input rows that are
  * normalised here. */
-static const real *input_of(const nm_conv_call *call, const blocking *b, tile t, int left, real *room)
+static const real *input_of(const nm_conv_call *call, const blocking *b, tile t, int left, real *buffer)
 {
     int col = t.col / TILE, tiles = b->tiles - (t.row / TILE * b->across + col);
     int down = nm_pieces(col + (left < tiles ? left : tiles), b->across);
-    return NM_ISA(nm_conv_input)(call, t.sample, t.row, t.row + down * TILE, room);
+    return NM_ISA(nm_conv_input)(call, t.sample, t.row, t.row + down * TILE, buffer);
 }
 
 /* The input tiles of `unit` to `to`, one row each; from one point to the next, `stride` numbers. */
 static void unit_inputs(const nm_conv_call *call, const blocking *b, int unit, real *restrict to, size_t stride,
-                        real *room)
+                        real *buffer)
 {
     const nm_conv_geometry *g = call->g;
     tile t = tile_at(b, call->n, unit * b->block);
@@ -209,7 +210,7 @@ static void unit_inputs(const nm_conv_call *call, const blocking *b, int unit, r
             continue;
         }
         if (t.sample != of)
-            sample = input_of(call, b, t, left, room);
+            sample = input_of(call, b, t, left, buffer);
         of = t.sample;
         for (int c = 0; c < g->in.c; c += LANES) {
             int lanes = g->in.c - c < LANES ? g->in.c - c : LANES;
@@ -291,7 +292,7 @@ static inline void output_tile(const nm_conv_call *call, tile t, int channel, co
         store_tile(call, t, channel, lanes, y);
 }
 
-/* A unit's tiles to y; `sums`: the thread's room for moments. */
+/* A unit's tiles to y; `sums`: what tile_sums_layout gave. */
 static void unit_outputs(const nm_conv_call *call, const blocking *b, int unit, const real *restrict m, size_t stride,
                          real *sums)
 {

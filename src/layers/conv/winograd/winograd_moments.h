@@ -18,11 +18,10 @@ typedef struct tile_sums {
     double pixels;
 } tile_sums;
 
-/* Numbers of a thread's room. */
-static inline size_t tile_sums_size(int channels)
+/* A thread's sums. */
+static inline real *tile_sums_layout(nm_scratch *s, int channels)
 {
-    size_t count = TILE_SUMS * (size_t)channels;
-    return (count + NM_VECTOR - 1) / NM_VECTOR * NM_VECTOR;
+    return nm_scratch_reals(s, TILE_SUMS * (size_t)channels);
 }
 
 /* The tile's deviations about its first pixel: sum and sum of squares. */
