@@ -5,6 +5,7 @@
  *     bench/layers [--batch N] [--threads N] [--seconds X] [PART OF A NAME]
  *
  * The cases are those of the tests: tests/support/layer_cases.h. */
+#include "algorithm_choice.h"
 #include "alloc.h"
 #include "clock.h"
 #include "gemm.h"
@@ -101,10 +102,10 @@ static void report(nm_context *ctx, const sized_layer *l, const settings *s)
 {
     char type[32];
     snprintf(type, sizeof type, "%.*s", (int)strcspn(l->layer, ":"), l->layer);
-    const nm_tuning *tuning = nm_layer_find(type)->tuning;
+    const nm_algorithm_choice *choice = nm_layer_find(type)->algorithms;
     report_algorithm(ctx, l, s, NULL);
-    for (int a = 0; tuning && tuning->names[a]; a++)
-        report_algorithm(ctx, l, s, tuning->names[a]);
+    for (int a = 0; choice && choice->names[a]; a++)
+        report_algorithm(ctx, l, s, choice->names[a]);
 }
 
 static int usage(void)
