@@ -4,7 +4,7 @@
 #include "command.h"
 #include "gemm.h"
 #include "noise.h"
-#include "optimization.h"
+#include "training_step.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -88,8 +88,9 @@ static void step(bench *b)
         nm_plan_forward(b->plan, &b->batch);
         return;
     }
-    nm_plan_step(b->plan, &b->batch);
-    nm_optimization_step(b->optimizer, b->plan, b->batch.step++);
+    nm_training_step step = {.plan = b->plan, .optimization = b->optimizer};
+    nm_training_step_run(&step, &b->batch, b->batch.step);
+    b->batch.step++;
 }
 
 /* Images a second by the median step, after one that is not counted, and by all of them. *steps:

@@ -7,6 +7,7 @@
 #include "trainer.h"
 
 #include "alloc.h"
+#include "training_step.h"
 
 #include <math.h>
 #include <string.h>
@@ -223,12 +224,10 @@ static nm_status one_step(nm_trainer *t, nm_train_result *result)
                       .targets = nm_target_maker_make(&t->targets, loaded),
                       .seed = s->seed,
                       .step = (uint32_t)s->step};
-    nm_result r = nm_plan_step(t->plan, &batch);
+    nm_training_step step = {t->plan, t->optimization, t->watch, t->settings->watch_every};
+    nm_result r = nm_training_step_run(&step, &batch, s->step);
     if (!isfinite(r.loss_sum))
         return diverge(t, result, s->step + 1);
-    if ((s->step + 1) % (uint64_t)t->settings->watch_every == 0)
-        nm_watch_row(t->watch, t->plan, &batch, s->step + 1);
-    nm_optimization_step(t->optimization, t->plan, s->step);
     s->step++;
     s->loss_sum += r.loss_sum;
     s->correct += r.correct;

@@ -6,6 +6,7 @@
 #include "alloc.h"
 #include "gemm.h"
 #include "noise.h"
+#include "training_step.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -160,7 +161,7 @@ static nm_status time_steps(tuner *t, const char *name, bool data)
     double *before = nm_alloc(t->ctx, 2 * (size_t)t->net->nodes, sizeof *before);
     nm_batch batch = nm_noise_batch(&t->noise);
     for (int step = 0; before && step < STEPS; step++) {
-        nm_plan_step(plan, &batch);
+        nm_training_step_run(&(nm_training_step){.plan = plan}, &batch, 0);
         for (int i = t->net->inputs; i < t->net->nodes; i++) {
             double forward, backward, *last = &before[2 * i];
             nm_plan_seconds(plan, i, &forward, &backward);
