@@ -33,7 +33,7 @@ static volatile int stop;
 static void interrupted(int signal)
 {
     (void)signal;
-    stop = 1;
+    nm_request_stop(&stop);
 }
 
 static void show_row(void *arg, const nm_metrics *row)

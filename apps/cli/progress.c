@@ -9,15 +9,15 @@
 #include <string.h>
 #include <unistd.h>
 
-static volatile int caught; /* the signal's number */
+static volatile int caught; /* the signal's number; nm_train reads it on whatever thread */
 
 /* The first asks training to save and stop; a second one leaves at once. A terminal that closes may
  * send SIGHUP more than once: it only ever asks. */
 static void on_signal(int number)
 {
-    if (caught && number != SIGHUP)
+    if (nm_stop_wanted(&caught) && number != SIGHUP)
         _exit(128 + number);
-    caught = number;
+    __atomic_store_n(&caught, number, __ATOMIC_RELEASE);
 }
 
 static const int stopping[] = {SIGINT, SIGTERM, SIGHUP};
@@ -109,6 +109,7 @@ nm_status train_shown(nm_context *ctx, const nm_train_request *request, nm_train
     release_signals();
     if (terminal)
         fprintf(stderr, "\r\033[K");
-    *signalled = caught ? 128 + caught : 0;
+    int number = __atomic_load_n(&caught, __ATOMIC_ACQUIRE);
+    *signalled = number ? 128 + number : 0;
     return status;
 }

@@ -114,7 +114,9 @@ typedef struct nm_training {
     /* Called after each evaluation. */
     void (*on_row)(void *arg, const nm_metrics *row);
     void *arg;
-    /* When it becomes non-zero, training finishes its batch, saves and returns NM_OK. */
+    /* When it becomes non-zero, training finishes its batch, saves and returns NM_OK. It is read
+     * atomically while training runs. nm_request_stop may set it at any time, from a signal handler
+     * or another thread; whatever else writes it must store atomically. NULL: never. */
     const volatile int *stop;
 } nm_training;
 
@@ -126,6 +128,9 @@ typedef struct nm_outcome {
     double best_accuracy; /* on the test split; NaN: never measured */
     double seconds;
 } nm_outcome;
+
+/* Sets *stop to 1, atomically. May be called by any thread and by signal handlers. */
+NM_API void nm_request_stop(volatile int *stop);
 
 /* Trains a fresh network (or goes on) as the model's `train:` section says. NM_DIVERGED: the loss
  * became NaN or infinite; last.h5 is the last checkpoint before that, and *outcome is filled. The

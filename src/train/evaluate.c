@@ -224,7 +224,7 @@ static bool run_all(nm_evaluator *e, nm_loader *loader, const volatile int *stop
     double loss = 0;
     tally sums = {0};
     while (out->samples < e->count) {
-        if (stop && *stop)
+        if (nm_stop_wanted(stop))
             return false;
         const nm_loaded *loaded = nm_loader_next(loader);
         nm_batch batch = {.n = loaded->n, .x = &loaded->x, .targets = nm_target_maker_make(&e->targets, loaded)};

@@ -12,11 +12,6 @@
 #include <math.h>
 #include <string.h>
 
-static bool stop_wanted(const nm_trainer *t)
-{
-    return t->request->stop && *t->request->stop;
-}
-
 static double seconds_so_far(const nm_trainer *t)
 {
     return t->seconds_before + nm_clock() - t->started;
@@ -246,7 +241,7 @@ static nm_status loop(nm_trainer *t, nm_train_result *result)
             return diverge(t, result, t->state.step);
         if (row_due(t))
             NM_TRY(make_row(t));
-        bool stop = stop_wanted(t);
+        bool stop = nm_stop_wanted(t->request->stop);
         if (stop && !sound(t))
             return diverge(t, result, t->state.step);
         if (stop || save_due(t))

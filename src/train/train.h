@@ -56,6 +56,13 @@ typedef struct nm_progress {
     double seconds;
 } nm_progress;
 
+/* Whether *stop, which a signal handler or another thread may set at any time, asks to stop: an
+ * atomic read. `stop` may be NULL. */
+static inline bool nm_stop_wanted(const volatile int *stop)
+{
+    return stop && __atomic_load_n(stop, __ATOMIC_ACQUIRE) != 0;
+}
+
 /* The data set of the run before, for runs that follow and read the same. {0} at first. */
 typedef struct nm_data_cache {
     char *key;
@@ -72,7 +79,7 @@ typedef struct nm_train_request {
     nm_data_cache *cache; /* where the data is looked for and stays; NULL: it is opened, and closed with the run */
     void (*progress)(void *arg, const nm_progress *progress);
     void *arg;
-    const volatile int *stop; /* becomes non-zero when training shall save and return NM_OK early; may be NULL */
+    const volatile int *stop; /* non-zero: save and return NM_OK early (nm_stop_wanted); may be NULL */
 } nm_train_request;
 
 typedef struct nm_train_result {
