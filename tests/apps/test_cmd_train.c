@@ -1,16 +1,6 @@
 /* norma train, stopped and resumed, and what else a user does in the first hour. */
 #include "program.h"
 
-#include <math.h>
-#include <time.h>
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 START_TEST(trains)
 {
     said s = expect(0, "norma train tiny.yaml --epochs 4 --run r");
@@ -148,31 +138,6 @@ START_TEST(divergence_names_one_step)
 }
 END_TEST
 
-START_TEST(starts_at_once)
-{
-#if defined(__SANITIZE_ADDRESS__)
-    const double limit = 0.5;
-#else
-    const double limit = 0.02;
-#endif
-    double best = 10;
-    for (int i = 0; i < 20; i++) {
-        double before = now();
-        pid_t child = fork();
-        if (child == 0) {
-            freopen("/dev/null", "w", stdout);
-            execl(getenv("NORMA_PROGRAM"), "norma", "--version", (char *)NULL);
-            _exit(99);
-        }
-        int state;
-        waitpid(child, &state, 0);
-        ck_assert(WIFEXITED(state) && WEXITSTATUS(state) == 0);
-        best = fmin(best, now() - before);
-    }
-    ck_assert_msg(best <= limit, "%.1f ms, allowed %.1f", 1e3 * best, 1e3 * limit);
-}
-END_TEST
-
 static void set_up(TCase *tcase)
 {
     in_own_folder(tcase);
@@ -181,4 +146,4 @@ static void set_up(TCase *tcase)
 }
 
 SUITE_WITH("norma train", set_up, trains, options_win_over_the_file, any_number_of_threads, second_process_is_refused,
-           second_signal_leaves_at_once, hangup, divergence_names_one_step, starts_at_once)
+           second_signal_leaves_at_once, hangup, divergence_names_one_step)
