@@ -3,20 +3,14 @@
 #include "command.h"
 #include "file.h"
 #include "idx.h"
-#include "image.h"
+#include "predict.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-typedef struct predict_args {
-    const char *checkpoint;
-    char **files; /* points into argv */
-    int count, top, threads;
-    bool json, invert;
-} predict_args;
 
 enum { TOP_PRESET = 3, TOP_MOST = 1 << 20 };
 
@@ -64,19 +58,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 /* ---- a network and the names of what it predicts ------------------------------------------- */
 
-typedef struct oracle {
-    nm_context *ctx;
-    const predict_args *args;
-    nm_predictor *predictor;
-    nm_shape in;
-    nm_image_reader images; /* by the rules of the checkpoint */
-    int classes, named;
-    trained trained;
-    char *text, **names; /* [named] into text */
-    uint8_t *pixels;     /* one image of the network's size */
-    float *probability;  /* [classes]; or scores */
-} oracle;
-
 /* Classes of images need one prediction an image, which a loss holds against labels. */
 static nm_status check_output(nm_context *ctx, const trained *t)
 {
@@ -116,9 +97,9 @@ static nm_status open_oracle(oracle *o, nm_context *ctx, const predict_args *arg
     NM_TRY(nm_predictor_open(ctx, o->trained.file, &o->predictor));
     nm_predictor_input(o->predictor, &o->in.h, &o->in.w, &o->in.c);
     o->classes = nm_predictor_outputs(o->predictor);
-    o->pixels = nm_alloc(ctx, nm_shape_size(o->in), 1);
-    o->probability = nm_alloc(ctx, (size_t)o->classes, sizeof *o->probability);
-    if (!o->pixels || !o->probability)
+    o->pixels = nm_alloc(ctx, PREDICT_AT_ONCE * nm_shape_size(o->in), 1);
+    o->scores = nm_alloc(ctx, PREDICT_AT_ONCE * (size_t)o->classes, sizeof *o->scores);
+    if (!o->pixels || !o->scores)
         return NM_FAILED;
     NM_TRY(name_classes(o));
     if (args->top > o->classes && args->top != TOP_PRESET)
@@ -133,75 +114,49 @@ static void close_oracle(oracle *o)
     nm_free(o->text);
     nm_free(o->names);
     nm_free(o->pixels);
-    nm_free(o->probability);
+    nm_free(o->scores);
 }
 
 /* ---- predicting ---------------------------------------------------------------------------- */
 
-/* The most probable class that is not yet taken; `taken` marks those above it. */
-static int next_best(const oracle *o, const bool *taken)
+static uint8_t *next_image(const oracle *o)
 {
-    int best = -1;
-    for (int c = 0; c < o->classes; c++)
-        if (!taken[c] && (best < 0 || o->probability[c] > o->probability[best]))
-            best = c;
-    return best;
+    return o->pixels + (size_t)o->waiting * nm_shape_size(o->in);
 }
 
-static void tell_as_json(const oracle *o, const char *name, const int *best, int count, bool finite)
+/* All at once, so that threads have something to share; the answers are told in the order of the
+ * images. Prints the messages about images without a class. */
+static nm_status predict_waiting(oracle *o)
 {
-    const char *what = nm_predictor_probabilities(o->predictor) ? "probability" : "score";
-    json_t *all = json_array();
-    for (int k = 0; k < count; k++)
-        json_array_append_new(all, json_pack("{s:s, s:o}", "class", class_name(o->names, o->named, best[k]), what,
-                                             json_number((double)o->probability[best[k]])));
-    json_t *first = finite ? json_string(class_name(o->names, o->named, best[0])) : json_null();
-    json_t *whole = json_pack("{s:s, s:o, s:o}", "file", name, "class", first, "top", all);
-    add_trained(whole, &o->trained);
-    print_json(whole);
-}
-
-static void tell_as_text(const oracle *o, const char *name, const int *best, int count)
-{
-    printf("%s:", name);
-    for (int k = 0; k < count; k++)
-        printf("%s %s %s%.4f", k ? "," : "", class_name(o->names, o->named, best[k]),
-               nm_predictor_probabilities(o->predictor) ? "" : "score ", (double)o->probability[best[k]]);
-    printf("\n");
-}
-
-static nm_status tell(const oracle *o, const char *name, bool finite)
-{
-    int count = o->args->top < o->classes ? o->args->top : o->classes;
-    bool *taken = nm_alloc(o->ctx, (size_t)o->classes, sizeof *taken);
-    int *best = nm_alloc(o->ctx, (size_t)count, sizeof *best);
-    for (int k = 0; taken && best && k < count; k++) {
-        best[k] = next_best(o, taken);
-        taken[best[k]] = true;
+    nm_status status = o->waiting ? nm_predict_u8(o->ctx, o->predictor, o->waiting, o->pixels, o->scores) : NM_OK;
+    bool told = status == NM_OK || status == NM_DIVERGED;
+    if (told)
+        nm_errors_clear(o->ctx);
+    for (int i = 0; i < o->waiting; i++) {
+        const float *scores = o->scores + (size_t)i * (size_t)o->classes;
+        nm_status one = told ? predict_tell(o, o->name[i], scores) : NM_OK;
+        told = told && one == NM_OK;
+        status = one != NM_OK ? one : status;
+        if (told && isnan(scores[0]))
+            nm_fail(o->ctx, NM_DIVERGED, "%s: the network yields NaN or infinity: there is no class", o->name[i]);
+        nm_free(o->name[i]);
     }
-    nm_status status = taken && best ? NM_OK : NM_FAILED;
-    if (status == NM_OK && o->args->json)
-        tell_as_json(o, name, best, count, finite);
-    else if (status == NM_OK && finite)
-        tell_as_text(o, name, best, count);
-    else if (status == NM_OK)
-        printf("%s: no class\n", name);
-    nm_free(taken);
-    nm_free(best);
+    o->waiting = 0;
+    if (status != NM_OK)
+        print_errors(o->ctx);
+    o->status = o->status == NM_OK ? status : o->status;
     return status;
 }
 
-/* Of the image in o->pixels. */
-static nm_status predict(oracle *o, const char *name)
+/* Of the image in next_image(o). */
+static nm_status add_image(oracle *o, const char *name)
 {
+    uint8_t *pixels = next_image(o);
     for (size_t i = 0; o->args->invert && i < nm_shape_size(o->in); i++)
-        o->pixels[i] = (uint8_t)(255 - o->pixels[i]);
-    nm_status status = nm_predict_u8(o->ctx, o->predictor, 1, o->pixels, o->probability);
-    if (status != NM_OK && status != NM_DIVERGED)
-        return status;
-    NM_TRY(tell(o, name, status == NM_OK));
-    return status == NM_OK ? NM_OK
-                           : nm_fail(o->ctx, status, "%s: the network yields NaN or infinity: there is no class", name);
+        pixels[i] = (uint8_t)(255 - pixels[i]);
+    if (!(o->name[o->waiting] = nm_strdup(o->ctx, name)))
+        return NM_FAILED;
+    return ++o->waiting == PREDICT_AT_ONCE ? predict_waiting(o) : NM_OK;
 }
 
 static nm_status predict_idx(oracle *o, const char *file)
@@ -214,9 +169,10 @@ static nm_status predict_idx(oracle *o, const char *file)
     for (int i = 0; i < samples.count && status == NM_OK; i++) {
         char *name = nm_format(o->ctx, "%s[%d]", file, i);
         const uint8_t *pixels = samples.pixels + (size_t)i * nm_shape_size(samples.shape);
-        status = name ? nm_image_resize(o->ctx, &o->images.rules, samples.shape, pixels, o->in, o->pixels) : NM_FAILED;
+        status =
+            name ? nm_image_resize(o->ctx, &o->images.rules, samples.shape, pixels, o->in, next_image(o)) : NM_FAILED;
         if (status == NM_OK)
-            status = predict(o, name);
+            status = add_image(o, name);
         nm_free(name);
     }
     nm_free(samples.pixels);
@@ -237,10 +193,10 @@ static nm_status predict_file(oracle *o, const char *file)
             nm_fail(o->ctx, NM_INVALID,
                     "%s: expected a " NM_IMAGE_FORMATS " image, or an IDX file; it starts with the mark of none", file);
     else if (!gzip && !idx)
-        status = nm_image_decode(&o->images, file, bytes, size, o->in, o->pixels);
+        status = nm_image_decode(&o->images, file, bytes, size, o->in, next_image(o));
     nm_free(bytes);
     NM_TRY(status);
-    return gzip || idx ? predict_idx(o, file) : predict(o, file);
+    return gzip || idx ? predict_idx(o, file) : add_image(o, file);
 }
 
 /* A folder or standard input would be told of in the words of some library. */
@@ -259,16 +215,16 @@ static nm_status check_file(oracle *o, const char *file)
 /* Every file is tried; the status is that of the first which failed. */
 static nm_status predict_files(oracle *o)
 {
-    nm_status first = NM_OK;
     for (int i = 0; i < o->args->count; i++) {
         nm_status status = check_file(o, o->args->files[i]);
         if (status == NM_OK)
             status = predict_file(o, o->args->files[i]);
         if (status != NM_OK)
             print_errors(o->ctx);
-        first = first == NM_OK ? status : first;
+        o->status = o->status == NM_OK ? status : o->status;
     }
-    return first;
+    nm_status last = predict_waiting(o);
+    return o->status == NM_OK ? last : o->status;
 }
 
 int command_predict(int argc, char **argv)

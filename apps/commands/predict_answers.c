@@ -1,0 +1,59 @@
+/* What predict says of an image. */
+#include "alloc.h"
+#include "predict.h"
+
+#include <math.h>
+#include <stdio.h>
+
+/* The most probable class that is not yet taken; `taken` marks those above it. */
+static int next_best(const oracle *o, const float *scores, const bool *taken)
+{
+    int best = -1;
+    for (int c = 0; c < o->classes; c++)
+        if (!taken[c] && (best < 0 || scores[c] > scores[best]))
+            best = c;
+    return best;
+}
+
+static void tell_as_json(const oracle *o, const char *name, const float *scores, const int *best, int count)
+{
+    const char *what = nm_predictor_probabilities(o->predictor) ? "probability" : "score";
+    json_t *all = json_array();
+    for (int k = 0; k < count; k++)
+        json_array_append_new(all, json_pack("{s:s, s:o}", "class", class_name(o->names, o->named, best[k]), what,
+                                             json_number((double)scores[best[k]])));
+    json_t *first = !isnan(scores[best[0]]) ? json_string(class_name(o->names, o->named, best[0])) : json_null();
+    json_t *whole = json_pack("{s:s, s:o, s:o}", "file", name, "class", first, "top", all);
+    add_trained(whole, &o->trained);
+    print_json(whole);
+}
+
+static void tell_as_text(const oracle *o, const char *name, const float *scores, const int *best, int count)
+{
+    printf("%s:", name);
+    for (int k = 0; k < count; k++)
+        printf("%s %s %s%.4f", k ? "," : "", class_name(o->names, o->named, best[k]),
+               nm_predictor_probabilities(o->predictor) ? "" : "score ", (double)scores[best[k]]);
+    printf("\n");
+}
+
+nm_status predict_tell(const oracle *o, const char *name, const float *scores)
+{
+    int count = o->args->top < o->classes ? o->args->top : o->classes;
+    bool *taken = nm_alloc(o->ctx, (size_t)o->classes, sizeof *taken);
+    int *best = nm_alloc(o->ctx, (size_t)count, sizeof *best);
+    for (int k = 0; taken && best && k < count; k++) {
+        best[k] = next_best(o, scores, taken);
+        taken[best[k]] = true;
+    }
+    nm_status status = taken && best ? NM_OK : NM_FAILED;
+    if (status == NM_OK && o->args->json)
+        tell_as_json(o, name, scores, best, count);
+    else if (status == NM_OK && !isnan(scores[0]))
+        tell_as_text(o, name, scores, best, count);
+    else if (status == NM_OK)
+        printf("%s: no class\n", name);
+    nm_free(taken);
+    nm_free(best);
+    return status;
+}
