@@ -73,6 +73,8 @@ static nm_status open_untrained(nm_context *ctx, const trace_args *args, trained
 {
     NM_TRY(open_model(ctx, &args->model, "mnist-cnn", &t->net));
     t->settings = nm_settings_of(t->net);
+    if (t->settings->no_fuse)
+        nm_log(ctx, "train: 'no_fuse' has no effect: a trace keeps what every layer gives, so each does its own work");
     nm_network_initialise(t->net, (uint64_t)(args->seed >= 0 ? args->seed : t->settings->seed));
     return NM_OK;
 }
@@ -164,7 +166,8 @@ static nm_status run(nm_context *ctx, const trace_args *args)
     if (is_checkpoint(args->model.model)) {
         nm_context_set_threads(ctx, args->model.threads);
         if (args->model.changes)
-            return nm_fail(ctx, NM_INVALID, "--set changes a MODEL; '%s' is a checkpoint", args->model.model);
+            return nm_fail(ctx, NM_INVALID, "%s changes a MODEL; '%s' is a checkpoint", args->model.change[0].origin,
+                           args->model.model);
         NM_TRY(open_trained(ctx, args->model.model, &t));
         tell_trained(&t);
     } else {
