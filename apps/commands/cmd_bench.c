@@ -1,5 +1,6 @@
 /* norma bench [MODEL…]: images a second, and how that stands to the machine's matrix products. */
 #include "bench.h"
+#include "bench_models.h"
 #include "clock.h"
 #include "command.h"
 #include "gemm.h"
@@ -10,18 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-enum { MOST_MODELS = 64, KEY_BATCH = 'b', KEY_SECONDS = 's', KEY_LAYERS = 'l', KEY_JSON = 'j', KEY_ROOFLINE = 'r' };
-
-typedef struct bench_args {
-    model_args model; /* of one network; `names` has them all */
-    const char *names[MOST_MODELS];
-    int count, batch, seconds;
-    bool layers, json;
-    const char *roofline; /* NULL: not asked for */
-} bench_args;
+enum { KEY_BATCH = 'b', KEY_SECONDS = 's', KEY_LAYERS = 'l', KEY_JSON = 'j', KEY_ROOFLINE = 'r' };
 
 static const struct argp_option options[] = {
     {"batch", KEY_BATCH, "N", 0, "samples at once (preset: train.batch)", 1},
@@ -56,8 +47,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         args->json = true;
         return 0;
     case ARGP_KEY_ARG:
-        if (args->count == MOST_MODELS)
-            argp_error(state, "more than %d networks", MOST_MODELS);
+        if (args->count == BENCH_MOST_MODELS)
+            argp_error(state, "more than %d networks", BENCH_MOST_MODELS);
         args->names[args->count++] = arg;
         return 0;
     default:
@@ -160,25 +151,6 @@ static double peak_memory(void)
     return 1024 * kilobytes;
 }
 
-static void print_head(void)
-{
-    printf("%-22s %6s %8s %10s %8s %7s %10s %8s %7s %9s\n", "network", "batch", "threads", "train/s", "GFLOP/s",
-           "of peak", "eval/s", "GFLOP/s", "of peak", "MB");
-}
-
-static void print_row(const json_t *o)
-{
-    double peak = json_number_value(json_object_get(o, "gemm_peak_gflops"));
-    double train = json_number_value(json_object_get(o, "train_effective_gflops"));
-    double eval = json_number_value(json_object_get(o, "eval_effective_gflops"));
-    printf("%-22s %6lld %8lld %10.0f %8.1f %7.2f %10.0f %8.1f %7.2f %9.0f\n",
-           json_string_value(json_object_get(o, "network")), json_integer_value(json_object_get(o, "batch")),
-           json_integer_value(json_object_get(o, "threads")),
-           json_number_value(json_object_get(o, "train_images_per_second")), train, train / peak,
-           json_number_value(json_object_get(o, "eval_images_per_second")), eval, eval / peak,
-           1e-6 * (double)json_integer_value(json_object_get(o, "peak_memory_bytes")));
-}
-
 /* Training is counted as three forward passes: forward, gradient by x, gradient by the weights. */
 static void tell(const bench *b)
 {
@@ -199,8 +171,8 @@ static void tell(const bench *b)
         print_json(json_pack("[o]", o));
         return;
     }
-    print_head();
-    print_row(o);
+    bench_print_head();
+    bench_print_row(o);
     json_decref(o);
 }
 
@@ -241,61 +213,6 @@ static nm_status run(nm_context *ctx, bench_args *args)
     return status;
 }
 
-/* ---- several networks: a process for each, so that its memory is its own ------------------- */
-
-/* Measures one network in a child, whose result comes back as JSON; NULL where it failed. */
-static json_t *run_child(bench_args *args, const char *name)
-{
-    int ends[2], state = 0;
-    fflush(NULL);
-    if (pipe(ends) != 0)
-        return NULL;
-    pid_t child = fork(); /* no thread has been started yet */
-    if (child == 0) {
-        dup2(ends[1], STDOUT_FILENO);
-        close(ends[0]);
-        args->json = true;
-        args->model.model = name;
-        nm_context *ctx = open_context();
-        int status = close_context(ctx, run(ctx, args));
-        fflush(NULL);
-        _exit(status);
-    }
-    close(ends[1]);
-    FILE *f = fdopen(ends[0], "r");
-    json_t *result = f && child > 0 ? json_loadf(f, 0, NULL) : NULL;
-    if (f)
-        fclose(f);
-    if (child > 0)
-        waitpid(child, &state, 0);
-    return result;
-}
-
-static int run_each(bench_args *args)
-{
-    static const char *const usual[] = {"mnist-cnn", "cifar-cnn",       "resnet20",
-                                        "vgg11",     "inception-cifar", "mobilenet-cifar"};
-    int count = args->count ? args->count : (int)(sizeof usual / sizeof *usual), status = 0;
-    json_t *all = json_array();
-    bool json = args->json;
-    if (!json)
-        print_head();
-    for (int i = 0; i < count; i++) {
-        json_t *one = run_child(args, args->count ? args->names[i] : usual[i]);
-        if (!one)
-            status = NM_FAILED;
-        else if (!json)
-            print_row(json_array_get(one, 0));
-        fflush(stdout);
-        json_array_extend(all, one);
-        json_decref(one);
-    }
-    if (json)
-        print_json(json_incref(all));
-    json_decref(all);
-    return status;
-}
-
 int command_bench(int argc, char **argv)
 {
     bench_args args = {0};
@@ -317,7 +234,7 @@ int command_bench(int argc, char **argv)
     if (args.count != 1 && args.layers && !args.json)
         return usage_error("--layers prints one network: which MODEL? (with --json there can be several)");
     if (args.count != 1)
-        return run_each(&args);
+        return bench_models(&args, run);
     args.model.model = args.names[0];
     nm_context *ctx = open_context();
     return close_context(ctx, run(ctx, &args));
