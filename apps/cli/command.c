@@ -171,7 +171,7 @@ void close_trained(trained *t)
     *t = (trained){0};
 }
 
-void tell_trained(const trained *t)
+void print_trained(const trained *t)
 {
     fprintf(stderr, "norma: %s, step %llu", t->file, (unsigned long long)t->step);
     if (t->epoch)

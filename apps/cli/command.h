@@ -81,8 +81,8 @@ typedef struct trained {
     nm_normalisation normalisation;    /* of no channels where the checkpoint has none */
     char *classes;                     /* the names, one a line; NULL: the checkpoint has none */
     char *file;                        /* where it was read from */
-    uint64_t step;                     /* steps that it was trained for; 0 where the checkpoint does not tell */
-    uint64_t epoch;                    /* of that step, as metrics.csv counts; 0 where the checkpoint does not tell */
+    uint64_t step;                     /* steps that it was trained for; 0 where the checkpoint has none */
+    uint64_t epoch;                    /* of that step, as metrics.csv counts; 0 where the checkpoint has none */
 } trained;
 
 /* `path` is a checkpoint, or a run directory: its best.h5, or last.h5 where there is no best. */
@@ -90,7 +90,7 @@ nm_status open_trained(nm_context *ctx, const char *path, trained *out) NM_MUST_
 void close_trained(trained *t);
 /* Says on stderr which file was read and what state it holds: "runs/x/best.h5, step 400 (epoch 2)".
  */
-void tell_trained(const trained *t);
+void print_trained(const trained *t);
 /* The same as the keys "checkpoint" and "step" of a JSON object. */
 void add_trained(json_t *object, const trained *t);
 /* The name of class `c`, or its number. */

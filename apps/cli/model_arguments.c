@@ -116,8 +116,8 @@ const struct argp *model_train_argp(void)
         snprintf(names[i], sizeof names[i], "%s", o->name);
         for (char *c = names[i]; *c; c++)
             *c = *c == '_' ? '-' : *c;
-        bool told = !o->preset || !*o->preset || strcmp(o->preset, "0") == 0 || o->type == NM_OPT_BOOL;
-        snprintf(helps[i], sizeof helps[i], told ? "%s" : "%s (preset %s)", o->help, o->preset);
+        bool without_preset = !o->preset || !*o->preset || strcmp(o->preset, "0") == 0 || o->type == NM_OPT_BOOL;
+        snprintf(helps[i], sizeof helps[i], without_preset ? "%s" : "%s (preset %s)", o->help, o->preset);
         int flags = o->type == NM_OPT_BOOL ? OPTION_ARG_OPTIONAL : 0; /* alone: on */
         options[count++] = (struct argp_option){names[i], KEY_FLAG + i, value_name(o), flags, helps[i], 6};
     }

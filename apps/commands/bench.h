@@ -16,7 +16,7 @@ typedef struct bench_pass {
 typedef struct bench_layer {
     int node;
     bench_pass forward, backward;
-    char chosen[256]; /* as nm_plan_describe tells it */
+    char chosen[256]; /* as nm_plan_describe has it */
 } bench_layer;
 
 typedef struct bench_layers {

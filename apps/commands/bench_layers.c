@@ -89,7 +89,7 @@ void bench_layers_free(bench_layers *layers)
     *layers = (bench_layers){0};
 }
 
-/* ---- telling ------------------------------------------------------------------------------- */
+/* ---- printing ------------------------------------------------------------------------------ */
 
 static void print_pass(const bench_pass *pass, double whole)
 {

@@ -46,7 +46,7 @@ static double left_of_start(double rate, uint64_t steps)
     return pow(1 - rate, (double)steps);
 }
 
-/* ---- telling ------------------------------------------------------------------------------- */
+/* ---- printing ------------------------------------------------------------------------------ */
 
 static void print_text(const bn_report *r)
 {
@@ -96,7 +96,7 @@ static void print_as_json(const bn_report *r)
     print_json(all);
 }
 
-nm_status bn_report_tell(nm_context *ctx, bn_report *r, const real *running, bool json)
+nm_status bn_report_print(nm_context *ctx, bn_report *r, const real *running, bool json)
 {
     const nm_network *net = r->t->net;
     r->of = nm_alloc(ctx, (size_t)net->nodes, sizeof *r->of);

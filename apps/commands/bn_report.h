@@ -21,6 +21,6 @@ typedef struct bn_report {
 
 /* Compares the running statistics `running` (as net->states) with those of the population, which
  * the network holds, and prints what comes of it. Sets r->of; nm_free. */
-nm_status bn_report_tell(nm_context *ctx, bn_report *r, const real *running, bool json) NM_MUST_USE;
+nm_status bn_report_print(nm_context *ctx, bn_report *r, const real *running, bool json) NM_MUST_USE;
 
 #endif

@@ -152,7 +152,7 @@ static double peak_memory(void)
 }
 
 /* Training is counted as three forward passes: forward, gradient by x, gradient by the weights. */
-static void tell(const bench *b)
+static void print_result(const bench *b)
 {
     double train = 6e-9 * b->cost * b->train, eval = 2e-9 * b->cost * b->eval, memory = peak_memory();
     int threads = nm_context_threads(b->ctx);
@@ -204,7 +204,7 @@ static nm_status run(nm_context *ctx, bench_args *args)
     if (status == NM_OK)
         status = nm_gemm_peak(ctx, nm_context_threads(ctx), &b.peak);
     if (status == NM_OK)
-        tell(&b);
+        print_result(&b);
     if (status == NM_OK && args->roofline)
         status = draw(&b);
     bench_layers_free(&b.layers);

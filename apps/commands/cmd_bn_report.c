@@ -80,8 +80,8 @@ static nm_status evaluate_before(nm_context *ctx, trained *t, const nm_dataset *
     return NM_OK;
 }
 
-static nm_status tell_recalibration(nm_context *ctx, const report_args *args, trained *t, const nm_dataset *data,
-                                    const nm_evaluation *before)
+static nm_status print_recalibration(nm_context *ctx, const report_args *args, trained *t, const nm_dataset *data,
+                                     const nm_evaluation *before)
 {
     nm_evaluation after = {0};
     NM_TRY(nm_evaluate(ctx, t->net, &data->test, 0, t->settings->eval_batch, &t->normalisation, t->settings->binary,
@@ -123,8 +123,8 @@ static nm_status work(nm_context *ctx, const report_args *args, trained *t, cons
     if (status == NM_OK)
         status = nm_check_finite(ctx, t->net);
     if (status == NM_OK)
-        status = args->recalibrate ? tell_recalibration(ctx, args, t, data, &before)
-                                   : bn_report_tell(ctx, &r, running, args->json);
+        status = args->recalibrate ? print_recalibration(ctx, args, t, data, &before)
+                                   : bn_report_print(ctx, &r, running, args->json);
     nm_evaluation_free(&before);
     nm_free(r.of);
     return status;
@@ -155,7 +155,7 @@ static nm_status run(nm_context *ctx, const report_args *args)
         NM_TRY(check_output(ctx, args->output));
     NM_TRY(open_trained(ctx, args->checkpoint, &t));
     if (!args->json)
-        tell_trained(&t);
+        print_trained(&t);
     real *running = nm_alloc(ctx, t.net->state_count + 1, sizeof *running);
     nm_status status = running ? NM_OK : NM_FAILED;
     if (status == NM_OK && t.net->state_count == 0)

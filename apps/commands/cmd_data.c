@@ -115,7 +115,7 @@ static void print_as_json(const nm_dataset *data, const nm_normalisation *n, con
                          split_json(&data->test, test, data->classes), "mean", mean, "deviation", deviation));
 }
 
-static nm_status tell(nm_context *ctx, const data_args *args)
+static nm_status print_data(nm_context *ctx, const data_args *args)
 {
     nm_dataset *data;
     nm_normalisation n = {0};
@@ -179,5 +179,5 @@ int command_data(int argc, char **argv)
         return 0;
     }
     nm_context *ctx = open_context();
-    return close_context(ctx, tell(ctx, &args));
+    return close_context(ctx, print_data(ctx, &args));
 }

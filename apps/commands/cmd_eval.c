@@ -49,13 +49,13 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 /* ---- the result ----------------------------------------------------------------------------- */
 
-/* Of nothing: NaN, which is told as "-" or null. */
+/* Of nothing: NaN, which is printed as "-" or null. */
 static double share(uint64_t part, uint64_t whole)
 {
     return whole ? (double)part / (double)whole : (double)NAN;
 }
 
-/* "97.50 %", or "-" where there is nothing to tell. */
+/* "97.50 %", or "-" where there is none. */
 static const char *percent(char text[16], double value)
 {
     if (isnan(value))
@@ -185,7 +185,7 @@ static nm_status run(nm_context *ctx, const eval_args *args)
     nm_evaluation e = {0};
     NM_TRY(open_trained(ctx, args->checkpoint, &t));
     if (!args->json)
-        tell_trained(&t);
+        print_trained(&t);
     nm_status status = nm_trained_data_open(ctx, args->data, t.settings, t.net, t.classes, &data);
     if (status == NM_OK && data->test.count == 0)
         status = nm_fail(ctx, NM_INVALID, "%s: it has no test samples", data->found);

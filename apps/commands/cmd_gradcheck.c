@@ -101,7 +101,7 @@ typedef struct report {
     int failed;
 } report;
 
-static void tell(report *r, const char *name, size_t count, const finding *f)
+static void report_array(report *r, const char *name, size_t count, const finding *f)
 {
     bool good = f->error <= r->tolerance;
     r->failed += !good;
@@ -121,7 +121,7 @@ static void check_losses(gradients *g, const check_args *args, report *r)
         const nm_objective *o = &g->net->objective[i];
         snprintf(name, sizeof name, "%s of %s", o->type->name, g->net->node[o->from].name);
         finding f = gradients_check_loss(g, i, args->samples, r->tolerance);
-        tell(r, name, (size_t)g->batch.n * nm_shape_size(g->net->node[o->from].out), &f);
+        report_array(r, name, (size_t)g->batch.n * nm_shape_size(g->net->node[o->from].out), &f);
     }
 }
 
@@ -137,7 +137,7 @@ static nm_status check_inputs(gradients *g, const check_args *args, report *r)
         if (nm_plan_input_gradient(g->plan, i)) {
             memcpy(dx, nm_plan_input_gradient(g->plan, i), count * sizeof(real));
             finding f = gradients_check(g, g->x[i], dx, count, args->samples, r->tolerance);
-            tell(r, net->node[i].name, count, &f);
+            report_array(r, net->node[i].name, count, &f);
         }
         nm_free(dx);
     }
@@ -162,7 +162,7 @@ static nm_status check_all(gradients *g, const check_args *args, report *r)
             continue;
         finding f =
             gradients_check(g, net->weights + p->offset, analytic + p->offset, p->count, args->samples, r->tolerance);
-        tell(r, p->name, p->count, &f);
+        report_array(r, p->name, p->count, &f);
     }
     nm_free(analytic);
     return status;

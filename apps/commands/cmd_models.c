@@ -58,7 +58,7 @@ static void print_row(const nm_network *net, const char *name, double parameters
     printf("%-22s  %-10s  %11.0f  %8.1f M  %-13s  %s\n", name, input, parameters, 1e-6 * cost, data_of(net), reaches);
 }
 
-static nm_status tell(nm_context *ctx, const char *name, json_t *list)
+static nm_status print_model(nm_context *ctx, const char *name, json_t *list)
 {
     char *path, what[1024], reaches[256];
     nm_yaml *document;
@@ -108,7 +108,7 @@ int command_models(int argc, char **argv)
     if (!args.json && count)
         printf("%-22s  %-10s  %11s  %10s  %-13s  %s\n", "name", "input", "parameters", "mult-adds", "data", "reaches");
     for (int i = 0; i < count; i++) { /* one that is broken hides no other */
-        nm_status one = tell(ctx, names[i], list);
+        nm_status one = print_model(ctx, names[i], list);
         status = one != NM_OK ? one : status;
     }
     if (status == NM_OK && count == 0)

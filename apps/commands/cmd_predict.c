@@ -92,7 +92,7 @@ static nm_status open_oracle(oracle *o, nm_context *ctx, const predict_args *arg
     *o = (oracle){.ctx = ctx, .args = args};
     NM_TRY(open_trained(ctx, args->checkpoint, &o->trained));
     if (!args->json)
-        tell_trained(&o->trained);
+        print_trained(&o->trained);
     NM_TRY(check_output(ctx, &o->trained));
     NM_TRY(nm_predictor_open(ctx, o->trained.file, &o->predictor));
     nm_predictor_input(o->predictor, &o->in.h, &o->in.w, &o->in.c);
@@ -124,20 +124,20 @@ static uint8_t *next_image(const oracle *o)
     return o->pixels + (size_t)o->waiting * nm_shape_size(o->in);
 }
 
-/* All at once, so that threads have something to share; the answers are told in the order of the
+/* All at once, so that threads have something to share; the answers are printed in the order of the
  * images. Prints the messages about images without a class. */
 static nm_status predict_waiting(oracle *o)
 {
     nm_status status = o->waiting ? nm_predict_u8(o->ctx, o->predictor, o->waiting, o->pixels, o->scores) : NM_OK;
-    bool told = status == NM_OK || status == NM_DIVERGED;
-    if (told)
+    bool predicted = status == NM_OK || status == NM_DIVERGED;
+    if (predicted)
         nm_errors_clear(o->ctx);
     for (int i = 0; i < o->waiting; i++) {
         const float *scores = o->scores + (size_t)i * (size_t)o->classes;
-        nm_status one = told ? predict_tell(o, o->name[i], scores) : NM_OK;
-        told = told && one == NM_OK;
+        nm_status one = predicted ? predict_print(o, o->name[i], scores) : NM_OK;
+        predicted = predicted && one == NM_OK;
         status = one != NM_OK ? one : status;
-        if (told && isnan(scores[0]))
+        if (predicted && isnan(scores[0]))
             nm_fail(o->ctx, NM_DIVERGED, "%s: the network yields NaN or infinity: there is no class", o->name[i]);
         nm_free(o->name[i]);
     }
@@ -199,7 +199,7 @@ static nm_status predict_file(oracle *o, const char *file)
     return gzip || idx ? predict_idx(o, file) : add_image(o, file);
 }
 
-/* A folder or standard input would be told of in the words of some library. */
+/* A folder or standard input would be refused in the words of some library. */
 static nm_status check_file(oracle *o, const char *file)
 {
     struct stat st;

@@ -91,7 +91,7 @@ static bool is_checkpoint(const char *name)
 
 static nm_status put_images(nm_h5 *out, const char *group, const char *name, int n, nm_shape s, const real *values)
 {
-    char path[PATH_ROOM];
+    char path[PATH_SIZE];
     snprintf(path, sizeof path, "%s/%s", group, name);
     const size_t dims[] = {(size_t)n, (size_t)s.h, (size_t)s.w, (size_t)s.c};
     return values ? nm_h5_write(out, path, NM_H5_REAL, 4, dims, values) : NM_OK;
@@ -99,7 +99,7 @@ static nm_status put_images(nm_h5 *out, const char *group, const char *name, int
 
 static nm_status put_param(nm_h5 *out, const char *group, const nm_param *p, const real *values)
 {
-    char path[PATH_ROOM];
+    char path[PATH_SIZE];
     size_t dims[NM_MAX_RANK];
     for (int i = 0; i < p->rank; i++)
         dims[i] = (size_t)p->dims[i];
@@ -169,7 +169,7 @@ static nm_status run(nm_context *ctx, const trace_args *args)
             return nm_fail(ctx, NM_INVALID, "%s changes a MODEL; '%s' is a checkpoint", args->model.change[0].origin,
                            args->model.model);
         NM_TRY(open_trained(ctx, args->model.model, &t));
-        tell_trained(&t);
+        print_trained(&t);
     } else {
         NM_TRY(open_untrained(ctx, args, &t));
     }

@@ -221,7 +221,7 @@ static nm_status run(nm_context *ctx, const visualize_args *args)
 {
     view v = {.ctx = ctx, .args = args};
     NM_TRY(open_trained(ctx, args->checkpoint, &v.t));
-    tell_trained(&v.t);
+    print_trained(&v.t);
     nm_status status = work(&v);
     nm_loader_free(v.loader);
     nm_target_maker_free(&v.targets);

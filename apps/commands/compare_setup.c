@@ -46,7 +46,7 @@ static nm_status check_different(const comparison *c)
 }
 
 /* What the command line sets for all variants and --vary sets in each. */
-static void tell_overruled(const comparison *c)
+static void report_overruled(const comparison *c)
 {
     for (int k = 0; k < c->keys; k++)
         for (int i = 0; i < c->args->model.changes; i++) {
@@ -149,7 +149,7 @@ nm_status comparison_set_up(comparison *c)
     if (status == NM_OK)
         status = check_different(c);
     if (status == NM_OK)
-        tell_overruled(c);
+        report_overruled(c);
     if (status == NM_OK)
         status = choose_folder(c, base);
     nm_yaml_free(base);

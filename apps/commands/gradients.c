@@ -19,7 +19,7 @@ static const real *output_of(const gradients *g, int node)
     return node < g->net->inputs ? g->x[node] : nm_plan_output(g->plan, node);
 }
 
-/* Random labels that every loss of classes has, values for the others; room for the largest
+/* Random labels that every loss of classes has, values for the others; space for the largest
  * prediction. */
 static nm_status make_targets(gradients *g, int n)
 {

@@ -33,6 +33,6 @@ typedef struct oracle {
 
 /* Prints the most probable classes of an image; its scores [classes] are all NaN where it has no
  * class. */
-nm_status predict_tell(const oracle *o, const char *name, const float *scores) NM_MUST_USE;
+nm_status predict_print(const oracle *o, const char *name, const float *scores) NM_MUST_USE;
 
 #endif

@@ -15,7 +15,7 @@ static int next_best(const oracle *o, const float *scores, const bool *taken)
     return best;
 }
 
-static void tell_as_json(const oracle *o, const char *name, const float *scores, const int *best, int count)
+static void print_as_json(const oracle *o, const char *name, const float *scores, const int *best, int count)
 {
     const char *what = nm_predictor_probabilities(o->predictor) ? "probability" : "score";
     json_t *all = json_array();
@@ -28,7 +28,7 @@ static void tell_as_json(const oracle *o, const char *name, const float *scores,
     print_json(whole);
 }
 
-static void tell_as_text(const oracle *o, const char *name, const float *scores, const int *best, int count)
+static void print_as_text(const oracle *o, const char *name, const float *scores, const int *best, int count)
 {
     printf("%s:", name);
     for (int k = 0; k < count; k++)
@@ -37,7 +37,7 @@ static void tell_as_text(const oracle *o, const char *name, const float *scores,
     printf("\n");
 }
 
-nm_status predict_tell(const oracle *o, const char *name, const float *scores)
+nm_status predict_print(const oracle *o, const char *name, const float *scores)
 {
     int count = o->args->top < o->classes ? o->args->top : o->classes;
     bool *taken = nm_alloc(o->ctx, (size_t)o->classes, sizeof *taken);
@@ -48,9 +48,9 @@ nm_status predict_tell(const oracle *o, const char *name, const float *scores)
     }
     nm_status status = taken && best ? NM_OK : NM_FAILED;
     if (status == NM_OK && o->args->json)
-        tell_as_json(o, name, scores, best, count);
+        print_as_json(o, name, scores, best, count);
     else if (status == NM_OK && !isnan(scores[0]))
-        tell_as_text(o, name, scores, best, count);
+        print_as_text(o, name, scores, best, count);
     else if (status == NM_OK)
         printf("%s: no class\n", name);
     nm_free(taken);

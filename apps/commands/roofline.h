@@ -34,7 +34,7 @@ typedef struct roofline {
 
 /* How large a point is drawn, in gnuplot's unit: its area grows with its time. */
 double roofline_size(const roofline *r, const roofline_point *p);
-/* Sets the ranges, chooses the points that are named, and finds room for the names. */
+/* Sets the ranges, chooses the points that are named, and finds space for the names. */
 void roofline_arrange(roofline *r);
 /* Writes the names, and the roofs' own. */
 void roofline_put_labels(FILE *f, const roofline *r);

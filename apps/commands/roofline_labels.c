@@ -47,7 +47,7 @@ static void set_ranges(roofline *r)
     }
 }
 
-/* ---- room for a name ----------------------------------------------------------------------- */
+/* ---- space for a name ----------------------------------------------------------------------- */
 
 static double overlap(const double a[2], const double a_half[2], const double b[2], const double b_half[2])
 {
@@ -157,7 +157,7 @@ static double free_around(const roofline *r, const double middle[2])
     return least;
 }
 
-/* The name of memory's roof, along it, where most room is. */
+/* The name of memory's roof, along it, where most space is. */
 static void put_memory(FILE *f, const roofline *r)
 {
     double from[2], to[2], best = -1, at[2] = {0, 0};
@@ -169,9 +169,9 @@ static void put_memory(FILE *f, const roofline *r)
     for (double part = 0.25; part < 0.8; part += 0.05) {
         double middle[2] = {from[0] + part * along[0] - line * along[1] / length,
                             from[1] + part * along[1] + line * along[0] / length};
-        double room = fmin(120, free_around(r, middle)); /* more does not matter */
-        if (room > best) {
-            best = room;
+        double space = fmin(120, free_around(r, middle)); /* more does not matter */
+        if (space > best) {
+            best = space;
             memcpy(at, middle, sizeof at);
         }
     }

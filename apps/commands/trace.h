@@ -5,7 +5,7 @@
 #include "h5.h"
 #include "network.h"
 
-enum { PATH_ROOM = 512 }; /* of a path within a file */
+enum { PATH_SIZE = 512 }; /* of a path within a file */
 
 typedef struct given {
     int n;

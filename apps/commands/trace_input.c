@@ -111,7 +111,7 @@ static nm_status read_params(nm_h5 *h5, const nm_network *net)
     nm_status status = NM_OK;
     for (int i = 0; i < net->params && status == NM_OK; i++) {
         const nm_param *p = &net->param[i];
-        char path[PATH_ROOM];
+        char path[PATH_SIZE];
         size_t dims[NM_MAX_RANK];
         for (int d = 0; d < p->rank; d++)
             dims[d] = (size_t)p->dims[d];
@@ -145,7 +145,7 @@ nm_status read_given(nm_context *ctx, const char *file, const nm_network *net, g
     if (status == NM_OK)
         status = check_heads(ctx, file, net, nm_h5_has(h5, "/targets"));
     for (int i = 0; i < net->inputs && status == NM_OK; i++) {
-        char path[PATH_ROOM];
+        char path[PATH_SIZE];
         snprintf(path, sizeof path, "/inputs/%s", net->node[i].name);
         status =
             read_images(ctx, h5, file, i == 0 && !nm_h5_has(h5, path) ? "/x" : path, net->node[i].out, &g->n, &g->x[i]);

@@ -27,7 +27,7 @@ typedef struct view {
     nm_receptive *field; /* [nodes] */
     real *image;         /* normalised, of the input's shape */
     char *folder;
-    bool not_drawn; /* gnuplot or a font is missing, which has been told */
+    bool not_drawn; /* gnuplot or a font is missing, which has been reported */
 } view;
 
 /* The first convolution's weight, as a number of net->param; -1: none. */
@@ -39,7 +39,7 @@ int pick_maps(const view *v, int out[3]);
 /* The node whose field is measured; -1: none has a local one. */
 int unit_of(const view *v);
 
-/* The panels of a sheet, as a gnuplot script. What cannot be drawn is told. */
+/* The panels of a sheet, as a gnuplot script. What cannot be drawn is reported. */
 typedef nm_status put_sheet(FILE *f, view *v);
 put_sheet put_filters, put_maps, put_distributions, put_field;
 

@@ -20,8 +20,8 @@ typedef struct variant {
     bool diverged; /* the last row says so */
 } variant;
 
-/* The variants with their rows; a run without any is told. close_variants in the end, also after a
- * failure. */
+/* The variants with their rows; a run without any is reported. close_variants in the end, also
+ * after a failure. */
 nm_status open_variants(nm_context *ctx, const curve *curves, int count, variant **out) NM_MUST_USE;
 void close_variants(variant *v, int count);
 

@@ -12,7 +12,7 @@ static int columns_of(int count)
     return columns < 1 ? 1 : columns;
 }
 
-/* Letters of Sans 11 that a panel's title has room for. */
+/* Letters of Sans 11 that a panel's title can hold. */
 enum { TITLE_LETTERS = 84, NAME_LETTERS = 24 };
 
 static void put_title(FILE *f, const char *title)

@@ -1,4 +1,5 @@
-/* Writing checkpoints. docs/checkpoint.md tells the format to those who read them elsewhere. */
+/* Writing checkpoints. docs/checkpoint.md describes the format for those who read them elsewhere.
+ */
 #include "checkpoint.h"
 
 #include "alloc.h"

@@ -58,16 +58,16 @@ nm_status nm_checkpoint_load(nm_context *ctx, const nm_checkpoint *checkpoint, n
                              int *taken) NM_MUST_USE;
 /* Loads the state. state->optimizer, data (unless NULL), slots, slot_names and slot[] say what is
  * wanted: another optimizer or data set is refused. history is allocated (nm_free). counted < 0: a
- * file of before, which does not tell it, and whose `correct` sums each sample's share. */
+ * file of before, which does not hold it, and whose `correct` sums each sample's share. */
 nm_status nm_checkpoint_load_state(nm_context *ctx, const nm_checkpoint *checkpoint, const nm_network *net,
                                    nm_train_state *state) NM_MUST_USE;
 /* The names of the classes, one a line; NULL where it has none. Belongs to the checkpoint. */
 const char *nm_checkpoint_classes(const nm_checkpoint *checkpoint);
 /* The digest of the data it was trained on; NULL where it has none. Belongs to the checkpoint. */
 const char *nm_checkpoint_data_digest(const nm_checkpoint *checkpoint);
-/* Steps that it was trained for; 0 where it does not tell. */
+/* Steps that it was trained for; 0 where it is not stored. */
 uint64_t nm_checkpoint_step(const nm_checkpoint *checkpoint);
-/* The epoch of that step, from 1, as metrics.csv counts; 0 where it does not tell. */
+/* The epoch of that step, from 1, as metrics.csv counts; 0 where it is not stored. */
 uint64_t nm_checkpoint_epoch(const nm_checkpoint *checkpoint);
 /* Mean and deviation stored with it, of no channels where it has none. Belongs to the checkpoint.
  */

@@ -11,7 +11,7 @@ struct nm_checkpoint {
     char *model;
     char *classes;                  /* NULL: none */
     char *data_digest;              /* NULL: none */
-    uint64_t step, steps_per_epoch; /* 0: not told */
+    uint64_t step, steps_per_epoch; /* 0: not stored */
     nm_normalisation normalisation; /* no channels: none is stored */
 };
 

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-/* The same bits are promised only on the same kind of machine and library; a difference is told,
+/* The same bits are promised only on the same kind of machine and library; a difference is logged,
  * not refused.
  */
 static nm_status report_difference(const nm_checkpoint *c, const char *name, const char *here)

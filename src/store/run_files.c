@@ -99,19 +99,19 @@ static int number(char *text, size_t size, double value)
 nm_status nm_run_dir_metrics(const nm_run_dir *run, const nm_history_row *history, const double *seconds, int rows)
 {
     enum { LINE = 160 };
-    size_t room = sizeof header + (size_t)rows * LINE, used = sizeof header - 1;
-    char *text = nm_alloc(run->ctx, room, 1);
+    size_t capacity = sizeof header + (size_t)rows * LINE, used = sizeof header - 1;
+    char *text = nm_alloc(run->ctx, capacity, 1);
     if (!text)
         return NM_FAILED;
     memcpy(text, header, used);
     for (int i = 0; i < rows; i++) {
         const nm_history_row *row = &history[i];
         const double values[] = {row->lr, row->train_loss, row->train_accuracy, row->test_loss, row->test_accuracy};
-        used +=
-            (size_t)snprintf(text + used, room - used, "%u,%llu", (unsigned)row->epoch, (unsigned long long)row->step);
+        used += (size_t)snprintf(text + used, capacity - used, "%u,%llu", (unsigned)row->epoch,
+                                 (unsigned long long)row->step);
         for (int v = 0; v < 5; v++)
-            used += (size_t)number(text + used, room - used, values[v]);
-        used += (size_t)snprintf(text + used, room - used, ",%.3f\n", seconds[i]);
+            used += (size_t)number(text + used, capacity - used, values[v]);
+        used += (size_t)snprintf(text + used, capacity - used, ",%.3f\n", seconds[i]);
     }
     nm_status status = replace(run, "metrics.csv", text, used);
     nm_free(text);

@@ -37,7 +37,7 @@ static void add_network(nm_text *text, const nm_network *net)
 }
 
 /* The settings by what they do: those that others overrule or that have no effect are left out. */
-static void add_settings(nm_text *text, nm_trainer *t)
+static void add_settings(nm_text *text, nm_train_run *t)
 {
     static const char *const resolved[] = {"data",     "epochs", "steps",    "batch",  "limit",  "optimizer",
                                            "schedule", "lr",     "momentum", "freeze", "without"};
@@ -45,7 +45,7 @@ static void add_settings(nm_text *text, nm_trainer *t)
     const void *schedule;
     const nm_schedule_type *type = nm_optimization_schedule(t->optimization, &schedule);
     int samples = t->data->train.count;
-    nm_trainer_digest_data(t);
+    nm_train_run_digest_data(t);
     nm_text_add(text, "data %s steps %llu of %llu batch %d limit %d %s", t->data_digest, (unsigned long long)t->steps,
                 (unsigned long long)t->state.steps_per_epoch, t->loading.batch,
                 t->settings->limit > 0 && t->settings->limit < samples ? t->settings->limit : samples,
@@ -73,9 +73,9 @@ nm_status nm_train_check(nm_context *ctx, const nm_train_request *given, bool da
 {
     nm_train_request request = {.document = given->document, .cache = given->cache};
     nm_train_result result = {0};
-    nm_trainer t;
+    nm_train_run t;
     nm_text text = {.ctx = ctx};
-    nm_status status = nm_trainer_set_up(ctx, &request, data, &t, &result);
+    nm_status status = nm_train_run_set_up(ctx, &request, data, &t, &result);
     if (status == NM_OK && effect) {
         add_network(&text, t.net);
         add_settings(&text, &t);
@@ -84,6 +84,6 @@ nm_status nm_train_check(nm_context *ctx, const nm_train_request *given, bool da
     }
     if (status != NM_OK)
         nm_free(text.text);
-    nm_trainer_close(&t);
+    nm_train_run_close(&t);
     return status;
 }

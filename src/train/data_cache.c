@@ -1,5 +1,5 @@
 /* The data set of a run, kept for those that follow. */
-#include "trainer.h"
+#include "train_run.h"
 
 #include "alloc.h"
 #include "option_text.h"
@@ -9,7 +9,7 @@
 /* All that what is opened depends on: the data set's name, the form that the network wants, the
  * rules for image files.
  */
-static char *make_key(const nm_trainer *t)
+static char *make_key(const nm_train_run *t)
 {
     static const char *const rules[] = {"resize", "fit", "background", "orient"};
     nm_text key = {.ctx = t->ctx};
@@ -25,7 +25,7 @@ static char *make_key(const nm_trainer *t)
     return NULL;
 }
 
-nm_status nm_trainer_open_data(nm_trainer *t)
+nm_status nm_train_run_open_data(nm_train_run *t)
 {
     nm_data_cache *cache = t->request->cache;
     char *key = NULL;
@@ -48,7 +48,7 @@ nm_status nm_trainer_open_data(nm_trainer *t)
     return status;
 }
 
-void nm_trainer_digest_data(nm_trainer *t)
+void nm_train_run_digest_data(nm_train_run *t)
 {
     nm_data_cache *cache = t->request->cache;
     char *digest = cache ? cache->digest : t->data_digest;

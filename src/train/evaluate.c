@@ -14,13 +14,13 @@ struct nm_evaluator {
     nm_network *net;
     nm_loader_settings settings;
     int count;
-    bool by_class; /* counts what is told of each class */
+    bool by_class; /* counts for each class too */
     nm_plan *plan;
     nm_target_maker targets;
 };
 
 /* Labels that no loss holds against the prediction count nothing right or wrong. */
-static void tell_unjudged(nm_context *ctx, const nm_network *net)
+static void report_unjudged(nm_context *ctx, const nm_network *net)
 {
     const nm_objective *o = net->objective;
     while (o < net->objective + net->objectives && o->target >= 0)
@@ -54,7 +54,7 @@ nm_status nm_evaluator_new(nm_context *ctx, nm_network *net, const nm_samples *s
     if (status == NM_OK)
         status = nm_target_maker_new(ctx, net, batch, &e->targets);
     if (status == NM_OK) {
-        tell_unjudged(ctx, net);
+        report_unjudged(ctx, net);
         *out = e;
     } else {
         nm_evaluator_free(e);

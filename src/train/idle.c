@@ -11,7 +11,7 @@
 
 typedef struct idle_rule {
     const char *setting;
-    bool (*idle)(nm_trainer *t, nm_text *why);
+    bool (*idle)(nm_train_run *t, nm_text *why);
     bool at_preset;   /* told also where the value given is the preset */
     const char *what; /* begins the message in place of "'SETTING' has no effect" */
 } idle_rule;
@@ -20,32 +20,32 @@ typedef struct idle_rule {
 
 /* ---- length and intervals ------------------------------------------------------------------- */
 
-static bool epochs(nm_trainer *t, nm_text *why)
+static bool epochs(nm_train_run *t, nm_text *why)
 {
     nm_text_add(why, "steps: %d says when training ends", t->settings->steps);
     return t->settings->steps > 0;
 }
 
-static bool eval_every(nm_trainer *t, nm_text *why)
+static bool eval_every(nm_train_run *t, nm_text *why)
 {
     nm_text_add(why, "training ends after %llu steps, and is evaluated then", STEPS(t));
     return (uint64_t)t->settings->eval_every > t->steps;
 }
 
-static bool save_every(nm_trainer *t, nm_text *why)
+static bool save_every(nm_train_run *t, nm_text *why)
 {
     nm_text_add(why, "training ends after %llu steps, and is saved then", STEPS(t));
     return t->save_every > t->steps;
 }
 
-static bool keep(nm_trainer *t, nm_text *why)
+static bool keep(nm_train_run *t, nm_text *why)
 {
     uint64_t saves = t->save_every ? (t->steps + t->save_every - 1) / t->save_every : 1;
     nm_text_add(why, "only %llu checkpoints are made", (unsigned long long)saves);
     return (uint64_t)t->settings->keep > saves;
 }
 
-static bool watch_every(nm_trainer *t, nm_text *why)
+static bool watch_every(nm_train_run *t, nm_text *why)
 {
     if (t->settings->watch.count == 0)
         nm_text_add(why, "no unit is watched (watch)");
@@ -54,7 +54,7 @@ static bool watch_every(nm_trainer *t, nm_text *why)
     return t->settings->watch.count == 0 || (uint64_t)t->settings->watch_every > t->steps;
 }
 
-static bool population_batches(nm_trainer *t, nm_text *why)
+static bool population_batches(nm_train_run *t, nm_text *why)
 {
     nm_text_add(why, "no batchnorm has `statistics: population`");
     return !t->population;
@@ -62,25 +62,25 @@ static bool population_batches(nm_trainer *t, nm_text *why)
 
 /* ---- samples --------------------------------------------------------------------------------- */
 
-static bool limit(nm_trainer *t, nm_text *why)
+static bool limit(nm_train_run *t, nm_text *why)
 {
     nm_text_add(why, "the data has %d training samples", t->data->train.count);
     return t->settings->limit >= t->data->train.count;
 }
 
-static bool batch(nm_trainer *t, nm_text *why)
+static bool batch(nm_train_run *t, nm_text *why)
 {
     nm_text_add(why, "there are %d training samples: a batch is all of them", t->loading.batch);
     return t->loading.batch < t->settings->batch;
 }
 
-static bool micro_batch(nm_trainer *t, nm_text *why)
+static bool micro_batch(nm_train_run *t, nm_text *why)
 {
     nm_text_add(why, "a batch has %d samples", t->loading.batch);
     return t->settings->micro_batch >= t->loading.batch;
 }
 
-static bool eval_batch(nm_trainer *t, nm_text *why)
+static bool eval_batch(nm_train_run *t, nm_text *why)
 {
     nm_text_add(why, "the data has no test split");
     return !t->evaluator;
@@ -88,7 +88,7 @@ static bool eval_batch(nm_trainer *t, nm_text *why)
 
 /* ---- optimizer and schedule ---------------------------------------------------------------- */
 
-static bool momentum(nm_trainer *t, nm_text *why)
+static bool momentum(nm_train_run *t, nm_text *why)
 {
     const nm_optimizer_type *type = nm_optimization_type(t->optimization);
     nm_text_add(why, "the optimizer %s has none", type->name);
@@ -96,23 +96,23 @@ static bool momentum(nm_trainer *t, nm_text *why)
 }
 
 /* An option of the optimizer beside the setting of the same name. */
-static bool overruled(const nm_trainer *t, const char *name, double setting, nm_text *why)
+static bool overruled(const nm_train_run *t, const char *name, double setting, nm_text *why)
 {
     nm_text_add(why, "%s: %g stands beside it and wins", name, setting);
     return setting >= 0 && nm_yaml_get(t->settings->optimizer.options, name);
 }
 
-static bool optimizer_lr(nm_trainer *t, nm_text *why)
+static bool optimizer_lr(nm_train_run *t, nm_text *why)
 {
     return overruled(t, "lr", t->settings->lr, why);
 }
 
-static bool optimizer_momentum(nm_trainer *t, nm_text *why)
+static bool optimizer_momentum(nm_train_run *t, nm_text *why)
 {
     return overruled(t, "momentum", t->settings->momentum, why);
 }
 
-static bool nesterov(nm_trainer *t, nm_text *why)
+static bool nesterov(nm_train_run *t, nm_text *why)
 {
     const nm_optimizer_type *type = nm_optimization_type(t->optimization);
     const char *self = nm_optimization_options(t->optimization);
@@ -122,14 +122,14 @@ static bool nesterov(nm_trainer *t, nm_text *why)
     return ahead && kept && *(const bool *)(self + ahead->offset) && *(const double *)(self + kept->offset) == 0;
 }
 
-static bool schedule(nm_trainer *t, nm_text *why)
+static bool schedule(nm_train_run *t, nm_text *why)
 {
     nm_text_add(why, "the learning rate stays what it is over all %llu steps", STEPS(t));
     return t->steps > 1 && strcmp(t->settings->schedule.name, "constant") != 0 &&
            nm_optimization_steady(t->optimization);
 }
 
-static bool milestones(nm_trainer *t, nm_text *why)
+static bool milestones(nm_train_run *t, nm_text *why)
 {
     double end = (double)t->steps / (double)t->state.steps_per_epoch, late = 0;
     const nm_yaml *given = nm_yaml_get(t->settings->schedule.options, "milestones");
@@ -140,14 +140,14 @@ static bool milestones(nm_trainer *t, nm_text *why)
     return late >= end && !nm_optimization_steady(t->optimization);
 }
 
-static bool every(nm_trainer *t, nm_text *why)
+static bool every(nm_train_run *t, nm_text *why)
 {
     nm_text_add(why, "its milestones win");
     return nm_yaml_get(t->settings->schedule.options, "milestones") &&
            nm_yaml_get(t->settings->schedule.options, "every");
 }
 
-static bool warmup(nm_trainer *t, nm_text *why)
+static bool warmup(nm_train_run *t, nm_text *why)
 {
     if (t->settings->warmup == 1)
         nm_text_add(why, "of one step, it begins where it ends");
@@ -156,7 +156,7 @@ static bool warmup(nm_trainer *t, nm_text *why)
     return t->settings->warmup == 1 || (uint64_t)t->settings->warmup >= t->steps;
 }
 
-static bool l2_all(nm_trainer *t, nm_text *why)
+static bool l2_all(nm_train_run *t, nm_text *why)
 {
     nm_text_add(why, "l2 is 0");
     return t->settings->l2 == 0;
@@ -165,7 +165,7 @@ static bool l2_all(nm_trainer *t, nm_text *why)
 /* ---- the network and its plan -------------------------------------------------------------- */
 
 /* Whether a type that is left out is in the model at all. */
-static bool without(nm_trainer *t, nm_text *why)
+static bool without(nm_train_run *t, nm_text *why)
 {
     nm_yaml *copy;
     nm_network *whole = NULL;
@@ -190,7 +190,7 @@ static bool without(nm_trainer *t, nm_text *why)
 
 /* Whether the plan would be the same without a setting, which is off in the request and the network
  * now. (A setting that is off has no effect anyway.) */
-static bool same_plan(nm_trainer *t, bool recompute)
+static bool same_plan(nm_train_run *t, bool recompute)
 {
     nm_request request = {.mode = NM_TRAIN,
                           .batch = t->loading.batch,
@@ -213,13 +213,13 @@ static bool same_plan(nm_trainer *t, bool recompute)
     return same;
 }
 
-static bool recompute(nm_trainer *t, nm_text *why)
+static bool recompute(nm_train_run *t, nm_text *why)
 {
     nm_text_add(why, "nothing in this network is worth computing again");
     return !t->settings->recompute || same_plan(t, false);
 }
 
-static bool exact(nm_trainer *t, nm_text *why)
+static bool exact(nm_train_run *t, nm_text *why)
 {
     nm_text_add(why, "no layer would take another algorithm");
     if (!t->settings->exact)
@@ -230,7 +230,7 @@ static bool exact(nm_trainer *t, nm_text *why)
     return same;
 }
 
-static bool no_fuse(nm_trainer *t, nm_text *why)
+static bool no_fuse(nm_train_run *t, nm_text *why)
 {
     nm_text_add(why, "no layer would do another's work");
     if (!t->settings->no_fuse)
@@ -269,7 +269,7 @@ static const idle_rule rules[] = {
     {"no_fuse", no_fuse},
 };
 
-static void tell(const nm_trainer *t, const idle_rule *rule, const char *why)
+static void report_idle(const nm_train_run *t, const idle_rule *rule, const char *why)
 {
     if (rule->what)
         nm_log(t->ctx, "train: %s: %s", rule->what, why);
@@ -277,7 +277,7 @@ static void tell(const nm_trainer *t, const idle_rule *rule, const char *why)
         nm_log(t->ctx, "train: '%s' has no effect: %s", rule->setting, why);
 }
 
-nm_status nm_idle_report(nm_trainer *t)
+nm_status nm_idle_report(nm_train_run *t)
 {
     nm_train_settings presets = {0};
     const nm_yaml *given = nm_yaml_get(t->document, "train");
@@ -287,14 +287,14 @@ nm_status nm_idle_report(nm_trainer *t)
         nm_text why = {.ctx = t->ctx};
         if (nm_yaml_get(given, rules[i].setting) &&
             (rules[i].at_preset || !nm_option_same(t->ctx, option, &presets, t->settings)) && rules[i].idle(t, &why))
-            tell(t, &rules[i], why.text ? why.text : "");
+            report_idle(t, &rules[i], why.text ? why.text : "");
         nm_free(why.text);
     }
     nm_options_free(nm_train_options, &presets);
     return status;
 }
 
-bool nm_idle(nm_trainer *t, const char *setting)
+bool nm_idle(nm_train_run *t, const char *setting)
 {
     bool idle = false;
     for (size_t i = 0; i < sizeof rules / sizeof *rules && !idle; i++) {

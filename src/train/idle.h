@@ -2,12 +2,12 @@
 #ifndef NM_IDLE_H
 #define NM_IDLE_H
 
-#include "trainer.h"
+#include "train_run.h"
 
 /* Logs a line for each setting that was given, is not its preset, and does nothing in this run. */
-nm_status nm_idle_report(nm_trainer *t) NM_MUST_USE;
+nm_status nm_idle_report(nm_train_run *t) NM_MUST_USE;
 
 /* Asks the rule of one setting alone, given or not. */
-bool nm_idle(nm_trainer *t, const char *setting);
+bool nm_idle(nm_train_run *t, const char *setting);
 
 #endif

@@ -68,7 +68,7 @@ static nm_status override(nm_context *ctx, nm_optimization *o, const char *name,
     const nm_yaml *at = nm_yaml_get(nm_yaml_get(o->net->document, "train"), name);
     const nm_option *option = nm_option_find(o->type->options, name);
     if (!option || option->type != NM_OPT_REAL)
-        return NM_OK; /* told as a setting without effect */
+        return NM_OK; /* reported as a setting without effect */
     if (value < 0 || ((option->least != 0 || option->most != 0) && (value < option->least || value > option->most)))
         return nm_yaml_fail(ctx, at, "train: option '%s' must be a number from %g to %g; found %g", name, option->least,
                             option->most, value);

@@ -3,7 +3,7 @@
  * batch variances, over batches of training as training sees them, with the parameters of this
  * moment. Batch k updates with rate 1/k, which makes the running values the averages of the first
  * k. */
-#include "trainer.h"
+#include "train_run.h"
 
 #include "alloc.h"
 
@@ -19,7 +19,7 @@ static bool wants_population(const nm_node *node)
     return strcmp(o->choices[chosen], "population") == 0;
 }
 
-nm_status nm_population_find(nm_trainer *t)
+nm_status nm_population_find(nm_train_run *t)
 {
     t->population_state = nm_alloc(t->ctx, (size_t)t->net->params + 1, sizeof *t->population_state);
     if (!t->population_state)
@@ -33,7 +33,7 @@ nm_status nm_population_find(nm_trainer *t)
 }
 
 /* The states of the others are put back: only what asked for it is estimated. */
-static void put_back(nm_trainer *t, const real *before)
+static void put_back(nm_train_run *t, const real *before)
 {
     for (int i = 0; i < t->net->params; i++) {
         const nm_param *param = &t->net->param[i];
@@ -42,7 +42,7 @@ static void put_back(nm_trainer *t, const real *before)
     }
 }
 
-nm_status nm_population_estimate(nm_trainer *t)
+nm_status nm_population_estimate(nm_train_run *t)
 {
     if (!t->population)
         return NM_OK;
@@ -52,10 +52,10 @@ nm_status nm_population_estimate(nm_trainer *t)
     memcpy(before, t->net->states, t->net->state_count * sizeof(real));
     uint64_t epoch = (t->state.step - 1) / t->state.steps_per_epoch;
     nm_loader *loader = NULL;
-    nm_status status = nm_trainer_load_from(t, epoch * t->state.steps_per_epoch, &loader);
+    nm_status status = nm_train_run_load_from(t, epoch * t->state.steps_per_epoch, &loader);
     uint64_t used = 0, tried = 0;
     while (status == NM_OK && used < (uint64_t)t->settings->population_batches && tried < t->state.steps_per_epoch) {
-        const nm_loaded *loaded = nm_trainer_next(t, loader);
+        const nm_loaded *loaded = nm_train_run_next(t, loader);
         uint64_t step = epoch * t->state.steps_per_epoch + tried++;
         if (loaded->n < t->loading.batch && used > 0)
             break; /* the short batch at the end would count as much as a whole one */

@@ -5,7 +5,7 @@
 #include <string.h>
 
 /* Paths as nm_document_set takes them; `*` is any one key. Where both are given at once both stay:
- * which of them has no effect is told when training starts. */
+ * which of them has no effect is logged when training starts. */
 static const char *const rivals[][2] = {
     {"train.epochs", "train.steps"},
     {"train.lr", "train.optimizer.*.lr"},

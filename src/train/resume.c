@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static nm_status differs(nm_trainer *t, const char *what, uint64_t found, uint64_t wanted)
+static nm_status differs(nm_train_run *t, const char *what, uint64_t found, uint64_t wanted)
 {
     if (found == wanted)
         return NM_OK;
@@ -21,7 +21,7 @@ static nm_status differs(nm_trainer *t, const char *what, uint64_t found, uint64
 
 /* ---- data ---------------------------------------------------------------------------------- */
 
-static nm_status other_data(nm_trainer *t, const char *what)
+static nm_status other_data(nm_train_run *t, const char *what)
 {
     return nm_fail(
         t->ctx, NM_INVALID,
@@ -31,7 +31,7 @@ static nm_status other_data(nm_trainer *t, const char *what)
 }
 
 /* Two lists of names, one a line. */
-static nm_status check_classes(nm_trainer *t, const char *old, const char *now)
+static nm_status check_classes(nm_train_run *t, const char *old, const char *now)
 {
     for (int c = 0; *old || *now; c++) {
         int a = (int)strcspn(old, "\n"), b = (int)strcspn(now, "\n");
@@ -47,7 +47,7 @@ static nm_status check_classes(nm_trainer *t, const char *old, const char *now)
     return NM_OK;
 }
 
-static nm_status check_data(nm_trainer *t, const nm_checkpoint *last, const nm_train_state *loaded)
+static nm_status check_data(nm_train_run *t, const nm_checkpoint *last, const nm_train_state *loaded)
 {
     const char *classes = nm_checkpoint_classes(last), *digest = nm_checkpoint_data_digest(last);
     if (!nm_normalisation_same(&loaded->normalisation, &t->state.normalisation))
@@ -65,14 +65,14 @@ static nm_status check_data(nm_trainer *t, const nm_checkpoint *last, const nm_t
 
 /* ---- settings ------------------------------------------------------------------------------- */
 
-static int used_samples(const nm_trainer *t, const nm_train_settings *s)
+static int used_samples(const nm_train_run *t, const nm_train_settings *s)
 {
     int count = t->data->train.count;
     return s->limit > 0 && s->limit < count ? s->limit : count;
 }
 
 /* Settings that decide which samples make a batch and what the network sees of them. */
-static nm_status check_settings(nm_trainer *t, const nm_train_settings *old)
+static nm_status check_settings(nm_train_run *t, const nm_train_settings *old)
 {
     static const char *const fixed[] = {"binary", "shuffle"};
     const nm_option *from = nm_option_find(nm_train_options, "init_from");
@@ -96,15 +96,15 @@ static nm_status check_settings(nm_trainer *t, const nm_train_settings *old)
 
 /* ---- the network ----------------------------------------------------------------------------- */
 
-static nm_status another_network(nm_trainer *t, const char *where, const char *was, const char *is)
+static nm_status another_network(nm_train_run *t, const char *where, const char *was, const char *is)
 {
     return nm_fail(t->ctx, NM_INVALID,
                    "%s/last.h5: of another model: %s was '%s', in the model it is '%s': it cannot go on", t->run->path,
                    where, was, is);
 }
 
-/* Options may change (a rate of dropout); that they have is told. */
-static void tell_options(nm_trainer *t, const nm_option *table, const char *who, const void *old, const void *now)
+/* Options may change (a rate of dropout); that they have is logged. */
+static void report_options(nm_train_run *t, const nm_option *table, const char *who, const void *old, const void *now)
 {
     for (const nm_option *o = table; o && o->name; o++) {
         nm_text was = {.ctx = t->ctx}, is = {.ctx = t->ctx};
@@ -119,7 +119,7 @@ static void tell_options(nm_trainer *t, const nm_option *table, const char *who,
     }
 }
 
-static nm_status check_node(nm_trainer *t, const nm_network *old, int i)
+static nm_status check_node(nm_train_run *t, const nm_network *old, int i)
 {
     const nm_node *was = &old->node[i], *is = &t->net->node[i];
     if (was->type != is->type || strcmp(was->name, is->name) != 0 || was->inputs != is->inputs)
@@ -128,11 +128,11 @@ static nm_status check_node(nm_trainer *t, const nm_network *old, int i)
         if (was->from[k] != is->from[k])
             return another_network(t, is->label, old->node[was->from[k]].name, t->net->node[is->from[k]].name);
     if (was->type)
-        tell_options(t, was->type->options, is->label, was->self, is->self);
+        report_options(t, was->type->options, is->label, was->self, is->self);
     return NM_OK;
 }
 
-static nm_status check_network(nm_trainer *t, const nm_network *old)
+static nm_status check_network(nm_train_run *t, const nm_network *old)
 {
     const nm_network *net = t->net;
     for (int i = 0; i < old->nodes && i < net->nodes; i++)
@@ -147,13 +147,13 @@ static nm_status check_network(nm_trainer *t, const nm_network *old)
         const nm_objective *is = i < net->objectives ? &net->objective[i] : NULL;
         if (!was || !is || was->type != is->type || was->from != is->from || was->target != is->target)
             return another_network(t, "a loss", was ? was->type->name : "", is ? is->type->name : "");
-        tell_options(t, was->type->options, was->type->name, was->self, is->self);
+        report_options(t, was->type->options, was->type->name, was->self, is->self);
     }
     return NM_OK;
 }
 
 /* Against the settings and the network of the model file in the checkpoint. */
-static nm_status check_model(nm_trainer *t, const nm_checkpoint *last)
+static nm_status check_model(nm_train_run *t, const nm_checkpoint *last)
 {
     const char *text = nm_checkpoint_model(last);
     nm_yaml *document;
@@ -169,7 +169,7 @@ static nm_status check_model(nm_trainer *t, const nm_checkpoint *last)
 
 /* ---- loading ------------------------------------------------------------------------------- */
 
-static nm_status check_all(nm_trainer *t, const nm_checkpoint *last, const nm_train_state *loaded)
+static nm_status check_all(nm_train_run *t, const nm_checkpoint *last, const nm_train_state *loaded)
 {
     NM_TRY(differs(t, "seed", loaded->seed, t->state.seed));
     NM_TRY(check_data(t, last, loaded));
@@ -178,7 +178,7 @@ static nm_status check_all(nm_trainer *t, const nm_checkpoint *last, const nm_tr
 }
 
 /* What a user may not expect of a run that goes on. */
-static void tell_place(nm_trainer *t)
+static void report_position(nm_train_run *t)
 {
     unsigned long long step = t->state.step, broken = nm_run_dir_diverged(t->run);
     if (step >= t->steps)
@@ -193,7 +193,7 @@ static void tell_place(nm_trainer *t)
                t->run->path, broken, step);
 }
 
-static nm_status load_last(nm_trainer *t, const nm_checkpoint *last)
+static nm_status load_last(nm_train_run *t, const nm_checkpoint *last)
 {
     nm_train_state loaded = t->state;
     NM_TRY(nm_checkpoint_load(t->ctx, last, t->net, false, NULL));
@@ -211,14 +211,14 @@ static nm_status load_last(nm_trainer *t, const nm_checkpoint *last)
     loaded.history = NULL;
     t->state = loaded;
     for (int i = 0; i < rows && status == NM_OK; i++)
-        status = nm_trainer_add_row(t, &history[i], nm_run_dir_seconds(t->run, history[i].step));
+        status = nm_train_run_add_row(t, &history[i], nm_run_dir_seconds(t->run, history[i].step));
     nm_free(history);
     t->seconds_before = rows && status == NM_OK ? nm_run_dir_seconds(t->run, t->state.history[rows - 1].step) : 0;
     t->saved_step = t->state.step;
     return status;
 }
 
-nm_status nm_trainer_go_on(nm_trainer *t)
+nm_status nm_train_run_resume(nm_train_run *t)
 {
     char *path = nm_run_dir_file(t->run, "last.h5");
     nm_checkpoint *last = NULL;
@@ -233,7 +233,7 @@ nm_status nm_trainer_go_on(nm_trainer *t)
     if (status == NM_OK)
         status = load_last(t, last);
     if (status == NM_OK)
-        tell_place(t);
+        report_position(t);
     nm_checkpoint_free(last);
     return status;
 }

@@ -17,7 +17,7 @@
 /* ---- settings and network ------------------------------------------------------------------ */
 
 /* The settings and the network; the errors of both are reported. */
-static nm_status open_network(nm_trainer *t)
+static nm_status open_network(nm_train_run *t)
 {
     NM_TRY(nm_yaml_copy(t->ctx, t->request->document, &t->document));
     nm_yaml *document = t->document;
@@ -28,7 +28,7 @@ static nm_status open_network(nm_trainer *t)
     return NM_OK;
 }
 
-static nm_status freeze(nm_trainer *t)
+static nm_status freeze(nm_train_run *t)
 {
     nm_status status = NM_OK;
     for (int f = 0; f < t->settings->freeze.count; f++) {
@@ -46,7 +46,7 @@ static nm_status freeze(nm_trainer *t)
     return status;
 }
 
-static nm_status take_initial_values(nm_trainer *t)
+static nm_status take_initial_values(nm_train_run *t)
 {
     if (!t->settings->init_from)
         return NM_OK;
@@ -62,7 +62,7 @@ static nm_status take_initial_values(nm_trainer *t)
 }
 
 /* A run that is resumed before its first checkpoint starts as a new one does. */
-static bool goes_on(const nm_trainer *t)
+static bool goes_on(const nm_train_run *t)
 {
     char path[4096];
     if (!t->request->resume || !t->request->run)
@@ -71,7 +71,7 @@ static bool goes_on(const nm_trainer *t)
     return access(path, F_OK) == 0;
 }
 
-static nm_status initialise(nm_trainer *t, char digest[65])
+static nm_status initialise(nm_train_run *t, char digest[65])
 {
     nm_network_initialise(t->net, (uint64_t)t->settings->seed);
     if (!goes_on(t))
@@ -92,7 +92,7 @@ static nm_status initialise(nm_trainer *t, char digest[65])
 /* ---- data ---------------------------------------------------------------------------------- */
 
 /* The names of the classes, one a line. */
-static nm_status name_classes(nm_trainer *t)
+static nm_status name_classes(nm_train_run *t)
 {
     size_t size = 1;
     for (int c = 0; c < t->data->classes; c++)
@@ -107,7 +107,7 @@ static nm_status name_classes(nm_trainer *t)
 }
 
 /* Of what failed with messages from `first` on: they begin with where the setting was given. */
-static nm_status place_errors(nm_trainer *t, const char *key, int first, nm_status status)
+static nm_status place_errors(nm_train_run *t, const char *key, int first, nm_status status)
 {
     const nm_yaml *given = nm_yaml_get(nm_yaml_get(t->document, "train"), key);
     char place[512];
@@ -117,17 +117,17 @@ static nm_status place_errors(nm_trainer *t, const char *key, int first, nm_stat
     return status;
 }
 
-static nm_status open_data(nm_trainer *t)
+static nm_status open_data(nm_train_run *t)
 {
     int first = nm_error_count(t->ctx);
-    NM_TRY(place_errors(t, "data", first, nm_trainer_open_data(t)));
+    NM_TRY(place_errors(t, "data", first, nm_train_run_open_data(t)));
     nm_status status = nm_check_fit(t->ctx, t->net, &t->data->train, t->data->classes);
     if (status == NM_OK && t->data->train.count == 0)
         status = nm_fail(t->ctx, NM_INVALID, "%s: it has no training samples", t->data->found);
     NM_TRY(status);
     NM_TRY(nm_dataset_normalisation(t->ctx, &t->data->train, &t->state.normalisation));
     if (t->request->run || t->request->run_stem)
-        nm_trainer_digest_data(t);
+        nm_train_run_digest_data(t);
     t->state.data = t->data->name;
     return name_classes(t);
 }
@@ -138,7 +138,7 @@ enum { SAMPLES_UNKNOWN = 1 << 24 };
 /* How an epoch is cut into steps. A single sample that is left at its end is passed over, as batch
  * norm after a dense layer could not be trained on it; in every network, so that those with and
  * without batch norm see the same batches. Which sample that is changes with every reshuffle. */
-static nm_status count_steps(nm_trainer *t)
+static nm_status count_steps(nm_train_run *t)
 {
     bool save_epochs;
     const nm_train_settings *s = t->settings;
@@ -166,7 +166,7 @@ static nm_status count_steps(nm_trainer *t)
     return NM_OK;
 }
 
-nm_status nm_trainer_load_from(nm_trainer *t, uint64_t step, nm_loader **loader)
+nm_status nm_train_run_load_from(nm_train_run *t, uint64_t step, nm_loader **loader)
 {
     nm_loader_settings settings = t->loading;
     uint64_t epoch_steps = t->state.steps_per_epoch;
@@ -174,7 +174,7 @@ nm_status nm_trainer_load_from(nm_trainer *t, uint64_t step, nm_loader **loader)
     return nm_loader_new(t->ctx, &settings, loader);
 }
 
-const nm_loaded *nm_trainer_next(const nm_trainer *t, nm_loader *loader)
+const nm_loaded *nm_train_run_next(const nm_train_run *t, nm_loader *loader)
 {
     const nm_loaded *loaded = nm_loader_next(loader);
     while (loaded->position >= t->state.steps_per_epoch)
@@ -184,7 +184,7 @@ const nm_loaded *nm_trainer_next(const nm_trainer *t, nm_loader *loader)
 
 /* ---- the run directory ---------------------------------------------------------------------- */
 
-static nm_status open_run(nm_trainer *t)
+static nm_status open_run(nm_train_run *t)
 {
     const nm_train_request *r = t->request;
     if (!r->run && r->resume)
@@ -194,7 +194,7 @@ static nm_status open_run(nm_trainer *t)
     NM_TRY(r->run ? nm_run_dir_open(t->ctx, r->run, r->resume, &t->run)
                   : nm_run_dir_open_fresh(t->ctx, r->run_stem, &t->run));
     if (t->run->has_last)
-        NM_TRY(nm_trainer_go_on(t));
+        NM_TRY(nm_train_run_resume(t));
     else if (t->request->resume)
         nm_log(t->ctx, "%s: there is nothing to resume yet: starting at step 0", t->run->path);
     char *text;
@@ -208,7 +208,7 @@ static nm_status open_run(nm_trainer *t)
 
 /* ---- opening and closing -------------------------------------------------------------------- */
 
-static nm_status prepare(nm_trainer *t)
+static nm_status prepare(nm_train_run *t)
 {
     nm_context *ctx = t->ctx;
     const nm_train_settings *s = t->settings;
@@ -236,10 +236,10 @@ static nm_status prepare(nm_trainer *t)
     return NM_OK;
 }
 
-nm_status nm_trainer_set_up(nm_context *ctx, const nm_train_request *request, bool data, nm_trainer *t,
-                            nm_train_result *result)
+nm_status nm_train_run_set_up(nm_context *ctx, const nm_train_request *request, bool data, nm_train_run *t,
+                              nm_train_result *result)
 {
-    *t = (nm_trainer){.ctx = ctx, .request = request, .saved_step = NM_NEVER_SAVED, .started = nm_clock()};
+    *t = (nm_train_run){.ctx = ctx, .request = request, .saved_step = NM_NEVER_SAVED, .started = nm_clock()};
     NM_TRY(nm_gemm_check(ctx));
     NM_TRY(open_network(t));
     NM_TRY(freeze(t));
@@ -254,17 +254,17 @@ nm_status nm_trainer_set_up(nm_context *ctx, const nm_train_request *request, bo
     return prepare(t);
 }
 
-nm_status nm_trainer_open(nm_context *ctx, const nm_train_request *request, nm_trainer *t, nm_train_result *result)
+nm_status nm_train_run_open(nm_context *ctx, const nm_train_request *request, nm_train_run *t, nm_train_result *result)
 {
-    NM_TRY(nm_trainer_set_up(ctx, request, true, t, result));
+    NM_TRY(nm_train_run_set_up(ctx, request, true, t, result));
     NM_TRY(open_run(t));
     NM_TRY(nm_idle_report(t));
     if (t->taken)
         nm_log(ctx, "%s: took %d of the model's %d parameters", t->settings->init_from, t->taken, t->net->params);
-    return nm_trainer_load_from(t, t->state.step, &t->loader);
+    return nm_train_run_load_from(t, t->state.step, &t->loader);
 }
 
-void nm_trainer_close(nm_trainer *t)
+void nm_train_run_close(nm_train_run *t)
 {
     nm_loader_free(t->loader);
     nm_evaluator_free(t->evaluator);

@@ -10,7 +10,7 @@
 nm_status nm_check_fit(nm_context *ctx, const nm_network *net, const nm_samples *samples, int classes) NM_MUST_USE;
 
 /* The targets of a batch. A loss that takes values instead of labels is given the labels one-hot;
- * `values` has room for a batch of the prediction's shape then, and is NULL otherwise. */
+ * `values` holds a batch of the prediction's shape then, and is NULL otherwise. */
 typedef struct nm_target_maker {
     real *values;
     int classes;

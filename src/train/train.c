@@ -4,7 +4,7 @@
  * found from the state alone: first the row (evaluation), then the checkpoint, then the next step.
  * So a run that went on from a checkpoint cannot tell that it was ever interrupted, wherever that
  * was. */
-#include "trainer.h"
+#include "train_run.h"
 
 #include "alloc.h"
 #include "training_step.h"
@@ -12,20 +12,20 @@
 #include <math.h>
 #include <string.h>
 
-static double seconds_so_far(const nm_trainer *t)
+static double seconds_so_far(const nm_train_run *t)
 {
     return t->seconds_before + nm_clock() - t->started;
 }
 
 /* ---- rows --------------------------------------------------------------------------------- */
 
-nm_status nm_trainer_add_row(nm_trainer *t, const nm_history_row *row, double seconds)
+nm_status nm_train_run_add_row(nm_train_run *t, const nm_history_row *row, double seconds)
 {
     int count = t->state.history_count;
-    if (count == t->row_room) {
-        int room = 2 * count + 16;
-        nm_history_row *rows = nm_alloc(t->ctx, (size_t)room, sizeof *rows);
-        double *beside = nm_alloc(t->ctx, (size_t)room, sizeof *beside);
+    if (count == t->row_capacity) {
+        int capacity = 2 * count + 16;
+        nm_history_row *rows = nm_alloc(t->ctx, (size_t)capacity, sizeof *rows);
+        double *beside = nm_alloc(t->ctx, (size_t)capacity, sizeof *beside);
         if (!rows || !beside) {
             nm_free(rows);
             nm_free(beside);
@@ -39,7 +39,7 @@ nm_status nm_trainer_add_row(nm_trainer *t, const nm_history_row *row, double se
         nm_free(t->row_seconds);
         t->state.history = rows;
         t->row_seconds = beside;
-        t->row_room = room;
+        t->row_capacity = capacity;
     }
     t->state.history[count] = *row;
     t->row_seconds[count] = seconds;
@@ -47,7 +47,7 @@ nm_status nm_trainer_add_row(nm_trainer *t, const nm_history_row *row, double se
     return NM_OK;
 }
 
-static double waited_share(const nm_trainer *t)
+static double waited_share(const nm_train_run *t)
 {
     return t->stepping > 0 ? nm_loader_waited(t->loader) / t->stepping : (double)NAN;
 }
@@ -58,7 +58,7 @@ static double train_accuracy(const nm_train_state *s)
     return s->counted > 0 ? s->correct / s->counted : (double)NAN;
 }
 
-static void report(const nm_trainer *t, const nm_history_row *row)
+static void report(const nm_train_run *t, const nm_history_row *row)
 {
     if (!t->request->progress)
         return;
@@ -86,7 +86,7 @@ static void report(const nm_trainer *t, const nm_history_row *row)
     t->request->progress(t->request->arg, &progress);
 }
 
-static nm_history_row start_row(const nm_trainer *t, uint64_t step)
+static nm_history_row start_row(const nm_train_run *t, uint64_t step)
 {
     uint64_t last = step ? step - 1 : 0; /* the number of the step that led here */
     return (nm_history_row){.step = step,
@@ -99,13 +99,13 @@ static nm_history_row start_row(const nm_trainer *t, uint64_t step)
 }
 
 /* metrics.csv with what the history holds. */
-static nm_status write_metrics(const nm_trainer *t)
+static nm_status write_metrics(const nm_train_run *t)
 {
     return t->run ? nm_run_dir_metrics(t->run, t->state.history, t->row_seconds, t->state.history_count) : NM_OK;
 }
 
 /* The row is the history's last. */
-static nm_status keep_best(nm_trainer *t, const nm_history_row *row)
+static nm_status keep_best(nm_train_run *t, const nm_history_row *row)
 {
     nm_train_state *s = &t->state;
     if (nm_best_row(s->history, s->history_count) != s->history_count - 1)
@@ -116,16 +116,16 @@ static nm_status keep_best(nm_trainer *t, const nm_history_row *row)
 }
 
 /* A row belongs to the state when it falls on the beat of rows. The row at the end of a run of so
- * many steps may not: it is told and written to metrics.csv, but the state stays as if training had
- * not ended there, so that going on with more steps is the same as never having stopped. */
-static nm_status finish_row(nm_trainer *t, nm_history_row *row, bool lasting)
+ * many steps may not: it is reported and written to metrics.csv, but the state stays as if training
+ * had not ended there, so that going on with more steps is the same as never having stopped. */
+static nm_status finish_row(nm_train_run *t, nm_history_row *row, bool lasting)
 {
     nm_train_state *s = &t->state, before = *s;
     if (s->seen) {
         row->train_loss = s->loss_sum / (double)s->seen;
         row->train_accuracy = train_accuracy(s);
     }
-    NM_TRY(nm_trainer_add_row(t, row, seconds_so_far(t)));
+    NM_TRY(nm_train_run_add_row(t, row, seconds_so_far(t)));
     s->loss_sum = 0;
     s->correct = s->counted = 0;
     s->seen = 0;
@@ -145,7 +145,7 @@ static nm_status finish_row(nm_trainer *t, nm_history_row *row, bool lasting)
 }
 
 /* Makes the row unless a stop comes in between; it is due again on resuming then. */
-static nm_status make_row(nm_trainer *t)
+static nm_status make_row(nm_train_run *t)
 {
     nm_history_row row = start_row(t, t->state.step);
     bool stopped = false;
@@ -160,7 +160,7 @@ static nm_status make_row(nm_trainer *t)
     return stopped ? NM_OK : finish_row(t, &row, t->state.step % t->row_every == 0);
 }
 
-static bool row_due(const nm_trainer *t)
+static bool row_due(const nm_train_run *t)
 {
     const nm_train_state *s = &t->state;
     bool made = s->history_count > 0 && s->history[s->history_count - 1].step == s->step;
@@ -170,12 +170,12 @@ static bool row_due(const nm_trainer *t)
 /* ---- checkpoints -------------------------------------------------------------------------- */
 
 /* What is judged and saved must be numbers. */
-static bool sound(const nm_trainer *t)
+static bool sound(const nm_train_run *t)
 {
     return nm_all_finite(t->net->weights, t->net->weight_count) && nm_all_finite(t->net->states, t->net->state_count);
 }
 
-static nm_status save(nm_trainer *t)
+static nm_status save(nm_train_run *t)
 {
     if (!t->run || t->saved_step == t->state.step)
         return NM_OK;
@@ -188,7 +188,7 @@ static nm_status save(nm_trainer *t)
     return NM_OK;
 }
 
-static bool save_due(const nm_trainer *t)
+static bool save_due(const nm_train_run *t)
 {
     uint64_t step = t->state.step;
     return step == t->steps || step == 0 || (t->save_every && step % t->save_every == 0);
@@ -197,23 +197,23 @@ static bool save_due(const nm_trainer *t)
 /* ---- steps --------------------------------------------------------------------------------- */
 
 /* The state stays at the last step that was sound, and so does last.h5. */
-static nm_status diverge(nm_trainer *t, nm_train_result *result, uint64_t step)
+static nm_status diverge(nm_train_run *t, nm_train_result *result, uint64_t step)
 {
     result->diverged = true;
     result->step = step;
     nm_history_row row = start_row(t, step);
-    NM_TRY(nm_trainer_add_row(t, &row, seconds_so_far(t)));
+    NM_TRY(nm_train_run_add_row(t, &row, seconds_so_far(t)));
     t->passing_rows++;
     NM_TRY(write_metrics(t));
     report(t, &row);
     return nm_watch_flush(t->watch);
 }
 
-static nm_status one_step(nm_trainer *t, nm_train_result *result)
+static nm_status one_step(nm_train_run *t, nm_train_result *result)
 {
     nm_train_state *s = &t->state;
     double start = nm_clock();
-    const nm_loaded *loaded = nm_trainer_next(t, t->loader);
+    const nm_loaded *loaded = nm_train_run_next(t, t->loader);
     nm_batch batch = {.n = loaded->n,
                       .x = &loaded->x,
                       .targets = nm_target_maker_make(&t->targets, loaded),
@@ -234,7 +234,7 @@ static nm_status one_step(nm_trainer *t, nm_train_result *result)
     return NM_OK;
 }
 
-static nm_status loop(nm_trainer *t, nm_train_result *result)
+static nm_status loop(nm_train_run *t, nm_train_result *result)
 {
     while (!result->diverged) {
         if ((row_due(t) || save_due(t)) && !sound(t))
@@ -256,9 +256,9 @@ static nm_status loop(nm_trainer *t, nm_train_result *result)
 
 nm_status nm_train(nm_context *ctx, const nm_train_request *request, nm_train_result *result)
 {
-    nm_trainer t = {0};
+    nm_train_run t = {0};
     *result = (nm_train_result){0};
-    nm_status status = nm_trainer_open(ctx, request, &t, result);
+    nm_status status = nm_train_run_open(ctx, request, &t, result);
     if (status == NM_OK && t.run && !(result->run = nm_strdup(ctx, t.run->path)))
         status = NM_FAILED;
     if (status == NM_OK)
@@ -277,7 +277,7 @@ nm_status nm_train(nm_context *ctx, const nm_train_request *request, nm_train_re
         nm_free(result->run);
         result->run = NULL;
     }
-    nm_trainer_close(&t);
+    nm_train_run_close(&t);
     return status;
 }
 

@@ -25,7 +25,7 @@ struct nm_watch {
     int count;
     watched *units;
     int kept, *nodes; /* nodes whose output must stay */
-    double *values;   /* room for one unit's values over a batch */
+    double *values;   /* holds one unit's values over a batch */
     char *path;
     FILE *file;
 };

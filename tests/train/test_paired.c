@@ -1,7 +1,7 @@
 /* The arms of a comparison are paired: the same seed gives the same initial values in every shared
  * parameter and the same batches, augmented alike, whatever other layers there are. */
+#include "train_run.h"
 #include "train_support.h"
-#include "trainer.h"
 
 #define AUGMENTED "train.augment=[flip, pad-crop=2, affine=0.5, cutout=4]"
 enum { STEPS = 25 }; /* two epochs and a half */
@@ -23,12 +23,12 @@ static void digest_params(const nm_network *net, arm *out)
     }
 }
 
-static void digest_batches(const nm_trainer *t, arm *out)
+static void digest_batches(const nm_train_run *t, arm *out)
 {
     char chain[NM_DIGEST_ROOM] = "";
     size_t sample = nm_shape_size(t->data->train.shape);
     for (int i = 0; i < STEPS; i++) {
-        const nm_loaded *b = nm_trainer_next(t, t->loader);
+        const nm_loaded *b = nm_train_run_next(t, t->loader);
         size_t n = (size_t)b->n;
         nm_piece pieces[] = {{chain, strlen(chain)},
                              {b->indices, n * sizeof *b->indices},
@@ -52,11 +52,11 @@ static void start(const char *text, const char *const *settings, arm *out)
     }
     nm_train_request request = {.document = document};
     nm_train_result result = {0};
-    nm_trainer t;
-    ck_assert_done(nm_trainer_open(ctx, &request, &t, &result));
+    nm_train_run t;
+    ck_assert_done(nm_train_run_open(ctx, &request, &t, &result));
     digest_params(t.net, out);
     digest_batches(&t, out);
-    nm_trainer_close(&t);
+    nm_train_run_close(&t);
     free_result(&result);
     nm_yaml_free(document);
 }

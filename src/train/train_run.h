@@ -1,6 +1,6 @@
-/* A training run in progress: what the files of this room share. Private to src/train. */
-#ifndef NM_TRAINER_H
-#define NM_TRAINER_H
+/* A training run in progress: what the files of this folder share. Private to src/train. */
+#ifndef NM_TRAIN_RUN_H
+#define NM_TRAIN_RUN_H
 
 #include "clock.h"
 #include "evaluate.h"
@@ -9,9 +9,9 @@
 #include "train.h"
 #include "watch.h"
 
-/* Lives from nm_trainer_open to nm_trainer_close. Steps count from 0; a step's batch is number step
- * % steps_per_epoch of epoch step / steps_per_epoch. */
-typedef struct nm_trainer {
+/* Lives from nm_train_run_open to nm_train_run_close. Steps count from 0; a step's batch is number
+ * step % steps_per_epoch of epoch step / steps_per_epoch. */
+typedef struct nm_train_run {
     nm_context *ctx;
     const nm_train_request *request;
     const nm_train_settings *settings; /* the network's */
@@ -29,7 +29,7 @@ typedef struct nm_trainer {
     int taken;            /* parameters that came from settings.init_from */
     char *classes;        /* state.classes */
     char data_digest[65]; /* state.data_digest; empty: nothing is written that could hold it */
-    int row_room;
+    int row_capacity;
     int passing_rows;    /* of the history's last rows: not part of what a checkpoint holds */
     double *row_seconds; /* beside state.history */
     nm_run_dir *run;     /* NULL: nothing is written */
@@ -44,35 +44,35 @@ typedef struct nm_trainer {
     uint64_t stepped;               /* samples of this process */
     bool population;                /* a batch norm wants `statistics: population` */
     bool *population_state;         /* [params]: this state is one of those */
-} nm_trainer;
+} nm_train_run;
 
 #define NM_NEVER_SAVED UINT64_MAX
 
 /* Everything but the run directory and the loader, so that nothing is written. Without `data` the
  * data set is not opened: t->data is NULL, and there is no plan. */
-nm_status nm_trainer_set_up(nm_context *ctx, const nm_train_request *request, bool data, nm_trainer *t,
+nm_status nm_train_run_set_up(nm_context *ctx, const nm_train_request *request, bool data, nm_train_run *t,
+                              nm_train_result *result) NM_MUST_USE;
+nm_status nm_train_run_open(nm_context *ctx, const nm_train_request *request, nm_train_run *t,
                             nm_train_result *result) NM_MUST_USE;
-nm_status nm_trainer_open(nm_context *ctx, const nm_train_request *request, nm_trainer *t,
-                          nm_train_result *result) NM_MUST_USE;
-void nm_trainer_close(nm_trainer *t);
+void nm_train_run_close(nm_train_run *t);
 
 /* Sets t->data, from the request's cache or opened. */
-nm_status nm_trainer_open_data(nm_trainer *t) NM_MUST_USE;
+nm_status nm_train_run_open_data(nm_train_run *t) NM_MUST_USE;
 /* Sets t->data_digest and the state's. */
-void nm_trainer_digest_data(nm_trainer *t);
+void nm_train_run_digest_data(nm_train_run *t);
 
 /* Makes the loader start at `step`. */
-nm_status nm_trainer_load_from(nm_trainer *t, uint64_t step, nm_loader **loader) NM_MUST_USE;
+nm_status nm_train_run_load_from(nm_train_run *t, uint64_t step, nm_loader **loader) NM_MUST_USE;
 /* The batch of the next step: passes over the single sample that an epoch may leave. */
-const nm_loaded *nm_trainer_next(const nm_trainer *t, nm_loader *loader);
+const nm_loaded *nm_train_run_next(const nm_train_run *t, nm_loader *loader);
 
 /* Appends a row to the history; takes row_seconds along. */
-nm_status nm_trainer_add_row(nm_trainer *t, const nm_history_row *row, double seconds) NM_MUST_USE;
+nm_status nm_train_run_add_row(nm_train_run *t, const nm_history_row *row, double seconds) NM_MUST_USE;
 
 /* Finds the batch norms that want `statistics: population`. */
-nm_status nm_population_find(nm_trainer *t) NM_MUST_USE;
+nm_status nm_population_find(nm_train_run *t) NM_MUST_USE;
 /* Makes their running statistics the averages over settings.population_batches batches of training.
  */
-nm_status nm_population_estimate(nm_trainer *t) NM_MUST_USE;
+nm_status nm_population_estimate(nm_train_run *t) NM_MUST_USE;
 
 #endif
