@@ -3,9 +3,9 @@
  * always an answer, and always something to compare with. An algorithm does up to three kinds of
  * work:
  *
- *     forward   y = x * w + bias                         x [n][in], w HWIO (I: channels of a
- * group), y [n][out] weights   dw += gradient by w, db += by the bias   from x and dy data      dx
- * = gradient by x                       from dy and w, where it has a function of its own;
+ *     forward   y = x * w + bias: x [n][in], y [n][out], w HWIO (I: channels of a group)
+ *     weights   dw += gradient by w, db += gradient by the bias, from x and dy
+ *     data      dx = gradient by x, from dy and w, where it has a function of its own
  *
  * the gradient by x of a convolution of stride 1 is a convolution by the rotated kernel, so there
  * every algorithm's forward serves (the geometry is turned round by nm_conv_turn).
@@ -244,8 +244,7 @@ static inline nm_shape nm_conv_y_shape(const nm_conv_call *call)
     return call->pool ? (nm_shape){s.h / 2, s.w / 2, s.c} : s;
 }
 
-/* ---- an input whose normalisation is left to the convolution (nm_lazy_normalisation)
- * --------------- */
+/* ---- an input whose normalisation is left to the convolution (nm_lazy_normalisation) ------- */
 
 /* The call's input as a sample's first value, good for what output rows `first` to `last` - 1 read:
  * where it lies, or normalised to `buffer`, which has as many numbers as nm_conv_input_size says

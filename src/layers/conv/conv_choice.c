@@ -13,7 +13,7 @@ void NM_ISA(nm_conv_wanted)(const char *wanted, nm_conv_kind kind, char *word, s
 }
 
 /* NULL: `a` can be taken. */
-static const char *declines(const nm_conv_algorithm *a, const nm_conv_geometry *g, nm_conv_kind kind, bool exact)
+static const char *why_not(const nm_conv_algorithm *a, const nm_conv_geometry *g, nm_conv_kind kind, bool exact)
 {
     if (exact && !a->exact)
         return "does not sum exactly";
@@ -29,7 +29,7 @@ const nm_conv_algorithm *NM_ISA(nm_conv_choose)(const nm_conv_geometry *g, nm_co
     char word[WORD];
     NM_ISA(nm_conv_wanted)(wish->wanted, as, word, sizeof word);
     for (const nm_conv_algorithm *const *a = NM_ISA(nm_conv_algorithms)(); *a; a++) {
-        if (declines(*a, g, kind, wish->exact))
+        if (why_not(*a, g, kind, wish->exact))
             continue;
         if (strcmp((*a)->name, word) == 0)
             return *a;
@@ -45,7 +45,7 @@ void NM_ISA(nm_conv_explain)(const nm_conv_geometry *g, nm_conv_kind kind, const
     const char *join = "";
     for (const nm_conv_algorithm *const *a = NM_ISA(nm_conv_algorithms)(); *a; a++) {
         size_t used = strlen(text);
-        const char *why = declines(*a, g, kind, wish->exact);
+        const char *why = why_not(*a, g, kind, wish->exact);
         if (*a == chosen || *a == &NM_ISA(nm_conv_reference))
             continue;
         if (why)

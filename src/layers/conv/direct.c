@@ -23,7 +23,7 @@ static int taps_of(const nm_conv_geometry *g)
     return g->kernel[0] * g->kernel[1] * g->in.c;
 }
 
-static const char *declines(const nm_conv_geometry *g, nm_conv_kind kind)
+static const char *direct_declines(const nm_conv_geometry *g, nm_conv_kind kind)
 {
     if (kind != NM_CONV_FORWARD)
         return "goes forward alone";
@@ -168,7 +168,7 @@ static direct_scratch direct_layout(nm_scratch *s, const nm_conv_geometry *g)
 }
 
 /* ROWS rows of a sample's y. */
-static void forward_task(void *arg, int task, int thread)
+static void direct_forward_task(void *arg, int task, int thread)
 {
     const nm_conv_call *call = arg;
     const nm_conv_geometry *g = call->g;
@@ -189,7 +189,7 @@ static void forward_task(void *arg, int task, int thread)
         NM_ISA(nm_conv_take_moments)(g, call->moments, task, y, (last - first) * s.w, scratch.moments);
 }
 
-static int pieces(const nm_conv_geometry *g, int n, int most)
+static int direct_pieces(const nm_conv_geometry *g, int n, int most)
 {
     (void)most;
     return n * nm_pieces(g->out.h, ROWS);
@@ -244,18 +244,18 @@ void NM_ISA(nm_conv_direct_add_row)(const nm_conv_geometry *g, const real *sampl
             }
 }
 
-static void forward(const nm_conv_call *call)
+static void direct_forward(const nm_conv_call *call)
 {
-    nm_parallel(call->threads, call->n * nm_pieces(nm_conv_y_shape(call).h, ROWS), forward_task, (void *)call);
+    nm_parallel(call->threads, call->n * nm_pieces(nm_conv_y_shape(call).h, ROWS), direct_forward_task, (void *)call);
 }
 
-static double cost(const nm_conv_geometry *g, nm_conv_kind kind)
+static double direct_cost(const nm_conv_geometry *g, nm_conv_kind kind)
 {
     (void)kind;
     return TIME * nm_conv_direct_cost(g) + 60.0 * g->out.h * g->out.w;
 }
 
-static void book(const nm_conv_geometry *g, nm_conv_kind kind, int n, size_t *shared, size_t *thread)
+static void direct_book(const nm_conv_geometry *g, nm_conv_kind kind, int n, size_t *shared, size_t *thread)
 {
     (void)kind;
     (void)n;
@@ -267,5 +267,12 @@ static void book(const nm_conv_geometry *g, nm_conv_kind kind, int n, size_t *sh
 
 extern const nm_conv_algorithm NM_ISA(nm_conv_direct);
 const nm_conv_algorithm NM_ISA(nm_conv_direct) = {
-    "direct", declines, cost, book, forward, NULL, NULL, .pieces = pieces, .exact = true, .pools = true,
+    .name = "direct",
+    .declines = direct_declines,
+    .cost = direct_cost,
+    .book = direct_book,
+    .forward = direct_forward,
+    .pieces = direct_pieces,
+    .exact = true,
+    .pools = true,
 };

@@ -6,10 +6,7 @@
  * Blocks hold whole rows of one sample, or, where samples are small, a fixed number of samples; the
  * last group is padded with zeros to the full block, so that a sample's output does not depend on
  * the batch. */
-#include "batchnorm_passes.h"
-#include "conv.h"
-
-#include "gemm.h"
+#include "im2col.h"
 
 #include <string.h>
 
@@ -19,28 +16,12 @@ enum {
     FEWEST_PIXELS = NM_GEMM_BLOCK, /* a block below this many would leave the matrix product starved */
 };
 
-typedef struct blocking {
-    int samples; /* in a block */
-    int rows;    /* output rows of a sample in a block */
-    int blocks_per_sample, groups_of_samples;
-    int pixels;                   /* rows of a full block's product */
-    nm_gemm_rows rows_of_samples; /* where blocks hold several: the place of their pixels */
-    bool apart;                   /* those places are not the pixels' own in y */
-    int patch;                    /* numbers in a patch of one group */
-} blocking;
-
-/* Whether the pixels are their own patches: a kernel of 1x1 that moves by one, without padding. */
-static bool is_pointwise(const nm_conv_geometry *g)
+static im2col_blocking blocking_of(const nm_conv_geometry *g, int n, nm_conv_kind kind, bool by_sample)
 {
-    return g->kernel[0] == 1 && g->kernel[1] == 1 && g->stride[0] == 1 && g->stride[1] == 1 && g->groups == 1 &&
-           g->out.h == g->in.h && g->out.w == g->in.w && !g->top && !g->left;
-}
-
-static blocking blocking_of(const nm_conv_geometry *g, int n, nm_conv_kind kind, bool by_sample)
-{
-    blocking b = {.samples = 1, .patch = g->kernel[0] * g->kernel[1] * nm_conv_group_in(g)};
-    int beside =
-        kind == NM_CONV_FORWARD && is_pointwise(g) ? g->out.c : 0; /* no patches are made, but outputs are read again */
+    im2col_blocking b = {.samples = 1, .patch = g->kernel[0] * g->kernel[1] * nm_conv_group_in(g)};
+    int beside = kind == NM_CONV_FORWARD && im2col_is_pointwise(g)
+                     ? g->out.c
+                     : 0; /* no patches are made, but outputs are read again */
     int most = (int)(BLOCK_BYTES / ((size_t)(b.patch + beside) * sizeof(real)));
     if (most < FEWEST_PIXELS)
         most = FEWEST_PIXELS;
@@ -51,7 +32,7 @@ static blocking blocking_of(const nm_conv_geometry *g, int n, nm_conv_kind kind,
     b.blocks_per_sample = nm_pieces(g->out.h, b.rows);
     int area = g->out.h * g->out.w;
     b.pixels = b.rows * g->out.w;
-    if (kind == NM_CONV_WEIGHTS && b.blocks_per_sample == 1 && is_pointwise(g)) {
+    if (kind == NM_CONV_WEIGHTS && b.blocks_per_sample == 1 && im2col_is_pointwise(g)) {
         /* each block's product is added to all the weights: deep ones, where samples are small and
          * lie side by side */
         int deep = DEEP / area, share = nm_pieces(n, NM_CONV_PARTIALS);
@@ -68,39 +49,32 @@ static blocking blocking_of(const nm_conv_geometry *g, int n, nm_conv_kind kind,
 }
 
 /* Blocks in all. */
-static int units_of(const blocking *b)
+static int units_of(const im2col_blocking *b)
 {
     return b->groups_of_samples * b->blocks_per_sample;
 }
 
-static const char *declines(const nm_conv_geometry *g, nm_conv_kind kind)
+static const char *im2col_declines(const nm_conv_geometry *g, nm_conv_kind kind)
 {
     (void)g;
     (void)kind;
     return NULL;
 }
 
-static double cost(const nm_conv_geometry *g, nm_conv_kind kind)
+static double im2col_cost(const nm_conv_geometry *g, nm_conv_kind kind)
 {
     (void)kind;
     /* Every patch element is written and read once beside the product; a thin product runs below
      * full speed. */
-    double patches = is_pointwise(g) ? 0 : (double)g->out.h * g->out.w * g->kernel[0] * g->kernel[1] * g->in.c;
+    double patches = im2col_is_pointwise(g) ? 0 : (double)g->out.h * g->out.w * g->kernel[0] * g->kernel[1] * g->in.c;
     double width = nm_conv_group_out(g), depth = g->kernel[0] * g->kernel[1] * nm_conv_group_in(g);
-    double least = is_pointwise(g) ? 2 : 8, thin = (1 + least / width) * (1 + least / depth);
+    double least = im2col_is_pointwise(g) ? 2 : 8, thin = (1 + least / width) * (1 + least / depth);
     return thin * nm_conv_direct_cost(g) + 16 * patches;
 }
 
-/* Thread scratch. */
-typedef struct im2col_scratch {
-    real *patches; /* [pixels][patch] */
-    real *input;   /* forward, weights: rows of a sample that are normalised here */
-    void *moments; /* forward: where those lay before */
-    real *outputs; /* forward: [pixels][filters] of a block that is not computed where it goes */
-} im2col_scratch;
-
 /* Whatever `by_sample` says, blocks of several samples have FEWEST_PIXELS. */
-static im2col_scratch im2col_layout(nm_scratch *s, const nm_conv_geometry *g, nm_conv_kind kind, const blocking *b)
+static im2col_scratch im2col_layout(nm_scratch *s, const nm_conv_geometry *g, nm_conv_kind kind,
+                                    const im2col_blocking *b)
 {
     size_t pixels = (size_t)(b->pixels > FEWEST_PIXELS ? b->pixels : FEWEST_PIXELS);
     nm_scratch after = *s;
@@ -115,16 +89,16 @@ static im2col_scratch im2col_layout(nm_scratch *s, const nm_conv_geometry *g, nm
     return l;
 }
 
-static im2col_scratch im2col_thread(const nm_conv_call *call, nm_conv_kind kind, const blocking *b, int thread)
+static im2col_scratch im2col_thread(const nm_conv_call *call, nm_conv_kind kind, const im2col_blocking *b, int thread)
 {
     nm_scratch s = nm_conv_thread_scratch(call, thread);
     return im2col_layout(&s, call->g, kind, b);
 }
 
-static void book(const nm_conv_geometry *g, nm_conv_kind kind, int n, size_t *shared, size_t *thread)
+static void im2col_book(const nm_conv_geometry *g, nm_conv_kind kind, int n, size_t *shared, size_t *thread)
 {
     nm_scratch all = {0}, own = {0};
-    blocking b = blocking_of(g, n, kind, false);
+    im2col_blocking b = blocking_of(g, n, kind, false);
     im2col_layout(&own, g, kind, &b);
     if (kind == NM_CONV_WEIGHTS)
         nm_conv_partials_layout(&all, g, NM_CONV_PARTIALS);
@@ -132,72 +106,9 @@ static void book(const nm_conv_geometry *g, nm_conv_kind kind, int n, size_t *sh
     *thread = own.size;
 }
 
-static inline void copy(real *restrict to, const real *restrict from, size_t count)
+static im2col_block block_at(const nm_conv_geometry *g, const im2col_blocking *b, int n, int unit)
 {
-    if (count >= 16)
-        memcpy(to, from, count * sizeof *to);
-    else
-        for (size_t i = 0; i < count; i++)
-            to[i] = from[i];
-}
-
-static inline void clear(real *to, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        to[i] = 0;
-}
-
-/* One row of the kernel for one output pixel: `taps` pixels from column `from` of an input row
- * (NULL: all padding). */
-static void kernel_row(const nm_conv_geometry *g, const real *row, int from, int channels, real *to)
-{
-    int taps = g->kernel[1], step = g->dilation[1];
-    size_t c = (size_t)channels;
-    if (!row) {
-        clear(to, (size_t)taps * c);
-    } else if (step == 1 && channels == g->in.c && from >= 0 && from + taps <= g->in.w) {
-        copy(to, row + (size_t)from * c, (size_t)taps * c);
-    } else {
-        for (int b = 0; b < taps; b++, to += channels) {
-            int at = from + b * step;
-            if (at >= 0 && at < g->in.w)
-                copy(to, row + (size_t)at * (size_t)g->in.c, c);
-            else
-                clear(to, c);
-        }
-    }
-}
-
-/* The patch of one output pixel of a sample, channels of one group. */
-static inline void one_patch(const nm_conv_geometry *g, const real *x, int group, int row, int col, real *to)
-{
-    int channels = nm_conv_group_in(g), kernel = g->kernel[1] * channels;
-    x += group * channels;
-    for (int a = 0; a < g->kernel[0]; a++, to += kernel) {
-        int h = row * g->stride[0] - g->top + a * g->dilation[0];
-        const real *line = h >= 0 && h < g->in.h ? x + (size_t)h * (size_t)(g->in.w * g->in.c) : NULL;
-        kernel_row(g, line, col * g->stride[1] - g->left, channels, to);
-    }
-}
-
-/* The patches of output rows first..last-1. */
-static void patches(const nm_conv_geometry *g, const real *x, int group, int first, int last, real *to)
-{
-    size_t patch = (size_t)(g->kernel[0] * g->kernel[1] * nm_conv_group_in(g));
-    for (int row = first; row < last; row++)
-        for (int col = 0; col < g->out.w; col++, to += patch)
-            one_patch(g, x, group, row, col, to);
-}
-
-/* What block number `unit` covers. */
-typedef struct block {
-    int sample, samples, first, last, pixels;
-    size_t out; /* its first output's index */
-} block;
-
-static block block_at(const nm_conv_geometry *g, const blocking *b, int n, int unit)
-{
-    block k = {.sample = unit / b->blocks_per_sample * b->samples};
+    im2col_block k = {.sample = unit / b->blocks_per_sample * b->samples};
     k.samples = n - k.sample < b->samples ? n - k.sample : b->samples;
     k.first = unit % b->blocks_per_sample * b->rows;
     k.last = k.first + b->rows < g->out.h ? k.first + b->rows : g->out.h;
@@ -206,66 +117,17 @@ static block block_at(const nm_conv_geometry *g, const blocking *b, int n, int u
     return k;
 }
 
-static void block_patches(const nm_conv_call *call, const blocking *b, const block *k, int group, real *input, real *to)
-{
-    const nm_conv_geometry *g = call->g;
-    size_t size = (size_t)((k->last - k->first) * g->out.w) * (size_t)b->patch;
-    for (int s = 0; s < k->samples; s++)
-        patches(g, NM_ISA(nm_conv_input)(call, k->sample + s, k->first, k->last, input), group, k->first, k->last,
-                to + (size_t)s * size);
-}
-
-/* The block's matrix of patches: x itself where that is one, otherwise laid out. */
-static const real *block_rows(const nm_conv_call *call, const blocking *b, const block *k, int group,
-                              const im2col_scratch *scratch)
-{
-    const nm_conv_geometry *g = call->g;
-    if (is_pointwise(g)) {
-        const real *x =
-            call->x + ((size_t)k->sample * (size_t)g->in.h + (size_t)k->first) * (size_t)(g->in.w * g->in.c);
-        if (!call->lazy_normalisation)
-            return x;
-        NM_ISA(nm_batchnorm_read)(call->lazy_normalisation, g->in.c, x, k->pixels, scratch->patches);
-        return scratch->patches;
-    }
-    block_patches(call, b, k, group, scratch->input, scratch->patches);
-    return scratch->patches;
-}
-
-/* Patches of a block of several samples, each pixel in the row that is its; zeros in rows of
- * nobody. */
-static void lay_out(const nm_conv_call *call, const blocking *b, const block *k, int group,
-                    const im2col_scratch *scratch)
-{
-    const nm_conv_geometry *g = call->g;
-    real *to = scratch->patches;
-    size_t patch = (size_t)b->patch;
-    if (!b->rows_of_samples.split) {
-        block_patches(call, b, k, group, scratch->input, to);
-        memset(to + (size_t)k->pixels * patch, 0, (size_t)(b->pixels - k->pixels) * patch * sizeof *to);
-        return;
-    }
-    memset(to, 0, (size_t)b->pixels * patch * sizeof *to);
-    for (int row = 0; row < b->pixels; row++) {
-        nm_gemm_place p = nm_gemm_place_of(&b->rows_of_samples, row);
-        if (p.sample < k->samples && p.number < b->rows_of_samples.parts) {
-            int h = p.number / g->out.w, w = p.number % g->out.w;
-            one_patch(g, call->x + (size_t)(k->sample + p.sample) * nm_shape_size(g->in), group, h, w,
-                      to + (size_t)row * patch);
-        }
-    }
-}
-
 /* A block of several samples whose rows are laid out apart: those that are not whole, and all where
  * rows are not alike.
  */
-static void apart_task(const nm_conv_call *call, const blocking *b, const block *k, const im2col_scratch *scratch)
+static void im2col_im2col_samples_task(const nm_conv_call *call, const im2col_blocking *b, const im2col_block *k,
+                                       const im2col_scratch *scratch)
 {
     real *y = scratch->outputs;
     const nm_conv_geometry *g = call->g;
     int out = nm_conv_group_out(g);
     for (int group = 0; group < g->groups; group++) {
-        lay_out(call, b, k, group, scratch);
+        NM_ISA(im2col_lay_out)(call, b, k, group, scratch);
         nm_gemm(false, false, b->pixels, out, b->patch, 1, scratch->patches, b->patch, call->w + group * out, g->out.c,
                 0, y + group * out, g->out.c);
     }
@@ -281,27 +143,27 @@ static void apart_task(const nm_conv_call *call, const blocking *b, const block 
 }
 
 /* Rows would be normalised anew for each group. */
-static bool normalises(const nm_conv_geometry *g)
+static bool im2col_normalises(const nm_conv_geometry *g)
 {
     return g->groups == 1;
 }
 
-static void forward_task(void *arg, int task, int thread)
+static void im2col_forward_task(void *arg, int task, int thread)
 {
     const nm_conv_call *call = arg;
     const nm_conv_geometry *g = call->g;
-    blocking b = blocking_of(g, call->n, NM_CONV_FORWARD, call->by_sample);
-    block k = block_at(g, &b, call->n, task);
+    im2col_blocking b = blocking_of(g, call->n, NM_CONV_FORWARD, call->by_sample);
+    im2col_block k = block_at(g, &b, call->n, task);
     im2col_scratch scratch = im2col_thread(call, NM_CONV_FORWARD, &b, thread);
     const bool stream = call->stream && call->moments; /* a gradient is read again too soon for that */
     real *y = stream ? scratch.outputs : call->y + k.out;
     int out = nm_conv_group_out(g);
     if (k.samples < b.samples || b.apart) {
-        apart_task(call, &b, &k, &scratch);
+        im2col_im2col_samples_task(call, &b, &k, &scratch);
         return;
     }
     for (int group = 0; group < g->groups; group++)
-        nm_gemm(false, false, k.pixels, out, b.patch, 1, block_rows(call, &b, &k, group, &scratch), b.patch,
+        nm_gemm(false, false, k.pixels, out, b.patch, 1, NM_ISA(im2col_rows)(call, &b, &k, group, &scratch), b.patch,
                 call->w + group * out, g->out.c, 0, y + group * out, g->out.c);
     const real *other = call->other ? call->other + k.out : NULL;
     for (size_t i = 0; (call->scale || call->bias || other || call->relu) && i < (size_t)k.pixels * (size_t)g->out.c;
@@ -314,43 +176,43 @@ static void forward_task(void *arg, int task, int thread)
 }
 
 /* Blocks of one sample lie together in y. */
-static int pieces(const nm_conv_geometry *g, int n, int most)
+static int im2col_pieces(const nm_conv_geometry *g, int n, int most)
 {
     (void)most;
-    blocking b = blocking_of(g, n, NM_CONV_FORWARD, false);
+    im2col_blocking b = blocking_of(g, n, NM_CONV_FORWARD, false);
     return b.samples == 1 ? units_of(&b) : 0;
 }
 
-static void forward(const nm_conv_call *call)
+static void im2col_forward(const nm_conv_call *call)
 {
-    blocking b = blocking_of(call->g, call->n, NM_CONV_FORWARD, call->by_sample);
-    nm_parallel(call->threads, units_of(&b), forward_task, (void *)call);
+    im2col_blocking b = blocking_of(call->g, call->n, NM_CONV_FORWARD, call->by_sample);
+    nm_parallel(call->threads, units_of(&b), im2col_forward_task, (void *)call);
 }
 
 /* ---- gradient by the weights ------------------------------------------------------------ */
 
 typedef struct weights_job {
     const nm_conv_call *call;
-    blocking b;
+    im2col_blocking b;
     nm_conv_partials partials;
 } weights_job;
 
-static void weights_task(void *arg, int task, int thread)
+static void im2col_weights_task(void *arg, int task, int thread)
 {
     const weights_job *j = arg;
     const nm_conv_call *call = j->call;
     const nm_conv_geometry *g = call->g;
-    const blocking b = j->b;
+    const im2col_blocking b = j->b;
     const nm_conv_partial sum = NM_ISA(nm_conv_partial_of)(&j->partials, g, task, units_of(&b));
     im2col_scratch scratch = im2col_thread(call, NM_CONV_WEIGHTS, &b, thread);
     int out = nm_conv_group_out(g);
     if (sum.first == sum.last)
         memset(sum.dw, 0, nm_conv_weight_count(g) * sizeof *sum.dw);
     for (long unit = sum.first; unit < sum.last; unit++) {
-        block k = block_at(g, &b, call->n, (int)unit);
+        im2col_block k = block_at(g, &b, call->n, (int)unit);
         const real *dy = call->dy + k.out;
         for (int group = 0; call->dw && group < g->groups; group++) {
-            nm_gemm(true, false, b.patch, out, k.pixels, 1, block_rows(call, &b, &k, group, &scratch), b.patch,
+            nm_gemm(true, false, b.patch, out, k.pixels, 1, NM_ISA(im2col_rows)(call, &b, &k, group, &scratch), b.patch,
                     dy + group * out, g->out.c, unit > sum.first ? 1 : 0, sum.dw + group * out, g->out.c);
         }
         if (call->db)
@@ -358,13 +220,13 @@ static void weights_task(void *arg, int task, int thread)
     }
 }
 
-static void weights(const nm_conv_call *call)
+static void im2col_weights(const nm_conv_call *call)
 {
     nm_scratch shared = nm_conv_shared_scratch(call);
     weights_job j = {.call = call,
                      .b = blocking_of(call->g, call->n, NM_CONV_WEIGHTS, false),
                      .partials = nm_conv_partials_layout(&shared, call->g, NM_CONV_PARTIALS)};
-    NM_ISA(nm_conv_sum_partials)(call, &j.partials, weights_task, &j);
+    NM_ISA(nm_conv_sum_partials)(call, &j.partials, im2col_weights_task, &j);
 }
 
 /* ---- gradient by x, where the stride is not 1 -------------------------------------------- */
@@ -382,18 +244,18 @@ static void add_kernel_row(const nm_conv_geometry *g, real *row, int from, int c
 }
 
 /* A whole sample, block after block: patches of gradients by a product, scattered onto dx. */
-static void data_task(void *arg, int task, int thread)
+static void im2col_data_task(void *arg, int task, int thread)
 {
     const nm_conv_call *call = arg;
     const nm_conv_geometry *g = call->g;
-    blocking b = blocking_of(g, 1, NM_CONV_DATA, false);
+    im2col_blocking b = blocking_of(g, 1, NM_CONV_DATA, false);
     b.samples = 1;
     int channels = nm_conv_group_in(g), out = nm_conv_group_out(g), kernel = g->kernel[1] * channels;
     real *rows = im2col_thread(call, NM_CONV_DATA, &b, thread).patches,
          *dx = call->y + (size_t)task * nm_shape_size(g->in);
     memset(dx, 0, nm_shape_size(g->in) * sizeof *dx);
     for (int unit = 0; unit < b.blocks_per_sample; unit++) {
-        block k = block_at(g, &b, 1, unit);
+        im2col_block k = block_at(g, &b, 1, unit);
         const real *dy = call->dy + (size_t)task * nm_shape_size(g->out) + k.out;
         for (int group = 0; group < g->groups; group++) {
             nm_gemm(false, true, k.pixels, b.patch, out, 1, dy + group * out, g->out.c, call->w + group * out, g->out.c,
@@ -411,15 +273,23 @@ static void data_task(void *arg, int task, int thread)
     }
 }
 
-static void data(const nm_conv_call *call)
+static void im2col_data(const nm_conv_call *call)
 {
-    nm_parallel(call->threads, call->n, data_task, (void *)call);
+    nm_parallel(call->threads, call->n, im2col_data_task, (void *)call);
 }
 
 extern const nm_conv_algorithm NM_ISA(nm_conv_im2col);
 const nm_conv_algorithm NM_ISA(nm_conv_im2col) = {
-    "im2col",      declines,         cost,
-    book,          forward,          weights,
-    data,          .pieces = pieces, .reads_lazy_normalisation = normalises,
-    .exact = true, .adds = true,     .block = NM_GEMM_BLOCK,
+    .name = "im2col",
+    .declines = im2col_declines,
+    .cost = im2col_cost,
+    .book = im2col_book,
+    .forward = im2col_forward,
+    .weights = im2col_weights,
+    .data = im2col_data,
+    .pieces = im2col_pieces,
+    .reads_lazy_normalisation = im2col_normalises,
+    .exact = true,
+    .adds = true,
+    .block = NM_GEMM_BLOCK,
 };

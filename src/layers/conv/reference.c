@@ -2,20 +2,20 @@
  * are held to. */
 #include "conv.h"
 
-static const char *declines(const nm_conv_geometry *g, nm_conv_kind kind)
+static const char *reference_declines(const nm_conv_geometry *g, nm_conv_kind kind)
 {
     (void)g;
     (void)kind;
     return NULL;
 }
 
-static double cost(const nm_conv_geometry *g, nm_conv_kind kind)
+static double reference_cost(const nm_conv_geometry *g, nm_conv_kind kind)
 {
     (void)kind;
     return 200 * nm_conv_direct_cost(g); /* a double at a time, against a vector unit */
 }
 
-static void book(const nm_conv_geometry *g, nm_conv_kind kind, int n, size_t *shared, size_t *thread)
+static void reference_book(const nm_conv_geometry *g, nm_conv_kind kind, int n, size_t *shared, size_t *thread)
 {
     (void)g;
     (void)kind;
@@ -30,7 +30,7 @@ static int source(const nm_conv_geometry *g, int axis, int o, int k)
     return at >= 0 && at < (axis ? g->in.w : g->in.h) ? at : -1;
 }
 
-static void forward_task(void *arg, int task, int thread)
+static void reference_forward_task(void *arg, int task, int thread)
 {
     (void)thread;
     const nm_conv_call *call = arg;
@@ -56,13 +56,13 @@ static void forward_task(void *arg, int task, int thread)
         }
 }
 
-static void forward(const nm_conv_call *call)
+static void reference_forward(const nm_conv_call *call)
 {
-    nm_parallel(call->threads, call->n * call->g->out.h, forward_task, (void *)call);
+    nm_parallel(call->threads, call->n * call->g->out.h, reference_forward_task, (void *)call);
 }
 
 /* One task for each tap and input channel: all output channels of it. */
-static void weights_task(void *arg, int task, int thread)
+static void reference_weights_task(void *arg, int task, int thread)
 {
     (void)thread;
     const nm_conv_call *call = arg;
@@ -85,11 +85,12 @@ static void weights_task(void *arg, int task, int thread)
     }
 }
 
-static void weights(const nm_conv_call *call)
+static void reference_weights(const nm_conv_call *call)
 {
     const nm_conv_geometry *g = call->g;
     if (call->dw)
-        nm_parallel(call->threads, g->kernel[0] * g->kernel[1] * nm_conv_group_in(g), weights_task, (void *)call);
+        nm_parallel(call->threads, g->kernel[0] * g->kernel[1] * nm_conv_group_in(g), reference_weights_task,
+                    (void *)call);
     size_t rows = (size_t)call->n * (size_t)g->out.h * (size_t)g->out.w;
     for (int o = 0; call->db && o < g->out.c; o++) {
         double sum = 0;
@@ -100,7 +101,7 @@ static void weights(const nm_conv_call *call)
 }
 
 /* One task for each row of x: every output that read a pixel gives back its share. */
-static void data_task(void *arg, int task, int thread)
+static void reference_data_task(void *arg, int task, int thread)
 {
     (void)thread;
     const nm_conv_call *call = arg;
@@ -130,11 +131,18 @@ static void data_task(void *arg, int task, int thread)
         }
 }
 
-static void data(const nm_conv_call *call)
+static void reference_data(const nm_conv_call *call)
 {
-    nm_parallel(call->threads, call->n * call->g->in.h, data_task, (void *)call);
+    nm_parallel(call->threads, call->n * call->g->in.h, reference_data_task, (void *)call);
 }
 
 const nm_conv_algorithm NM_ISA(nm_conv_reference) = {
-    "reference", declines, cost, book, forward, weights, data, .exact = true,
+    .name = "reference",
+    .declines = reference_declines,
+    .cost = reference_cost,
+    .book = reference_book,
+    .forward = reference_forward,
+    .weights = reference_weights,
+    .data = reference_data,
+    .exact = true,
 };

@@ -124,7 +124,7 @@ static size_t begin(const stem_job *a, int chunk)
 
 /* ---- forward -------------------------------------------------------------------------------- */
 
-static void statistics_task(void *arg, int task, int thread)
+static void stem_statistics_task(void *arg, int task, int thread)
 {
     const stem_job *a = arg;
     buffers b = buffers_of(a->s, thread);
@@ -132,7 +132,7 @@ static void statistics_task(void *arg, int task, int thread)
     NM_ISA(nm_batchnorm_chunk_statistics)(&a->l, b.z, a->l.chunk_rows, b.sums, partial(&a->s->pass, &a->l, task));
 }
 
-static void normalise_task(void *arg, int task, int thread)
+static void stem_normalise_task(void *arg, int task, int thread)
 {
     const stem_job *a = arg;
     buffers b = buffers_of(a->s, thread);
@@ -148,15 +148,15 @@ void NM_ISA(nm_conv_stem_forward)(const nm_conv_normed *s)
 {
     stem_job a = job_of(s);
     const nm_pass *p = &s->pass;
-    nm_parallel(p->threads, a.l.chunks, statistics_task, &a);
+    nm_parallel(p->threads, a.l.chunks, stem_statistics_task, &a);
     NM_ISA(nm_batchnorm_merge)(p, s->norm, &a.l, nm_batchnorm_rate(p, s->norm));
     a.j = normalising_job(p, s->norm, a.l, s->pass.tail->rectifies);
-    nm_parallel(p->threads, a.l.chunks, normalise_task, &a);
+    nm_parallel(p->threads, a.l.chunks, stem_normalise_task, &a);
 }
 
 /* ---- backward ------------------------------------------------------------------------------- */
 
-static void sums_task(void *arg, int task, int thread)
+static void stem_sums_task(void *arg, int task, int thread)
 {
     const stem_job *a = arg;
     buffers b = buffers_of(a->s, thread);
@@ -194,7 +194,7 @@ static void add_to(real *restrict total, const real *restrict part, size_t count
 }
 
 /* One partial sum; each chunk is summed by itself first, so that sums stay short. */
-static void weights_task(void *arg, int task, int thread)
+static void stem_weights_task(void *arg, int task, int thread)
 {
     const stem_job *a = arg;
     buffers b = buffers_of(a->s, thread);
@@ -215,8 +215,8 @@ void NM_ISA(nm_conv_stem_backward)(const nm_conv_normed *s)
     stem_job a = job_of(s);
     const nm_conv_call *call = &s->call;
     a.j = normalising_job(&s->pass, s->norm, a.l, s->pass.tail->rectifies);
-    nm_parallel(call->threads, a.l.chunks, sums_task, &a);
+    nm_parallel(call->threads, a.l.chunks, stem_sums_task, &a);
     set_gradient_tables(&a.j, merge_gradients(&a.j, &a.l));
     if (call->dw || call->db)
-        NM_ISA(nm_conv_sum_partials)(call, &a.partials, weights_task, &a);
+        NM_ISA(nm_conv_sum_partials)(call, &a.partials, stem_weights_task, &a);
 }

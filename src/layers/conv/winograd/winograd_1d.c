@@ -1,25 +1,33 @@
 /* Winograd convolution F(4, 3) along the width, points 0, 1, -1, 2, -2, infinity: half the
  * products. With few channels it beats F(4x4, 3x3), since its products are kernel height times
  * deeper and its transforms smaller; its error lies nearer to that of direct summation. See
- * winograd_1d.h. */
+ * winograd_1d_template.h. */
 #include "winograd_f43.h"
 
 enum { WIDTH = 3, DEEPEST = 1 << 30 };
 
+#define WINOGRAD(name) winograd_1d_##name
 #include "winograd_1d_template.h"
 
-static const char *declines(const nm_conv_geometry *g, nm_conv_kind kind)
+static const char *WINOGRAD(declines)(const nm_conv_geometry *g, nm_conv_kind kind)
 {
     (void)kind;
     return g->kernel[1] != WIDTH ? "needs a kernel of width 3" : declines_geometry(g);
 }
 
-static double cost(const nm_conv_geometry *g, nm_conv_kind kind)
+static double WINOGRAD(cost)(const nm_conv_geometry *g, nm_conv_kind kind)
 {
     return cost_of(g, kind, 60, 120);
 }
 
 extern const nm_conv_algorithm NM_ISA(nm_conv_winograd_1d);
 const nm_conv_algorithm NM_ISA(nm_conv_winograd_1d) = {
-    "winograd_1d", declines, cost, book, forward, weights, NULL, .reads_lazy_normalisation = nm_conv_any, .setup = 10,
+    .name = "winograd_1d",
+    .declines = WINOGRAD(declines),
+    .cost = WINOGRAD(cost),
+    .book = WINOGRAD(book),
+    .forward = WINOGRAD(forward),
+    .weights = WINOGRAD(weights),
+    .reads_lazy_normalisation = nm_conv_any,
+    .setup = 10,
 };

@@ -1,5 +1,5 @@
 /* Winograd convolution F(4, 5) along the width, eight points: eight products where direct summation
- * has twenty, and hardly more error than F(4, 3). See winograd_1d.h. */
+ * has twenty, and hardly more error than F(4, 3). See winograd_1d_template.h. */
 #include "winograd_8_points.h"
 
 enum { TILE = 4, WIDTH = 5, DEEPEST = 160 };
@@ -38,20 +38,28 @@ static inline void gradient_points(const nm_vector *d, nm_vector *y)
     y[7] = d[3];
 }
 
+#define WINOGRAD(name) winograd_1d_5_##name
 #include "winograd_1d_template.h"
 
-static const char *declines(const nm_conv_geometry *g, nm_conv_kind kind)
+static const char *WINOGRAD(declines)(const nm_conv_geometry *g, nm_conv_kind kind)
 {
     (void)kind;
     return g->kernel[1] != WIDTH ? "needs a kernel of width 5" : declines_geometry(g);
 }
 
-static double cost(const nm_conv_geometry *g, nm_conv_kind kind)
+static double WINOGRAD(cost)(const nm_conv_geometry *g, nm_conv_kind kind)
 {
     return cost_of(g, kind, 30, 60);
 }
 
 extern const nm_conv_algorithm NM_ISA(nm_conv_winograd_1d_5);
 const nm_conv_algorithm NM_ISA(nm_conv_winograd_1d_5) = {
-    "winograd_1d_5", declines, cost, book, forward, weights, NULL, .reads_lazy_normalisation = nm_conv_any, .setup = 10,
+    .name = "winograd_1d_5",
+    .declines = WINOGRAD(declines),
+    .cost = WINOGRAD(cost),
+    .book = WINOGRAD(book),
+    .forward = WINOGRAD(forward),
+    .weights = WINOGRAD(weights),
+    .reads_lazy_normalisation = nm_conv_any,
+    .setup = 10,
 };

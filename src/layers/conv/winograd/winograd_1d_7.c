@@ -1,6 +1,6 @@
 /* Winograd convolution F(2, 7) along the width, eight points: eight products where direct summation
  * has fourteen. More outputs at once err too much: F(3, 7) and F(4, 7) came to 1e-5 with the best
- * points found. See winograd_1d.h. */
+ * points found. See winograd_1d_template.h. */
 #include "winograd_8_points.h"
 
 enum { TILE = 2, WIDTH = 7, DEEPEST = 160 };
@@ -34,16 +34,17 @@ static inline void gradient_points(const nm_vector *d, nm_vector *y)
     y[7] = d[1];
 }
 
+#define WINOGRAD(name) winograd_1d_7_##name
 #include "winograd_1d_template.h"
 
-static const char *declines(const nm_conv_geometry *g, nm_conv_kind kind)
+static const char *WINOGRAD(declines)(const nm_conv_geometry *g, nm_conv_kind kind)
 {
     (void)kind;
     return g->kernel[1] != WIDTH ? "needs a kernel of width 7" : declines_geometry(g);
 }
 
 /* Where neither side fills a vector it was measured no faster than im2col. */
-static double cost(const nm_conv_geometry *g, nm_conv_kind kind)
+static double WINOGRAD(cost)(const nm_conv_geometry *g, nm_conv_kind kind)
 {
     bool narrow = g->in.c < LANES && g->out.c < LANES;
     return cost_of(g, kind, 30, 60) * (narrow ? 2 : 1);
@@ -51,5 +52,12 @@ static double cost(const nm_conv_geometry *g, nm_conv_kind kind)
 
 extern const nm_conv_algorithm NM_ISA(nm_conv_winograd_1d_7);
 const nm_conv_algorithm NM_ISA(nm_conv_winograd_1d_7) = {
-    "winograd_1d_7", declines, cost, book, forward, weights, NULL, .reads_lazy_normalisation = nm_conv_any, .setup = 10,
+    .name = "winograd_1d_7",
+    .declines = WINOGRAD(declines),
+    .cost = WINOGRAD(cost),
+    .book = WINOGRAD(book),
+    .forward = WINOGRAD(forward),
+    .weights = WINOGRAD(weights),
+    .reads_lazy_normalisation = nm_conv_any,
+    .setup = 10,
 };

@@ -1,12 +1,25 @@
-/* The passes of a Winograd convolution along the width: see winograd_1d.h. */
-#ifndef NM_WINOGRAD_1D_RUN_H
-#define NM_WINOGRAD_1D_RUN_H
+/* Winograd convolution F(TILE, WIDTH) along the width (Winograd 1980), for kernels WIDTH wide and
+ * any number of rows high: TILE outputs of a row come from POINTS = TILE + WIDTH - 1 inputs of each
+ * row that the kernel covers, through POINTS products instead of TILE * WIDTH, each of them one
+ * matrix product over many tiles:
+ *
+ *     V = B' d           [POINTS][tiles][kh * C]      inputs, a tile for each TILE outputs of a row
+ *     U = G w            [POINTS][kh * C][K]          weights
+ *     y = A' (V U)       [POINTS][tiles][K] to TILE outputs
+ *
+ * and for the gradient by the weights, dU = V' (A dy), dw = G' dU.
+ *
+ * A file includes this header after TILE, WIDTH, DEEPEST (products in one sum, forward), the macro
+ * WINOGRAD(name), which makes a function's name its own, G and the transforms (input_points,
+ * output_points, gradient_points); it ends in the algorithm's table. */
+#ifndef NM_WINOGRAD_1D_TEMPLATE_H
+#define NM_WINOGRAD_1D_TEMPLATE_H
 
-#include "winograd_1d.h"
+#include "winograd_1d_blocks_template.h"
 
 /* ---- scratch --------------------------------------------------------------------------------- */
 
-/* A thread's: a block on its way, matrices of each point point_stride from the next. */
+/* A thread's: a block on its way, matrices of each point a point_stride from the next. */
 typedef struct winograd_scratch {
     real *input; /* rows that are normalised here */
     real *v;     /* [POINTS][tiles][depth] */
@@ -36,7 +49,7 @@ static real *shared_weights(nm_scratch *s, const nm_conv_geometry *g)
     return nm_scratch_reals(s, POINTS * point_stride(depth_of(g), g->out.c));
 }
 
-static void book(const nm_conv_geometry *g, nm_conv_kind kind, int n, size_t *shared, size_t *thread)
+static void WINOGRAD(book)(const nm_conv_geometry *g, nm_conv_kind kind, int n, size_t *shared, size_t *thread)
 {
     nm_scratch all = {0}, own = {0};
     blocking b = blocking_of(g, n, false);
@@ -58,7 +71,7 @@ typedef struct forward_job {
 } forward_job;
 
 /* Kernel row `task` of the weights: U[point][task * C + c][k]. */
-static void weights_in_task(void *arg, int task, int thread)
+static void WINOGRAD(weights_in_task)(void *arg, int task, int thread)
 {
     (void)thread;
     const forward_job *j = arg;
@@ -85,7 +98,7 @@ static void product(int tiles, int filters, int depth, const real *v, const real
                 u + (size_t)at * (size_t)filters, filters, at ? 1 : 0, m, filters);
 }
 
-static void forward_task(void *arg, int task, int thread)
+static void WINOGRAD(forward_task)(void *arg, int task, int thread)
 {
     const forward_job *j = arg;
     const nm_conv_call *call = j->call;
@@ -102,13 +115,13 @@ static void forward_task(void *arg, int task, int thread)
     block_outputs(call, b, &k, s.m);
 }
 
-static void forward(const nm_conv_call *call)
+static void WINOGRAD(forward)(const nm_conv_call *call)
 {
     nm_scratch shared = nm_conv_shared_scratch(call);
     forward_job j = {
         .call = call, .b = blocking_of(call->g, call->n, call->by_sample), .u = shared_weights(&shared, call->g)};
-    nm_parallel(call->threads, call->g->kernel[0], weights_in_task, &j);
-    nm_parallel(call->threads, j.b.units, forward_task, &j);
+    nm_parallel(call->threads, call->g->kernel[0], WINOGRAD(weights_in_task), &j);
+    nm_parallel(call->threads, j.b.units, WINOGRAD(forward_task), &j);
 }
 
 /* ---- gradient by the weights ----------------------------------------------------------------- */
@@ -133,7 +146,7 @@ static void weights_out(const nm_conv_geometry *g, const real *restrict du, size
             }
 }
 
-static void weights_task(void *arg, int task, int thread)
+static void WINOGRAD(weights_task)(void *arg, int task, int thread)
 {
     const weights_job *j = arg;
     const nm_conv_call *call = j->call;
@@ -159,13 +172,13 @@ static void weights_task(void *arg, int task, int thread)
         weights_out(g, s.du, point, sum.dw);
 }
 
-static void weights(const nm_conv_call *call)
+static void WINOGRAD(weights)(const nm_conv_call *call)
 {
     nm_scratch shared = nm_conv_shared_scratch(call);
     weights_job j = {.call = call,
                      .b = blocking_of(call->g, call->n, false),
                      .partials = nm_conv_partials_layout(&shared, call->g, NM_CONV_PARTIALS)};
-    NM_ISA(nm_conv_sum_partials)(call, &j.partials, weights_task, &j);
+    NM_ISA(nm_conv_sum_partials)(call, &j.partials, WINOGRAD(weights_task), &j);
 }
 
 /* ---- planning ------------------------------------------------------------------------------ */

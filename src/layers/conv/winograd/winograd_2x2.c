@@ -1,9 +1,10 @@
 /* Winograd convolution F(2x2, 3x3), points 0, 1, -1, infinity: 16 products where direct summation
  * has 36, and an error near its own. For outputs of two rows or columns, of which a tile of 4x4
- * would waste most. See winograd_2d.h. */
+ * would waste most. See winograd_2d_template.h. */
 #include "conv.h"
 
-enum { TILE = 2 };
+enum { TILE = 2, FEWEST_ROWS = 2, TRANSFORM_TIME = 400 };
+#define WINOGRAD(name) winograd_2x2_##name
 
 static const double G[4][3] = {{1, 0, 0}, {0.5, 0.5, 0.5}, {0.5, -0.5, 0.5}, {0, 0, 1}};
 
@@ -34,33 +35,16 @@ static inline void gradient_points(const nm_vector *d, nm_vector *y)
 
 #include "winograd_2d_template.h"
 
-static const char *declines(const nm_conv_geometry *g, nm_conv_kind kind)
-{
-    (void)kind;
-    const char *why = declines_geometry(g);
-    return why ? why : g->out.h < 2 || g->out.w < 2 ? "needs an output of at least 2x2 pixels" : NULL;
-}
-
-static double cost(const nm_conv_geometry *g, nm_conv_kind kind)
-{
-    blocking b = blocking_of(g, 1, 1, false);
-    double tiles = (double)b.tiles;
-    double products = tiles * POINTS * g->in.c * g->out.c, transforms = tiles * (g->in.c + g->out.c);
-    double thin = (1 + 10.0 / g->out.c) * (1 + 10.0 / g->in.c);
-    return thin * products * (kind == NM_CONV_WEIGHTS ? 1.15 : 1) + 400 * transforms;
-}
-
 extern const nm_conv_algorithm NM_ISA(nm_conv_winograd_2x2);
 const nm_conv_algorithm NM_ISA(nm_conv_winograd_2x2) = {
-    "winograd_2x2",
-    declines,
-    cost,
-    book,
-    forward,
-    weights,
-    NULL,
-    .pieces = pieces,
-    .reads_lazy_normalisation = normalises,
+    .name = "winograd_2x2",
+    .declines = WINOGRAD(declines),
+    .cost = WINOGRAD(cost),
+    .book = WINOGRAD(book),
+    .forward = WINOGRAD(forward),
+    .weights = WINOGRAD(weights),
+    .pieces = WINOGRAD(pieces),
+    .reads_lazy_normalisation = WINOGRAD(normalises),
     .setup = 20,
     .block = 4 * NM_GEMM_BLOCK,
     .adds = true,

@@ -4,8 +4,8 @@
  * from their mean is at most their squared deviations' sum, so that little is lost when it is taken
  * out again. The tiles' means are summed likewise about the first one. A channel of equal values
  * has exactly that value as its mean. Included after TILE. */
-#ifndef NM_WINOGRAD_MOMENTS_H
-#define NM_WINOGRAD_MOMENTS_H
+#ifndef NM_WINOGRAD_2D_MOMENTS_TEMPLATE_H
+#define NM_WINOGRAD_2D_MOMENTS_TEMPLATE_H
 
 #include "conv.h"
 
@@ -42,7 +42,7 @@ static inline void add_tile(const tile_sums *s, int channel, const int lanes, in
 {
     nm_vector sum, squares, first, off[3];
     real *at = s->of + channel, count;
-    size_t apart = (size_t)s->channels;
+    size_t stride = (size_t)s->channels;
     if (rows >= TILE && columns >= TILE) {
         sum_tile(y, TILE, TILE, &sum, &squares);
         count = TILE * TILE;
@@ -56,20 +56,20 @@ static inline void add_tile(const tile_sums *s, int channel, const int lanes, in
     if (s->pixels == 0) {
         nm_vector zero = {0};
         nm_vector_store(at, &mean, lanes);
-        nm_vector_store(at + apart, &zero, lanes);
-        nm_vector_store(at + 2 * apart, &zero, lanes);
-        nm_vector_store(at + 3 * apart, &squares, lanes);
+        nm_vector_store(at + stride, &zero, lanes);
+        nm_vector_store(at + 2 * stride, &zero, lanes);
+        nm_vector_store(at + 3 * stride, &squares, lanes);
         return;
     }
     nm_vector_load(&first, at, lanes);
     for (int k = 0; k < 3; k++)
-        nm_vector_load(&off[k], at + (size_t)(k + 1) * apart, lanes);
+        nm_vector_load(&off[k], at + (size_t)(k + 1) * stride, lanes);
     mean -= first;
     off[0] += count * mean;
     off[1] += count * mean * mean;
     off[2] += squares;
     for (int k = 0; k < 3; k++)
-        nm_vector_store(at + (size_t)(k + 1) * apart, &off[k], lanes);
+        nm_vector_store(at + (size_t)(k + 1) * stride, &off[k], lanes);
 }
 
 /* Leaves the moments of piece number `piece`. */

@@ -1,19 +1,6 @@
-/* Winograd convolution F(TILE, WIDTH) along the width (Winograd 1980), for kernels WIDTH wide and
- * any number of rows high: TILE outputs of a row come from POINTS = TILE + WIDTH - 1 inputs of each
- * row that the kernel covers, through POINTS products instead of TILE * WIDTH, each of them one
- * matrix product over many tiles:
- *
- *     V = B' d           [POINTS][tiles][kh * C]      inputs, a tile for each TILE outputs of a row
- *     U = G w            [POINTS][kh * C][K]          weights
- *     y = A' (V U)       [POINTS][tiles][K] to TILE outputs
- *
- * and for the gradient by the weights, dU = V' (A dy), dw = G' dU.
- *
- * A file includes this header, through winograd_1d_run.h, after TILE, WIDTH, DEEPEST (products in
- * one sum, forward), G and the transforms (input_points, output_points, gradient_points); it ends
- * in the algorithm's table. */
-#ifndef NM_WINOGRAD_1D_H
-#define NM_WINOGRAD_1D_H
+/* Blocks of rows of Winograd along the width, rows in and out: see winograd_1d_template.h. */
+#ifndef NM_WINOGRAD_1D_BLOCKS_TEMPLATE_H
+#define NM_WINOGRAD_1D_BLOCKS_TEMPLATE_H
 
 #include "conv.h"
 
@@ -21,7 +8,8 @@
 
 enum { LANES = NM_VECTOR, POINTS = TILE + WIDTH - 1, BLOCK_BYTES = 192 * 1024, FEWEST_TILES = 32 };
 
-/* From one point's matrix to the next, a cache line more than the matrix: see winograd_2d.h. */
+/* From one point's matrix to the next, a cache line more than the matrix: see
+ * winograd_2d_blocks_template.h. */
 static size_t point_stride(int rows, int columns)
 {
     return (size_t)rows * (size_t)columns + 16;

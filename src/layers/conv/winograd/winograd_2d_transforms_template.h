@@ -1,7 +1,7 @@
 /* The transforms of one tile, or of weights, in two dimensions, from those in one: see
- * winograd_2d.h. Included after TILE, G and the transforms of one dimension. */
-#ifndef NM_WINOGRAD_TRANSFORMS_H
-#define NM_WINOGRAD_TRANSFORMS_H
+ * winograd_2d_template.h. Included after TILE, G and the transforms of one dimension. */
+#ifndef NM_WINOGRAD_2D_TRANSFORMS_TEMPLATE_H
+#define NM_WINOGRAD_2D_TRANSFORMS_TEMPLATE_H
 
 #include "conv.h"
 

@@ -1,0 +1,49 @@
+/* Inside im2col: what a block is, and its patches. Used by im2col.c and im2col_patches.c alone. */
+#ifndef NM_IM2COL_H
+#define NM_IM2COL_H
+
+#include "conv.h"
+#include "gemm.h"
+
+typedef struct im2col_blocking {
+    int samples; /* in a block */
+    int rows;    /* output rows of a sample in a block */
+    int blocks_per_sample, groups_of_samples;
+    int pixels;                   /* rows of a full block's product */
+    nm_gemm_rows rows_of_samples; /* where blocks hold several: the place of their pixels */
+    bool apart;                   /* those places are not the pixels' own in y */
+    int patch;                    /* numbers in a patch of one group */
+} im2col_blocking;
+
+/* Thread scratch. */
+typedef struct im2col_scratch {
+    real *patches; /* [pixels][patch] */
+    real *input;   /* forward, weights: rows of a sample that are normalised here */
+    void *moments; /* forward: where those lay before */
+    real *outputs; /* forward: [pixels][filters] of a block that is not computed where it goes */
+} im2col_scratch;
+
+/* What block number `unit` covers. */
+typedef struct im2col_block {
+    int sample, samples, first, last, pixels;
+    size_t out; /* its first output's index */
+} im2col_block;
+
+/* Whether the pixels are their own patches: a kernel of 1x1 that moves by one, without padding. */
+static inline bool im2col_is_pointwise(const nm_conv_geometry *g)
+{
+    return g->kernel[0] == 1 && g->kernel[1] == 1 && g->stride[0] == 1 && g->stride[1] == 1 && g->groups == 1 &&
+           g->out.h == g->in.h && g->out.w == g->in.w && !g->top && !g->left;
+}
+
+/* The block's matrix of patches [pixels][patch] of a group: x itself where that is one, otherwise
+ * laid out in the scratch. */
+const real *NM_ISA(im2col_rows)(const nm_conv_call *call, const im2col_blocking *b, const im2col_block *k, int group,
+                                const im2col_scratch *scratch);
+
+/* The same of a block of several samples, laid out in scratch->patches: each pixel in the row that
+ * is its, zeros in rows of nobody. */
+void NM_ISA(im2col_lay_out)(const nm_conv_call *call, const im2col_blocking *b, const im2col_block *k, int group,
+                            const im2col_scratch *scratch);
+
+#endif

@@ -1,0 +1,119 @@
+/* Which tiles a block of Winograd in two dimensions has, and where a tile lies: see
+ * winograd_2d_template.h. */
+#ifndef NM_WINOGRAD_2D_BLOCKS_TEMPLATE_H
+#define NM_WINOGRAD_2D_BLOCKS_TEMPLATE_H
+
+#include "gemm.h"
+#include "winograd_2d_transforms_template.h"
+
+enum {
+    MANY_WEIGHTS = 65536,    /* C x K from which products take all tiles at once */
+    STAGED_BYTES = 48 << 20, /* most memory for all tiles at once */
+    FEW_UNITS = 8,
+    OWN_BYTES = 3 << 18, /* of transformed weights that each thread has for itself */
+};
+
+/* From one point's matrix to the next. A cache line more than the matrix: with powers of two the
+ * streams of a transform would all fall into the same few cache sets. */
+static size_t point_stride(int rows, int columns)
+{
+    return (size_t)rows * (size_t)columns + 16;
+}
+
+/* ---- blocks of tiles ---------------------------------------------------------------------- */
+
+typedef struct blocking {
+    int across, tiles; /* tiles in a row, in a sample */
+    nm_gemm_rows rows; /* the place of a sample's tiles among the rows of products */
+    int block;         /* rows of a block */
+    int units;         /* blocks in all */
+    int last;          /* rows of the last block: fewer only where all tiles are one product's */
+    bool many;         /* weights */
+    bool staged;
+} blocking;
+
+/* Whether each thread transforms the weights for itself: they fit its cache, and nobody waits for
+ * anybody. */
+static bool own_weights(const nm_conv_geometry *g)
+{
+    return POINTS * point_stride(g->in.c, g->out.c) * sizeof(real) <= OWN_BYTES;
+}
+
+static int units_of(const blocking *b, int n)
+{
+    return nm_gemm_blocks(&b->rows, n, b->block);
+}
+
+/* Rows of a block where `rows` are all that there are: few are cut into several blocks, so that
+ * every core has some. */
+static int rows_of_block(int rows)
+{
+    enum { BLOCKS = 4, FEWEST = 16, MANY_BLOCKS = 16 };
+    int blocks = nm_pieces(rows, NM_GEMM_BLOCK);
+    if (blocks > MANY_BLOCKS)
+        return NM_GEMM_BLOCK;
+    int block = nm_pieces(rows, nm_pieces(blocks, BLOCKS) * BLOCKS);
+    return block < FEWEST ? FEWEST : block;
+}
+
+/* For n samples, where `most` were planned for. */
+static blocking blocking_of(const nm_conv_geometry *g, int n, int most, bool by_sample)
+{
+    blocking b = {.across = nm_pieces(g->out.w, TILE), .many = (double)g->in.c * g->out.c >= MANY_WEIGHTS};
+    b.tiles = b.across * nm_pieces(g->out.h, TILE);
+    b.rows = nm_gemm_rows_of(b.tiles, by_sample);
+    b.block = b.many ? 2 * NM_GEMM_BLOCK : NM_GEMM_BLOCK;
+    b.units = units_of(&b, n);
+    int units = units_of(&b, most);
+    double bytes = (double)units * b.block * POINTS * (g->in.c + g->out.c) * sizeof(real);
+    b.staged = (b.many || units < FEW_UNITS) && bytes <= STAGED_BYTES;
+    if (!b.many && !by_sample && own_weights(g)) {
+        b.staged = false;
+        b.block = rows_of_block(most * b.tiles);
+        b.units = units_of(&b, n);
+    }
+    int left = n * b.rows.room - (b.units - 1) * b.block;
+    b.last = b.staged && b.many ? nm_gemm_whole_rows(left) : b.block;
+    return b;
+}
+
+static int rows_of(const blocking *b, int unit)
+{
+    return unit == b->units - 1 ? b->last : b->block;
+}
+
+static int rows_of_all(const blocking *b)
+{
+    return (b->units - 1) * b->block + b->last;
+}
+
+/* Where a tile lies: sample -1 where the row has none. */
+typedef struct tile {
+    int sample, row, col; /* of its first output */
+    int next;             /* row of products */
+} tile;
+
+static inline tile tile_at(const blocking *b, int n, int row)
+{
+    nm_gemm_place p = nm_gemm_place_of(&b->rows, row);
+    if (p.sample >= n || p.number >= b->tiles)
+        return (tile){.sample = -1, .next = row + 1};
+    return (tile){p.sample, p.number / b->across * TILE, p.number % b->across * TILE, row + 1};
+}
+
+/* To the tile of the next row: beside or below it, mostly. */
+static inline void next_tile(const blocking *b, const nm_conv_geometry *g, int n, tile *t)
+{
+    t->col += TILE;
+    if (b->rows.split || t->sample < 0 || (t->col >= g->out.w && t->row + TILE >= g->out.h)) {
+        *t = tile_at(b, n, t->next);
+        return;
+    }
+    t->next++;
+    if (t->col >= g->out.w) {
+        t->col = 0;
+        t->row += TILE;
+    }
+}
+
+#endif

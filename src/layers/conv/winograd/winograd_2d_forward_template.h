@@ -1,0 +1,177 @@
+/* Winograd in two dimensions, forward, blocked and staged: see winograd_2d_template.h. */
+#ifndef NM_WINOGRAD_2D_FORWARD_TEMPLATE_H
+#define NM_WINOGRAD_2D_FORWARD_TEMPLATE_H
+
+#include "winograd_2d_tiles_template.h"
+
+/* Scratch that threads share, and a thread's own. */
+typedef struct forward_shared {
+    real *u;     /* [POINTS][C][K], unless each thread has its own */
+    real *v, *m; /* staged: [POINTS][rows][C] and [POINTS][rows][K] of all tiles */
+} forward_shared;
+
+typedef struct forward_own {
+    real *input;     /* rows that are normalised here */
+    real *sums;      /* see winograd_moments.h */
+    real *v, *m;     /* blocked: of one block */
+    real *u, *has_u; /* blocked, where each thread has its own: and whether it is there */
+} forward_own;
+
+static bool owns_weights(const nm_conv_geometry *g, const blocking *b)
+{
+    return !b->staged && own_weights(g);
+}
+
+static forward_shared forward_shared_layout(nm_scratch *s, const nm_conv_geometry *g, const blocking *b)
+{
+    forward_shared l = {0};
+    if (!owns_weights(g, b))
+        l.u = nm_scratch_reals(s, POINTS * point_stride(g->in.c, g->out.c));
+    if (b->staged) {
+        l.v = nm_scratch_reals(s, POINTS * point_stride(rows_of_all(b), g->in.c));
+        l.m = nm_scratch_reals(s, POINTS * point_stride(rows_of_all(b), g->out.c));
+    }
+    return l;
+}
+
+static forward_own forward_own_layout(nm_scratch *s, const nm_conv_geometry *g, const blocking *b)
+{
+    forward_own l = {.input = nm_scratch_reals(s, input_size(g, b)), .sums = tile_sums_layout(s, g->out.c)};
+    if (!b->staged) {
+        l.v = nm_scratch_reals(s, POINTS * point_stride(b->block, g->in.c));
+        l.m = nm_scratch_reals(s, POINTS * point_stride(b->block, g->out.c));
+    }
+    if (owns_weights(g, b)) {
+        l.u = nm_scratch_reals(s, POINTS * point_stride(g->in.c, g->out.c));
+        l.has_u = nm_scratch_reals(s, 1);
+    }
+    return l;
+}
+
+typedef struct forward_job {
+    const nm_conv_call *call;
+    blocking b;
+    forward_shared all;
+    size_t u_stride, v_stride, m_stride; /* from one point to the next */
+    int chunk;                           /* rows of a staged product */
+} forward_job;
+
+static forward_job forward_job_of(const nm_conv_call *call)
+{
+    const nm_conv_geometry *g = call->g;
+    nm_scratch shared = nm_conv_shared_scratch(call);
+    forward_job j = {.call = call,
+                     .b = blocking_of(g, call->n, call->most, call->by_sample),
+                     .u_stride = point_stride(g->in.c, g->out.c)};
+    int rows = j.b.staged ? rows_of_all(&j.b) : j.b.block;
+    j.all = forward_shared_layout(&shared, g, &j.b);
+    j.v_stride = point_stride(rows, g->in.c);
+    j.m_stride = point_stride(rows, g->out.c);
+    j.chunk = j.b.many ? 8 * j.b.block : j.b.block;
+    return j;
+}
+
+static forward_own own_scratch(const forward_job *j, int thread)
+{
+    nm_scratch s = nm_conv_thread_scratch(j->call, thread);
+    return forward_own_layout(&s, j->call->g, &j->b);
+}
+
+static void weights_in(const forward_job *j, int channel, real *u)
+{
+    const nm_conv_geometry *g = j->call->g;
+    size_t at = (size_t)channel * (size_t)g->out.c;
+    transform_weights(j->call->w + at, (size_t)g->in.c * (size_t)g->out.c, u + at, j->u_stride, g->out.c);
+}
+
+static void WINOGRAD(weights_in_task)(void *arg, int task, int thread)
+{
+    (void)thread;
+    const forward_job *j = arg;
+    weights_in(j, task, j->all.u);
+}
+
+/* Each thread that has its own U fills it when it meets its first block. */
+static void forget_weights(const forward_job *j)
+{
+    for (int thread = 0; thread < j->call->threads; thread++)
+        *own_scratch(j, thread).has_u = 0;
+}
+
+static const real *transformed_weights(const forward_job *j, const forward_own *own)
+{
+    if (!own->u)
+        return j->all.u;
+    for (int c = 0; *own->has_u == 0 && c < j->call->g->in.c; c++)
+        weights_in(j, c, own->u);
+    *own->has_u = 1;
+    return own->u;
+}
+
+static void WINOGRAD(blocked_task)(void *arg, int task, int thread)
+{
+    const forward_job *j = arg;
+    const nm_conv_geometry *g = j->call->g;
+    const forward_own own = own_scratch(j, thread);
+    const real *u = transformed_weights(j, &own);
+    unit_inputs(j->call, &j->b, task, own.v, j->v_stride, own.input);
+    for (int e = 0; e < POINTS; e++)
+        nm_gemm(false, false, j->b.block, g->out.c, g->in.c, 1, own.v + (size_t)e * j->v_stride, g->in.c,
+                u + (size_t)e * j->u_stride, g->out.c, 0, own.m + (size_t)e * j->m_stride, g->out.c);
+    unit_outputs(j->call, &j->b, task, own.m, j->m_stride, own.sums);
+}
+
+/* Weights and inputs do not wait for each other. */
+static void WINOGRAD(staged_in_task)(void *arg, int task, int thread)
+{
+    const forward_job *j = arg;
+    int channels = j->call->g->in.c, unit = task - channels;
+    if (task < channels)
+        weights_in(j, task, j->all.u);
+    else
+        unit_inputs(j->call, &j->b, unit, j->all.v + (size_t)(unit * j->b.block) * (size_t)channels, j->v_stride,
+                    own_scratch(j, thread).input);
+}
+
+static int chunks_of(const forward_job *j)
+{
+    return nm_pieces(rows_of_all(&j->b), j->chunk);
+}
+
+static void WINOGRAD(staged_product_task)(void *arg, int task, int thread)
+{
+    (void)thread;
+    const forward_job *j = arg;
+    const nm_conv_geometry *g = j->call->g;
+    size_t e = (size_t)(task / chunks_of(j));
+    int first = task % chunks_of(j) * j->chunk, left = rows_of_all(&j->b) - first;
+    nm_gemm(false, false, left < j->chunk ? left : j->chunk, g->out.c, g->in.c, 1,
+            j->all.v + e * j->v_stride + (size_t)first * (size_t)g->in.c, g->in.c, j->all.u + e * j->u_stride, g->out.c,
+            0, j->all.m + e * j->m_stride + (size_t)first * (size_t)g->out.c, g->out.c);
+}
+
+static void WINOGRAD(staged_out_task)(void *arg, int task, int thread)
+{
+    const forward_job *j = arg;
+    unit_outputs(j->call, &j->b, task, j->all.m + (size_t)(task * j->b.block) * (size_t)j->call->g->out.c, j->m_stride,
+                 own_scratch(j, thread).sums);
+}
+
+static void WINOGRAD(forward)(const nm_conv_call *call)
+{
+    forward_job j = forward_job_of(call);
+    int channels = call->g->in.c;
+    if (j.b.staged) {
+        nm_parallel(call->threads, channels + j.b.units, WINOGRAD(staged_in_task), &j);
+        nm_parallel(call->threads, POINTS * chunks_of(&j), WINOGRAD(staged_product_task), &j);
+        nm_parallel(call->threads, j.b.units, WINOGRAD(staged_out_task), &j);
+        return;
+    }
+    if (owns_weights(call->g, &j.b))
+        forget_weights(&j);
+    else
+        nm_parallel(call->threads, channels, WINOGRAD(weights_in_task), &j);
+    nm_parallel(call->threads, j.b.units, WINOGRAD(blocked_task), &j);
+}
+
+#endif
