@@ -2,6 +2,7 @@
  * decline: a new algorithm is tested here without a line for it. Forward and weights go by its
  * name; the gradient by x too, by its own function or by its forward of the turned kernel. */
 #include "conv_check.h"
+#include "parse.h"
 #include "run_suite.h"
 
 #include <string.h>
