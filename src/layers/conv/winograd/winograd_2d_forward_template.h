@@ -12,7 +12,7 @@ typedef struct forward_shared {
 
 typedef struct forward_own {
     real *input;     /* rows that are normalised here */
-    real *sums;      /* see winograd_moments.h */
+    real *sums;      /* see winograd_2d_moments_template.h */
     real *v, *m;     /* blocked: of one block */
     real *u, *has_u; /* blocked, where each thread has its own: and whether it is there */
 } forward_own;
