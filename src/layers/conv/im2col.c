@@ -42,7 +42,7 @@ static im2col_blocking blocking_of(const nm_conv_geometry *g, int n, nm_conv_kin
         b.rows_of_samples = nm_gemm_rows_of(area, by_sample);
         b.samples = FEWEST_PIXELS / b.rows_of_samples.room;
         b.pixels = FEWEST_PIXELS;
-        b.apart = b.rows_of_samples.split || b.samples * area < FEWEST_PIXELS;
+        b.scattered = b.rows_of_samples.split || b.samples * area < FEWEST_PIXELS;
     }
     b.groups_of_samples = nm_pieces(n, b.samples);
     return b;
@@ -158,7 +158,7 @@ static void im2col_forward_task(void *arg, int task, int thread)
     const bool stream = call->stream && call->moments; /* a gradient is read again too soon for that */
     real *y = stream ? scratch.outputs : call->y + k.out;
     int out = nm_conv_group_out(g);
-    if (k.samples < b.samples || b.apart) {
+    if (k.samples < b.samples || b.scattered) {
         im2col_im2col_samples_task(call, &b, &k, &scratch);
         return;
     }

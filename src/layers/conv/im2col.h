@@ -11,7 +11,7 @@ typedef struct im2col_blocking {
     int blocks_per_sample, groups_of_samples;
     int pixels;                   /* rows of a full block's product */
     nm_gemm_rows rows_of_samples; /* where blocks hold several: the place of their pixels */
-    bool apart;                   /* those places are not the pixels' own in y */
+    bool scattered;               /* those places are not the pixels' own in y */
     int patch;                    /* numbers in a patch of one group */
 } im2col_blocking;
 

@@ -120,7 +120,7 @@ static void dw_data_pixels(const nm_conv_call *call, const real *dy, dw_reach v,
 {
     const nm_conv_geometry *g = call->g;
     ptrdiff_t c = g->in.c, line = g->out.w * c;
-    dw_taps t = {v.count, h.count, -v.back * line, -h.back * c, v.apart * g->kernel[1] * c, h.apart * c};
+    dw_taps t = {v.count, h.count, -v.back * line, -h.back * c, v.tap_stride * g->kernel[1] * c, h.tap_stride * c};
     bool any = v.count > 0 && h.count > 0;
     dw_outputs(call, &t, any ? dy + v.place * line + h.place * c : dy, c,
                any ? call->w + (v.first * g->kernel[1] + h.first) * c : call->w, count, dx, step);

@@ -124,14 +124,14 @@ static inline void dw_outputs(const nm_conv_call *call, const dw_taps *t, const 
 DW_INLINE void dw_sum_taps(const nm_conv_geometry *g, const real *x, const real *dy, int cols, int lanes,
                            const int count, nm_vector *sum)
 {
-    ptrdiff_t c = g->in.c, step = g->stride[1] * c, apart = g->dilation[1] * c;
+    ptrdiff_t c = g->in.c, step = g->stride[1] * c, tap_stride = g->dilation[1] * c;
     nm_vector d, value;
     for (int t = 0; t < count; t++)
         sum[t] = (nm_vector){0};
     for (; cols > 0; cols--, x += step, dy += c) {
         nm_vector_load(&d, dy, lanes);
         for (int t = 0; t < count; t++) {
-            nm_vector_load(&value, x + t * apart, lanes);
+            nm_vector_load(&value, x + t * tap_stride, lanes);
             sum[t] += value * d;
         }
     }
@@ -155,24 +155,24 @@ static inline void dw_add_new(const nm_vector *sum, int channel, int done, int l
 
 /* ---- gradient by x ------------------------------------------------------------------------- */
 
-/* Along an axis, the taps that carry outputs to a pixel: the first, how many, `apart` from each
- * other; `place` is the output of the first, each further one's is `back` before it. */
+/* Along an axis, the taps that carry outputs to a pixel: the first, how many, `tap_stride` from
+ * each other; `place` is the output of the first, each further one's is `back` before it. */
 typedef struct dw_reach {
-    int first, count, apart, place, back;
+    int first, count, tap_stride, place, back;
 } dw_reach;
 
 /* `size` outputs; pixel `at`, counted from the first padded one. */
 static inline dw_reach dw_reach_of(const nm_conv_geometry *g, int axis, int at)
 {
     int stride = g->stride[axis], dilation = g->dilation[axis], kernel = g->kernel[axis];
-    dw_reach r = {.apart = 1};
-    while (r.apart * dilation % stride)
-        r.apart++;
+    dw_reach r = {.tap_stride = 1};
+    while (r.tap_stride * dilation % stride)
+        r.tap_stride++;
     while (r.first < kernel && (at - r.first * dilation) % stride)
         r.first++;
-    r.count = nm_pieces(kernel - r.first, r.apart);
+    r.count = nm_pieces(kernel - r.first, r.tap_stride);
     r.place = (at - r.first * dilation) / stride;
-    r.back = r.apart * dilation / stride;
+    r.back = r.tap_stride * dilation / stride;
     return r;
 }
 
@@ -180,7 +180,7 @@ static inline dw_reach dw_reach_of(const nm_conv_geometry *g, int axis, int at)
 static inline dw_reach dw_clipped(dw_reach r, int size)
 {
     for (; r.count > 0 && r.place >= size; r.count--, r.place -= r.back)
-        r.first += r.apart;
+        r.first += r.tap_stride;
     while (r.count > 0 && r.place - (r.count - 1) * r.back < 0)
         r.count--;
     return r;
