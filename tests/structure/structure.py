@@ -237,7 +237,6 @@ LATER = [
     ('file_lengths', 'src/core/plan/plan_regions.c'),
     ('file_lengths', 'tests/core/plan/test_exact.c'),
     ('file_lengths', 'tests/core/plan/test_plan.c'),
-    ('names_compared', 'src/layers/'),
     ('plain_names', 'src/layers/'),
 ]
 
