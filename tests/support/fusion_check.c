@@ -27,7 +27,7 @@ int fused_nodes(const nm_plan *plan, int nodes)
 {
     int count = 0;
     for (int i = 0; i < nodes; i++)
-        count += plan->step[i].tail.layers;
+        count += plan->node[i].tail.layers;
     return count;
 }
 
@@ -35,7 +35,7 @@ int deferred_nodes(const nm_plan *plan, int nodes)
 {
     int count = 0;
     for (int i = 0; i < nodes; i++)
-        count += plan->step[i].leaves_normalisation;
+        count += plan->node[i].leaves_normalisation;
     return count;
 }
 

@@ -2,7 +2,7 @@
  * choices to run it at one batch size in one mode. A network may have several plans at once (one to
  * train, one to evaluate); they share the parameters.
  *
- *     parse (parse.c) -> link (link.c) -> infer (infer.c) -> plan (plan.c) -> run (run.c) */
+ *     parse (parse.c) -> link (link.c) -> infer (infer.c) -> plan (plan.c) -> run (runner.c) */
 #ifndef NM_NETWORK_H
 #define NM_NETWORK_H
 
@@ -149,6 +149,8 @@ typedef struct nm_request {
                              rounding. For nm_plan_step; ignored with keep_all and where nothing is trained */
     bool recompute;       /* outputs between batch norms are computed again in backward instead of kept */
     bool input_gradients; /* the gradient by the inputs is wanted too (keep_all implies it) */
+    bool poison;          /* memory that nobody reads any more is filled with NaN, to find who does; always in builds
+                             for debugging */
 } nm_request;
 
 nm_status nm_plan_new(nm_network *net, const nm_request *request, nm_plan **out) NM_MUST_USE;
@@ -190,13 +192,40 @@ const real *nm_plan_input_gradient(const nm_plan *plan, int input);
 
 typedef struct nm_plan_memory {
     size_t activations;    /* bytes of the activation slab (activations and their gradients) */
-    size_t lower_bound;    /* most bytes alive at one moment: no plan can use less */
+    size_t lower_bound;    /* most bytes alive at one operation: no plan can use less */
     size_t saved;          /* of it, what layers keep from forward to backward */
     size_t scratch;        /* shared by all threads */
     size_t thread_scratch; /* for each thread */
     size_t gradients;      /* the gradient slab */
 } nm_plan_memory;
 nm_plan_memory nm_plan_memory_use(const nm_plan *plan);
+
+/* What a plan does, in the order in which it is run, and the memory for it: for `norma summary
+ * --plan`. */
+typedef struct nm_plan_op {
+    const char *kind; /* "forward"; "loop" and "end" stand around what is done for a few samples at a time */
+    int node;         /* -1: it is of no layer */
+    int objective;    /* of "loss"; else -1 */
+    int samples;      /* at once, at most */
+    bool in_loop;
+    bool by_thread;                 /* in a loop in which each thread takes samples of its own */
+    size_t scratch, thread_scratch; /* bytes, while it is run: for all threads together, for each */
+    double seconds;                 /* in all, with `timing` */
+    char reads[256], writes[256];   /* "x:3 saved:7": regions by their number, and what they are to it */
+} nm_plan_op;
+int nm_plan_ops(const nm_plan *plan);
+nm_plan_op nm_plan_op_at(const nm_plan *plan, int op);
+
+typedef struct nm_plan_region_use {
+    size_t offset, bytes;  /* in the activation slab */
+    int intervals;         /* in which it is alive; 0: another region took its place */
+    int first[2], last[2]; /* operations, inclusive */
+    bool whole;            /* for all samples, where others are for those of a loop */
+    bool arena;            /* each thread has one */
+} nm_plan_region_use;
+int nm_plan_regions(const nm_plan *plan);
+nm_plan_region_use nm_plan_region_at(const nm_plan *plan, int region);
+
 /* Seconds that a node's forward and backward have taken in all, with `timing`; otherwise 0. */
 void nm_plan_seconds(const nm_plan *plan, int node, double *forward, double *backward);
 /* The node that does a node's work: itself, or one before it. */

@@ -1,22 +1,20 @@
-/* Placing regions in one slab. */
-#include "plan.h"
+/* Planning: where regions lie in the slab. */
+#include "builder.h"
 
 #include "alloc.h"
 #include "rng.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Whether a's moments, taken `ahead` earlier, meet b's. */
-static bool spans_meet(const nm_region *a, const nm_region *b, int ahead)
-{
-    return a->first - ahead <= b->last && b->first <= a->last - ahead;
-}
-
 static bool meet(const nm_region *a, const nm_region *b)
 {
-    return spans_meet(a, b, 0) || (a->again && spans_meet(a, b, a->again)) ||
-           (b->again && spans_meet(b, a, b->again)) || (a->again && b->again && spans_meet(a, b, a->again - b->again));
+    for (int i = 0; i < a->intervals; i++)
+        for (int k = 0; k < b->intervals; k++)
+            if (a->live[i].first <= b->live[k].last && b->live[k].first <= a->live[i].last)
+                return true;
+    return false;
 }
 
 /* The lowest gap of the smallest sufficient size between the placed regions that meet region `r`.
@@ -54,14 +52,29 @@ static size_t place_in_order(nm_region *regions, const int *order, int *placed, 
     return slab;
 }
 
-/* ---- orders to try: by size, by size times life, by life, by first moment ------------------ */
+/* ---- orders to try ------------------------------------------------------------------ */
 
-static double weight_of(const nm_region *r, int rule)
+typedef enum rule { BY_SIZE, BY_SIZE_AND_LIFE, BY_LIFE, BY_BIRTH, BY_SIZE_AND_ROOT_OF_LIFE, RULES } rule;
+enum { ROUNDS = 32, WORK = 1 << 21 };
+
+static double weight_of(const nm_region *r, rule by)
 {
-    double life = r->last - r->first + 1, size = (double)r->size;
-    return rule == 0 ? size : rule == 1 ? size * life : rule == 2 ? life * 1e12 + size : -1e12 * r->first + size;
+    double life = 0, size = (double)r->size;
+    for (int i = 0; i < r->intervals; i++)
+        life += r->live[i].last - r->live[i].first + 1;
+    switch (by) {
+    case BY_SIZE:
+        return size;
+    case BY_SIZE_AND_LIFE:
+        return size * life;
+    case BY_SIZE_AND_ROOT_OF_LIFE:
+        return size * sqrt(life);
+    case BY_LIFE:
+        return life * 1e12 + size;
+    default:
+        return -1e12 * r->live[0].first + size;
+    }
 }
-enum { RULES = 4, ROUNDS = 32, WORK = 1 << 21 };
 
 typedef struct sort_key {
     double weight;
@@ -76,33 +89,31 @@ static int by_weight(const void *a, const void *b)
     return ka->index - kb->index;
 }
 
-static void order_by(const nm_region *regions, int count, int rule, sort_key *keys, int *order)
+static void order_by(const nm_region *regions, int count, rule by, sort_key *keys, int *order)
 {
     for (int i = 0; i < count; i++)
-        keys[i] = (sort_key){weight_of(&regions[i], rule), i};
+        keys[i] = (sort_key){weight_of(&regions[i], by), i};
     qsort(keys, (size_t)count, sizeof *keys, by_weight);
     for (int i = 0; i < count; i++)
         order[i] = keys[i].index;
 }
 
-static size_t alive_at(const nm_region *regions, int count, int moment)
+static size_t alive_at(const nm_region *regions, int count, int op)
 {
     size_t alive = 0;
-    for (int j = 0; j < count; j++) {
-        const nm_region *r = &regions[j];
-        if ((r->first <= moment && moment <= r->last) ||
-            (r->again && r->first <= moment + r->again && moment + r->again <= r->last))
-            alive += r->size;
-    }
+    for (int i = 0; i < count; i++)
+        for (int k = 0; k < regions[i].intervals; k++)
+            if (regions[i].live[k].first <= op && op <= regions[i].live[k].last)
+                alive += regions[i].size;
     return alive;
 }
 
 static size_t most_alive(const nm_region *regions, int count)
 {
     size_t most = 0;
-    for (int i = 0; i < count; i++) /* the maximum is reached at some region's first moment */
-        for (int again = 0; again < 1 + (regions[i].again != 0); again++) {
-            size_t alive = alive_at(regions, count, regions[i].first - again * regions[i].again);
+    for (int i = 0; i < count; i++) /* the maximum is reached where some region begins */
+        for (int k = 0; k < regions[i].intervals; k++) {
+            size_t alive = alive_at(regions, count, regions[i].live[k].first);
             most = alive > most ? alive : most;
         }
     return most;
@@ -121,14 +132,14 @@ static void promote_highest(const nm_region *regions, int *order, int count)
     order[0] = kept;
 }
 
-/* Where orders by rule leave gaps: the best one with a few regions exchanged at random, again and
- * again, until there is little left to gain. order, placed: room for an order each. */
+/* Where orders by rule leave gaps: the best one with a few regions exchanged at random, time
+ * after time, until nothing is left to gain. order, placed: memory for an order each. */
 static size_t exchange_some(nm_region *regions, int count, size_t slab, size_t lower_bound, int *best, int *order,
                             int *placed)
 {
     double rounds = WORK / ((double)count * count + 1);
     nm_rng draw = nm_rng_stream(0, "plan", "memory");
-    for (int round = 0; round < rounds && (double)slab > 1.02 * (double)lower_bound; round++) {
+    for (int round = 0; round < rounds && slab > lower_bound; round++) {
         memcpy(order, best, (size_t)count * sizeof *order);
         for (int k = 0; k < 3; k++) {
             uint32_t a = nm_rng_below(&draw, (uint32_t)count), b = nm_rng_below(&draw, (uint32_t)count);
@@ -147,15 +158,15 @@ static size_t exchange_some(nm_region *regions, int count, size_t slab, size_t l
 
 nm_status nm_memory_place(nm_context *ctx, nm_region *regions, int count, size_t *slab, size_t *lower_bound)
 {
-    size_t room = (size_t)count + 1;
-    sort_key *keys = nm_alloc(ctx, room, sizeof *keys + 3 * sizeof(int));
+    size_t capacity = (size_t)count + 1;
+    sort_key *keys = nm_alloc(ctx, capacity, sizeof *keys + 3 * sizeof(int));
     if (!keys)
         return NM_FAILED;
-    int *order = (int *)(keys + room), *placed = order + room, *best = placed + room;
+    int *order = (int *)(keys + capacity), *placed = order + capacity, *best = placed + capacity;
     *lower_bound = most_alive(regions, count);
     *slab = SIZE_MAX;
-    for (int rule = 0; rule < RULES; rule++) {
-        order_by(regions, count, rule, keys, order);
+    for (rule by = 0; by < RULES; by++) {
+        order_by(regions, count, by, keys, order);
         for (int round = 0; round<ROUNDS && * slab> * lower_bound; round++) {
             size_t size = place_in_order(regions, order, placed, count);
             if (size < *slab) {
@@ -169,4 +180,70 @@ nm_status nm_memory_place(nm_context *ctx, nm_region *regions, int count, size_t
     *slab = place_in_order(regions, best, placed, count);
     nm_free(keys);
     return NM_OK;
+}
+
+/* ---- arenas -------------------------------------------------------------------------------- */
+
+/* The values of a segment whose slices threads take for themselves lie in an arena of each
+ * thread's, since one thread may be at the segment's first layer while another is at its last. The
+ * arenas of a segment are one region, alive as long as its loop. */
+static nm_status place_arena(nm_builder *b, int loop, nm_region *some, nm_region *arenas)
+{
+    nm_program *p = &b->plan->program;
+    int count = 0, segment = p->op[loop].index;
+    size_t size, bound;
+    for (int i = 0; i < p->regions; i++)
+        if (p->region[i].intervals && p->region[i].segment == segment)
+            some[count++] = p->region[i];
+    NM_TRY(nm_memory_place(b->ctx, some, count, &size, &bound));
+    for (int i = p->regions - 1; i >= 0; i--)
+        if (p->region[i].intervals && p->region[i].segment == segment) {
+            p->region[i].offset = some[--count].offset;
+            p->region[i].arena_bytes = size;
+        }
+    *arenas = (nm_region){
+        .size = size * (size_t)b->plan->request.threads, .intervals = size > 0, .live = {{loop, p->op[loop].end}}};
+    return NM_OK;
+}
+
+/* Places what belongs to all threads, the arenas among it. */
+static nm_status place_all(nm_builder *b, nm_region *some, nm_region *arenas)
+{
+    nm_plan *plan = b->plan;
+    nm_program *p = &plan->program;
+    int count = 0;
+    for (int i = 0; i < p->regions; i++)
+        if (p->region[i].intervals && p->region[i].segment == NM_NONE)
+            some[count++] = p->region[i];
+    int shared = count;
+    for (int k = 0; k < plan->segments; k++)
+        if (arenas[k].intervals)
+            some[count++] = arenas[k];
+    NM_TRY(nm_memory_place(b->ctx, some, count, &plan->memory.activations, &plan->memory.lower_bound));
+    for (int k = plan->segments - 1; k >= 0; k--)
+        if (arenas[k].intervals)
+            arenas[k].offset = some[--count].offset;
+    for (int i = p->regions - 1; i >= 0; i--) {
+        nm_region *r = &p->region[i];
+        if (r->intervals)
+            r->offset = r->segment == NM_NONE ? some[--shared].offset : r->offset + arenas[r->segment].offset;
+    }
+    return NM_OK;
+}
+
+nm_status nm_place_regions(nm_builder *b)
+{
+    const nm_plan *plan = b->plan;
+    const nm_program *p = &plan->program;
+    nm_region *some = nm_alloc(b->ctx, (size_t)(p->regions + plan->segments), sizeof *some);
+    nm_region *arenas = nm_alloc(b->ctx, (size_t)plan->segments, sizeof *arenas);
+    nm_status status = some && arenas ? NM_OK : NM_FAILED;
+    for (int i = 0; i < p->ops && status == NM_OK; i++)
+        if (p->op[i].kind == NM_OP_LOOP && plan->segment[p->op[i].index].by_thread)
+            status = place_arena(b, i, some, &arenas[p->op[i].index]);
+    if (status == NM_OK)
+        status = place_all(b, some, arenas);
+    nm_free(some);
+    nm_free(arenas);
+    return status;
 }

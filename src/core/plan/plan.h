@@ -1,108 +1,176 @@
 /* The inside of a plan. Private to src/core.
  *
- * Time runs through windows, each with room for one forward and one backward pass. A plan that runs
- * the whole batch at once has one window: node i works at moment i, the losses at `nodes`, the
- * backward pass of node i at nodes + 2 * (nodes - i), and just before it the gradients that several
- * users of its output have left are summed.
+ * A plan is a program: a list of operations in the order in which they are run, with the regions of
+ * memory that each reads and writes. program.c writes the list, liveness.c finds in it when each
+ * region is alive, placing.c gives regions whose lives do not meet the same memory, runner.c runs
+ * the list. Nothing else knows the order; `norma summary --plan` prints it.
  *
- * A staged plan (nm_request.micro, .recompute) cuts the network before every layer that has to know
- * the whole batch (batch norm in train mode: its type has `batch_statistics`). A node's stage is
- * the number of such layers above it, itself included. Stage after stage goes forward, each a few
- * samples at a time, then stage after stage backward, each again a few samples at a time: what of
- * its values backward reads is computed again first. The last stage goes forward and backward in
- * one window. So S stages have 2 S - 1 windows, and what crosses from one stage into another is
- * `whole`: there is room for all samples of the batch. A layer that gathers goes backward for the
- * whole batch at once, after the others of its stage.
+ * A step of training is, where the whole batch goes at once,
  *
- * A plan for evaluation alone is cut into stages too (plan_slices.c); only their forward windows
- * are run. In a stage that is run apart each thread takes a few samples through all its layers, in
- * a lane of its own.
+ *     zero of the gradients; [statistics] forward … ; loss … ; [sum] backward …
  *
- * Each piece of memory is a region with a first and a last moment; regions whose moments do not
- * meet may lie at the same place of the slab. */
+ * Split (nm_request.micro, .recompute), the network is cut into segments before every layer that
+ * has to know the whole batch (batch norm in train mode). A node's segment is the number of such
+ * layers above it, itself included. Segment after segment goes forward, then segment after segment
+ * backward, each in a loop over slices of a few samples; what backward reads of its values is
+ * computed again first. The last segment goes forward and backward in one loop. What crosses from
+ * one segment into another is `whole`: it holds all samples of the batch. A layer that has to know
+ * the whole batch goes backward for all of it at once, behind the loop.
+ *
+ * Evaluation is cut into segments too (slices.c), each with its own number of samples. In such a
+ * loop every thread takes slices of its own, in an arena of its own. */
 #ifndef NM_PLAN_H
 #define NM_PLAN_H
 
 #include "fusion.h"
 #include "network.h"
 
+enum { NM_ALIGNMENT = 64, NM_NONE = -1 };
+
+/* ---- memory ------------------------------------------------------------------------- */
+
+typedef struct nm_interval {
+    int first, last; /* operations, both inclusive */
+} nm_interval;
+
+enum { NM_MAX_INTERVALS = 2 }; /* the second one: where it is computed again */
+
 typedef struct nm_region {
-    size_t size, offset; /* bytes */
-    int first, last;     /* moments, both inclusive */
-    int again;           /* not 0: alive so many moments earlier too, in its stage's forward window */
-    bool whole;          /* of a staged plan: holds all samples of the batch */
-    int room; /* the stage in whose rooms it lies, one for each thread, which are `apart` bytes apart; NM_NONE: none */
-    size_t apart;
+    size_t size, offset; /* bytes, of NM_ALIGNMENT; offset: in the slab */
+    int intervals;
+    nm_interval live[NM_MAX_INTERVALS]; /* [intervals], in order of time, apart from each other */
+    bool whole;                         /* of a program with segments: holds all samples of the batch */
+    int segment;                        /* in whose arenas it lies, one for each thread; NM_NONE: in none */
+    size_t arena_bytes;                 /* from one thread's arena to the next one's */
 } nm_region;
 
-/* Sets the regions' offsets and the size of the slab. lower_bound: most bytes alive at one moment.
- */
-nm_status nm_memory_place(nm_context *ctx, nm_region *regions, int count, size_t *slab, size_t *lower_bound);
+static inline size_t nm_aligned(size_t bytes)
+{
+    return (bytes + NM_ALIGNMENT - 1) / NM_ALIGNMENT * NM_ALIGNMENT;
+}
 
-/* The explicit split: the gradients that the users of one output leave, to be summed into the
- * first. */
-typedef struct nm_sum {
-    int parts;
-    real **part; /* [parts], in the order in which they are written */
-} nm_sum;
+/* Sets the regions' offsets and the size of the slab. lower_bound: most bytes alive at one
+ * operation. */
+nm_status nm_memory_place(nm_context *ctx, nm_region *regions, int count, size_t *slab,
+                          size_t *lower_bound) NM_MUST_USE;
 
-/* A pointer into a whole region, which each run of a few samples moves on to the first of them. */
-typedef struct nm_slide {
-    void *where; /* of a real * */
+/* ---- the program -------------------------------------------------------------------- */
+
+typedef enum nm_op_kind {
+    NM_OP_ZERO,       /* the gradients of the parameters */
+    NM_OP_LOOP,       /* over slices of the batch: what follows, up to its NM_OP_LOOP_END */
+    NM_OP_LOOP_END,   /* the last slice is done */
+    NM_OP_STATISTICS, /* of a layer that has to know all samples before the first goes forward */
+    NM_OP_FORWARD,
+    NM_OP_LOSS,
+    NM_OP_SUM, /* of the gradients that several readers of one output have left, into the first */
+    NM_OP_BACKWARD,
+    NM_OP_RESULTS, /* what is to stay readable after the run is read here */
+} nm_op_kind;
+
+/* What an operation belongs to, as a bit: parts of the program can be run alone. */
+typedef enum nm_phase { NM_PHASE_FORWARD = 1, NM_PHASE_LOSS = 2, NM_PHASE_BACKWARD = 4 } nm_phase;
+
+/* What a region is to an operation that reads or writes it. */
+typedef enum nm_use { NM_AS_X, NM_AS_Y, NM_AS_DY, NM_AS_DX, NM_AS_SAVED, NM_AS_TARGET, NM_AS_PART } nm_use;
+
+typedef struct nm_access {
+    int region;
+    nm_use use;
+    bool read, write; /* one that is written and not read begins anew: nothing of it is needed before */
+} nm_access;
+
+typedef struct nm_op {
+    nm_op_kind kind;
+    int index;      /* the node; of NM_OP_LOSS the objective, of NM_OP_LOOP and its end the segment */
+    unsigned phase; /* of a loop: those of its operations */
+    int loop;       /* of the loop that it is in, the operation NM_OP_LOOP; NM_NONE: it takes the whole batch */
+    int end;        /* of NM_OP_LOOP: its NM_OP_LOOP_END */
+    int accesses;
+    nm_access *access; /* [accesses] */
+    int deaths;
+    const int *dead; /* [deaths]: regions that nobody reads after it */
+} nm_op;
+
+typedef struct nm_program {
+    int ops;
+    nm_op *op;         /* [ops] */
+    nm_access *access; /* of all operations, one after the other */
+    int regions;
+    nm_region *region; /* [regions] */
+    int *dead;         /* of all operations */
+} nm_program;
+
+/* Which region the operation uses so; NM_NONE: none. */
+int nm_op_region(const nm_op *op, nm_use use);
+
+/* ---- the plan ----------------------------------------------------------------------- */
+
+typedef struct nm_plan_node {
+    void *choice;              /* the type's plan struct */
+    nm_tail tail;              /* what it does besides its own work, without pointers */
+    bool leaves_normalisation; /* the last output is not written: its only reader normalises it */
+    int head;                  /* the node that does this one's work; itself where nobody does */
+    int segment;
+    size_t scratch, thread_scratch; /* bytes, during one operation */
+    real *value;                    /* the output; NULL for the network's inputs */
+    real *gradient;                 /* of the loss by the output; NULL where not needed */
+} nm_plan_node;
+
+/* The arguments of a layer's functions. */
+typedef struct nm_call {
+    nm_pass pass;
+    const real **x;                           /* [inputs]: pass.x */
+    real **dx;                                /* [inputs]: pass.dx */
+    real **w, **dw;                           /* [params] */
+    nm_tail tail;                             /* pass.tail */
+    nm_lazy_normalisation lazy_normalisation; /* how its own input is read, where another layer leaves it so */
+} nm_call;
+
+/* A pointer into a whole region: a loop sets it to the first sample of each slice. */
+typedef struct nm_rebased {
+    void *pointer; /* of a real * */
     real *base;
     size_t sample; /* elements */
-} nm_slide;
-
-typedef struct nm_step {
-    nm_pass pass;
-    const real **x; /* [inputs]: pass.x */
-    real **dx;      /* [inputs]: pass.dx */
-    real **w, **dw; /* [params] */
-    void *choice;   /* the type's plan struct */
-    real *value;    /* the output; NULL for the network's inputs */
-    real *gradient; /* of the loss by the output; NULL where not needed */
-    nm_sum sum;
-    nm_tail tail;                             /* what it does besides: the layers after it whose head it is */
-    bool leaves_normalisation;                /* the last output is not written: its only reader normalises */
-    nm_lazy_normalisation lazy_normalisation; /* how its own input is read, where that is left to it */
-    int head;                                 /* the node that does this one's work; itself where nobody does */
-    bool runs_backward;
-    int stage;
-    bool again; /* staged: its forward is run again before its stage goes backward */
-    double forward_seconds, backward_seconds;
-} nm_step;
+} nm_rebased;
 
 /* Who runs layers: the whole team together, or one thread of it for itself. */
-typedef struct nm_lane {
-    nm_step *step; /* [nodes] */
-    char *tables;  /* pointers of the steps */
-    int slides;
-    nm_slide *slide; /* [slides] */
-} nm_lane;
+typedef struct nm_worker {
+    nm_call *call; /* [nodes] */
+    void *tables;  /* pointers of the calls */
+    int rebases;
+    nm_rebased *rebased; /* [rebases] */
+    double *seconds;     /* [ops]; NULL without `timing` */
+} nm_worker;
 
-typedef struct nm_stage {
-    int slice;  /* samples at once */
-    bool apart; /* each thread takes slices of its own through the whole stage */
-} nm_stage;
+typedef struct nm_segment {
+    int slice;      /* samples at once */
+    bool by_thread; /* each thread takes slices of its own through the whole segment */
+} nm_segment;
 
 struct nm_plan {
     nm_network *net;
     nm_request request;
-    bool backward;   /* whether a backward pass is planned */
-    nm_step *step;   /* [nodes]: of lane 0 */
-    int lanes;       /* 1, or 1 + threads where a stage is run apart */
-    nm_lane *lane;   /* [lanes]: the team's, then each thread's */
-    int stages;      /* 1 where the plan is not staged */
-    nm_stage *stage; /* [stages, room for one per node] */
-    bool staged;
-    int *objective_stage; /* [objectives, at least 1] */
-    real **objective_dx;  /* [objectives, at least 1]: where each loss leaves its gradient; NULL where not needed */
+    bool backward;      /* whether a backward pass is planned */
+    nm_plan_node *node; /* [nodes] */
+    nm_program program;
+    int workers;         /* 1, or 1 + threads where a segment goes by thread */
+    nm_worker *worker;   /* [workers]: the team, then each thread */
+    int segments;        /* 1 where the program is not cut */
+    nm_segment *segment; /* [segments, capacity for one per node] */
+    bool split;          /* there are segments, or one in slices */
     char *slab, *scratch, *thread_scratch;
-    size_t apart_scratch; /* of each thread's scratch, what a lane of its own has as scratch for all threads */
+    size_t worker_scratch; /* of each thread's scratch, what it has as scratch for all threads where it is alone */
     real *gradients;
     double *sample_loss;
     float *correct, *counted;
     nm_plan_memory memory;
 };
+
+/* The first sample's number of a region of the team's; NULL: there is no region, or no memory. */
+static inline real *nm_plan_region(const nm_plan *plan, int region)
+{
+    return region == NM_NONE || !plan->slab ? NULL : (real *)(void *)(plan->slab + plan->program.region[region].offset);
+}
 
 #endif

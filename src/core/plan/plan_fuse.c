@@ -22,7 +22,7 @@
  * A normalisation is left to the reader in training, where it and perhaps a rectifier are all of a
  * conv's tail (not a stem's), and the only reader is a conv whose algorithms of forward and weights
  * normalise what they read. */
-#include "plan_draft.h"
+#include "builder.h"
 
 #include <string.h>
 
@@ -34,16 +34,16 @@ static int other_input(const nm_node *user, int node)
 
 /* Whether `head` can do the work of `user`, which reads `node`: what else that reads must be known
  * before. */
-static bool within_reach(const nm_draft *d, int head, int node, int user)
+static bool within_reach(const nm_builder *d, int head, int node, int user)
 {
     const nm_node *u = &d->net->node[user];
     int other = other_input(u, node);
-    return u->inputs == 1 || (u->inputs == 2 && !d->plan->staged && other >= d->net->inputs && other < head);
+    return u->inputs == 1 || (u->inputs == 2 && !d->plan->split && other >= d->net->inputs && other < head);
 }
 
 /* The only reader of `node`'s output, where `head` could do its work and nobody looks at that
  * output; else NM_NONE. */
-static int only_reader(const nm_draft *d, int head, int node)
+static int only_reader(const nm_builder *d, int head, int node)
 {
     const nm_network *net = d->net;
     if (net->node[node].users != 1 || d->keep[node])
@@ -87,7 +87,7 @@ static unsigned flags_with(const nm_tail *tail, bool sums, unsigned flags)
     return tail->pools ? flags & ~(unsigned)NM_INPLACE : flags;
 }
 
-static nm_tail_request request_of(const nm_draft *d, int index)
+static nm_tail_request request_of(const nm_builder *d, int index)
 {
     const nm_node *node = &d->net->node[index];
     nm_tail_request request = {.rules = &d->rules, .backward = d->needed[index]};
@@ -96,18 +96,18 @@ static nm_tail_request request_of(const nm_draft *d, int index)
     return request;
 }
 
-static void fuse_node(nm_draft *d, int index)
+static void fuse_node(nm_builder *d, int index)
 {
     const nm_node *node = &d->net->node[index];
     const nm_fusion *fusion = node->type->fusion;
-    nm_tail *tail = &d->plan->step[index].tail;
+    nm_tail *tail = &d->plan->node[index].tail;
     if (d->head[index] != index || !fusion || !fusion->can_take || d->plan->request.no_fuse)
         return;
     const nm_tail_request request = request_of(d, index);
     tail->last = fusion->place;
     for (int next = only_reader(d, index, index); next != NM_NONE; next = only_reader(d, index, next)) {
         nm_tail longer = *tail;
-        if (d->needed[index] != d->needed[next] || d->stage[index] != d->stage[next] ||
+        if (d->needed[index] != d->needed[next] || d->segment[index] != d->segment[next] ||
             !append(&longer, &d->net->node[next]) || !fusion->can_take(node->self, &longer, &request))
             break;
         *tail = longer;
@@ -119,7 +119,7 @@ static void fuse_node(nm_draft *d, int index)
 
 /* The only reader of what `node` puts out, where that reads nothing else, and nobody looks at it;
  * else NM_NONE. */
-static int sole_reader(const nm_draft *d, int node)
+static int sole_reader(const nm_builder *d, int node)
 {
     const nm_network *net = d->net;
     for (int user = node + 1; user < net->nodes && net->node[node].users == 1 && !d->keep[node]; user++)
@@ -129,12 +129,12 @@ static int sole_reader(const nm_draft *d, int node)
 }
 
 /* Whether head `index` leaves the normalisation in its tail to the reader of its last output. */
-static bool leaves_normalisation(const nm_draft *d, int index)
+static bool leaves_normalisation(const nm_builder *d, int index)
 {
     const nm_node *node = &d->net->node[index];
     const nm_fusion *fusion = node->type->fusion;
     int reader = sole_reader(d, d->tail[index]);
-    if (!fusion || !fusion->leaves_normalisation || reader == NM_NONE || d->plan->staged || d->plan->request.no_fuse ||
+    if (!fusion || !fusion->leaves_normalisation || reader == NM_NONE || d->plan->split || d->plan->request.no_fuse ||
         d->rules.mode != NM_TRAIN || !d->needed[index])
         return false;
     const nm_node *by = &d->net->node[reader];
@@ -142,13 +142,13 @@ static bool leaves_normalisation(const nm_draft *d, int index)
     const nm_tail_request request = request_of(d, index);
     return other && other->reads_lazy_normalisation && !(d->memory[reader] & NM_INPLACE) &&
            other->reads_lazy_normalisation(by->self, &d->rules) &&
-           fusion->leaves_normalisation(node->self, &d->plan->step[index].tail, &request);
+           fusion->leaves_normalisation(node->self, &d->plan->node[index].tail, &request);
 }
 
-void nm_draft_fuse(nm_draft *d)
+void nm_find_fusion(nm_builder *d)
 {
     for (int i = d->net->inputs; i < d->net->nodes; i++)
         fuse_node(d, i);
     for (int i = d->net->inputs; i < d->net->nodes; i++)
-        d->plan->step[i].leaves_normalisation = d->head[i] == i && leaves_normalisation(d, i);
+        d->plan->node[i].leaves_normalisation = d->head[i] == i && leaves_normalisation(d, i);
 }

@@ -131,12 +131,12 @@ START_TEST(outputs_that_are_read_are_not_fused_away)
     nm_plan *plan;
     nm_request request = {.mode = NM_EVAL, .batch = N, .threads = 1, .keep = keep, .keeps = 1};
     ck_assert_int_eq(nm_plan_new(net, &request, &plan), NM_OK);
-    ck_assert_int_eq(plan->step[keep[0]].tail.layers, 0);
+    ck_assert_int_eq(plan->node[keep[0]].tail.layers, 0);
     ck_assert_ptr_nonnull(nm_plan_output(plan, keep[0]));
     nm_plan_free(plan);
     request = (nm_request){.mode = NM_EVAL, .batch = N, .threads = 1, .gradients = true}; /* backward reads it */
     ck_assert_int_eq(nm_plan_new(net, &request, &plan), NM_OK);
-    ck_assert_int_eq(plan->step[keep[0]].tail.layers, 0);
+    ck_assert_int_eq(plan->node[keep[0]].tail.layers, 0);
     nm_plan_free(plan);
     nm_network_free(net);
 }

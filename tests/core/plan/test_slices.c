@@ -102,11 +102,11 @@ START_TEST(the_same_bits)
         for (int no_fuse = 0; no_fuse < 2; no_fuse++) {
             nm_request request = {.mode = NM_EVAL, .batch = BATCH, .threads = threads, .no_fuse = no_fuse};
             nm_plan *slices = planned(net, request);
-            ck_assert_int_gt(slices->stages, 1);
-            ck_assert_int_eq(slices->lanes, 1 + threads);
+            ck_assert_int_gt(slices->segments, 1);
+            ck_assert_int_eq(slices->workers, 1 + threads);
             request.batch = request.threads = 1;
             nm_plan *alone = planned(net, request);
-            ck_assert_int_eq(alone->stages, 1);
+            ck_assert_int_eq(alone->segments, 1);
             for (int n = BATCH; n > 0; n -= 20) {
                 nm_batch batch = batch_of(n);
                 nm_plan_forward(slices, &batch);

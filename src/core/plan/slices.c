@@ -2,12 +2,12 @@
  * writes is still in cache when the next reads it. The bits stay the same, since in evaluation a
  * sample's do not depend on the others.
  *
- * The network is cut into stages, each with its own number of samples. A cut is made only where one
- * value crosses. Layers with large outputs gain from few samples, layers with many weights lose,
- * since every call brings in its weights again: the cheapest way through all layers is found by
- * dynamic programming over the layers and a few numbers of samples. Costs are in multiply-adds at
- * the matrix product's full speed, on all threads together. */
-#include "plan_draft.h"
+ * The network is cut into segments, each with its own number of samples. A cut is made only where
+ * one value crosses. Layers with large outputs gain from few samples, layers with many weights
+ * lose, since every call brings in its weights again: the cheapest way through all layers is found
+ * by dynamic programming over the layers and a few numbers of samples. Costs are in multiply-adds
+ * at the matrix product's full speed, on all threads together. */
+#include "builder.h"
 
 #include "algorithm_choice.h"
 #include "alloc.h"
@@ -28,7 +28,7 @@ typedef struct way {
 } way;
 
 typedef struct slicing {
-    nm_draft *d;
+    nm_builder *b;
     int sizes,
         size[SIZES]; /* numbers of samples to choose from; the first is the whole batch, for all threads together */
     int heads;
@@ -40,32 +40,32 @@ typedef struct slicing {
 /* Numbers of samples that give each thread as many slices. */
 static void find_sizes(slicing *s)
 {
-    int batch = s->d->plan->request.batch;
+    int batch = s->b->plan->request.batch;
     s->size[s->sizes++] = batch;
-    for (int pieces = s->d->plan->request.threads; s->sizes < SIZES && s->size[s->sizes - 1] > 1; pieces *= 2)
+    for (int pieces = s->b->plan->request.threads; s->sizes < SIZES && s->size[s->sizes - 1] > 1; pieces *= 2)
         if (nm_pieces(batch, pieces) < s->size[s->sizes - 1])
             s->size[s->sizes++] = nm_pieces(batch, pieces);
 }
 
 static void find_heads(slicing *s)
 {
-    const nm_draft *d = s->d;
-    const nm_network *net = d->net;
+    const nm_builder *b = s->b;
+    const nm_network *net = b->net;
     for (int i = net->inputs; i < net->nodes; i++) {
-        if (d->head[i] != i)
+        if (b->head[i] != i)
             continue;
         s->head[s->heads] = i;
-        s->last[d->tail[i]] = s->heads++;
+        s->last[b->tail[i]] = s->heads++;
     }
     for (int at = 0; at < s->heads; at++)
-        for (int user = s->head[at]; user <= d->tail[s->head[at]]; user++)
-            for (int k = 0; d->head[user] == s->head[at] && k < net->node[user].inputs; k++)
+        for (int user = s->head[at]; user <= b->tail[s->head[at]]; user++)
+            for (int k = 0; b->head[user] == s->head[at] && k < net->node[user].inputs; k++)
                 s->last[net->node[user].from[k]] = at;
 }
 
 static double elements(const slicing *s, int node)
 {
-    return (double)nm_shape_size(s->d->net->node[node].out);
+    return (double)nm_shape_size(s->b->net->node[node].out);
 }
 
 /* The values that are written before head number `at` and read by it or behind it: how many, and
@@ -75,7 +75,7 @@ static int crossing(const slicing *s, int at, double *count)
     int values = 0;
     *count = 0;
     for (int before = 0; before < at; before++) {
-        int tail = s->d->tail[s->head[before]];
+        int tail = s->b->tail[s->head[before]];
         if (s->last[tail] >= at) {
             values++;
             *count += elements(s, tail);
@@ -92,38 +92,38 @@ static double share_afar(double alive)
 }
 
 /* Multiply-adds' worth of time that a call takes beside its samples, on a thread. */
-static double overhead_of(const nm_draft *d, int node, int samples)
+static double overhead_of(const nm_builder *b, int node, int samples)
 {
-    const nm_node *n = &d->net->node[node];
+    const nm_node *n = &b->net->node[node];
     double weights = 0;
     for (int i = 0; i < n->params; i++)
-        weights += (double)d->net->param[n->first_param + i].count;
-    return CALL + (n->type->algorithms ? n->type->algorithms->overhead(n->self, &d->rules, samples)
+        weights += (double)b->net->param[n->first_param + i].count;
+    return CALL + (n->type->algorithms ? n->type->algorithms->overhead(n->self, &b->rules, samples)
                                        : NM_WEIGHT_TIME * weights);
 }
 
 /* Of head number `at` with the size of that number, for the batch. */
 static double cost_of(const slicing *s, int at, int size)
 {
-    const nm_draft *d = s->d;
-    int node = s->head[at], tail = d->tail[node], batch = d->plan->request.batch, threads = d->plan->request.threads;
+    const nm_builder *b = s->b;
+    int node = s->head[at], tail = b->tail[node], batch = b->plan->request.batch, threads = b->plan->request.threads;
     int calls = size ? nm_pieces(batch, s->size[size]) : threads,
         samples = size ? s->size[size] : nm_pieces(batch, threads);
     double read = 0, alive;
     crossing(s, at, &alive);
-    for (int k = 0; k < d->net->node[node].inputs; k++)
-        read += elements(s, d->net->node[node].from[k]);
+    for (int k = 0; k < b->net->node[node].inputs; k++)
+        read += elements(s, b->net->node[node].from[k]);
     double passed = (read + elements(s, tail)) * batch;
-    return overhead_of(d, node, samples) * calls + FAR * passed * share_afar((alive + elements(s, tail)) * samples);
+    return overhead_of(b, node, samples) * calls + FAR * passed * share_afar((alive + elements(s, tail)) * samples);
 }
 
 /* Sets the ways to head number `at`. */
-static void go_on(slicing *s, int at)
+static void find_ways(slicing *s, int at)
 {
     way *here = s->way + at * s->sizes, *before = here - s->sizes;
     double count;
     bool may_cut = at > 0 && crossing(s, at, &count) <= 1;
-    const nm_request *q = &s->d->plan->request;
+    const nm_request *q = &s->b->plan->request;
     double cut = at > 0 ? 2 * FAR * count * q->batch * share_afar(count * q->batch / q->threads) : 0;
     for (int k = 0; k < s->sizes; k++) {
         here[k] = (way){at > 0 ? before[k].cost : 0, k};
@@ -134,54 +134,54 @@ static void go_on(slicing *s, int at)
     }
 }
 
-/* Follows the cheapest way back from the last layer, then numbers its stages. */
-static void cut_stages(slicing *s)
+/* Follows the cheapest way back from the last layer, then numbers its segments. */
+static void cut_segments(slicing *s)
 {
-    nm_draft *d = s->d;
-    nm_plan *plan = d->plan;
+    nm_builder *b = s->b;
+    nm_plan *plan = b->plan;
     int best = 0;
     const way *end = s->way + (s->heads - 1) * s->sizes;
     for (int k = 1; k < s->sizes; k++)
         if (end[k].cost < end[best].cost)
             best = k;
-    for (int at = s->heads - 1; at >= 0; at--) { /* for now, the stage is the size's index */
-        d->stage[s->head[at]] = best;
+    for (int at = s->heads - 1; at >= 0; at--) { /* for now, the segment is the size's index */
+        b->segment[s->head[at]] = best;
         best = s->way[at * s->sizes + best].from;
     }
-    plan->stages = 0;
+    plan->segments = 0;
     for (int at = 0, before = NM_NONE; at < s->heads; at++) {
-        int size = d->stage[s->head[at]];
+        int size = b->segment[s->head[at]];
         if (size != before)
-            plan->stage[plan->stages++] = (nm_stage){s->size[size], size > 0};
+            plan->segment[plan->segments++] = (nm_segment){s->size[size], size > 0};
         before = size;
-        d->stage[s->head[at]] = plan->stages - 1;
+        b->segment[s->head[at]] = plan->segments - 1;
     }
-    for (int k = 0; k < plan->stages; k++)
-        if (plan->stage[k].apart)
-            plan->lanes = 1 + plan->request.threads;
-    for (int i = d->net->inputs; i < d->net->nodes; i++)
-        d->stage[i] = d->stage[d->head[i]];
-    for (int i = 0; i < nm_objective_count(d->net); i++)
-        plan->objective_stage[i] = plan->stages - 1;
-    plan->staged = plan->lanes > 1;
+    for (int k = 0; k < plan->segments; k++)
+        if (plan->segment[k].by_thread)
+            plan->workers = 1 + plan->request.threads;
+    for (int i = b->net->inputs; i < b->net->nodes; i++)
+        b->segment[i] = b->segment[b->head[i]];
+    for (int i = 0; i < nm_objective_count(b->net); i++)
+        b->objective_segment[i] = plan->segments - 1;
+    plan->split = plan->workers > 1;
 }
 
-nm_status nm_draft_slices(nm_draft *d)
+nm_status nm_find_slices(nm_builder *b)
 {
-    const nm_request *q = &d->plan->request;
-    slicing s = {.d = d};
-    if (q->mode != NM_EVAL || d->plan->backward || q->keep_all || d->net->nodes == d->net->inputs)
+    const nm_request *q = &b->plan->request;
+    slicing s = {.b = b};
+    if (q->mode != NM_EVAL || b->plan->backward || q->keep_all || b->net->nodes == b->net->inputs)
         return NM_OK;
     find_sizes(&s);
-    s.head = nm_alloc(d->ctx, (size_t)d->net->nodes, sizeof *s.head);
-    s.last = nm_alloc(d->ctx, (size_t)d->net->nodes, sizeof *s.last);
-    s.way = nm_alloc(d->ctx, (size_t)(d->net->nodes * s.sizes), sizeof *s.way);
+    s.head = nm_alloc(b->ctx, (size_t)b->net->nodes, sizeof *s.head);
+    s.last = nm_alloc(b->ctx, (size_t)b->net->nodes, sizeof *s.last);
+    s.way = nm_alloc(b->ctx, (size_t)(b->net->nodes * s.sizes), sizeof *s.way);
     nm_status status = s.head && s.last && s.way ? NM_OK : NM_FAILED;
     if (status == NM_OK) {
         find_heads(&s);
         for (int at = 0; at < s.heads; at++)
-            go_on(&s, at);
-        cut_stages(&s);
+            find_ways(&s, at);
+        cut_segments(&s);
     }
     nm_free(s.head);
     nm_free(s.last);

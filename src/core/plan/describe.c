@@ -1,0 +1,164 @@
+/* Looking at a plan: what is alive after a run, what was chosen, the program as text. */
+#include "plan.h"
+
+#include "algorithm_choice.h"
+
+#include <stdio.h>
+#include <string.h>
+
+const real *nm_plan_output(const nm_plan *plan, int node)
+{
+    return plan->node[node].value;
+}
+
+const real *nm_plan_output_gradient(const nm_plan *plan, int node)
+{
+    return plan->node[node].gradient;
+}
+
+real *nm_plan_gradients(const nm_plan *plan)
+{
+    return plan->gradients;
+}
+
+const real *nm_plan_input_gradient(const nm_plan *plan, int input)
+{
+    return plan->node[input].gradient;
+}
+
+nm_plan_memory nm_plan_memory_use(const nm_plan *plan)
+{
+    return plan->memory;
+}
+
+int nm_plan_head(const nm_plan *plan, int node)
+{
+    return plan->node[node].head;
+}
+
+/* ---- layers ---------------------------------------------------------------------------- */
+
+void nm_plan_describe(const nm_plan *plan, int node, char *text, size_t size)
+{
+    const nm_node *n = &plan->net->node[node];
+    *text = '\0';
+    if (n->type && n->type->describe)
+        n->type->describe(n->self, plan->node[node].choice, text, size);
+    size_t used = strlen(text);
+    for (int i = node + 1; i < plan->net->nodes && plan->node[node].head == node; i++)
+        if (plan->node[i].head == node) {
+            snprintf(text + used, size - used, "%swith %s", used ? ", " : "", plan->net->node[i].type->name);
+            used = strlen(text);
+        }
+    const nm_segment *segment = &plan->segment[plan->node[node].segment];
+    if (plan->node[node].leaves_normalisation)
+        snprintf(text + used, size - used, "%snormalised by its reader", used ? ", " : "");
+    if (segment->by_thread)
+        snprintf(text + used, size - used, "%s%d samples at once", used ? ", " : "", segment->slice);
+}
+
+void nm_plan_explain(const nm_plan *plan, int node, char *text, size_t size)
+{
+    const nm_node *n = &plan->net->node[node];
+    *text = '\0';
+    if (n->type && n->type->algorithms)
+        n->type->algorithms->explain(n->self, plan->node[node].choice, text, size);
+}
+
+void nm_plan_chosen(const nm_plan *plan, int node, char *text, size_t size)
+{
+    const nm_node *n = &plan->net->node[node];
+    *text = '\0';
+    if (n->type && n->type->algorithms)
+        n->type->algorithms->chosen(plan->node[node].choice, text, size);
+}
+
+/* ---- operations ------------------------------------------------------------------------- */
+
+int nm_plan_ops(const nm_plan *plan)
+{
+    return plan->program.ops;
+}
+
+static double op_seconds(const nm_plan *plan, int op)
+{
+    double seconds = 0;
+    for (int k = 0; k < plan->workers && plan->worker[k].seconds; k++) /* the threads side by side */
+        seconds += plan->worker[k].seconds[op] / (k ? plan->workers - 1 : 1);
+    return seconds;
+}
+
+void nm_plan_seconds(const nm_plan *plan, int node, double *forward, double *backward)
+{
+    *forward = *backward = 0;
+    for (int i = 0; i < plan->program.ops; i++) {
+        const nm_op *op = &plan->program.op[i];
+        if (op->index != node)
+            continue;
+        if (op->kind == NM_OP_STATISTICS || op->kind == NM_OP_FORWARD)
+            *forward += op_seconds(plan, i);
+        if (op->kind == NM_OP_SUM || op->kind == NM_OP_BACKWARD)
+            *backward += op_seconds(plan, i);
+    }
+}
+
+static const char *kind_name(const nm_op *op)
+{
+    static const char *const names[] = {"zero", "loop", "end",      "statistics", "forward",
+                                        "loss", "sum",  "backward", "results"};
+    return op->kind == NM_OP_FORWARD && op->phase == NM_PHASE_BACKWARD ? "recompute" : names[op->kind];
+}
+
+/* The regions that an operation reads, or writes: "x:3 saved:7", each as a use and a number. */
+static void list_regions(const nm_op *op, bool written, char *text, size_t size)
+{
+    static const char *const uses[] = {"x", "y", "dy", "dx", "saved", "target", "part"};
+    size_t used = 0;
+    *text = '\0';
+    for (int i = 0; i < op->accesses && used < size; i++) {
+        const nm_access *a = &op->access[i];
+        if (written ? a->write : a->read)
+            used += (size_t)snprintf(text + used, size - used, "%s%s:%d", used ? " " : "", uses[a->use], a->region);
+    }
+}
+
+nm_plan_op nm_plan_op_at(const nm_plan *plan, int index)
+{
+    const nm_op *op = &plan->program.op[index];
+    const nm_segment *segment = op->loop == NM_NONE ? NULL : &plan->segment[plan->program.op[op->loop].index];
+    nm_plan_op out = {.kind = kind_name(op), .node = -1, .objective = -1, .seconds = op_seconds(plan, index)};
+    bool loop = op->kind == NM_OP_LOOP || op->kind == NM_OP_LOOP_END;
+    if (loop)
+        segment = &plan->segment[op->index];
+    out.samples = segment ? segment->slice : plan->request.batch;
+    out.by_thread = segment && segment->by_thread;
+    out.in_loop = segment && !loop;
+    if (op->kind == NM_OP_LOSS)
+        out.objective = op->index;
+    else if (!loop)
+        out.node = op->index;
+    if (op->kind == NM_OP_STATISTICS || op->kind == NM_OP_FORWARD || op->kind == NM_OP_BACKWARD) {
+        out.scratch = plan->node[op->index].scratch;
+        out.thread_scratch = plan->node[op->index].thread_scratch;
+    }
+    list_regions(op, false, out.reads, sizeof out.reads);
+    list_regions(op, true, out.writes, sizeof out.writes);
+    return out;
+}
+
+int nm_plan_regions(const nm_plan *plan)
+{
+    return plan->program.regions;
+}
+
+nm_plan_region_use nm_plan_region_at(const nm_plan *plan, int index)
+{
+    const nm_region *r = &plan->program.region[index];
+    nm_plan_region_use out = {.offset = r->offset, .bytes = r->size, .intervals = r->intervals, .whole = r->whole};
+    out.arena = r->segment != NM_NONE;
+    for (int i = 0; i < r->intervals; i++) {
+        out.first[i] = r->live[i].first;
+        out.last[i] = r->live[i].last;
+    }
+    return out;
+}
