@@ -119,7 +119,8 @@ START_TEST(tight_memory_gives_the_same_bits)
     nm_network *net = built(branches);
     input in;
     fill(&in);
-    nm_plan *tight = planned(net, (nm_request){.mode = NM_TRAIN, .batch = BATCH, .threads = 2, .no_fuse = true});
+    nm_plan *tight = planned(
+        net, (nm_request){.mode = NM_TRAIN, .batch = BATCH, .threads = 2, .no_fuse = true, .poison = true});
     nm_plan *loose = planned(net, (nm_request){.mode = NM_TRAIN, .batch = BATCH, .threads = 1, .keep_all = true});
     ck_assert_uint_lt(nm_plan_memory_use(tight).activations, nm_plan_memory_use(loose).activations);
     nm_plan *plans[2] = {tight, loose};
@@ -246,6 +247,7 @@ START_TEST(a_few_samples_at_a_time_are_the_whole_batch)
             request.micro = micro;
             request.recompute = micro % 2 == 0;
             request.threads = 1 + micro % 3;
+            request.poison = true;
             outcome parts = step_of(staged[k], request, x);
             const char *what = staged[k];
             double tolerance = sizeof(real) == 8 ? 1e-12 : 1e-6;

@@ -101,6 +101,7 @@ START_TEST(the_same_bits)
     for (int threads = 1; threads < 6; threads += 2)
         for (int no_fuse = 0; no_fuse < 2; no_fuse++) {
             nm_request request = {.mode = NM_EVAL, .batch = BATCH, .threads = threads, .no_fuse = no_fuse};
+            request.poison = true;
             nm_plan *slices = planned(net, request);
             ck_assert_int_gt(slices->segments, 1);
             ck_assert_int_eq(slices->workers, 1 + threads);
@@ -126,7 +127,7 @@ START_TEST(kept_values_are_whole)
     nm_network *net = built(networks[_i], 16);
     nm_batch batch = batch_of(BATCH);
     for (int node = net->inputs; node < net->nodes; node++) {
-        nm_request request = {.mode = NM_EVAL, .batch = BATCH, .threads = 2, .keep = &node, .keeps = 1};
+        nm_request request = {.mode = NM_EVAL, .batch = BATCH, .threads = 2, .keep = &node, .keeps = 1, .poison = true};
         nm_plan *slices = planned(net, request);
         ck_assert_int_gt(slices->stages, 1);
         request.batch = request.threads = 1;

@@ -1,0 +1,201 @@
+/* Every network of models/ with the memory of what is dead filled with NaN: a plan that lets
+ * something live too short reads it. The loss, the gradients and the output have the bits of a run
+ * that leaves memory alone. Networks of ImageNet's size read smaller images. */
+#include "alloc.h"
+#include "plan.h"
+#include "run_suite.h"
+
+#include <dirent.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#define IMAGENET 5e8 /* multiply-adds: networks of more are of ImageNet's size */
+
+enum { MANY_WEIGHTS = 1 << 23 }; /* it takes seconds to draw them: only the first of the plans below */
+
+static nm_context *ctx;
+
+#define ck_assert_done(call) ck_assert_msg((call) == NM_OK, "%s", nm_error_message(ctx, 0))
+
+static char *names[128];
+static int models;
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static void find_models(void)
+{
+    DIR *d = opendir(getenv("NORMA_MODELS") ? getenv("NORMA_MODELS") : "models");
+    struct dirent *entry;
+    while (d && (entry = readdir(d)) && models < 128) {
+        char *dot = strrchr(entry->d_name, '.');
+        if (dot && strcmp(dot, ".yaml") == 0)
+            names[models++] = strndup(entry->d_name, (size_t)(dot - entry->d_name));
+    }
+    if (d)
+        closedir(d);
+    qsort(names, (size_t)models, sizeof *names, by_name);
+}
+
+static double cost_of(const nm_network *net)
+{
+    double cost = 0;
+    for (int i = net->inputs; i < net->nodes; i++)
+        cost += nm_node_cost(&net->node[i]);
+    return cost;
+}
+
+/* side: of the images; NULL: as the file has it. */
+static nm_network *built_with(const char *name, const char *side)
+{
+    char path[4096];
+    nm_yaml *document;
+    nm_network *net;
+    const char *folder = getenv("NORMA_MODELS");
+    ctx = ctx ? ctx : nm_context_new();
+    snprintf(path, sizeof path, "%s/%s.yaml", folder ? folder : "models", name);
+    ck_assert_done(nm_yaml_load(ctx, path, &document));
+    if (side) {
+        ck_assert_done(nm_document_set(ctx, document, "input.height", side));
+        ck_assert_done(nm_document_set(ctx, document, "input.width", side));
+    }
+    ck_assert_done(nm_network_build(ctx, document, NULL, &net));
+    return net;
+}
+
+static nm_network *built(const char *name)
+{
+    nm_network *net = built_with(name, NULL);
+    if (cost_of(net) < IMAGENET)
+        return net;
+    nm_network_free(net);
+    return built_with(name, "112");
+}
+
+typedef struct samples {
+    int n;
+    real *x;
+    int32_t *labels;
+} samples;
+
+static samples make_samples(const nm_network *net, int n)
+{
+    nm_shape in = net->node[0].out, out = net->node[net->output].out;
+    size_t count = (size_t)n * nm_shape_size(in), places = (size_t)n * (size_t)out.h * (size_t)out.w;
+    samples s = {n, nm_alloc(ctx, count, sizeof(real)), nm_alloc(ctx, places, sizeof(int32_t))};
+    nm_rng r = nm_rng_stream(1, "test", "poison");
+    for (size_t i = 0; i < count; i++)
+        s.x[i] = (real)nm_rng_normal(&r);
+    for (size_t i = 0; i < places; i++)
+        s.labels[i] = (int32_t)nm_rng_below(&r, (uint32_t)out.c);
+    return s;
+}
+
+typedef struct outcome {
+    double loss;
+    size_t weights, outputs;
+    real *gradients, *output;
+} outcome;
+
+/* Two runs of the plan: the second finds what the first has left. */
+static outcome run(nm_network *net, nm_request request, const samples *s)
+{
+    nm_plan *plan;
+    const real *xs[] = {s->x};
+    nm_batch batch = {.n = s->n, .x = xs, .targets = {.labels = s->labels}, .seed = 1};
+    outcome o = {0};
+    nm_network_initialise(net, 1); /* running statistics too */
+    ck_assert_done(nm_plan_new(net, &request, &plan));
+    for (int twice = 0; twice < 2; twice++)
+        if (request.mode == NM_TRAIN) {
+            o.loss = nm_plan_step(plan, &batch).loss;
+        } else {
+            nm_plan_forward(plan, &batch);
+            o.loss = nm_plan_loss(plan, &batch).loss;
+        }
+    o.weights = request.mode == NM_TRAIN ? net->weight_count : 0;
+    o.outputs = (size_t)s->n * nm_shape_size(net->node[net->output].out);
+    o.gradients = nm_alloc(ctx, o.weights + 1, sizeof(real));
+    o.output = nm_alloc(ctx, o.outputs, sizeof(real));
+    if (o.weights)
+        memcpy(o.gradients, nm_plan_gradients(plan), o.weights * sizeof(real));
+    memcpy(o.output, nm_plan_output(plan, net->output), o.outputs * sizeof(real));
+    nm_plan_free(plan);
+    return o;
+}
+
+static void free_outcome(outcome *o)
+{
+    nm_free(o->gradients);
+    nm_free(o->output);
+}
+
+START_TEST(nothing_dead_is_read)
+{
+    nm_network *net = built(names[_i]);
+    samples s = make_samples(net, 3);
+    const nm_request requests[] = {{.mode = NM_TRAIN, .threads = 2},
+                                   {.mode = NM_TRAIN, .threads = 2, .micro = 1, .recompute = true},
+                                   {.mode = NM_EVAL, .threads = 2},
+                                   {.mode = NM_TRAIN, .threads = 2, .recompute = true},
+                                   {.mode = NM_TRAIN, .threads = 1, .micro = 2},
+                                   {.mode = NM_TRAIN, .threads = 2, .no_fuse = true},
+                                   {.mode = NM_TRAIN, .threads = 2, .no_fuse = true, .micro = 2},
+                                   {.mode = NM_EVAL, .threads = 3, .no_fuse = true}};
+    size_t count = net->weight_count > MANY_WEIGHTS ? 3 : sizeof requests / sizeof *requests;
+    for (size_t k = 0; k < count; k++) {
+        nm_request request = requests[k];
+        request.batch = s.n + 1; /* one sample fewer than there is memory for */
+        outcome plain = run(net, request, &s);
+        request.poison = true;
+        outcome poisoned = run(net, request, &s);
+        ck_assert_msg(isfinite(poisoned.loss) && poisoned.loss == plain.loss,
+                      "%s, plan %zu: the loss is %.9g, not %.9g", names[_i], k, poisoned.loss, plain.loss);
+        ck_assert_msg(memcmp(poisoned.output, plain.output, plain.outputs * sizeof(real)) == 0,
+                      "%s, plan %zu: another output", names[_i], k);
+        ck_assert_msg(memcmp(poisoned.gradients, plain.gradients, plain.weights * sizeof(real)) == 0,
+                      "%s, plan %zu: other gradients", names[_i], k);
+        free_outcome(&plain);
+        free_outcome(&poisoned);
+    }
+    nm_free(s.x);
+    nm_free(s.labels);
+    nm_network_free(net);
+}
+END_TEST
+
+/* The comparison sees it: an output is poisoned as soon as it is written. */
+START_TEST(a_life_cut_short_shows)
+{
+    nm_network *net = built("mnist-cnn");
+    samples s = make_samples(net, 2);
+    nm_plan *plan;
+    const real *xs[] = {s.x};
+    nm_batch batch = {.n = s.n, .x = xs, .targets = {.labels = s.labels}};
+    ck_assert_done(
+        nm_plan_new(net, &(nm_request){.mode = NM_TRAIN, .batch = s.n, .threads = 1, .poison = true}, &plan));
+    ck_assert(isfinite(nm_plan_step(plan, &batch).loss));
+    int first = 0;
+    while (plan->program.op[first].kind != NM_OP_FORWARD)
+        first++;
+    int region = nm_op_region(&plan->program.op[first], NM_AS_Y);
+    plan->program.op[first].dead = &region;
+    plan->program.op[first].deaths = 1;
+    ck_assert(!isfinite(nm_plan_step(plan, &batch).loss));
+    nm_plan_free(plan);
+    nm_free(s.x);
+    nm_free(s.labels);
+    nm_network_free(net);
+}
+END_TEST
+
+static void set_up(TCase *tcase)
+{
+    find_models();
+    tcase_add_loop_test(tcase, nothing_dead_is_read, 0, models);
+}
+
+SUITE_WITH("poison", set_up, a_life_cut_short_shows)
