@@ -11,10 +11,10 @@
 typedef struct summary_args {
     model_args model;
     int height, width, batch, anchor;
-    bool json, verbose;
+    bool json, verbose, plan;
 } summary_args;
 
-enum { KEY_IMAGE = 'i', KEY_BATCH = 'b', KEY_JSON = 'j', KEY_VERBOSE = 'v', KEY_ANCHOR = 'a' };
+enum { KEY_IMAGE = 'i', KEY_BATCH = 'b', KEY_JSON = 'j', KEY_VERBOSE = 'v', KEY_ANCHOR = 'a', KEY_PLAN = 'p' };
 
 static const struct argp_option options[] = {
     {"image", KEY_IMAGE, "H W", 0, "another size of the input", 1},
@@ -26,6 +26,7 @@ static const struct argp_option options[] = {
     {"json", KEY_JSON, 0, 0, "machine-readable result on stdout", 1},
     {"verbose", KEY_VERBOSE, 0, 0,
      "each layer's algorithm, the fields of all paths to a join, and how well memory is planned", 1},
+    {"plan", KEY_PLAN, 0, 0, "what training and evaluation do, operation by operation, and their memory", 1},
     {0},
 };
 
@@ -64,6 +65,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_VERBOSE:
         args->verbose = true;
+        return 0;
+    case KEY_PLAN:
+        args->plan = true;
         return 0;
     case ARGP_KEY_ARG:
         if (args->model.model)
@@ -174,11 +178,11 @@ static json_t *layer_json(const summary *s, int i, bool verbose)
     return layer;
 }
 
-static void print_as_json(const summary *s, bool verbose)
+static void print_as_json(const summary *s, const summary_args *args)
 {
     json_t *layers = json_array();
     for (int i = s->net->inputs; i < s->net->nodes; i++)
-        json_array_append_new(layers, layer_json(s, i, verbose));
+        json_array_append_new(layers, layer_json(s, i, args->verbose));
     json_t *anchor = json_null();
     if (s->suited >= 0) {
         const nm_receptive *f = &s->field[s->suited];
@@ -186,11 +190,16 @@ static void print_as_json(const summary *s, bool verbose)
                            "misalignment", f->start[0] - even_start(f->jump[0]), f->start[1] - even_start(f->jump[1]));
     }
     nm_plan_memory eval = nm_plan_memory_use(s->eval), m = s->train ? nm_plan_memory_use(s->train) : eval;
-    print_json(json_pack("{s:s, s:o, s:I, s:I, s:o, s:i, s:I, s:I, s:I, s:I}", "network", s->net->name, "layers",
-                         layers, "parameters", (json_int_t)s->parameters, "multiply_adds", (json_int_t)s->cost,
-                         "anchor", anchor, "batch", s->batch, "activation_bytes", (json_int_t)m.activations,
-                         "activation_lower_bound", (json_int_t)m.lower_bound, "eval_activation_bytes",
-                         (json_int_t)eval.activations, "eval_activation_lower_bound", (json_int_t)eval.lower_bound));
+    json_t *out = json_pack("{s:s, s:o, s:I, s:I, s:o, s:i, s:I, s:I, s:I, s:I}", "network", s->net->name, "layers",
+                            layers, "parameters", (json_int_t)s->parameters, "multiply_adds", (json_int_t)s->cost,
+                            "anchor", anchor, "batch", s->batch, "activation_bytes", (json_int_t)m.activations,
+                            "activation_lower_bound", (json_int_t)m.lower_bound, "eval_activation_bytes",
+                            (json_int_t)eval.activations, "eval_activation_lower_bound", (json_int_t)eval.lower_bound);
+    if (args->plan) {
+        json_object_set_new(out, "train_plan", s->train ? summary_plan_json(s, s->train) : json_null());
+        json_object_set_new(out, "eval_plan", summary_plan_json(s, s->eval));
+    }
+    print_json(out);
 }
 
 /* ---- the command --------------------------------------------------------------------------- */
@@ -231,7 +240,9 @@ static nm_status tell(nm_context *ctx, summary *s, const summary_args *args)
         NM_TRY(check_anchor(ctx, s));
     s->suited = s->anchor ? find_suited(s) : -1;
     if (args->json)
-        print_as_json(s, args->verbose);
+        print_as_json(s, args);
+    else if (args->plan)
+        summary_print_plans(s);
     else
         summary_print_table(s, args->verbose);
     return NM_OK;

@@ -5,6 +5,8 @@
 #include "network.h"
 #include "train.h"
 
+#include <jansson.h>
+
 typedef struct summary {
     nm_network *net;
     nm_plan *train, *eval; /* train NULL: the network has no loss */
@@ -30,6 +32,13 @@ static inline size_t output_bytes(const nm_node *node)
     return nm_shape_size(node->out) * sizeof(real);
 }
 
+/* "1.5 MB"; text: for the result. */
+const char *summary_bytes(size_t count, char *text, size_t size);
+
 void summary_print_table(const summary *s, bool verbose);
+
+/* `--plan`: the operations and the memory of both plans; of one, for the JSON. */
+void summary_print_plans(const summary *s);
+json_t *summary_plan_json(const summary *s, const nm_plan *plan);
 
 #endif

@@ -30,7 +30,7 @@ static void axes(const double v[2], const char *fmt, char *text, size_t size)
         snprintf(text, size, "%sx%s", one, two);
 }
 
-static const char *bytes(size_t count, char *text, size_t size)
+const char *summary_bytes(size_t count, char *text, size_t size)
 {
     if (count < 1000000)
         snprintf(text, size, "%.1f kB", 1e-3 * (double)count);
@@ -159,7 +159,7 @@ static void print_layer(const summary *s, int i, bool verbose)
     char shape[48], weights[48], cost[48], memory[32], chosen[256] = "";
     snprintf(shape, sizeof shape, "%dx%dx%d", node->out.h, node->out.w, node->out.c);
     printf("%-*s %-12s %-14s %9s %12s %16s", padded_width(node->name, name_width(s->net)), node->name,
-           node->type ? node->type->name : "input", shape, bytes(output_bytes(node), memory, sizeof memory),
+           node->type ? node->type->name : "input", shape, summary_bytes(output_bytes(node), memory, sizeof memory),
            grouped((double)nm_node_weights(s->net, i), weights), grouped(nm_node_cost(node), cost));
     print_field(&s->field[i]);
     if (verbose && i >= s->net->inputs)

@@ -112,7 +112,17 @@ END_TEST
 START_TEST(summarises)
 {
     contains(expect(0, "norma summary tiny.yaml --verbose").out, "no plan can use less than");
-    json_t *s = parse_json(expect(0, "norma summary resnet20 --json").out);
+    said plan = expect(0, "norma summary tiny.yaml --plan");
+    contains(plan.out, "training, batch ");
+    contains(plan.out, "evaluation, batch ");
+    contains(plan.out, " backward ");
+    contains(plan.out, "alive in operations");
+    json_t *s = parse_json(expect(0, "norma summary resnet20 --json --plan").out);
+    json_t *ops = json_object_get(json_object_get(s, "train_plan"), "operations");
+    ck_assert_int_gt(json_array_size(ops), 50);
+    ck_assert_str_eq(json_string_value(json_object_get(json_array_get(ops, 0), "kind")), "zero");
+    json_decref(s);
+    s = parse_json(expect(0, "norma summary resnet20 --json").out);
     ck_assert(number_at(s, "parameters") == 272474 && number_at(s, "multiply_adds") == 40813184);
     ck_assert(number_at(s, "activation_bytes") < 1.1 * number_at(s, "activation_lower_bound"));
     json_decref(s);
