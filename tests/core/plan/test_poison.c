@@ -2,6 +2,7 @@
  * something live too short reads it. The loss, the gradients and the output have the bits of a run
  * that leaves memory alone. Networks of ImageNet's size read smaller images. */
 #include "alloc.h"
+#include "parse.h"
 #include "plan.h"
 #include "run_suite.h"
 

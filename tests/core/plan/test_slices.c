@@ -129,7 +129,7 @@ START_TEST(kept_values_are_whole)
     for (int node = net->inputs; node < net->nodes; node++) {
         nm_request request = {.mode = NM_EVAL, .batch = BATCH, .threads = 2, .keep = &node, .keeps = 1, .poison = true};
         nm_plan *slices = planned(net, request);
-        ck_assert_int_gt(slices->stages, 1);
+        ck_assert_int_gt(slices->segments, 1);
         request.batch = request.threads = 1;
         nm_plan *alone = planned(net, request);
         nm_plan_forward(slices, &batch);
