@@ -119,8 +119,8 @@ START_TEST(tight_memory_gives_the_same_bits)
     nm_network *net = built(branches);
     input in;
     fill(&in);
-    nm_plan *tight = planned(
-        net, (nm_request){.mode = NM_TRAIN, .batch = BATCH, .threads = 2, .no_fuse = true, .poison = true});
+    nm_plan *tight =
+        planned(net, (nm_request){.mode = NM_TRAIN, .batch = BATCH, .threads = 2, .no_fuse = true, .poison = true});
     nm_plan *loose = planned(net, (nm_request){.mode = NM_TRAIN, .batch = BATCH, .threads = 1, .keep_all = true});
     ck_assert_uint_lt(nm_plan_memory_use(tight).activations, nm_plan_memory_use(loose).activations);
     nm_plan *plans[2] = {tight, loose};
