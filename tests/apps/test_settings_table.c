@@ -7,6 +7,13 @@
 
 #include <sys/resource.h>
 
+/* Slow then: what runs the same code as the flags of train is left out. */
+#if defined(__SANITIZE_ADDRESS__)
+enum { SANITIZED = 1 };
+#else
+enum { SANITIZED = 0 };
+#endif
+
 static void prepare(void)
 {
     write_images();
@@ -83,11 +90,7 @@ static bool differ(const seen *a, const seen *b, const char *see)
 {
     if (strcmp(see, MEMORY) != 0)
         return strcmp(a->text, b->text) != 0;
-#if defined(__SANITIZE_ADDRESS__)
-    return a->memory != b->memory; /* what was freed is kept for a while */
-#else
     return 4 * a->memory > 5 * b->memory || 4 * b->memory > 5 * a->memory;
-#endif
 }
 
 /* ---- one setting --------------------------------------------------------------------------- */
@@ -119,6 +122,8 @@ static const seen *look_without(const char *first, const char *line, const char 
 
 static int check(const char *first, const char *without, const char *with, const char *see)
 {
+    if (SANITIZED && strcmp(see, MEMORY) == 0)
+        return 0; /* what was freed is kept for a while */
     const seen *a = look_without(first, without, see);
     seen b = look(first, with, see);
     bool good = differ(a, &b, see);
@@ -170,7 +175,7 @@ END_TEST
 START_TEST(flags_of_compare)
 {
     int wrong = 0;
-    for (int i = 0; i < KEYS; i++)
+    for (int i = 0; i < KEYS && !SANITIZED; i++)
         wrong += check_flag(&key_rows[i], "compare m.yaml --run r --vary logits.bias=true,false");
     free_bases();
     ck_assert_msg(wrong == 0, "%d settings do nothing", wrong);
@@ -180,7 +185,7 @@ END_TEST
 START_TEST(keys_of_the_model_file)
 {
     int wrong = 0;
-    for (int i = 0; i < KEYS; i++) {
+    for (int i = 0; i < KEYS && !SANITIZED; i++) {
         char without[512], with[512];
         write_model("k.yaml", key_rows[i].name, key_rows[i].value);
         snprintf(without, sizeof without, "train m.yaml --run r %s", key_rows[i].flags);
