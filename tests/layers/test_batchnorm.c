@@ -2,7 +2,7 @@
  * statistics on hard data; constant channels; the relu that it takes over. */
 #include "alloc.h"
 #include "layer_check.h"
-#include "parse.h"
+#include "network_support.h"
 #include "run_suite.h"
 
 #include <math.h>
@@ -92,11 +92,7 @@ END_TEST
 
 static nm_network *built(nm_context *ctx, const char *model)
 {
-    nm_yaml *document = NULL;
-    nm_network *net = NULL;
-    ck_assert_int_eq(nm_yaml_parse(ctx, "t", model, strlen(model), &document), NM_OK);
-    nm_status status = nm_network_build(ctx, document, NULL, &net);
-    ck_assert_msg(status == NM_OK, "%s", nm_error_message(ctx, 0));
+    nm_network *net = network_from(ctx, model, NULL);
     nm_network_initialise(net, 1);
     return net;
 }

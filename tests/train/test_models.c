@@ -2,8 +2,8 @@
  * Those of ImageNet's size do one step. And what `norma summary` is known to say of some of them.
  */
 #include "network.h"
+#include "network_support.h"
 #include "optimization.h"
-#include "parse.h"
 #include "run_suite.h"
 #include "train.h"
 
@@ -32,25 +32,6 @@ static nm_network *build(const char *name)
     nm_free(path);
     ck_assert_done(nm_network_build(ctx, document, NULL, &net));
     return net;
-}
-
-typedef struct noise {
-    int n;
-    real *x;
-    int32_t *labels;
-} noise;
-
-static noise make_noise(const nm_network *net, int n)
-{
-    nm_shape in = net->node[0].out, out = net->node[net->output].out;
-    size_t count = (size_t)n * nm_shape_size(in), places = (size_t)n * (size_t)out.h * (size_t)out.w;
-    noise z = {n, nm_alloc(ctx, count, sizeof(real)), nm_alloc(ctx, places, sizeof(int32_t))};
-    nm_rng r = nm_rng_stream(1, "test", "noise");
-    for (size_t i = 0; i < count; i++)
-        z.x[i] = (real)nm_rng_normal(&r);
-    for (size_t i = 0; i < places; i++)
-        z.labels[i] = (int32_t)nm_rng_below(&r, (uint32_t)out.c);
-    return z;
 }
 
 static double cost_of(const nm_network *net)

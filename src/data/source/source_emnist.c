@@ -209,8 +209,8 @@ static nm_status emnist_open(nm_context *ctx, const char *path, const nm_data_fo
 extern const nm_source_type nm_source_emnist;
 const nm_source_type nm_source_emnist = {
     .name = "emnist",
-    .help = "handwritten letters and digits of 28x28, in six parts: emnist:FOLDER/letters, …/balanced, …/byclass, … "
-            "(IDX files)",
+    .help = "handwritten letters and digits of 28x28, in six parts: emnist:FOLDER/letters, "
+            "…/balanced, …/byclass, … (IDX files)",
     .part_in_path = true,
     .fetch = "gzip.zip from https://www.nist.gov/itl/products-and-services/emnist-dataset, unpacked",
     .open = emnist_open,

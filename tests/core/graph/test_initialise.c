@@ -1,6 +1,6 @@
 /* Initial values: which distribution a parameter has, and what `auto` makes of the graph. */
 #include "network.h"
-#include "parse.h"
+#include "network_support.h"
 #include "run_suite.h"
 #include "with_context.h"
 
@@ -13,13 +13,8 @@
 static nm_network *built(const char *layers, const nm_strings *without)
 {
     static char text[4096];
-    nm_yaml *document = NULL;
-    nm_network *net = NULL;
     snprintf(text, sizeof text, HEAD "%s", layers);
-    ck_assert_int_eq(nm_yaml_parse(ctx, "m.yaml", text, strlen(text), &document), NM_OK);
-    nm_status status = nm_network_build(ctx, document, without, &net);
-    ck_assert_msg(status == NM_OK, "%s", nm_error_message(ctx, 0));
-    return net;
+    return network_from(ctx, text, without);
 }
 
 static const nm_param *param_of(const nm_network *net, const char *name)

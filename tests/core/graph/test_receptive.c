@@ -1,30 +1,22 @@
 /* Receptive fields, of chains and of every path through branches. */
 #include "alloc.h"
 #include "network.h"
-#include "parse.h"
+#include "network_support.h"
 #include "run_suite.h"
 #include "with_context.h"
 
 #include <stdio.h>
 #include <string.h>
 
-static nm_network *built(const char *text)
-{
-    nm_yaml *document = NULL;
-    nm_network *net = NULL;
-    ck_assert_int_eq(nm_yaml_parse(ctx, "m.yaml", text, strlen(text), &document), NM_OK);
-    nm_status status = nm_network_build(ctx, document, NULL, &net);
-    ck_assert_msg(status == NM_OK, "%s", nm_error_message(ctx, 0));
-    return net;
-}
-
 START_TEST(one_after_another)
 {
     nm_network *net =
-        built("input: {height: 32, width: 32, channels: 1}\n"
-              "defaults: {conv: {filters: 1, kernel: 3}}\n"
-              "layers:\n- {name: a, conv: {pad: 1}}\n- {name: b, conv: {pad: 1}}\n"
-              "- {name: p, maxpool: {size: 2}}\n- {name: c, conv: {dilation: 2}}\n- {name: g, gap: {}}\n");
+        network_from(ctx,
+                     "input: {height: 32, width: 32, channels: 1}\n"
+                     "defaults: {conv: {filters: 1, kernel: 3}}\n"
+                     "layers:\n- {name: a, conv: {pad: 1}}\n- {name: b, conv: {pad: 1}}\n"
+                     "- {name: p, maxpool: {size: 2}}\n- {name: c, conv: {dilation: 2}}\n- {name: g, gap: {}}\n",
+                     NULL);
     nm_receptive r[6];
     ck_assert_int_eq(nm_network_receptive(net, r), NM_OK);
     ck_assert_double_eq(r[2].size[0], 5); /* two 3x3 see what one 5x5 sees */
@@ -51,7 +43,7 @@ START_TEST(adaptive_pools)
         snprintf(model, sizeof model,
                  "input: {height: 20, width: %d, channels: 1}\nlayers:\n- adaptive_avgpool: {size: [5, %d]}\n",
                  cases[i].in, cases[i].out);
-        nm_network *net = built(model);
+        nm_network *net = network_from(ctx, model, NULL);
         nm_receptive r[2];
         ck_assert_int_eq(nm_network_receptive(net, r), NM_OK);
         ck_assert_double_eq(r[1].size[0], 4);
@@ -79,7 +71,7 @@ START_TEST(transposed)
         char model[256];
         snprintf(model, sizeof model,
                  "input: {height: 9, width: 9, channels: 1}\nlayers:\n- deconv: {filters: 1, %s}\n", cases[i].options);
-        nm_network *net = built(model);
+        nm_network *net = network_from(ctx, model, NULL);
         nm_receptive r[2];
         ck_assert_int_eq(nm_network_receptive(net, r), NM_OK);
         ck_assert_double_eq(r[1].size[0], cases[i].size);
@@ -145,7 +137,7 @@ START_TEST(every_path_by_hand)
                  {"e", -1, "26 x2, 24 x4, 22* x4, 20* x4"}, /* taps 8 pixels apart */
                  {"g", -1, "whole x14"},
                  {"gated", -1, "whole x14, 26 x2, 24 x4, 22* x4, 20* x4"}};
-    nm_network *net = built(nested);
+    nm_network *net = network_from(ctx, nested, NULL);
     nm_node_paths *paths;
     nm_receptive largest[16];
     ck_assert_int_eq(nm_network_paths(net, &paths), NM_OK);
@@ -168,14 +160,16 @@ END_TEST
 START_TEST(fields_differ_in_grid_and_shape)
 {
     nm_network *net =
-        built("input: {height: 32, width: 32, channels: 1}\n"
-              "defaults: {conv: {filters: 1, kernel: 3, pad: same}}\n"
-              "layers:\n"
-              "- {name: square, conv: {}, from: input}\n- {name: high, conv: {kernel: [1, 8]}, from: input}\n"
-              "- {name: shapes, add: {}, from: [square, high]}\n- {name: grown, conv: {kernel: 5}}\n"
-              "- {name: even, conv: {stride: 2, pad: 1}, from: input}\n"
-              "- {name: odd, conv: {stride: 2, pad: [0, 1, 0, 1]}, from: input}\n"
-              "- {name: grids, add: {}, from: [even, odd]}\noutput: grids\n");
+        network_from(ctx,
+                     "input: {height: 32, width: 32, channels: 1}\n"
+                     "defaults: {conv: {filters: 1, kernel: 3, pad: same}}\n"
+                     "layers:\n"
+                     "- {name: square, conv: {}, from: input}\n- {name: high, conv: {kernel: [1, 8]}, from: input}\n"
+                     "- {name: shapes, add: {}, from: [square, high]}\n- {name: grown, conv: {kernel: 5}}\n"
+                     "- {name: even, conv: {stride: 2, pad: 1}, from: input}\n"
+                     "- {name: odd, conv: {stride: 2, pad: [0, 1, 0, 1]}, from: input}\n"
+                     "- {name: grids, add: {}, from: [even, odd]}\noutput: grids\n",
+                     NULL);
     nm_node_paths *paths;
     ck_assert_int_eq(nm_network_paths(net, &paths), NM_OK);
     int grown = nm_network_find(net, "grown"), grids = nm_network_find(net, "grids");
@@ -202,7 +196,7 @@ START_TEST(many_paths)
         snprintf(model + strlen(model), sizeof model - strlen(model),
                  "- {name: c%d, conv: {filters: 1, kernel: 3, pad: same}}\n- {name: s%d, add: {}, from: [c%d, s%d]}\n",
                  i, i, i, i - 1);
-    nm_network *net = built(model);
+    nm_network *net = network_from(ctx, model, NULL);
     ck_assert_int_eq(nm_network_paths(net, &paths), NM_OK);
     const nm_paths *last = &paths[net->output].all;
     double sum = 0;
@@ -219,7 +213,7 @@ END_TEST
 
 START_TEST(without_memory)
 {
-    nm_network *net = built(nested);
+    nm_network *net = network_from(ctx, nested, NULL);
     nm_node_paths *paths = NULL;
     long allocations;
     nm_alloc_fail_at(0);

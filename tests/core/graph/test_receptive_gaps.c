@@ -1,22 +1,12 @@
 /* Gaps in receptive fields against sets of pixels that are followed one by one. */
 #include "network.h"
-#include "parse.h"
+#include "network_support.h"
 #include "run_suite.h"
 #include "with_context.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static nm_network *built(const char *text)
-{
-    nm_yaml *document = NULL;
-    nm_network *net = NULL;
-    ck_assert_int_eq(nm_yaml_parse(ctx, "m.yaml", text, strlen(text), &document), NM_OK);
-    nm_status status = nm_network_build(ctx, document, NULL, &net);
-    ck_assert_msg(status == NM_OK, "%s", nm_error_message(ctx, 0));
-    return net;
-}
 
 enum { DEEP = 6, WIDE = 4096, ORIGIN = 2048 };
 
@@ -115,7 +105,7 @@ START_TEST(gaps_of_random_stacks)
             layers[i] = random_layer(i < 2, round % 2);
             write_layer(model, sizeof model, &layers[i], "");
         }
-        nm_network *net = built(model);
+        nm_network *net = network_from(ctx, model, NULL);
         nm_receptive r[DEEP + 1];
         ck_assert_int_eq(nm_network_receptive(net, r), NM_OK);
         for (int axis = 0; axis < 2; axis++)
@@ -182,7 +172,7 @@ START_TEST(gaps_that_other_branches_fill)
         }
         strcat(model, "- {name: sum, add: {}, from: [b0, b1, b2]}\n");
         write_layer(model, sizeof model, &tail, "");
-        nm_network *net = built(model);
+        nm_network *net = network_from(ctx, model, NULL);
         nm_receptive r[8];
         ck_assert_int_eq(nm_network_receptive(net, r), NM_OK);
         for (int h = box[largest][0]; h <= box[largest][1]; h++)
@@ -210,22 +200,26 @@ START_TEST(large_fields)
         strcat(model, "- {conv: {kernel: 1024, stride: 1024, dilation: 2, pad: 1024}}\n");
     for (int i = 0; i < 4; i++)
         strcat(model, "- {deconv: {filters: 1, kernel: 64, stride: 13}}\n");
-    nm_network *net = built(model);
+    nm_network *net = network_from(ctx, model, NULL);
     nm_receptive r[24];
     ck_assert_int_eq(nm_network_receptive(net, r), NM_OK);
     ck_assert_double_eq(r[1].size[0], 59 * 1024 + 1);
     ck_assert(r[1].gaps);
     nm_network_free(net);
-    net = built(
+    net = network_from(
+        ctx,
         "input: {height: 60000, width: 60000, channels: 1}\ndefaults: {conv: {filters: 1}, deconv: {filters: 1}}\n"
         "layers:\n"
         "- {conv: {kernel: 60, stride: 7, dilation: 100}}\n- {upsample: {scale: 5, mode: bilinear}}\n"
-        "- {upsample: {scale: 7}}\n- {deconv: {kernel: 1024, stride: 3}}\n- {conv: {kernel: 1024}}\n- {gap: {}}\n");
+        "- {upsample: {scale: 7}}\n- {deconv: {kernel: 1024, stride: 3}}\n- {conv: {kernel: 1024}}\n- {gap: {}}\n",
+        NULL);
     ck_assert_int_eq(nm_network_receptive(net, r), NM_OK);
     ck_assert(r[5].gaps);
     nm_network_free(net);
-    net = built("input: {height: 4000, width: 4000, channels: 1}\nlayers:\n"
-                "- {conv: {filters: 1, kernel: 1, stride: 2}}\n- {gap: {}}\n- {dense: {units: 2}}\n");
+    net = network_from(ctx,
+                       "input: {height: 4000, width: 4000, channels: 1}\nlayers:\n"
+                       "- {conv: {filters: 1, kernel: 1, stride: 2}}\n- {gap: {}}\n- {dense: {units: 2}}\n",
+                       NULL);
     ck_assert_int_eq(nm_network_receptive(net, r), NM_OK);
     ck_assert(r[2].whole && r[2].gaps && r[3].gaps && !r[1].gaps);
     nm_network_free(net);
@@ -242,7 +236,7 @@ START_TEST(many_sets)
                  "- {name: c%d, conv: {filters: 1, kernel: [1, 3], dilation: %d, pad: same}}\n"
                  "- {name: s%d, add: {}, from: [c%d, s%d]}\n",
                  i, 1 << (i - 1) % 8, i, i, i - 1);
-    nm_network *net = built(model);
+    nm_network *net = network_from(ctx, model, NULL);
     ck_assert_int_eq(nm_network_paths(net, &paths), NM_OK);
     const nm_paths *last = &paths[net->output].all;
     ck_assert_int_eq(last->count, 511);

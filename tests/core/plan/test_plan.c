@@ -2,7 +2,7 @@
  * parameters. */
 #include "alloc.h"
 #include "layer_check.h"
-#include "parse.h"
+#include "network_support.h"
 #include "plan.h"
 #include "run_suite.h"
 #include "with_context.h"
@@ -13,21 +13,9 @@
 
 static nm_network *built(const char *text)
 {
-    nm_yaml *document = NULL;
-    nm_network *net = NULL;
-    ck_assert_int_eq(nm_yaml_parse(ctx, "m.yaml", text, strlen(text), &document), NM_OK);
-    nm_status status = nm_network_build(ctx, document, NULL, &net);
-    ck_assert_msg(status == NM_OK, "%s", nm_error_message(ctx, 0));
+    nm_network *net = network_from(ctx, text, NULL);
     nm_network_initialise(net, 1);
     return net;
-}
-
-static nm_plan *planned(nm_network *net, nm_request request)
-{
-    nm_plan *plan = NULL;
-    nm_status status = nm_plan_new(net, &request, &plan);
-    ck_assert_msg(status == NM_OK, "%s", nm_error_message(ctx, 0));
-    return plan;
 }
 
 /* A residual block, a concat of a layer with itself, an auxiliary loss: every kind of fan-out. */
@@ -120,8 +108,8 @@ START_TEST(tight_memory_gives_the_same_bits)
     input in;
     fill(&in);
     nm_plan *tight =
-        planned(net, (nm_request){.mode = NM_TRAIN, .batch = BATCH, .threads = 2, .no_fuse = true, .poison = true});
-    nm_plan *loose = planned(net, (nm_request){.mode = NM_TRAIN, .batch = BATCH, .threads = 1, .keep_all = true});
+        plan_for(net, (nm_request){.mode = NM_TRAIN, .batch = BATCH, .threads = 2, .no_fuse = true, .poison = true});
+    nm_plan *loose = plan_for(net, (nm_request){.mode = NM_TRAIN, .batch = BATCH, .threads = 1, .keep_all = true});
     ck_assert_uint_lt(nm_plan_memory_use(tight).activations, nm_plan_memory_use(loose).activations);
     nm_plan *plans[2] = {tight, loose};
     double loss[2];
@@ -152,7 +140,7 @@ START_TEST(splits_sum_gradients)
     input in;
     fill(&in);
     nm_request request = {.mode = NM_TRAIN, .batch = BATCH, .threads = 1, .input_gradients = true};
-    nm_plan *plan = planned(net, request);
+    nm_plan *plan = plan_for(net, request);
     loss_of(plan, &in);
     nm_plan_backward(plan, &in.batch);
     real analytic[PIXELS], most = 0;
@@ -216,7 +204,7 @@ static outcome step_of(const char *text, nm_request request, const real *x)
     const real *xs[1] = {x};
     nm_batch batch = {.n = MANY, .x = xs, .targets = {.labels = labels}, .seed = 5, .step = 3};
     outcome o = {.net = built(text)};
-    o.plan = planned(o.net, request);
+    o.plan = plan_for(o.net, request);
     nm_plan_step(o.plan, &batch); /* twice: nothing may stay behind but the running statistics */
     o.result = nm_plan_step(o.plan, &batch);
     return o;
@@ -287,7 +275,7 @@ END_TEST
 
 static size_t activations_of(nm_network *net, nm_request request)
 {
-    nm_plan *plan = planned(net, request);
+    nm_plan *plan = plan_for(net, request);
     size_t bytes = nm_plan_memory_use(plan).activations;
     nm_plan_free(plan);
     return bytes;
@@ -321,7 +309,7 @@ START_TEST(evaluation_needs_two_layers_at_once)
     nm_network *net = built("input: {height: 16, width: 16, channels: 8}\n"
                             "defaults: {conv: {kernel: 3, pad: same, filters: 8}}\n"
                             "layers: [conv: {}, relu, conv: {}, relu, conv: {}, relu, conv: {}, relu]\n");
-    nm_plan *plan = planned(net, (nm_request){.mode = NM_EVAL, .batch = 4, .threads = 1});
+    nm_plan *plan = plan_for(net, (nm_request){.mode = NM_EVAL, .batch = 4, .threads = 1});
     ck_assert_uint_eq(nm_plan_memory_use(plan).activations, 2 * 4 * 16 * 16 * 8 * sizeof(real));
     nm_plan_free(plan);
     nm_network_free(net);
@@ -343,7 +331,7 @@ START_TEST(frozen_parameters_get_no_gradient)
     fill(&in);
     for (int i = 0; i < net->params; i++)
         net->param[i].frozen = strncmp(net->param[i].name, "c1", 2) == 0;
-    nm_plan *plan = planned(net, (nm_request){.mode = NM_TRAIN, .batch = BATCH, .threads = 1});
+    nm_plan *plan = plan_for(net, (nm_request){.mode = NM_TRAIN, .batch = BATCH, .threads = 1});
     int c1 = nm_network_find(net, "c1"), main_layer = nm_network_find(net, "main");
     ck_assert(!goes_backward(plan, c1));
     ck_assert(goes_backward(plan, main_layer));
@@ -371,7 +359,7 @@ START_TEST(shared_parameters_sum_their_gradients)
     const int32_t label = 1;
     nm_batch batch = {.n = 1, .x = xs, .targets = {.labels = &label}};
     nm_request request = {.mode = NM_TRAIN, .batch = 1, .threads = 1};
-    nm_plan *one = planned(net, request), *two = planned(apart, request);
+    nm_plan *one = plan_for(net, request), *two = plan_for(apart, request);
     nm_plan *plans[2] = {one, two};
     for (int i = 0; i < 2; i++) {
         nm_plan_forward(plans[i], &batch);

@@ -2,7 +2,7 @@
  * something live too short reads it. The loss, the gradients and the output have the bits of a run
  * that leaves memory alone. Networks of ImageNet's size read smaller images. */
 #include "alloc.h"
-#include "parse.h"
+#include "network_support.h"
 #include "plan.h"
 #include "run_suite.h"
 
@@ -76,25 +76,6 @@ static nm_network *built(const char *name)
     return built_with(name, "112");
 }
 
-typedef struct samples {
-    int n;
-    real *x;
-    int32_t *labels;
-} samples;
-
-static samples make_samples(const nm_network *net, int n)
-{
-    nm_shape in = net->node[0].out, out = net->node[net->output].out;
-    size_t count = (size_t)n * nm_shape_size(in), places = (size_t)n * (size_t)out.h * (size_t)out.w;
-    samples s = {n, nm_alloc(ctx, count, sizeof(real)), nm_alloc(ctx, places, sizeof(int32_t))};
-    nm_rng r = nm_rng_stream(1, "test", "poison");
-    for (size_t i = 0; i < count; i++)
-        s.x[i] = (real)nm_rng_normal(&r);
-    for (size_t i = 0; i < places; i++)
-        s.labels[i] = (int32_t)nm_rng_below(&r, (uint32_t)out.c);
-    return s;
-}
-
 typedef struct outcome {
     double loss;
     size_t weights, outputs;
@@ -102,7 +83,7 @@ typedef struct outcome {
 } outcome;
 
 /* Two runs of the plan: the second finds what the first has left. */
-static outcome run(nm_network *net, nm_request request, const samples *s)
+static outcome run(nm_network *net, nm_request request, const noise *s)
 {
     nm_plan *plan;
     const real *xs[] = {s->x};
@@ -137,7 +118,7 @@ static void free_outcome(outcome *o)
 START_TEST(nothing_dead_is_read)
 {
     nm_network *net = built(names[_i]);
-    samples s = make_samples(net, 3);
+    noise s = make_noise(net, 3);
     const nm_request requests[] = {{.mode = NM_TRAIN, .threads = 2},
                                    {.mode = NM_TRAIN, .threads = 2, .micro = 1, .recompute = true},
                                    {.mode = NM_EVAL, .threads = 2},
@@ -172,7 +153,7 @@ END_TEST
 START_TEST(a_life_cut_short_shows)
 {
     nm_network *net = built("mnist-cnn");
-    samples s = make_samples(net, 2);
+    noise s = make_noise(net, 2);
     nm_plan *plan;
     const real *xs[] = {s.x};
     nm_batch batch = {.n = s.n, .x = xs, .targets = {.labels = s.labels}};

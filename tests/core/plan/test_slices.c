@@ -1,7 +1,7 @@
 /* Evaluation a few samples at a time: the same bits as all at once, whole values where somebody
  * looks, less memory. */
 #include "alloc.h"
-#include "parse.h"
+#include "network_support.h"
 #include "plan.h"
 #include "run_suite.h"
 
@@ -15,22 +15,10 @@ static nm_network *built(const char *format, int side)
 {
     char text[2048];
     snprintf(text, sizeof text, format, side, side);
-    nm_yaml *document = NULL;
-    nm_network *net = NULL;
     ctx = ctx ? ctx : nm_context_new();
-    ck_assert_int_eq(nm_yaml_parse(ctx, "m.yaml", text, strlen(text), &document), NM_OK);
-    nm_status status = nm_network_build(ctx, document, NULL, &net);
-    ck_assert_msg(status == NM_OK, "%s", nm_error_message(ctx, 0));
+    nm_network *net = network_from(ctx, text, NULL);
     nm_network_initialise(net, 1);
     return net;
-}
-
-static nm_plan *planned(nm_network *net, nm_request request)
-{
-    nm_plan *plan = NULL;
-    nm_status status = nm_plan_new(net, &request, &plan);
-    ck_assert_msg(status == NM_OK, "%s", nm_error_message(ctx, 0));
-    return plan;
 }
 
 /* Large values first, then many weights; a residual sum whose input crosses a cut; branches; a loss
@@ -102,11 +90,11 @@ START_TEST(the_same_bits)
         for (int no_fuse = 0; no_fuse < 2; no_fuse++) {
             nm_request request = {.mode = NM_EVAL, .batch = BATCH, .threads = threads, .no_fuse = no_fuse};
             request.poison = true;
-            nm_plan *slices = planned(net, request);
+            nm_plan *slices = plan_for(net, request);
             ck_assert_int_gt(slices->segments, 1);
             ck_assert_int_eq(slices->workers, 1 + threads);
             request.batch = request.threads = 1;
-            nm_plan *alone = planned(net, request);
+            nm_plan *alone = plan_for(net, request);
             ck_assert_int_eq(alone->segments, 1);
             for (int n = BATCH; n > 0; n -= 20) {
                 nm_batch batch = batch_of(n);
@@ -128,10 +116,10 @@ START_TEST(kept_values_are_whole)
     nm_batch batch = batch_of(BATCH);
     for (int node = net->inputs; node < net->nodes; node++) {
         nm_request request = {.mode = NM_EVAL, .batch = BATCH, .threads = 2, .keep = &node, .keeps = 1, .poison = true};
-        nm_plan *slices = planned(net, request);
+        nm_plan *slices = plan_for(net, request);
         ck_assert_int_gt(slices->segments, 1);
         request.batch = request.threads = 1;
-        nm_plan *alone = planned(net, request);
+        nm_plan *alone = plan_for(net, request);
         nm_plan_forward(slices, &batch);
         ck_same(net, slices, alone, node, BATCH);
         nm_plan_free(slices);
@@ -145,7 +133,7 @@ END_TEST
 START_TEST(less_memory)
 {
     nm_network *net = built(chain, 32);
-    nm_plan *plan = planned(net, (nm_request){.mode = NM_EVAL, .batch = 512, .threads = 2, .dry = true});
+    nm_plan *plan = plan_for(net, (nm_request){.mode = NM_EVAL, .batch = 512, .threads = 2, .dry = true});
     nm_plan_memory m = nm_plan_memory_use(plan);
     ck_assert_uint_lt(m.activations, 512 * 32 * 32 * 32 * sizeof(real));
     ck_assert_uint_le(m.activations, m.lower_bound + m.lower_bound / 10);

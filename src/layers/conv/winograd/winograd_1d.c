@@ -9,12 +9,6 @@ enum { WIDTH = 3, DEEPEST = 1 << 30 };
 #define WINOGRAD(name) winograd_1d_##name
 #include "winograd_1d_template.h"
 
-static const char *WINOGRAD(declines)(const nm_conv_geometry *g, nm_conv_kind kind)
-{
-    (void)kind;
-    return g->kernel[1] != WIDTH ? "needs a kernel of width 3" : declines_geometry(g);
-}
-
 static double WINOGRAD(cost)(const nm_conv_geometry *g, nm_conv_kind kind)
 {
     return cost_of(g, kind, 60, 120);

@@ -41,12 +41,6 @@ static inline void gradient_points(const nm_vector *d, nm_vector *y)
 #define WINOGRAD(name) winograd_1d_5_##name
 #include "winograd_1d_template.h"
 
-static const char *WINOGRAD(declines)(const nm_conv_geometry *g, nm_conv_kind kind)
-{
-    (void)kind;
-    return g->kernel[1] != WIDTH ? "needs a kernel of width 5" : declines_geometry(g);
-}
-
 static double WINOGRAD(cost)(const nm_conv_geometry *g, nm_conv_kind kind)
 {
     return cost_of(g, kind, 30, 60);

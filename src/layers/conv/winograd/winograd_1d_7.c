@@ -37,12 +37,6 @@ static inline void gradient_points(const nm_vector *d, nm_vector *y)
 #define WINOGRAD(name) winograd_1d_7_##name
 #include "winograd_1d_template.h"
 
-static const char *WINOGRAD(declines)(const nm_conv_geometry *g, nm_conv_kind kind)
-{
-    (void)kind;
-    return g->kernel[1] != WIDTH ? "needs a kernel of width 7" : declines_geometry(g);
-}
-
 /* Where neither side fills a vector it was measured no faster than im2col. */
 static double WINOGRAD(cost)(const nm_conv_geometry *g, nm_conv_kind kind)
 {

@@ -183,8 +183,13 @@ static void WINOGRAD(weights)(const nm_conv_call *call)
 
 /* ---- planning ------------------------------------------------------------------------------ */
 
-static const char *declines_geometry(const nm_conv_geometry *g)
+static const char *WINOGRAD(declines)(const nm_conv_geometry *g, nm_conv_kind kind)
 {
+    (void)kind;
+    if (g->kernel[1] != WIDTH)
+        return WIDTH == 3   ? "needs a kernel of width 3"
+               : WIDTH == 5 ? "needs a kernel of width 5"
+                            : "needs a kernel of width 7";
     if (!nm_conv_is_plain(g))
         return "needs stride 1, dilation 1 and one group";
     if (g->out.w < 3)
