@@ -1,10 +1,10 @@
 /* Running a plan: one loop over its operations. Nothing here can fail. */
 #include "plan.h"
 
+#include "clock.h"
 #include "threads.h"
 
 #include <string.h>
-#include <time.h>
 
 enum { CHUNK = 16384 }; /* elements a task: 64 KB of float */
 
@@ -25,11 +25,7 @@ typedef struct run {
 
 static double now(const nm_plan *plan)
 {
-    if (!plan->request.timing)
-        return 0;
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+    return plan->request.timing ? nm_clock() : 0;
 }
 
 /* ---- zeros and sums, in chunks ------------------------------------------------------- */
