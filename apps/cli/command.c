@@ -3,6 +3,7 @@
 
 #include "alloc.h"
 #include "gemm.h"
+#include "threads.h"
 
 #include <errno.h>
 #include <math.h>
@@ -12,6 +13,8 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+_Static_assert(MOST_THREADS == (int)NM_MOST_THREADS, "--threads takes what the library does");
 
 static void print_log(void *arg, const char *line)
 {
@@ -171,25 +174,54 @@ void close_trained(trained *t)
     *t = (trained){0};
 }
 
+static void print_state(const char *file, uint64_t step, uint64_t epoch)
+{
+    fprintf(stderr, "norma: %s, step %llu", file, (unsigned long long)step);
+    if (epoch)
+        fprintf(stderr, " (epoch %llu)", (unsigned long long)epoch);
+    fprintf(stderr, "\n");
+}
+
+static void add_state(json_t *object, const char *file, uint64_t step)
+{
+    json_object_set_new(object, "checkpoint", json_string(file));
+    json_object_set_new(object, "step", json_integer((json_int_t)step));
+}
+
 void print_trained(const trained *t)
 {
-    fprintf(stderr, "norma: %s, step %llu", t->file, (unsigned long long)t->step);
-    if (t->epoch)
-        fprintf(stderr, " (epoch %llu)", (unsigned long long)t->epoch);
-    fprintf(stderr, "\n");
+    print_state(t->file, t->step, t->epoch);
 }
 
 void add_trained(json_t *object, const trained *t)
 {
-    json_object_set_new(object, "checkpoint", json_string(t->file));
-    json_object_set_new(object, "step", json_integer((json_int_t)t->step));
+    add_state(object, t->file, t->step);
 }
 
-const char *class_name(char *const *names, int count, int c)
+/* ---- trained networks that predict --------------------------------------------------------- */
+
+nm_status open_predictor(nm_context *ctx, const char *path, nm_predictor **out)
+{
+    char *file = find_checkpoint(ctx, path);
+    *out = NULL;
+    nm_status status = file ? nm_predictor_open(ctx, file, out) : NM_INVALID;
+    nm_free(file);
+    return status;
+}
+
+void print_predictor(const nm_predictor *p)
+{
+    print_state(nm_predictor_file(p), nm_predictor_step(p), nm_predictor_epoch(p));
+}
+
+void add_predictor(json_t *object, const nm_predictor *p)
+{
+    add_state(object, nm_predictor_file(p), nm_predictor_step(p));
+}
+
+const char *name_or_number(const char *name, int c)
 {
     static char number[16];
-    if (c < count)
-        return names[c];
     snprintf(number, sizeof number, "%d", c);
-    return number;
+    return name ? name : number;
 }

@@ -1,77 +1,10 @@
-/* The subcommands, and what they share. A command is a file with one function and a line in the
- * table in main.c. */
+/* What commands share that know the library from within; cli.h has the rest. */
 #ifndef COMMAND_H
 #define COMMAND_H
 
+#include "cli.h"
 #include "network.h"
 #include "train.h"
-
-#include <argp.h>
-#include <jansson.h>
-
-typedef struct command {
-    const char *name, *help;
-    int (*run)(int argc, char **argv); /* the exit status; argv[0] is "norma NAME" */
-} command;
-
-/* The table in main.c. */
-extern const command commands[];
-extern const int command_count;
-
-int command_train(int argc, char **argv);
-int command_eval(int argc, char **argv);
-int command_predict(int argc, char **argv);
-int command_compare(int argc, char **argv);
-int command_plot(int argc, char **argv);
-int command_summary(int argc, char **argv);
-int command_gradcheck(int argc, char **argv);
-int command_layers(int argc, char **argv);
-int command_data(int argc, char **argv);
-int command_bench(int argc, char **argv);
-int command_bn_report(int argc, char **argv);
-int command_recalibrate(int argc, char **argv);
-int command_visualize(int argc, char **argv);
-int command_trace(int argc, char **argv);
-int command_models(int argc, char **argv);
-int command_completions(int argc, char **argv);
-
-/* ---- arguments ----------------------------------------------------------------------------- */
-
-/* argp_parse, and what it lacks: -h for help, and a suggestion for an unknown flag (exit status 2).
- * False: only the flags were wanted (list_flags), and the command returns 0 at once. */
-bool read_arguments(const struct argp *argp, int argc, char **argv, void *input) NM_MUST_USE;
-
-/* Calls `each` for every flag of a command, as its table has them, then for its arguments with name
- * NULL and what it says of them in `help` ("[MODEL]"). */
-typedef void flag_function(void *arg, const char *name, const char *value, bool optional, const char *help);
-void list_flags(const command *c, flag_function *each, void *arg);
-
-/* ---- the context of a command ------------------------------------------------------------- */
-
-/* A context whose warnings go to stderr; checks that the right OpenBLAS was loaded. Never NULL:
- * without memory or with the wrong library the program ends here. */
-nm_context *open_context(void);
-
-/* Prints the context's messages, one line each, and clears them. */
-void print_errors(nm_context *ctx);
-
-/* Prints the context's messages, frees it, and gives the exit status for `status`. */
-int close_context(nm_context *ctx, nm_status status);
-
-/* Prints "norma: MESSAGE" and gives exit status 2. */
-int usage_error(const char *fmt, ...) NM_PRINTF(1, 2);
-
-/* Prints a JSON value as one line on stdout and frees it. */
-void print_json(json_t *value);
-json_t *json_number(double value); /* null for NaN and infinities */
-
-/* For argp parsers: a whole number in [least, most]; anything else ends the program with a message.
- */
-int parse_number(struct argp_state *state, const char *flag, const char *text, int least, int most);
-
-/* For argp parsers: takes the one argument CHECKPOINT, and asks for it at the end; ARGP_ERR_UNKNOWN
- * for other keys. */
-error_t parse_checkpoint(int key, char *arg, struct argp_state *state, const char **checkpoint);
 
 /* ---- trained networks ----------------------------------------------------------------------- */
 
@@ -93,9 +26,6 @@ void close_trained(trained *t);
 void print_trained(const trained *t);
 /* The same as the keys "checkpoint" and "step" of a JSON object. */
 void add_trained(json_t *object, const trained *t);
-/* The name of class `c`, or its number. */
-const char *class_name(char *const *names, int count, int c);
-
 /* ---- models and their changes --------------------------------------------------------------- */
 
 /* What the command line says about a model. An argp child parser (model_argp) fills it: --set

@@ -1,7 +1,6 @@
 /* norma eval CHECKPOINT: loss, accuracy, a table of the classes, the confusion matrix. */
-#include "alloc.h"
 #include "characters.h"
-#include "command.h"
+#include "cli.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -37,7 +36,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         args->batch = parse_number(state, "--batch", arg, 1, 1000000);
         return 0;
     case KEY_THREADS:
-        args->threads = parse_number(state, "--threads", arg, 1, NM_MOST_THREADS);
+        args->threads = parse_number(state, "--threads", arg, 1, MOST_THREADS);
         return 0;
     case KEY_JSON:
         args->json = true;
@@ -65,138 +64,148 @@ static const char *percent(char text[16], double value)
     return text;
 }
 
+static nm_class_score score_of(const nm_report *r, int c)
+{
+    nm_class_score score;
+    nm_report_class(r, c, &score);
+    return score;
+}
+
+static const char *name_of(const nm_report *r, int c)
+{
+    return name_or_number(nm_report_class_name(r, c), c);
+}
+
 /* The mean of the classes' own accuracies, of those that there are samples of. */
-static double mean_of_classes(const nm_evaluation *e)
+static double mean_of_classes(const nm_report *r)
 {
     double sum = 0;
     int counted = 0;
-    for (int c = 0; c < e->classes; c++) {
-        sum += e->of_class[c].samples ? share(e->of_class[c].right, e->of_class[c].samples) : 0;
-        counted += e->of_class[c].samples > 0;
+    for (int c = 0; c < nm_report_classes(r); c++) {
+        nm_class_score score = score_of(r, c);
+        sum += score.samples ? share(score.right, score.samples) : 0;
+        counted += score.samples > 0;
     }
     return counted ? sum / counted : (double)NAN;
 }
 
 /* Columns of the classes' names. */
-static int name_width(const nm_evaluation *e, const nm_dataset *data, int least)
+static int name_width(const nm_report *r, int least)
 {
     int width = least;
-    for (int c = 0; c < e->classes; c++)
-        width = wider(width, class_name(data->class_names, data->classes, c));
+    for (int c = 0; c < nm_report_classes(r); c++)
+        width = wider(width, name_of(r, c));
     return width;
 }
 
 /* The classes are numbered where a name is too long for the head of a column: cut names would be
  * mistaken. */
-static void print_confusion(const nm_evaluation *e, const nm_dataset *data)
+static void print_confusion(const nm_report *r)
 {
     enum { CELL = 6 };
-    bool numbered = name_width(e, data, CELL) > CELL;
-    int width = name_width(e, data, 16) + (numbered ? 5 : 0);
+    const int *confusion = nm_report_confusion(r), classes = nm_report_classes(r);
+    bool numbered = name_width(r, CELL) > CELL;
+    int width = name_width(r, 16) + (numbered ? 5 : 0);
     printf("\nconfusion (row: true class, column: predicted%s)\n%-*s", numbered ? ", by number" : "", width, "");
-    for (int c = 0; c < e->classes; c++) {
-        const char *name = class_name(data->class_names, data->classes, c);
+    for (int c = 0; c < classes; c++) {
+        const char *name = name_of(r, c);
         if (numbered)
             printf(" %*d", CELL, c);
         else
             printf(" %*s", padded_width(name, CELL), name);
     }
-    for (int c = 0; c < e->classes; c++) {
-        const char *name = class_name(data->class_names, data->classes, c);
+    for (int c = 0; c < classes; c++) {
+        const char *name = name_of(r, c);
         if (numbered)
             printf("\n%4d %-*s", c, padded_width(name, width - 5), name);
         else
             printf("\n%-*s", padded_width(name, width), name);
-        for (int k = 0; k < e->classes; k++)
-            printf(" %*d", CELL, e->confusion[(size_t)c * (size_t)e->classes + (size_t)k]);
+        for (int k = 0; k < classes; k++)
+            printf(" %*d", CELL, confusion[(size_t)c * (size_t)classes + (size_t)k]);
     }
     printf("\n");
 }
 
-static void print_table(const nm_evaluation *e, const nm_dataset *data)
+static void print_table(const nm_report *r)
 {
     char all[16], mean[16], found[16], precision[16];
-    if (e->classes == 0) {
-        printf("%d samples: loss %.6f\n", e->samples, e->loss);
+    if (nm_report_classes(r) == 0) {
+        printf("%d samples: loss %.6f\n", nm_report_samples(r), nm_report_loss(r));
         return;
     }
-    printf("%d samples: loss %.4f, accuracy %s (mean over classes %s)\n\n", e->samples, e->loss,
-           percent(all, e->accuracy), percent(mean, mean_of_classes(e)));
-    int width = name_width(e, data, 16);
+    printf("%d samples: loss %.4f, accuracy %s (mean over classes %s)\n\n", nm_report_samples(r), nm_report_loss(r),
+           percent(all, nm_report_accuracy(r)), percent(mean, mean_of_classes(r)));
+    int width = name_width(r, 16);
     printf("%-*s %8s %10s %10s\n", width, "class", "samples", "found", "precision");
-    for (int c = 0; c < e->classes; c++) {
-        const nm_class_count *n = &e->of_class[c];
-        const char *name = class_name(data->class_names, data->classes, c);
-        printf("%-*s %8llu %10s %10s\n", padded_width(name, width), name, (unsigned long long)n->samples,
-               percent(found, share(n->right, n->samples)), percent(precision, share(n->right, n->predicted)));
+    for (int c = 0; c < nm_report_classes(r); c++) {
+        nm_class_score n = score_of(r, c);
+        const char *name = name_of(r, c);
+        printf("%-*s %8llu %10s %10s\n", padded_width(name, width), name, (unsigned long long)n.samples,
+               percent(found, share(n.right, n.samples)), percent(precision, share(n.right, n.predicted)));
     }
-    if (e->confusion)
-        print_confusion(e, data);
+    if (nm_report_confusion(r))
+        print_confusion(r);
 }
 
-static json_t *confusion_as_json(const nm_evaluation *e)
+static json_t *confusion_as_json(const nm_report *r)
 {
-    if (!e->confusion && e->classes)
+    const int *confusion = nm_report_confusion(r), classes = nm_report_classes(r);
+    if (!confusion && classes)
         return json_null();
-    json_t *confusion = json_array();
-    for (int c = 0; c < e->classes; c++) {
+    json_t *rows = json_array();
+    for (int c = 0; c < classes; c++) {
         json_t *row = json_array();
-        for (int k = 0; k < e->classes; k++)
-            json_array_append_new(row, json_integer(e->confusion[(size_t)c * (size_t)e->classes + (size_t)k]));
-        json_array_append_new(confusion, row);
+        for (int k = 0; k < classes; k++)
+            json_array_append_new(row, json_integer(confusion[(size_t)c * (size_t)classes + (size_t)k]));
+        json_array_append_new(rows, row);
     }
-    return confusion;
+    return rows;
 }
 
-static void print_as_json(const nm_evaluation *e, const trained *t, const nm_dataset *data)
+static void print_as_json(const nm_report *r, const nm_predictor *predictor)
 {
     json_t *classes = json_array();
-    for (int c = 0; c < e->classes; c++) {
-        const nm_class_count *n = &e->of_class[c];
-        json_array_append_new(
-            classes, json_pack("{s:s, s:I, s:o, s:o}", "class", class_name(data->class_names, data->classes, c),
-                               "samples", (json_int_t)n->samples, "accuracy", json_number(share(n->right, n->samples)),
-                               "precision", json_number(share(n->right, n->predicted))));
+    for (int c = 0; c < nm_report_classes(r); c++) {
+        nm_class_score n = score_of(r, c);
+        json_array_append_new(classes,
+                              json_pack("{s:s, s:I, s:o, s:o}", "class", name_of(r, c), "samples",
+                                        (json_int_t)n.samples, "accuracy", json_number(share(n.right, n.samples)),
+                                        "precision", json_number(share(n.right, n.predicted))));
     }
-    json_t *all = json_pack("{s:o, s:o, s:o, s:i, s:o, s:o}", "loss", json_number(e->loss), "accuracy",
-                            json_number(e->accuracy), "mean_class_accuracy", json_number(mean_of_classes(e)), "samples",
-                            e->samples, "per_class", classes, "confusion", confusion_as_json(e));
-    add_trained(all, t);
+    json_t *all = json_pack("{s:o, s:o, s:o, s:i, s:o, s:o}", "loss", json_number(nm_report_loss(r)), "accuracy",
+                            json_number(nm_report_accuracy(r)), "mean_class_accuracy", json_number(mean_of_classes(r)),
+                            "samples", nm_report_samples(r), "per_class", classes, "confusion", confusion_as_json(r));
+    add_predictor(all, predictor);
     print_json(all);
 }
 
 /* ---- the command --------------------------------------------------------------------------- */
 
-static void print_result(const nm_evaluation *e, const eval_args *args, const trained *t, const nm_dataset *data)
+static void print_result(const nm_report *r, const eval_args *args, const nm_predictor *predictor)
 {
     if (args->json)
-        print_as_json(e, t, data);
+        print_as_json(r, predictor);
     else
-        print_table(e, data);
-    if (e->classes && !e->confusion)
+        print_table(r);
+    if (nm_report_classes(r) && !nm_report_confusion(r))
         fprintf(stderr, "norma: the confusion matrix of %d classes is left out; it is made for at most %d\n",
-                e->classes, NM_MOST_CONFUSED);
+                nm_report_classes(r), nm_report_most_confused());
 }
 
 static nm_status run(nm_context *ctx, const eval_args *args)
 {
-    trained t;
-    nm_dataset *data = NULL;
-    nm_evaluation e = {0};
-    NM_TRY(open_trained(ctx, args->checkpoint, &t));
+    nm_predictor *predictor;
+    nm_report *report = NULL;
+    nm_status status = open_predictor(ctx, args->checkpoint, &predictor);
+    if (status != NM_OK)
+        return status;
     if (!args->json)
-        print_trained(&t);
-    nm_status status = nm_trained_data_open(ctx, args->data, t.settings, t.net, t.classes, &data);
-    if (status == NM_OK && data->test.count == 0)
-        status = nm_fail(ctx, NM_INVALID, "%s: it has no test samples", data->found);
+        print_predictor(predictor);
+    status = nm_predictor_evaluate(ctx, predictor, args->data, args->limit, args->batch, &report);
     if (status == NM_OK)
-        status = nm_evaluate(ctx, t.net, &data->test, args->limit, args->batch ? args->batch : t.settings->eval_batch,
-                             &t.normalisation, t.settings->binary, &e);
-    if (status == NM_OK)
-        print_result(&e, args, &t, data);
-    nm_evaluation_free(&e);
-    nm_dataset_free(data);
-    close_trained(&t);
+        print_result(report, args, predictor);
+    nm_report_free(report);
+    nm_predictor_free(predictor);
     return status;
 }
 

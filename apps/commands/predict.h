@@ -2,8 +2,7 @@
 #ifndef PREDICT_H
 #define PREDICT_H
 
-#include "command.h"
-#include "image.h"
+#include "cli.h"
 
 typedef struct predict_args {
     const char *checkpoint;
@@ -14,25 +13,21 @@ typedef struct predict_args {
 
 enum { PREDICT_AT_ONCE = 64 }; /* images */
 
-/* A network and the names of what it predicts. */
+/* A network at work. */
 typedef struct oracle {
     nm_context *ctx;
     const predict_args *args;
     nm_predictor *predictor;
-    nm_shape in;
-    nm_image_reader images; /* by the rules of the checkpoint */
-    int classes, named;
-    trained trained;
-    char *text, **names;         /* [named] into text */
+    size_t image; /* bytes of an image of the network's size */
+    int classes;
     int waiting;                 /* images that are to be predicted together */
     char *name[PREDICT_AT_ONCE]; /* [waiting]: of the images */
-    uint8_t *pixels;             /* [PREDICT_AT_ONCE] images of the network's size */
+    uint8_t *pixels;             /* [PREDICT_AT_ONCE][image] */
     float *scores;               /* [PREDICT_AT_ONCE][classes], or probabilities */
-    nm_status status;            /* of the first image that failed */
 } oracle;
 
 /* Prints the most probable classes of an image; its scores [classes] are all NaN where it has no
  * class. */
-nm_status predict_print(const oracle *o, const char *name, const float *scores) NM_MUST_USE;
+nm_status predict_print(const oracle *o, const char *name, const float *scores) __attribute__((warn_unused_result));
 
 #endif

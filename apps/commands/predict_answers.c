@@ -1,9 +1,9 @@
 /* What predict says of an image. */
-#include "alloc.h"
 #include "predict.h"
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 /* The most probable class that is not yet taken; `taken` marks those above it. */
 static int next_best(const oracle *o, const float *scores, const bool *taken)
@@ -15,16 +15,21 @@ static int next_best(const oracle *o, const float *scores, const bool *taken)
     return best;
 }
 
+static const char *name_of(const oracle *o, int c)
+{
+    return name_or_number(nm_predictor_class_name(o->predictor, c), c);
+}
+
 static void print_as_json(const oracle *o, const char *name, const float *scores, const int *best, int count)
 {
     const char *what = nm_predictor_probabilities(o->predictor) ? "probability" : "score";
     json_t *all = json_array();
     for (int k = 0; k < count; k++)
-        json_array_append_new(all, json_pack("{s:s, s:o}", "class", class_name(o->names, o->named, best[k]), what,
-                                             json_number((double)scores[best[k]])));
-    json_t *first = !isnan(scores[best[0]]) ? json_string(class_name(o->names, o->named, best[0])) : json_null();
+        json_array_append_new(
+            all, json_pack("{s:s, s:o}", "class", name_of(o, best[k]), what, json_number((double)scores[best[k]])));
+    json_t *first = !isnan(scores[best[0]]) ? json_string(name_of(o, best[0])) : json_null();
     json_t *whole = json_pack("{s:s, s:o, s:o}", "file", name, "class", first, "top", all);
-    add_trained(whole, &o->trained);
+    add_predictor(whole, o->predictor);
     print_json(whole);
 }
 
@@ -32,7 +37,7 @@ static void print_as_text(const oracle *o, const char *name, const float *scores
 {
     printf("%s:", name);
     for (int k = 0; k < count; k++)
-        printf("%s %s %s%.4f", k ? "," : "", class_name(o->names, o->named, best[k]),
+        printf("%s %s %s%.4f", k ? "," : "", name_of(o, best[k]),
                nm_predictor_probabilities(o->predictor) ? "" : "score ", (double)scores[best[k]]);
     printf("\n");
 }
@@ -40,8 +45,8 @@ static void print_as_text(const oracle *o, const char *name, const float *scores
 nm_status predict_print(const oracle *o, const char *name, const float *scores)
 {
     int count = o->args->top < o->classes ? o->args->top : o->classes;
-    bool *taken = nm_alloc(o->ctx, (size_t)o->classes, sizeof *taken);
-    int *best = nm_alloc(o->ctx, (size_t)count, sizeof *best);
+    bool *taken = calloc((size_t)o->classes, sizeof *taken);
+    int *best = calloc((size_t)count, sizeof *best);
     for (int k = 0; taken && best && k < count; k++) {
         best[k] = next_best(o, scores, taken);
         taken[best[k]] = true;
@@ -53,7 +58,7 @@ nm_status predict_print(const oracle *o, const char *name, const float *scores)
         print_as_text(o, name, scores, best, count);
     else if (status == NM_OK)
         printf("%s: no class\n", name);
-    nm_free(taken);
-    nm_free(best);
+    free(taken);
+    free(best);
     return status;
 }

@@ -1,0 +1,93 @@
+/* The subcommands, and what they share. A command is a file with one function and a line in the
+ * table in main.c. This header stands on norma's public headers alone, as the commands do that
+ * apps/meson.build lists for it; command.h has what the others need. */
+#ifndef CLI_H
+#define CLI_H
+
+#include <norma/norma.h>
+#include <norma/tools.h>
+
+#include <argp.h>
+#include <jansson.h>
+
+#define PRINTS(fmt, args) __attribute__((format(printf, fmt, args)))
+
+enum { MOST_THREADS = 1024 }; /* that --threads takes */
+
+typedef struct command {
+    const char *name, *help;
+    int (*run)(int argc, char **argv); /* the exit status; argv[0] is "norma NAME" */
+} command;
+
+/* The table in main.c. */
+extern const command commands[];
+extern const int command_count;
+
+int command_train(int argc, char **argv);
+int command_eval(int argc, char **argv);
+int command_predict(int argc, char **argv);
+int command_compare(int argc, char **argv);
+int command_plot(int argc, char **argv);
+int command_summary(int argc, char **argv);
+int command_gradcheck(int argc, char **argv);
+int command_layers(int argc, char **argv);
+int command_data(int argc, char **argv);
+int command_bench(int argc, char **argv);
+int command_bn_report(int argc, char **argv);
+int command_recalibrate(int argc, char **argv);
+int command_visualize(int argc, char **argv);
+int command_trace(int argc, char **argv);
+int command_models(int argc, char **argv);
+int command_completions(int argc, char **argv);
+
+/* ---- arguments ----------------------------------------------------------------------------- */
+
+/* argp_parse, and what it lacks: -h for help, and a suggestion for an unknown flag (exit status 2).
+ * False: only the flags were wanted (list_flags), and the command returns 0 at once. */
+bool read_arguments(const struct argp *argp, int argc, char **argv, void *input) __attribute__((warn_unused_result));
+
+/* Calls `each` for every flag of a command, as its table has them, then for its arguments with name
+ * NULL and what it says of them in `help` ("[MODEL]"). */
+typedef void flag_function(void *arg, const char *name, const char *value, bool optional, const char *help);
+void list_flags(const command *c, flag_function *each, void *arg);
+
+/* ---- the context of a command ------------------------------------------------------------- */
+
+/* A context whose warnings go to stderr; checks that the right OpenBLAS was loaded. Never NULL:
+ * without memory or with the wrong library the program ends here. */
+nm_context *open_context(void);
+
+/* Prints the context's messages, one line each, and clears them. */
+void print_errors(nm_context *ctx);
+
+/* Prints the context's messages, frees it, and gives the exit status for `status`. */
+int close_context(nm_context *ctx, nm_status status);
+
+/* Prints "norma: MESSAGE" and gives exit status 2. */
+int usage_error(const char *fmt, ...) PRINTS(1, 2);
+
+/* Prints a JSON value as one line on stdout and frees it. */
+void print_json(json_t *value);
+json_t *json_number(double value); /* null for NaN and infinities */
+
+/* For argp parsers: a whole number in [least, most]; anything else ends the program with a message.
+ */
+int parse_number(struct argp_state *state, const char *flag, const char *text, int least, int most);
+
+/* For argp parsers: takes the one argument CHECKPOINT, and asks for it at the end; ARGP_ERR_UNKNOWN
+ * for other keys. */
+error_t parse_checkpoint(int key, char *arg, struct argp_state *state, const char **checkpoint);
+
+/* ---- trained networks that predict -------------------------------------------------------- */
+
+/* `path` is a checkpoint, or a run directory: its best.h5, or last.h5 where there is no best. */
+nm_status open_predictor(nm_context *ctx, const char *path, nm_predictor **out) __attribute__((warn_unused_result));
+/* Says on stderr which file was read and what state it holds: "runs/x/best.h5, step 400 (epoch 2)".
+ */
+void print_predictor(const nm_predictor *predictor);
+/* The same as the keys "checkpoint" and "step" of a JSON object. */
+void add_predictor(json_t *object, const nm_predictor *predictor);
+/* `name`, or the number of class `c` where that is NULL; until the next call. */
+const char *name_or_number(const char *name, int c);
+
+#endif
