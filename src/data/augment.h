@@ -3,6 +3,7 @@
 #ifndef NM_AUGMENT_H
 #define NM_AUGMENT_H
 
+#include "error.h"
 #include "option.h"
 #include "rng.h"
 #include "shape.h"

@@ -1,5 +1,5 @@
 /* Chooses the layer table of the instruction set in use. */
-#include "layer.h"
+#include "registry.h"
 
 #include <string.h>
 

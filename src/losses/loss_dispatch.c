@@ -1,5 +1,5 @@
 /* Chooses the loss table of the instruction set in use. */
-#include "loss.h"
+#include "registry.h"
 
 #include <string.h>
 

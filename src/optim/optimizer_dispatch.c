@@ -1,5 +1,5 @@
 /* Chooses the optimizer and schedule tables of the instruction set in use. */
-#include "optimizer.h"
+#include "registry.h"
 
 #include <string.h>
 

@@ -3,8 +3,8 @@
 #ifndef NM_OPTIMIZATION_H
 #define NM_OPTIMIZATION_H
 
-#include "optimizer.h"
 #include "train.h"
+#include "update.h"
 
 typedef struct nm_optimization nm_optimization;
 

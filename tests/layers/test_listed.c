@@ -1,6 +1,6 @@
 /* Every layer type stands in the table of docs/model-files.md, in the list of what is compared with
  * PyTorch (tests/oracle/kinds.py), and has the values that PyTorch computed (tests/golden). */
-#include "layer.h"
+#include "registry.h"
 #include "run_suite.h"
 
 #include <stdio.h>

@@ -6,7 +6,7 @@
 
 #include "alloc.h"
 #include "h5.h"
-#include "loss.h"
+#include "network.h"
 #include "rng.h"
 #include "run_suite.h"
 

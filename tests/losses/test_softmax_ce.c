@@ -1,7 +1,7 @@
 /* Softmax cross-entropy against its formula in long double, numerical derivatives, PyTorch's
  * values, extreme logits. */
 #include "alloc.h"
-#include "loss.h"
+#include "network.h"
 #include "rng.h"
 #include "run_suite.h"
 #include "with_context.h"

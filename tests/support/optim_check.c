@@ -2,7 +2,8 @@
 #include "optim_check.h"
 
 #include "alloc.h"
-#include "optimizer.h"
+#include "network.h"
+#include "update.h"
 
 #include <check.h>
 #include <hdf5.h>

@@ -1,25 +1,10 @@
-/* Threads. Work is cut into tasks by shape alone, never by the number of threads; any thread may
- * take any task; a task's result goes where only that task writes. So the result has the same bits
- * for any number of threads, and the team may shrink and grow while it runs: it does where other
- * programs want the same processors (load.h).
- *
- *     static void relu_task(void *arg, int task, int thread) {...}
- *     nm_parallel(p->threads, tasks, relu_task, &args);
- *
- * Inside a task every OpenBLAS call is serial, and so is nm_parallel: tasks that a task hands out
- * are its own, all with thread 0. Each thread that calls nm_parallel has a team of its own, which
- * lives as long as that thread. */
+/* Threads: what only the library's own code does with them. nm_parallel is in parallel.h; its team
+ * may shrink and grow while it runs: it does where other programs want the same processors
+ * (load.h). */
 #ifndef NM_THREADS_H
 #define NM_THREADS_H
 
-/* Most threads of a team. */
-enum { NM_MOST_THREADS = 1024 };
-
-typedef void nm_task(void *arg, int task, int thread);
-
-/* Runs fn(arg, 0..tasks-1, thread) on at most `threads` threads; 0 <= thread < threads. Where the
- * system refuses more threads, the ones that there are do all of it. */
-void nm_parallel(int threads, int tasks, nm_task *fn, void *arg);
+#include <norma/parallel.h>
 
 /* Runs fn(arg) on the calling thread, with OpenBLAS serial in all of it, also outside tasks. */
 void nm_with_team(void (*fn)(void *arg), void *arg);
@@ -44,11 +29,5 @@ int nm_cpus(void);
  * libgomp bind a program's first thread to one processor, and every thread that it starts would
  * inherit that. */
 void nm_unbind_thread(void);
-
-/* How many pieces of at most `per` items `n` items make. */
-static inline int nm_pieces(int n, int per)
-{
-    return (n + per - 1) / per;
-}
 
 #endif

@@ -3,13 +3,14 @@
 #define NM_DOCUMENT_H
 
 #include "error.h"
+#include "option.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 
 typedef enum nm_yaml_kind { NM_YAML_SCALAR, NM_YAML_LIST, NM_YAML_MAP } nm_yaml_kind;
 
-typedef struct nm_yaml {
+struct nm_yaml {
     nm_yaml_kind kind;
     const char *file;       /* for messages; lives as long as the tree's root */
     int line, column;       /* from 1; 0 for values that stood in no file */
@@ -19,7 +20,7 @@ typedef struct nm_yaml {
     int count;              /* list: items; map: pairs */
     struct nm_yaml **keys;  /* map: scalars */
     struct nm_yaml **items; /* list: items; map: values */
-} nm_yaml;
+};
 
 /* Parses `size` bytes of `text`; `file` is the name for messages. An empty text is an empty map. */
 nm_status nm_yaml_parse(nm_context *ctx, const char *file, const char *text, size_t size, nm_yaml **out) NM_MUST_USE;

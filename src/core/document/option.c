@@ -1,5 +1,5 @@
 /* Reading option tables. */
-#include "option.h"
+#include "option_read.h"
 
 #include "alloc.h"
 #include "option/option_message.h"

@@ -2,7 +2,7 @@
 #ifndef NM_OPTION_TEXT_H
 #define NM_OPTION_TEXT_H
 
-#include "option.h"
+#include "option_read.h"
 
 typedef struct nm_text {
     nm_context *ctx;

@@ -6,8 +6,11 @@
 #ifndef NM_NETWORK_H
 #define NM_NETWORK_H
 
+#include "document.h"
 #include "layer.h"
 #include "loss.h"
+#include "option_read.h"
+#include "registry.h"
 
 typedef struct nm_param {
     char *name;        /* "c1/weight": unique; seeds its initial values, names it in checkpoints */

@@ -9,6 +9,7 @@
 #include "conv_layer.h"
 
 #include "conv_algorithm_list.h"
+#include "error.h"
 
 #include <string.h>
 

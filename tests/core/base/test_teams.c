@@ -6,6 +6,7 @@
 #include "parse.h"
 #include "plan.h"
 #include "run_suite.h"
+#include "threads.h"
 
 #include <math.h>
 #include <pthread.h>

@@ -1,6 +1,6 @@
 /* Documents and option tables: values, places in messages, edits, writing. */
 #include "alloc.h"
-#include "option.h"
+#include "option_read.h"
 #include "run_suite.h"
 #include "with_context.h"
 

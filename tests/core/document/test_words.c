@@ -2,7 +2,7 @@
  * written is read. */
 #include "alloc.h"
 #include "network.h"
-#include "option.h"
+#include "option_read.h"
 #include "run_suite.h"
 #include "with_context.h"
 

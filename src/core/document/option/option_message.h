@@ -2,7 +2,7 @@
 #ifndef NM_OPTION_MESSAGE_H
 #define NM_OPTION_MESSAGE_H
 
-#include "option.h"
+#include "option_read.h"
 
 /* Fails with what the option expects and what `value` is, at the value's place in its file or by
  * the flag that gave it. `who` ("conv 'c1'") opens the message. */

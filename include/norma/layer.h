@@ -1,20 +1,24 @@
 /* What a layer type is. A layer's file ends in one const nm_layer_type; its name stands in
- * the list in src/layers/meson.build; its test is tests/layers/test_<name>.c. That is all.
+ * the list in src/layers/meson.build; its test is tests/layers/test_NAME.c. That is all.
  *
  * Life of a layer:  options are read -> infer (once) -> plan (once per batch size and mode)
  *                   -> forward, backward (many times).
  * All that can fail fails in infer or plan; forward and backward return nothing. */
-#ifndef NM_LAYER_H
-#define NM_LAYER_H
+#ifndef NORMA_LAYER_H
+#define NORMA_LAYER_H
 
 #include "activation.h"
-#include "error.h"
+#include "fail.h"
 #include "isa.h"
 #include "option.h"
+#include "parallel.h"
 #include "real.h"
 #include "rng.h"
 #include "shape.h"
-#include "threads.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 enum { NM_MAX_RANK = 4 };
 
@@ -48,7 +52,7 @@ typedef enum nm_init_kind {
 
 /* The names of the kinds, in order, and what help pages say of them, for option tables:
  * NULL-terminated. */
-extern const char *const nm_init_names[];
+NM_API extern const char *const nm_init_names[];
 #define NM_INIT_HELP                                                                                                   \
     "initial weights; auto: he_normal where a relu or its like reads the layer, directly or through a "                \
     "normalisation, else torch; torch: uniform within 1 / sqrt(fan-in), the bias too"
@@ -82,13 +86,13 @@ typedef struct nm_infer {
 
 /* Declares the layer's next parameter; forward finds it at p->w[0], p->w[1], … in the order of
  * declaration. layout names the dimensions ("HWIO", "IO", "C"); dims has as many numbers. */
-nm_status nm_declare(nm_infer *e, const char *name, nm_param_kind kind, const char *layout, const int *dims,
-                     nm_init init) NM_MUST_USE;
+NM_API nm_status nm_declare(nm_infer *e, const char *name, nm_param_kind kind, const char *layout, const int *dims,
+                            nm_init init) NM_MUST_USE;
 
 /* The layer's bias, one number for each of `count` outputs: zeros; drawn as the weights are where
  * their init is torch.
  */
-nm_status nm_declare_bias(nm_infer *e, int count, nm_init weights) NM_MUST_USE;
+NM_API nm_status nm_declare_bias(nm_infer *e, int count, nm_init weights) NM_MUST_USE;
 
 /* ---- plan -------------------------------------------------------------------------- */
 
@@ -133,15 +137,15 @@ typedef struct nm_pass {
     int inputs;
     const nm_shape *xs;
     nm_shape ys;
-    const real *const *x;                                   /* [inputs]; in backward only with NM_BACK_X */
+    const nm_real *const *x;                                /* [inputs]; in backward only with NM_BACK_X */
     const struct nm_lazy_normalisation *lazy_normalisation; /* how x[0] is to be read: fusion.h; NULL: as it is */
-    real *y; /* forward writes it, NULL where its reader normalises (fusion.h); in backward only with NM_BACK_Y */
-    const real *dy;   /* backward: gradient of the loss by y */
-    real *dy_scratch; /* dy's memory, where backward may overwrite it: a layer that does others' work needs room
+    nm_real *y; /* forward writes it, NULL where its reader normalises (fusion.h); in backward only with NM_BACK_Y */
+    const nm_real *dy;   /* backward: gradient of the loss by y */
+    nm_real *dy_scratch; /* dy's memory, where backward may overwrite it: a layer that does others' work needs room
                        between; else NULL */
-    real *const *dx;  /* backward: to be overwritten; an entry is NULL where nobody needs it */
-    real *const *w;   /* parameters, in the order of declaration; only state may be written */
-    real *const *dw;  /* gradients: to be ADDED to; NULL for state and for frozen parameters */
+    nm_real *const *dx;  /* backward: to be overwritten; an entry is NULL where nobody needs it */
+    nm_real *const *w;   /* parameters, in the order of declaration; only state may be written */
+    nm_real *const *dw;  /* gradients: to be ADDED to; NULL for state and for frozen parameters */
     void *saved;
     void *scratch;
     char *thread_scratch_base;
@@ -211,9 +215,8 @@ struct nm_layer_type {
     const struct nm_algorithm_choice *algorithms; /* algorithm_choice.h; NULL: it has but one way to work */
 };
 
-/* Every type of this build, NULL-terminated, for the instruction set in use
- * (src/layers/layer_table.c). */
-const nm_layer_type *const *nm_layer_types(void);
-const nm_layer_type *nm_layer_find(const char *name);
+#ifdef __cplusplus
+}
+#endif
 
 #endif

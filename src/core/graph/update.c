@@ -1,6 +1,7 @@
 /* One step of any optimizer: the gradient's norm, clipping, sharing between threads. */
-#include "optimizer.h"
-#include "threads.h"
+#include "update.h"
+
+#include "parallel.h"
 
 #include <math.h>
 #include <string.h>

@@ -1,28 +1,32 @@
 /* What a loss (objective) is: the same pattern as a layer type. A file in src/losses ends in one
  * const nm_loss_type; its name stands in the list in src/losses/meson.build. */
-#ifndef NM_LOSS_H
-#define NM_LOSS_H
+#ifndef NORMA_LOSS_H
+#define NORMA_LOSS_H
 
 #include "activation.h"
-#include "error.h"
+#include "fail.h"
 #include "isa.h"
 #include "option.h"
+#include "parallel.h"
 #include "real.h"
 #include "shape.h"
-#include "threads.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 /* What a batch should have given: class numbers, or values of the prediction's shape. */
 typedef struct nm_targets {
     const int32_t *labels; /* [n] or, per pixel, [n][h][w]; NULL where the loss takes values */
-    const real *values;    /* [n][h][w][c] of the prediction; NULL where the loss takes labels */
+    const nm_real *values; /* [n][h][w][c] of the prediction; NULL where the loss takes labels */
 } nm_targets;
 
 typedef struct nm_loss_pass {
     int n;
-    nm_shape xs;   /* the prediction's */
-    const real *x; /* [n][h][w][c] */
+    nm_shape xs;      /* the prediction's */
+    const nm_real *x; /* [n][h][w][c] */
     nm_targets targets;
-    real *dx;     /* to be overwritten with scale * d(sum of the samples' losses)/dx; NULL in evaluation */
+    nm_real *dx;  /* to be overwritten with scale * d(sum of the samples' losses)/dx; NULL in evaluation */
     double scale; /* weight / samples in the whole batch */
     int threads;
     double *sample_loss; /* [n], to be overwritten: each sample's loss, unscaled */
@@ -44,7 +48,8 @@ typedef struct nm_loss_type {
     void (*run)(const nm_loss_pass *p, const void *self);
 } nm_loss_type;
 
-const nm_loss_type *const *nm_loss_types(void);
-const nm_loss_type *nm_loss_find(const char *name);
+#ifdef __cplusplus
+}
+#endif
 
 #endif

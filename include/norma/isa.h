@@ -6,8 +6,14 @@
  *     const nm_layer_type NM_ISA(nm_layer_relu) = {...};
  *
  * Statics need nothing. -DNM_LEVEL=v3 comes from meson.build. */
-#ifndef NM_ISA_H
-#define NM_ISA_H
+#ifndef NORMA_ISA_H
+#define NORMA_ISA_H
+
+#include "context.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 #ifndef NM_LEVEL
 #define NM_LEVEL base
@@ -43,7 +49,11 @@ enum { NM_BLOCK = 64 };
 enum { NM_ISA_BASE, NM_ISA_V3, NM_ISA_V4, NM_ISA_COUNT };
 
 /* The level in use: the best that this CPU has, or NORMA_ISA=base|v3|v4 if that is not above it. */
-int nm_isa_level(void);
-const char *nm_isa_name(int level);
+NM_API int nm_isa_level(void);
+NM_API const char *nm_isa_name(int level);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -1,10 +1,14 @@
-/* The shape of one sample: height, width, channels. Activations are stored
+/* norma: the shape of one sample: height, width, channels. Activations are stored
  * [n][h][w][c] (NHWC); a vector is 1x1xC. The number of samples stands apart. */
-#ifndef NM_SHAPE_H
-#define NM_SHAPE_H
+#ifndef NORMA_SHAPE_H
+#define NORMA_SHAPE_H
 
 #include <stdbool.h>
 #include <stddef.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 typedef struct nm_shape {
     int h, w, c;
@@ -23,5 +27,9 @@ static inline bool nm_shape_same(nm_shape a, nm_shape b)
 /* For messages: nm_fail(ctx, NM_INVALID, "%s: found " NM_SHAPE_FMT, who, NM_SHAPE_ARGS(s)). */
 #define NM_SHAPE_FMT "%dx%dx%d"
 #define NM_SHAPE_ARGS(s) (s).h, (s).w, (s).c
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

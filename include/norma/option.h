@@ -1,4 +1,4 @@
-/* Option tables. One table per layer type, loss, optimizer, schedule and for `train:` is
+/* norma: option tables. One table per layer type, loss, optimizer, schedule and for `train:` is
  * the single source for reading the model file, its messages, the help pages and the
  * documentation.
  *
@@ -9,10 +9,17 @@
  *         {0},
  *     };
  */
-#ifndef NM_OPTION_H
-#define NM_OPTION_H
+#ifndef NORMA_OPTION_H
+#define NORMA_OPTION_H
 
-#include "document.h"
+#include "context.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* A value of a model file. */
+typedef struct nm_yaml nm_yaml;
 
 typedef enum nm_option_type {
     NM_OPT_INT,     /* int */
@@ -58,19 +65,8 @@ typedef struct nm_option {
     const char *help;           /* a phrase: what it is, its unit */
 } nm_option;
 
-/* Fills `target` from `given` (a map or NULL), then from `defaults` (a map or NULL), then from the
- * presets. `who` ("conv 'c1'") opens each message. All errors of the map are recorded before it
- * returns. */
-nm_status nm_options_read(nm_context *ctx, const nm_option *table, void *target, const nm_yaml *given,
-                          const nm_yaml *defaults, const char *who) NM_MUST_USE;
-
-/* Frees the strings and lists in `target` and zeroes them. */
-void nm_options_free(const nm_option *table, void *target);
-
-/* The entry called `name`, or NULL. */
-const nm_option *nm_option_find(const nm_option *table, const char *name);
-
-/* "number in [0, 1]", "one of he_normal, glorot_normal", … for help and messages. */
-void nm_option_expected(const nm_option *option, char *text, size_t size);
+#ifdef __cplusplus
+}
+#endif
 
 #endif

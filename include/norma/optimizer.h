@@ -1,9 +1,9 @@
 /* What an optimizer is. It sees spans of memory, not layers. A file in src/optim ends in one
  * const nm_optimizer_type; its name stands in the list in src/optim/meson.build. */
-#ifndef NM_OPTIMIZER_H
-#define NM_OPTIMIZER_H
+#ifndef NORMA_OPTIMIZER_H
+#define NORMA_OPTIMIZER_H
 
-#include "error.h"
+#include "fail.h"
 #include "isa.h"
 #include "option.h"
 #include "real.h"
@@ -11,14 +11,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* One parameter's span of the slabs. */
 typedef struct nm_span {
-    size_t count;   /* any number for nm_optimize; a multiple of NM_BLOCK for an optimizer's update */
-    real *w;        /* the parameter */
-    const real *dw; /* its gradient, without L2 */
-    real *slot[4];  /* the optimizer's memory, zero at step 1 */
-    double l2;      /* the coefficient for this parameter (0: none) */
-    double scale;   /* clipping: the optimizer's gradient is scale * dw; set by nm_optimize */
+    size_t count;      /* any number for nm_optimize; a multiple of NM_BLOCK for an optimizer's update */
+    nm_real *w;        /* the parameter */
+    const nm_real *dw; /* its gradient, without L2 */
+    nm_real *slot[4];  /* the optimizer's memory, zero at step 1 */
+    double l2;         /* the coefficient for this parameter (0: none) */
+    double scale;      /* clipping: the optimizer's gradient is scale * dw; set by nm_optimize */
 } nm_span;
 
 /* The numbers that an optimizer's update goes over, all of them; written so that the compiler sees
@@ -39,15 +43,6 @@ typedef struct nm_optimizer_type {
     void (*update)(const nm_span *span, double lr, uint64_t step, const void *self);
 } nm_optimizer_type;
 
-const nm_optimizer_type *const *nm_optimizer_types(void);
-
-/* One update of all spans, shared between threads. clip_norm > 0 first scales the gradient so that
- * its norm over all spans (without L2) is at most that, as PyTorch's clip_grad_norm_. Returns the
- * norm before clipping where clip_norm > 0, otherwise 0. The bits do not depend on `threads`. */
-double nm_optimize(const nm_optimizer_type *type, const void *self, nm_span *spans, int count, double lr, uint64_t step,
-                   double clip_norm, int threads);
-const nm_optimizer_type *nm_optimizer_find(const char *name);
-
 /* A schedule gives the factor on the base rate: step counts from 0, of `steps` in all. */
 typedef struct nm_schedule_type {
     const char *name, *help;
@@ -56,12 +51,8 @@ typedef struct nm_schedule_type {
     double (*factor)(uint64_t step, uint64_t steps, uint64_t steps_per_epoch, const void *self);
 } nm_schedule_type;
 
-const nm_schedule_type *const *nm_schedule_types(void);
-const nm_schedule_type *nm_schedule_find(const char *name);
-
-/* The rate of `step` (from 0): base rate x the schedule's factor; during the first `warmup` steps
- * it grows to that in a straight line, from 1 / warmup of it. */
-double nm_schedule_rate(const nm_schedule_type *type, const void *self, double base, uint64_t step, uint64_t steps,
-                        uint64_t steps_per_epoch, uint64_t warmup);
+#ifdef __cplusplus
+}
+#endif
 
 #endif
