@@ -102,7 +102,8 @@ static void report(nm_context *ctx, const sized_layer *l, const settings *s)
 {
     char type[32];
     snprintf(type, sizeof type, "%.*s", (int)strcspn(l->layer, ":"), l->layer);
-    const nm_algorithm_choice *choice = nm_layer_find(type)->algorithms;
+    const nm_layer_type *found = nm_type_find(ctx, NM_LAYER, type);
+    const nm_algorithm_choice *choice = found->algorithms;
     report_algorithm(ctx, l, s, NULL);
     for (int a = 0; choice && choice->names[a]; a++)
         report_algorithm(ctx, l, s, choice->names[a]);

@@ -1,7 +1,6 @@
 /* norma layers [TYPE]: the words of model files, from the option tables. */
 #include "command.h"
 #include "foreign_names.h"
-#include "optimizer.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -16,29 +15,29 @@ enum { MOST = 128 };
 
 typedef struct registry {
     const char *title;
+    nm_type_kind kind;
     int count;
     entry entries[MOST];
 } registry;
 
-#define COLLECT(registry, types)                                                                                       \
-    for (int i = 0; (types)[i] && (registry)->count < MOST; i++)                                                       \
-        (registry)->entries[(registry)->count++] = (entry)                                                             \
-        {                                                                                                              \
-            (types)[i]->name, (types)[i]->help, (types)[i]->options                                                    \
-        }
+#define COLLECT(registry, type, kind)                                                                                  \
+    for (int i = 0; i < nm_types(ctx, kind)->count && (registry)->count < MOST; i++) {                                 \
+        const type *t = nm_types(ctx, kind)->types[i];                                                                 \
+        (registry)->entries[(registry)->count++] = (entry){t->name, t->help, t->options};                              \
+    }
 
 enum { REGISTRIES = 4 };
 
-static void collect(registry all[REGISTRIES])
+static void collect(const nm_context *ctx, registry all[REGISTRIES])
 {
-    all[0] = (registry){.title = "layers"};
-    COLLECT(&all[0], nm_layer_types());
-    all[1] = (registry){.title = "losses"};
-    COLLECT(&all[1], nm_loss_types());
-    all[2] = (registry){.title = "optimizers"};
-    COLLECT(&all[2], nm_optimizer_types());
-    all[3] = (registry){.title = "schedules"};
-    COLLECT(&all[3], nm_schedule_types());
+    all[0] = (registry){"layers", NM_LAYER, 0, {{0}}};
+    COLLECT(&all[0], nm_layer_type, NM_LAYER);
+    all[1] = (registry){"losses", NM_LOSS, 0, {{0}}};
+    COLLECT(&all[1], nm_loss_type, NM_LOSS);
+    all[2] = (registry){"optimizers", NM_OPTIMIZER, 0, {{0}}};
+    COLLECT(&all[2], nm_optimizer_type, NM_OPTIMIZER);
+    all[3] = (registry){"schedules", NM_SCHEDULE, 0, {{0}}};
+    COLLECT(&all[3], nm_schedule_type, NM_SCHEDULE);
 }
 
 static void print_options(const nm_option *options)
@@ -116,19 +115,21 @@ static void print_all(const registry all[REGISTRIES], bool json)
 }
 
 /* The entry called `word`; NULL: none, and `names` are those that there are. */
-static const entry *find(const registry all[REGISTRIES], const char *word, const char **names, int *count)
+static const entry *find(const nm_context *ctx, const registry all[REGISTRIES], const char *word, const char **names,
+                         int *count)
 {
     static entry train = {"train", "the train: section of a model file, and the flags of norma train", NULL};
     train.options = nm_train_options;
     const entry *found = strcmp(word, "train") == 0 ? &train : NULL;
-    const nm_layer_type *layer = nm_layer_find(word); /* as model files may write it: hard-sigmoid */
     *count = 0;
-    for (int r = 0; r < REGISTRIES; r++)
+    for (int r = 0; r < REGISTRIES; r++) {
+        const void *type = nm_type_find(ctx, all[r].kind, word);
         for (int i = 0; i < all[r].count; i++) {
             names[(*count)++] = all[r].entries[i].name;
-            if (strcmp(all[r].entries[i].name, layer ? layer->name : word) == 0)
+            if (type == nm_types(ctx, all[r].kind)->types[i])
                 found = &all[r].entries[i];
         }
+    }
     return found;
 }
 
@@ -145,17 +146,17 @@ static const nm_foreign_name *find_foreign(const char *word, const char *const *
     return found;
 }
 
-static int print_one(const registry all[REGISTRIES], const layers_args *args)
+static int print_one(const nm_context *ctx, const registry all[REGISTRIES], const layers_args *args)
 {
     const char *names[REGISTRIES * MOST];
     char hint[NM_HINT];
     int count;
-    const entry *found = find(all, args->type, names, &count);
+    const entry *found = find(ctx, all, args->type, names, &count);
     if (!found) {
         const nm_foreign_name *f = find_foreign(args->type, names, count);
         nm_called_here(hint, f ? f->kind : NM_FOREIGN_LAYER, args->type, names, count);
         if (f && f->name)
-            found = find(all, f->name, names, &count);
+            found = find(ctx, all, f->name, names, &count);
         if (!found)
             return usage_error("there is no type '%s'%s ('norma layers' lists all)", args->type, hint);
         if (!args->json)
@@ -183,9 +184,15 @@ int command_layers(int argc, char **argv)
         NULL};
     if (!read_arguments(&argp, argc, argv, &args))
         return 0;
-    collect(all);
+    nm_context *ctx = nm_context_new();
+    if (!ctx)
+        return usage_error("out of memory");
+    collect(ctx, all);
+    int status = 0;
     if (args.type)
-        return print_one(all, &args);
-    print_all(all, args.json);
-    return 0;
+        status = print_one(ctx, all, &args);
+    else
+        print_all(all, args.json);
+    nm_context_free(ctx);
+    return status;
 }

@@ -63,7 +63,7 @@ static nm_status leave_out(nm_context *ctx, nm_yaml *document, const char *type,
     }
     char *list = nm_strdup(ctx, out ? type : "");
     for (int i = 0; list && i < settings.without.count; i++) {
-        if (strcmp(settings.without.values[i], type) == 0)
+        if (nm_type_find(ctx, NM_LAYER, settings.without.values[i]) == nm_type_find(ctx, NM_LAYER, type))
             continue;
         char *longer = nm_format(ctx, *list ? "%s,%s" : "%s", settings.without.values[i], list);
         nm_free(list);
@@ -82,7 +82,7 @@ static nm_status change(nm_context *ctx, nm_yaml *document, const char *key, con
 {
     char path[160], origin[160];
     snprintf(origin, sizeof origin, "--vary %s", key);
-    if (nm_layer_find(key)) {
+    if (nm_type_find(ctx, NM_LAYER, key)) {
         if (!is_on(value) && !is_off(value))
             return nm_fail(ctx, NM_INVALID, "--vary %s: expected on or off; found '%s'", key, value);
         return leave_out(ctx, document, key, is_off(value));

@@ -7,7 +7,7 @@
 #define DECLARE(name) extern const nm_layer_type NM_ISA(nm_layer_##name);
 NM_LAYER_LIST(DECLARE)
 
-extern const nm_layer_type *const NM_ISA(nm_layer_table)[];
+extern const void *const NM_ISA(nm_layer_table)[];
 
 #define ENTRY(name) &NM_ISA(nm_layer_##name),
-const nm_layer_type *const NM_ISA(nm_layer_table)[] = {NM_LAYER_LIST(ENTRY) NULL};
+const void *const NM_ISA(nm_layer_table)[] = {NM_LAYER_LIST(ENTRY) NULL};

@@ -7,7 +7,7 @@
 #define DECLARE(name) extern const nm_loss_type NM_ISA(nm_loss_##name);
 NM_LOSS_LIST(DECLARE)
 
-extern const nm_loss_type *const NM_ISA(nm_loss_table)[];
+extern const void *const NM_ISA(nm_loss_table)[];
 
 #define ENTRY(name) &NM_ISA(nm_loss_##name),
-const nm_loss_type *const NM_ISA(nm_loss_table)[] = {NM_LOSS_LIST(ENTRY) NULL};
+const void *const NM_ISA(nm_loss_table)[] = {NM_LOSS_LIST(ENTRY) NULL};

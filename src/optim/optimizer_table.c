@@ -10,10 +10,10 @@
 NM_OPTIMIZER_LIST(DECLARE_OPTIMIZER)
 NM_SCHEDULE_LIST(DECLARE_SCHEDULE)
 
-extern const nm_optimizer_type *const NM_ISA(nm_optimizer_table)[];
-extern const nm_schedule_type *const NM_ISA(nm_schedule_table)[];
+extern const void *const NM_ISA(nm_optimizer_table)[];
+extern const void *const NM_ISA(nm_schedule_table)[];
 
 #define OPTIMIZER_ENTRY(name) &NM_ISA(nm_optimizer_##name),
 #define SCHEDULE_ENTRY(name) &NM_ISA(nm_schedule_##name),
-const nm_optimizer_type *const NM_ISA(nm_optimizer_table)[] = {NM_OPTIMIZER_LIST(OPTIMIZER_ENTRY) NULL};
-const nm_schedule_type *const NM_ISA(nm_schedule_table)[] = {NM_SCHEDULE_LIST(SCHEDULE_ENTRY) NULL};
+const void *const NM_ISA(nm_optimizer_table)[] = {NM_OPTIMIZER_LIST(OPTIMIZER_ENTRY) NULL};
+const void *const NM_ISA(nm_schedule_table)[] = {NM_SCHEDULE_LIST(SCHEDULE_ENTRY) NULL};

@@ -23,25 +23,21 @@ struct nm_optimization {
 
 /* ---- choosing -------------------------------------------------------------------------- */
 
-static nm_status unknown(nm_context *ctx, const nm_network *net, const nm_choice *choice, nm_foreign_kind kind,
-                         const char *const *words, int count)
+static nm_status unknown(nm_context *ctx, const nm_network *net, const nm_choice *choice, nm_type_kind kind)
 {
     char hint[NM_HINT];
+    const nm_type_list *known = nm_types(ctx, kind);
+    bool optimizer = kind == NM_OPTIMIZER;
     return nm_yaml_fail(ctx, choice->at ? choice->at : net->document, "train: unknown %s '%s'%s",
-                        kind == NM_FOREIGN_OPTIMIZER ? "optimizer" : "schedule", choice->name,
-                        nm_called_here(hint, kind, choice->name, words, count));
+                        optimizer ? "optimizer" : "schedule", choice->name,
+                        nm_called_here(hint, optimizer ? NM_FOREIGN_OPTIMIZER : NM_FOREIGN_SCHEDULE, choice->name,
+                                       known->names, known->count));
 }
-
-enum { MOST_WORDS = 64 };
 
 static nm_status choose_optimizer(nm_context *ctx, const nm_choice *choice, nm_optimization *o)
 {
-    const char *words[MOST_WORDS];
-    int count = 0;
-    for (const nm_optimizer_type *const *t = nm_optimizer_types(); *t && count < MOST_WORDS; t++)
-        words[count++] = (*t)->name;
-    if (!(o->type = nm_optimizer_find(choice->name)))
-        return unknown(ctx, o->net, choice, NM_FOREIGN_OPTIMIZER, words, count);
+    if (!(o->type = nm_type_find(ctx, NM_OPTIMIZER, choice->name)))
+        return unknown(ctx, o->net, choice, NM_OPTIMIZER);
     if (!(o->self = nm_alloc(ctx, 1, o->type->size + 1)))
         return NM_FAILED;
     return nm_options_read(ctx, o->type->options, o->self, choice->options, NULL, o->type->name);
@@ -49,12 +45,8 @@ static nm_status choose_optimizer(nm_context *ctx, const nm_choice *choice, nm_o
 
 static nm_status choose_schedule(nm_context *ctx, const nm_choice *choice, nm_optimization *o)
 {
-    const char *words[MOST_WORDS];
-    int count = 0;
-    for (const nm_schedule_type *const *t = nm_schedule_types(); *t && count < MOST_WORDS; t++)
-        words[count++] = (*t)->name;
-    if (!(o->schedule = nm_schedule_find(choice->name)))
-        return unknown(ctx, o->net, choice, NM_FOREIGN_SCHEDULE, words, count);
+    if (!(o->schedule = nm_type_find(ctx, NM_SCHEDULE, choice->name)))
+        return unknown(ctx, o->net, choice, NM_SCHEDULE);
     if (!(o->schedule_self = nm_alloc(ctx, 1, o->schedule->size + 1)))
         return NM_FAILED;
     return nm_options_read(ctx, o->schedule->options, o->schedule_self, choice->options, NULL, o->schedule->name);

@@ -22,7 +22,7 @@ static nm_status check_section(nm_context *ctx, const nm_yaml *section, const vo
     uint64_t count;
     bool epochs;
     for (int i = 0; i < s->without.count; i++)
-        if (!nm_layer_find(s->without.values[i]))
+        if (!nm_type_find(ctx, NM_LAYER, s->without.values[i]))
             status = nm_yaml_fail(ctx, nm_yaml_get(section, "without"),
                                   "train: option 'without': there is no layer type '%s'", s->without.values[i]);
     if (status == NM_OK && nm_read_save_every(s->save_every, &count, &epochs) != NM_OK)

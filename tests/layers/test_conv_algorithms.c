@@ -92,8 +92,11 @@ START_TEST(names_are_the_tables)
     const nm_conv_algorithm *const *all = NM_ISA(nm_conv_algorithms)();
     const char *const *names = NM_ISA(nm_conv_names), *const *measured = NM_ISA(nm_conv_measured);
     const char *help = NULL;
-    for (const nm_option *o = nm_layer_find("conv")->options; o->name; o++)
+    nm_context *ctx = nm_context_new();
+    const nm_layer_type *type = nm_type_find(ctx, NM_LAYER, "conv");
+    for (const nm_option *o = type->options; o->name; o++)
         help = strcmp(o->name, "algorithm") == 0 ? o->help : help;
+    nm_context_free(ctx);
     ck_assert_ptr_nonnull(help);
     ck_assert_str_eq(names[0], "auto");
     int i = 0;

@@ -2,6 +2,7 @@
  * PyTorch (tests/oracle/kinds.py), and has the values that PyTorch computed (tests/golden). */
 #include "registry.h"
 #include "run_suite.h"
+#include "with_context.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -25,8 +26,9 @@ static char *read_file(const char *path)
 static void check_names(const char *path, char quote)
 {
     char *text = read_file(path), word[128];
-    for (const nm_layer_type *const *t = nm_layer_types(); *t; t++) {
-        snprintf(word, sizeof word, "%c%s%c", quote, (*t)->name, quote);
+    const nm_type_list *layers = nm_types(ctx, NM_LAYER);
+    for (int i = 0; i < layers->count; i++) {
+        snprintf(word, sizeof word, "%c%s%c", quote, layers->names[i], quote);
         ck_assert_msg(strstr(text, word) != NULL, "%s is missing in %s", word, path);
     }
     free(text);
@@ -47,12 +49,13 @@ END_TEST
 /* Of types that draw random numbers PyTorch has no values. */
 START_TEST(with_golden_values)
 {
-    for (const nm_layer_type *const *t = nm_layer_types(); *t; t++) {
+    const nm_type_list *layers = nm_types(ctx, NM_LAYER);
+    for (int i = 0; i < layers->count; i++) {
         char path[4096];
-        snprintf(path, sizeof path, "%s/%s.h5", getenv("NORMA_GOLDEN"), (*t)->name);
-        ck_assert_msg(strstr((*t)->name, "drop") || access(path, R_OK) == 0, "%s is missing", path);
+        snprintf(path, sizeof path, "%s/%s.h5", getenv("NORMA_GOLDEN"), layers->names[i]);
+        ck_assert_msg(strstr(layers->names[i], "drop") || access(path, R_OK) == 0, "%s is missing", path);
     }
 }
 END_TEST
 
-SUITE("listed", in_the_docs, in_the_oracle, with_golden_values)
+SUITE_WITH("listed", with_context, in_the_docs, in_the_oracle, with_golden_values)

@@ -38,7 +38,8 @@ typedef struct loss_bench {
 
 static inline void loss_open(loss_bench *b, const loss_case *c)
 {
-    *b = (loss_bench){.ctx = nm_context_new(), .type = nm_loss_find(c->name), .c = *c};
+    *b = (loss_bench){.ctx = nm_context_new(), .c = *c};
+    b->type = nm_type_find(b->ctx, NM_LOSS, c->name);
     ck_assert_ptr_nonnull(b->type);
     ck_assert_uint_le(b->type->size, sizeof b->self);
     ck_assert_int_eq(nm_yaml_parse(b->ctx, "t", c->options, strlen(c->options), &b->options), NM_OK);

@@ -23,7 +23,7 @@ typedef struct problem {
 
 static const nm_loss_type *type_of(problem *p, nm_status expected)
 {
-    const nm_loss_type *type = nm_loss_find("softmax_ce");
+    const nm_loss_type *type = nm_type_find(ctx, NM_LOSS, "softmax_ce");
     nm_yaml *options = NULL;
     ck_assert_ptr_nonnull(type);
     ck_assert_uint_le(type->size, sizeof p->self);
@@ -71,7 +71,7 @@ static problem make(int n, int pixels, int classes, const char *options, nm_rng 
 
 static void drop(problem *p)
 {
-    const nm_loss_type *type = nm_loss_find("softmax_ce");
+    const nm_loss_type *type = nm_type_find(ctx, NM_LOSS, "softmax_ce");
     nm_options_free(type->options, p->self);
     nm_free(p->x);
     nm_free(p->dx);

@@ -137,7 +137,7 @@ enum { REPEAT = 3000 };
 static void run_optimizer(trajectory *t)
 {
     static double w[MOST_VALUES], gradients[MOST_VALUES];
-    const nm_optimizer_type *type = nm_optimizer_find(t->name);
+    const nm_optimizer_type *type = nm_type_find(t->ctx, NM_OPTIMIZER, t->name);
     ck_assert_ptr_nonnull(type);
     void *self = options_of(t, type->options, type->size);
     check_every_cut(t, type, self);
@@ -172,7 +172,7 @@ static void run_optimizer(trajectory *t)
 static void run_schedule(trajectory *t)
 {
     static double factors[MOST_VALUES];
-    const nm_schedule_type *type = nm_schedule_find(t->name);
+    const nm_schedule_type *type = nm_type_find(t->ctx, NM_SCHEDULE, t->name);
     ck_assert_ptr_nonnull(type);
     void *self = options_of(t, type->options, type->size);
     int steps = values_of(t->group, "factors", factors), per_epoch = (int)number_of(t->group, "steps_per_epoch");

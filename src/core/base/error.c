@@ -1,7 +1,8 @@
-/* The context: messages, threads, log. */
+/* The context: messages, threads, log, types. */
 #include "error.h"
 
 #include "alloc.h"
+#include "registry.h"
 #include "threads.h"
 
 #include <ctype.h>
@@ -18,6 +19,7 @@ struct nm_context {
     int threads;
     nm_log_function *log;
     void *log_arg;
+    nm_type_list types[NM_TYPE_KINDS];
 };
 
 /* What is reported when there is no memory for the message itself. */
@@ -28,7 +30,7 @@ const char *nm_version(void)
     return NM_VERSION;
 }
 
-nm_context *nm_context_new(void)
+nm_context *nm_context_bare(void)
 {
     return calloc(1, sizeof(nm_context));
 }
@@ -38,7 +40,16 @@ void nm_context_free(nm_context *ctx)
     if (!ctx)
         return;
     nm_errors_clear(ctx);
+    for (int kind = 0; kind < NM_TYPE_KINDS; kind++) {
+        free(ctx->types[kind].names);
+        free(ctx->types[kind].types);
+    }
     free(ctx);
+}
+
+nm_type_list *nm_types(const nm_context *ctx, nm_type_kind kind)
+{
+    return (nm_type_list *)&ctx->types[kind];
 }
 
 int nm_error_count(const nm_context *ctx)

@@ -21,17 +21,17 @@ static bool is_some_option(const char *name)
     static const char *const of_train[] = {"batch",    "eval_batch", "epochs",     "steps",    "l2",   "optimizer",
                                            "schedule", "warmup",     "clip_norm",  "augment",  "data", "seed",
                                            "limit",    "save_every", "eval_every", "init_from"};
-    for (const nm_layer_type *const *t = nm_layer_types(); *t; t++)
-        if (in_table((*t)->options, name))
+    for (int i = 0; i < nm_types(ctx, NM_LAYER)->count; i++)
+        if (in_table(((const nm_layer_type *)nm_types(ctx, NM_LAYER)->types[i])->options, name))
             return true;
-    for (const nm_loss_type *const *t = nm_loss_types(); *t; t++)
-        if (in_table((*t)->options, name))
+    for (int i = 0; i < nm_types(ctx, NM_LOSS)->count; i++)
+        if (in_table(((const nm_loss_type *)nm_types(ctx, NM_LOSS)->types[i])->options, name))
             return true;
-    for (const nm_optimizer_type *const *t = nm_optimizer_types(); *t; t++)
-        if (in_table((*t)->options, name))
+    for (int i = 0; i < nm_types(ctx, NM_OPTIMIZER)->count; i++)
+        if (in_table(((const nm_optimizer_type *)nm_types(ctx, NM_OPTIMIZER)->types[i])->options, name))
             return true;
-    for (const nm_schedule_type *const *t = nm_schedule_types(); *t; t++)
-        if (in_table((*t)->options, name))
+    for (int i = 0; i < nm_types(ctx, NM_SCHEDULE)->count; i++)
+        if (in_table(((const nm_schedule_type *)nm_types(ctx, NM_SCHEDULE)->types[i])->options, name))
             return true;
     for (size_t i = 0; i < sizeof of_train / sizeof *of_train; i++)
         if (strcmp(of_train[i], name) == 0)
@@ -46,10 +46,10 @@ START_TEST(the_names_exist)
         ck_assert_msg(f->name || f->remark, "'%s' has neither a name nor a remark", f->word);
         if (!f->name || f->kind == NM_FOREIGN_KEY || f->kind == NM_FOREIGN_VALUE)
             continue;
-        bool there = f->kind == NM_FOREIGN_LAYER       ? nm_layer_find(f->name) != NULL
-                     : f->kind == NM_FOREIGN_LOSS      ? nm_loss_find(f->name) != NULL
-                     : f->kind == NM_FOREIGN_OPTIMIZER ? nm_optimizer_find(f->name) != NULL
-                     : f->kind == NM_FOREIGN_SCHEDULE  ? nm_schedule_find(f->name) != NULL
+        bool there = f->kind == NM_FOREIGN_LAYER       ? nm_type_find(ctx, NM_LAYER, f->name) != NULL
+                     : f->kind == NM_FOREIGN_LOSS      ? nm_type_find(ctx, NM_LOSS, f->name) != NULL
+                     : f->kind == NM_FOREIGN_OPTIMIZER ? nm_type_find(ctx, NM_OPTIMIZER, f->name) != NULL
+                     : f->kind == NM_FOREIGN_SCHEDULE  ? nm_type_find(ctx, NM_SCHEDULE, f->name) != NULL
                                                        : is_some_option(f->name);
         ck_assert_msg(there, "'%s' stands for '%s', which there is not", f->word, f->name);
     }

@@ -123,10 +123,10 @@ static nm_status link_objectives(nm_network *net)
 
 /* ---- leaving layers out -------------------------------------------------------------- */
 
-static bool left_out(const nm_node *node, const nm_strings *without)
+static bool left_out(const nm_network *net, const nm_node *node, const nm_strings *without)
 {
     for (int i = 0; without && i < without->count; i++)
-        if (node->type && strcmp(node->type->name, without->values[i]) == 0)
+        if (node->type && node->type == nm_type_find(net->ctx, NM_LAYER, without->values[i]))
             return true;
     return false;
 }
@@ -142,11 +142,11 @@ static void give_bias(nm_node *node)
 static nm_status leave_out(nm_network *net, const nm_strings *without, bool *gone)
 {
     for (int i = 0; without && i < without->count; i++)
-        if (!nm_layer_find(without->values[i]))
+        if (!nm_type_find(net->ctx, NM_LAYER, without->values[i]))
             return nm_fail(net->ctx, NM_INVALID, "%s: without: unknown layer type '%s' (norma layers lists all)",
                            net->document->file, without->values[i]);
     for (int i = 0; i < net->nodes; i++) {
-        gone[i] = left_out(&net->node[i], without);
+        gone[i] = left_out(net, &net->node[i], without);
         if (gone[i] && net->node[i].inputs != 1)
             return nm_yaml_fail(net->ctx, net->node[i].at, "%s: a layer of %d inputs cannot be left out",
                                 net->node[i].label, net->node[i].inputs);

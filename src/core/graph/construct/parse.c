@@ -1,4 +1,4 @@
-/* The model file to nodes: inputs, layers and losses with their names and options. */
+/* The model file to nodes: inputs and layers with their names and options. */
 #include "parse.h"
 
 #include "alloc.h"
@@ -153,23 +153,29 @@ static nm_status parse_inputs(nm_network *net)
 
 static nm_status unknown_type(nm_context *ctx, const nm_yaml *at, const char *what)
 {
-    enum { MOST = 256 };
-    const char *words[MOST];
-    int count = 0;
-    for (const nm_layer_type *const *t = nm_layer_types(); *t && count < MOST; t++)
-        words[count++] = (*t)->name;
     char hint[NM_HINT];
-    nm_called_here(hint, NM_FOREIGN_LAYER, at->text, words, count);
+    const nm_type_list *known = nm_types(ctx, NM_LAYER);
+    nm_called_here(hint, NM_FOREIGN_LAYER, at->text, known->names, known->count);
     if (nm_yaml_space_lacks(at->text))
         snprintf(hint, sizeof hint, " (a space is missing after the ':')");
     return nm_yaml_fail(ctx, at, "%s '%s'%s", what, at->text, *hint ? hint : " (norma layers lists all)");
+}
+
+/* What the file presets for all layers of a type; NULL: nothing. */
+static const nm_yaml *defaults_of(const nm_network *net, const nm_layer_type *type)
+{
+    const nm_yaml *defaults = nm_yaml_get(net->document, "defaults");
+    for (int i = 0; defaults && defaults->kind == NM_YAML_MAP && i < defaults->count; i++)
+        if (nm_type_find(net->ctx, NM_LAYER, defaults->keys[i]->text) == type)
+            return defaults->items[i];
+    return NULL;
 }
 
 /* A node of the type that `word` names; `at` is where from, share and the like are looked for. */
 static nm_status add_node(nm_network *net, const nm_yaml *word, const char *name, const nm_yaml *at,
                           const nm_yaml *given)
 {
-    const nm_layer_type *type = nm_layer_find(word->text);
+    const nm_layer_type *type = nm_type_find(net->ctx, NM_LAYER, word->text);
     NM_TRY(start_node(net, name, word, word->text));
     if (!type)
         return unknown_type(net->ctx, word, "unknown layer type");
@@ -180,11 +186,11 @@ static nm_status add_node(nm_network *net, const nm_yaml *word, const char *name
         return NM_FAILED;
     node->type = type;
     node->memory = type->memory;
-    const nm_yaml *defaults = nm_yaml_get(nm_yaml_get(net->document, "defaults"), type->name);
     nm_yaml none = *word; /* an empty map in its place */
     none.kind = NM_YAML_MAP;
     none.count = 0;
-    return nm_options_read(net->ctx, type->options, node->self, given ? given : &none, defaults, node->label);
+    return nm_options_read(net->ctx, type->options, node->self, given ? given : &none, defaults_of(net, type),
+                           node->label);
 }
 
 /* `conv: {…, activation: relu}` is a convolution and the layer c1.activation after it. */
@@ -233,78 +239,6 @@ static nm_status parse_layers(nm_network *net, const nm_yaml *layers, char *cons
     return status;
 }
 
-/* ---- losses -------------------------------------------------------------------------- */
-
-/* A loss is NAME, {NAME: {options}} or {NAME: {options}, from: LAYER, target: LAYER, weight: 0.3}.
- */
-static nm_status parse_objective(nm_network *net, const nm_yaml *item)
-{
-    nm_context *ctx = net->ctx;
-    const nm_yaml *word = item->kind == NM_YAML_SCALAR ? item : NULL, *options = NULL;
-    for (int i = 0; item->kind == NM_YAML_MAP && i < item->count; i++) {
-        const char *key = item->keys[i]->text;
-        if (strcmp(key, "from") == 0 || strcmp(key, "weight") == 0 || strcmp(key, "target") == 0)
-            continue;
-        if (word)
-            return nm_yaml_fail(ctx, item->keys[i], "a loss has one type; found '%s' and '%s'", word->text, key);
-        word = item->keys[i];
-        options = item->items[i];
-    }
-    if (!word)
-        return nm_yaml_fail(ctx, item, "a loss must be written as NAME or {NAME: {options}}");
-    const nm_loss_type *type = nm_loss_find(word->text);
-    if (!type) {
-        const char *words[64];
-        int count = 0;
-        for (const nm_loss_type *const *t = nm_loss_types(); *t && count < 64; t++)
-            words[count++] = (*t)->name;
-        char hint[NM_HINT];
-        return nm_yaml_fail(ctx, word, "unknown loss '%s'%s", word->text,
-                            nm_called_here(hint, NM_FOREIGN_LOSS, word->text, words, count));
-    }
-    nm_objective *objective = &net->objective[net->objectives++];
-    *objective = (nm_objective){.type = type, .from = -1, .target = -1, .weight = 1, .at = item};
-    objective->self = nm_alloc(ctx, 1, type->size + 1);
-    char place[512];
-    nm_yaml_place(word, place, sizeof place);
-    objective->who = nm_format(ctx, "%s: loss %s", place, type->name);
-    if (!objective->self || !objective->who)
-        return NM_FAILED;
-    static const nm_option weight_option[] = {
-        {"weight", NM_OPT_REAL, 0, "1", 0, 1e9, .help = "factor of this loss in the sum"}, {0}};
-    const nm_yaml *weight = item->kind == NM_YAML_MAP ? nm_yaml_get(item, "weight") : NULL;
-    nm_yaml only = {.kind = NM_YAML_MAP,
-                    .file = item->file,
-                    .line = item->line,
-                    .column = item->column,
-                    .origin = item->origin,
-                    .count = 1};
-    if (weight) {
-        nm_yaml key = {.kind = NM_YAML_SCALAR, .text = (char[]){"weight"}}, *keys = &key, *items = (nm_yaml *)weight;
-        only.keys = &keys;
-        only.items = &items;
-        NM_TRY(nm_options_read(ctx, weight_option, &objective->weight, &only, NULL, type->name));
-    }
-    return nm_options_read(ctx, type->options, objective->self, options, NULL, type->name);
-}
-
-static nm_status parse_losses(nm_network *net)
-{
-    const nm_yaml *loss = nm_yaml_get(net->document, "loss");
-    if (!loss)
-        return NM_OK;
-    bool list = loss->kind == NM_YAML_LIST;
-    int count = list ? loss->count : 1;
-    net->objective = nm_alloc(net->ctx, (size_t)count + 1, sizeof *net->objective);
-    if (!net->objective)
-        return NM_FAILED;
-    nm_status status = NM_OK;
-    for (int i = 0; i < count; i++)
-        if (parse_objective(net, list ? loss->items[i] : loss) != NM_OK)
-            status = NM_INVALID;
-    return status;
-}
-
 /* ---- the file ------------------------------------------------------------------------ */
 
 static nm_status check_keys(nm_context *ctx, const nm_yaml *document)
@@ -324,7 +258,7 @@ static nm_status check_keys(nm_context *ctx, const nm_yaml *document)
     }
     const nm_yaml *defaults = nm_yaml_get(document, "defaults");
     for (int i = 0; defaults && defaults->kind == NM_YAML_MAP && i < defaults->count; i++)
-        if (!nm_layer_find(defaults->keys[i]->text))
+        if (!nm_type_find(ctx, NM_LAYER, defaults->keys[i]->text))
             status = unknown_type(ctx, defaults->keys[i], "defaults for an unknown layer type");
     return status;
 }
@@ -351,7 +285,7 @@ nm_status nm_parse(nm_network *net)
     if (net->node && net->name) {
         in = parse_inputs(net);
         all = parse_layers(net, layers, names);
-        losses = parse_losses(net);
+        losses = nm_parse_losses(net);
     }
     nm_free(names);
     return in != NM_OK ? in : all != NM_OK ? all : losses != NM_OK ? losses : status;

@@ -6,6 +6,8 @@
 
 /* Reads inputs, layers, losses into nodes with names and options, without edges. */
 nm_status nm_parse(nm_network *net);
+/* The losses alone: a part of nm_parse. */
+nm_status nm_parse_losses(nm_network *net);
 /* Resolves `from`, `share` and the losses' nodes, leaves out the types in `without`, sorts the
  * nodes. */
 nm_status nm_link(nm_network *net, const nm_strings *without);
