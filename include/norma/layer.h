@@ -1,9 +1,63 @@
-/* What a layer type is. A layer's file ends in one const nm_layer_type; its name stands in
- * the list in src/layers/meson.build; its test is tests/layers/test_NAME.c. That is all.
+/* norma: what a layer type is. extending.h says how your own is registered; norma's own are files
+ * in src/layers that end in one const nm_layer_type.
+ *
+ * A type is a struct of data and functions. Each layer of that type in a network has a private
+ * struct (`size` bytes), which options are read into and infer completes; it is `self` in all
+ * functions. A layer with an option and a parameter, y = x * (1 + gain_c) + shift:
+ *
+ *     typedef struct gain { double shift; } gain;
+ *
+ *     static const nm_option options[] = {
+ *         {.name = "shift", .type = NM_OPT_REAL, .offset = offsetof(gain, shift),
+ *          .preset = "0", .help = "added to all"},
+ *         {0},
+ *     };
+ *
+ *     static nm_status gain_infer(nm_infer *e, void *self)    // output as input: e->out is preset
+ *     {
+ *         nm_init zero = {.kind = NM_INIT_CONSTANT, .value = 0};
+ *         return nm_declare(e, "gain", NM_WEIGHT, "C", &e->in[0].c, zero);
+ *     }
+ *
+ *     static void gain_forward(const nm_pass *p, const void *self)
+ *     {
+ *         size_t count = (size_t)p->n * nm_shape_size(p->ys), channels = (size_t)p->ys.c;
+ *         nm_real shift = (nm_real)((const gain *)self)->shift;
+ *         for (size_t i = 0; i < count; i++)
+ *             p->y[i] = p->x[0][i] * (1 + p->w[0][i % channels]) + shift;
+ *     }
+ *
+ *     static void gain_backward(const nm_pass *p, const void *self)
+ *     {
+ *         size_t count = (size_t)p->n * nm_shape_size(p->ys), channels = (size_t)p->ys.c;
+ *         for (size_t i = 0; i < count; i++) {
+ *             if (p->dw[0])
+ *                 p->dw[0][i % channels] += p->dy[i] * p->x[0][i];    // dw is added to
+ *             if (p->dx[0])
+ *                 p->dx[0][i] = p->dy[i] * (1 + p->w[0][i % channels]);    // dx is overwritten
+ *         }
+ *     }
+ *
+ *     static const nm_layer_type gain_type = {
+ *         .name = "gain",
+ *         .help = "a factor for each channel",
+ *         .size = sizeof(gain),
+ *         .options = options,
+ *         .least_inputs = 1,
+ *         .most_inputs = 1,
+ *         .memory = NM_BACK_X,    // without it x need not be there in backward
+ *         .infer = gain_infer,
+ *         .forward = gain_forward,
+ *         .backward = gain_backward,
+ *     };
  *
  * Life of a layer:  options are read -> infer (once) -> plan (once per batch size and mode)
  *                   -> forward, backward (many times).
- * All that can fail fails in infer or plan; forward and backward return nothing. */
+ *
+ * All that can fail fails in infer or plan; forward and backward return nothing. They run on one
+ * thread; nm_parallel (parallel.h) shares their work. They may be called by several threads at
+ * once, for different plans or samples: what they write is in nm_pass alone. A result must not
+ * depend on the number of threads, nor a sample's outputs on the samples beside it. */
 #ifndef NORMA_LAYER_H
 #define NORMA_LAYER_H
 
@@ -120,7 +174,7 @@ typedef struct nm_booking {
         backward; /* whether backward can follow (in train mode always; in eval mode where asked): book what it reads */
     bool want_dx; /* whether backward will be asked for any dx */
     int threads;  /* that will run it: for sizing scratch only; no result may depend on it */
-    const struct nm_tail *tail; /* what the layer does besides its own work: fusion.h; never NULL */
+    const struct nm_tail *tail; /* what the layer does besides its own work: the library's own fusion; never NULL */
     size_t saved;               /* from forward to backward, one block */
     size_t scratch;             /* shared by all threads, during one call */
     size_t thread_scratch;      /* for each thread, during one call */
@@ -137,9 +191,11 @@ typedef struct nm_pass {
     int inputs;
     const nm_shape *xs;
     nm_shape ys;
-    const nm_real *const *x;                                /* [inputs]; in backward only with NM_BACK_X */
-    const struct nm_lazy_normalisation *lazy_normalisation; /* how x[0] is to be read: fusion.h; NULL: as it is */
-    nm_real *y; /* forward writes it, NULL where its reader normalises (fusion.h); in backward only with NM_BACK_Y */
+    const nm_real *const *x; /* [inputs]; in backward only with NM_BACK_X */
+    const struct nm_lazy_normalisation
+        *lazy_normalisation; /* how x[0] is to be read: fusion; NULL: as it is, always so for callers' types */
+    nm_real *y; /* forward writes it, NULL where its reader normalises, never so for callers' types; in backward only
+                   with NM_BACK_Y */
     const nm_real *dy;   /* backward: gradient of the loss by y */
     nm_real *dy_scratch; /* dy's memory, where backward may overwrite it: a layer that does others' work needs room
                        between; else NULL */
@@ -211,8 +267,10 @@ struct nm_layer_type {
     void (*describe)(const void *self, const void *plan, char *text, size_t size);
     /* Frees what infer made in the private struct; the options are freed by their table. */
     void (*release)(void *self);
-    const struct nm_fusion *fusion; /* how it is joined with its neighbours: fusion.h; NULL: it runs alone */
-    const struct nm_algorithm_choice *algorithms; /* algorithm_choice.h; NULL: it has but one way to work */
+    /* The library's own: how it is joined with its neighbours, and how one of its algorithms is
+     * chosen. NULL in callers' types. */
+    const struct nm_fusion *fusion;
+    const struct nm_algorithm_choice *algorithms;
 };
 
 #ifdef __cplusplus

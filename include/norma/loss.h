@@ -1,5 +1,30 @@
-/* What a loss (objective) is: the same pattern as a layer type. A file in src/losses ends in one
- * const nm_loss_type; its name stands in the list in src/losses/meson.build. */
+/* norma: what a loss (objective) is: the same pattern as a layer type. extending.h says how your
+ * own is registered; norma's own are files in src/losses that end in one const nm_loss_type.
+ *
+ *     // (x - value)^2, summed over a sample
+ *     static void square_run(const nm_loss_pass *p, const void *self)
+ *     {
+ *         size_t count = nm_shape_size(p->xs);
+ *         for (int i = 0; i < p->n; i++) {
+ *             double loss = 0;
+ *             for (size_t k = (size_t)i * count; k < (size_t)(i + 1) * count; k++) {
+ *                 double error = (double)p->x[k] - (double)p->targets.values[k];
+ *                 loss += error * error;
+ *                 if (p->dx)
+ *                     p->dx[k] = (nm_real)(p->scale * 2 * error);
+ *             }
+ *             p->sample_loss[i] = loss;
+ *         }
+ *     }
+ *
+ *     static const nm_loss_type square_type = {
+ *         .name = "square",
+ *         .help = "squared errors",
+ *         .run = square_run,
+ *     };
+ *
+ * `run` is called with the samples of a batch or some of them, may share them between threads, and
+ * may be called by several threads at once. */
 #ifndef NORMA_LOSS_H
 #define NORMA_LOSS_H
 
