@@ -3,6 +3,7 @@
 
 #include "alloc.h"
 #include "evaluate.h"
+#include "outputs.h"
 
 #include <math.h>
 #include <string.h>
@@ -102,38 +103,6 @@ bool nm_predictor_probabilities(const nm_predictor *p)
     return p->net->apply != NM_LINEAR || p->net->node[p->net->output].activation != NM_LINEAR;
 }
 
-/* Over the channels of each place, in double; shifted by the largest, so that nothing overflows. */
-static void softmax(const real *y, int channels, float *out)
-{
-    double largest = (double)y[0], sum = 0;
-    for (int c = 1; c < channels; c++)
-        largest = (double)y[c] > largest ? (double)y[c] : largest;
-    for (int c = 0; c < channels; c++)
-        sum += exp((double)y[c] - largest);
-    for (int c = 0; c < channels; c++)
-        out[c] = (float)(exp((double)y[c] - largest) / sum);
-}
-
-static double sigmoid(double x)
-{
-    return x > 0 ? 1 / (1 + exp(-x)) : exp(x) / (1 + exp(x));
-}
-
-/* What the loss would make of the scores of one image. False: they hold NaN or infinity, and so
- * `out` is all NaN. */
-static bool finish_image(const nm_predictor *p, const real *y, float *out)
-{
-    size_t channels = (size_t)p->net->node[p->net->output].out.c;
-    bool finite = true;
-    for (size_t i = 0; i < p->outputs; i++)
-        finite = finite && isfinite((double)y[i]);
-    for (size_t i = 0; i < p->outputs; i++)
-        out[i] = !finite ? NAN : p->net->apply == NM_SIGMOID ? (float)sigmoid((double)y[i]) : (float)y[i];
-    for (size_t i = 0; i < p->outputs && finite && p->net->apply == NM_SOFTMAX; i += channels)
-        softmax(y + i, (int)channels, out + i);
-    return finite;
-}
-
 /* Of the images in p->x; gives how many have outputs that are not finite. */
 static int predict_piece(nm_predictor *p, int n, float *outputs)
 {
@@ -143,7 +112,7 @@ static int predict_piece(nm_predictor *p, int n, float *outputs)
     const real *y = p->net->output < p->net->inputs ? x : nm_plan_output(p->plan, p->net->output);
     int broken = 0;
     for (int i = 0; i < n; i++)
-        broken += !finish_image(p, y + (size_t)i * p->outputs, outputs + (size_t)i * p->outputs);
+        broken += !nm_finish_outputs(p->net, y + (size_t)i * p->outputs, outputs + (size_t)i * p->outputs);
     return broken;
 }
 
