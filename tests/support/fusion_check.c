@@ -31,7 +31,7 @@ int fused_nodes(const nm_plan *plan, int nodes)
     return count;
 }
 
-int deferred_nodes(const nm_plan *plan, int nodes)
+int lazy_nodes(const nm_plan *plan, int nodes)
 {
     int count = 0;
     for (int i = 0; i < nodes; i++)
@@ -39,7 +39,7 @@ int deferred_nodes(const nm_plan *plan, int nodes)
     return count;
 }
 
-void check_training(nm_context *ctx, const char *layers, nm_shape in, int fused, int deferred)
+void check_training(nm_context *ctx, const char *layers, nm_shape in, int fused, int lazy)
 {
     const char *model = text("%s- {name: end, dense: {units: 3}}\nloss: softmax_ce\n", layers);
     static real x[FUSION_BATCH * 32 * 32 * 24], gradients[3][1 << 16], states[3][1 << 10];
@@ -58,9 +58,9 @@ void check_training(nm_context *ctx, const char *layers, nm_shape in, int fused,
         ck_assert_int_eq(nm_plan_new(net, &request, &plan), NM_OK);
         if (k == 0 || fused >= 0)
             ck_assert_int_eq(fused_nodes(plan, net->nodes), k == 0 ? 0 : fused);
-        if (k == 0 || deferred >= 0)
-            ck_assert_msg(deferred_nodes(plan, net->nodes) == (k == 0 ? 0 : deferred), "%s: %d are left to the reader",
-                          layers, deferred_nodes(plan, net->nodes));
+        if (k == 0 || lazy >= 0)
+            ck_assert_msg(lazy_nodes(plan, net->nodes) == (k == 0 ? 0 : lazy), "%s: %d are left to the reader", layers,
+                          lazy_nodes(plan, net->nodes));
         loss[k] = nm_plan_step(plan, &(nm_batch){.n = FUSION_BATCH, .x = xs, .targets = {.labels = labels}}).loss;
         weights = net->weight_count;
         stats = net->state_count;

@@ -14,10 +14,10 @@ nm_network *fusion_network(nm_context *ctx, const char *layers, nm_shape in);
 /* How many nodes another one does the work of. */
 int fused_nodes(const nm_plan *plan, int nodes);
 /* How many leave the normalisation of their outputs to the reader. */
-int deferred_nodes(const nm_plan *plan, int nodes);
+int lazy_nodes(const nm_plan *plan, int nodes);
 /* One training step: gradients, running statistics and loss, each layer by itself and fused; and
- * fused by other threads, with the same bits. fused, deferred: how many nodes should be; -1: any
+ * fused by other threads, with the same bits. fused, lazy: how many nodes should be; -1: any
  * number. */
-void check_training(nm_context *ctx, const char *layers, nm_shape in, int fused, int deferred);
+void check_training(nm_context *ctx, const char *layers, nm_shape in, int fused, int lazy);
 
 #endif

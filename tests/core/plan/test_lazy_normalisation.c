@@ -6,11 +6,11 @@
 #include "with_context.h"
 
 /* A convolution of so many channels with batch norm and what follows, then a reader of that. */
-static void check_reader(int channels, const char *norm, const char *reader, nm_shape in, int deferred)
+static void check_reader(int channels, const char *norm, const char *reader, nm_shape in, int lazy)
 {
     check_training(
         ctx, text("- {name: a, conv: {filters: %d, kernel: 1}}\n%s- {name: b, conv: {%s}}\n", channels, norm, reader),
-        in, -1, deferred);
+        in, -1, lazy);
 }
 
 /* Inputs have so many channels that the first convolution keeps its outputs. Padding is zero after
@@ -119,7 +119,7 @@ START_TEST(not_where_others_read_it)
         request.batch = FUSION_BATCH;
         request.threads = 1;
         ck_assert_int_eq(nm_plan_new(net, &request, &plan), NM_OK);
-        ck_assert_int_eq(deferred_nodes(plan, net->nodes), 0);
+        ck_assert_int_eq(lazy_nodes(plan, net->nodes), 0);
         nm_plan_free(plan);
     }
     nm_network_free(net);
@@ -151,5 +151,5 @@ START_TEST(less_memory)
 }
 END_TEST
 
-SUITE_WITH("deferred", with_context, each_algorithm_normalises_what_it_reads, depthwise_readers,
+SUITE_WITH("lazy_normalisation", with_context, each_algorithm_normalises_what_it_reads, depthwise_readers,
            chains_leave_it_from_one_to_the_next, not_where_the_reader_cannot, not_where_others_read_it, less_memory)
