@@ -17,7 +17,7 @@ typedef struct add_job {
     real *other_dx; /* or NULL */
 } add_job;
 
-static add_job job_of(const nm_pass *p, job j)
+static add_job add_job_of(const nm_pass *p, job j)
 {
     return (add_job){j, p->tail->rectifies, p->tail->other, p->tail->other_dx};
 }
@@ -39,7 +39,7 @@ static void normalise_and_add(const job *j, const real *x, const real *other, re
     }
 }
 
-static void forward_task(void *arg, int task, int thread)
+static void batchnorm_add_forward_task(void *arg, int task, int thread)
 {
     (void)thread;
     const add_job *a = arg;
@@ -60,62 +60,62 @@ static void forward_task(void *arg, int task, int thread)
 
 void NM_ISA(nm_batchnorm_add_forward)(const nm_pass *p, const nm_normalisation *self)
 {
-    add_job a = job_of(p, normalising_job(p, self, layout_of(p->n, p->xs[0]), false));
-    nm_parallel(p->threads, a.j.l.chunks, forward_task, &a);
+    add_job a = add_job_of(p, normalising_job(p, self, layout_of(p->n, p->xs[0]), false));
+    nm_parallel(p->threads, a.j.l.chunks, batchnorm_add_forward_task, &a);
 }
 
 /* ---- backward ---------------------------------------------------------------------------- */
 
 /* The gradient by the sum of some rows, written to the other input's gradient or to the thread's
- * room. */
-static const real *sum_gradient(const add_job *a, size_t start, int rows, int thread)
+ * scratch. */
+static const real *batchnorm_add_sum_gradient(const add_job *a, size_t start, int rows, int thread)
 {
     const nm_pass *p = a->j.p;
     size_t count = (size_t)rows * (size_t)a->j.l.channels;
     const real *dy = p->dy + start, *y = p->y + start;
-    real *room = (real *)((char *)nm_thread_scratch(p, thread) + buffers_size(&a->j.l));
-    real *restrict g = a->other_dx ? a->other_dx + start : room;
+    real *scratch = (real *)((char *)nm_thread_scratch(p, thread) + buffers_size(&a->j.l));
+    real *restrict g = a->other_dx ? a->other_dx + start : scratch;
     if (a->relu)
         NM_INDEPENDENT
     for (size_t i = 0; i < count; i++)
         g[i] = y[i] > 0 ? dy[i] : 0;
-    else if (g == room) return dy;
+    else if (g == scratch) return dy;
     else memcpy(g, dy, count * sizeof *g);
     return g;
 }
 
-static void sums_task(void *arg, int task, int thread)
+static void batchnorm_add_sums_task(void *arg, int task, int thread)
 {
     const add_job *a = arg;
     const nm_pass *p = a->j.p;
     size_t start = start_of(a, task);
     int rows = rows_of(&a->j.l, task);
-    const real *g = sum_gradient(a, start, rows, thread);
+    const real *g = batchnorm_add_sum_gradient(a, start, rows, thread);
     NM_ISA(nm_batchnorm_chunk_sums)
     (&a->j, p->x[0] + start, g, rows, nm_thread_scratch(p, thread), partial(p, &a->j.l, task));
 }
 
-static void input_gradient_task(void *arg, int task, int thread)
+static void batchnorm_add_input_gradient_task(void *arg, int task, int thread)
 {
     const add_job *a = arg;
     const nm_pass *p = a->j.p;
     size_t start = start_of(a, task);
     int rows = rows_of(&a->j.l, task);
-    const real *g = a->other_dx ? a->other_dx + start : sum_gradient(a, start, rows, thread);
+    const real *g = a->other_dx ? a->other_dx + start : batchnorm_add_sum_gradient(a, start, rows, thread);
     NM_ISA(nm_batchnorm_chunk_gradient)(&a->j, p->x[0] + start, g, p->dx[0] + start, rows);
 }
 
 void NM_ISA(nm_batchnorm_add_sums)(const nm_pass *p, const nm_normalisation *self)
 {
-    add_job a = job_of(p, normalising_job(p, self, layout_of(p->n, p->xs[0]), false));
-    nm_parallel(p->threads, a.j.l.chunks, sums_task, &a);
+    add_job a = add_job_of(p, normalising_job(p, self, layout_of(p->n, p->xs[0]), false));
+    nm_parallel(p->threads, a.j.l.chunks, batchnorm_add_sums_task, &a);
     set_gradient_tables(&a.j, merge_gradients(&a.j, &a.j.l));
 }
 
 void NM_ISA(nm_batchnorm_add_gradient)(const nm_pass *p, const nm_normalisation *self)
 {
-    add_job a = job_of(p, gradient_job(p, self, layout_of(p->n, p->xs[0]), false));
-    nm_parallel(p->threads, a.j.l.chunks, input_gradient_task, &a);
+    add_job a = add_job_of(p, gradient_job(p, self, layout_of(p->n, p->xs[0]), false));
+    nm_parallel(p->threads, a.j.l.chunks, batchnorm_add_input_gradient_task, &a);
 }
 
 void NM_ISA(nm_batchnorm_add_book)(int n, nm_shape s, size_t *thread_scratch)

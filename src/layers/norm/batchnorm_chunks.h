@@ -207,8 +207,8 @@ void NM_ISA(nm_batchnorm_chunk_stream)(const job *j, const real *x, const real *
 void NM_ISA(nm_batchnorm_chunk_sums)(const job *j, const real *x, const real *dy, int rows, void *scratch,
                                      double *part);
 void NM_ISA(nm_batchnorm_chunk_gradient)(const job *j, const real *x, const real *dy, real *dx, int rows);
-/* With a pool of 2x2 behind: `rows` rows of windows, `across` windows in each; scratch has room for
- * 2 * channels numbers. */
+/* With a pool of 2x2 behind: `rows` rows of windows, `across` windows in each; scratch:
+ * [2][channels] numbers. */
 void NM_ISA(nm_batchnorm_chunk_pool)(const job *j, const real *x, real *y, int across, int rows);
 void NM_ISA(nm_batchnorm_chunk_pool_sums)(const job *j, const real *x, const real *dy, int across, int rows,
                                           real *scratch, double *part);

@@ -67,7 +67,7 @@ void NM_ISA(nm_batchnorm_chunk_normalise)(const job *j, const real *x, real *y, 
     (&by, j->l.channels, x + (size_t)groups * (size_t)width, rows % j->l.fold, y + (size_t)groups * (size_t)width);
 }
 
-static void normalise_task(void *arg, int task, int thread)
+static void batchnorm_normalise_task(void *arg, int task, int thread)
 {
     (void)thread;
     const job *j = arg;
@@ -82,7 +82,7 @@ void NM_ISA(nm_batchnorm_normalise)(const nm_pass *p, const nm_normalisation *se
 {
     layout l = layout_of(p->n, p->xs[0]);
     job j = normalising_job(p, self, l, p->tail->rectifies);
-    nm_parallel(p->threads, l.chunks, normalise_task, &j);
+    nm_parallel(p->threads, l.chunks, batchnorm_normalise_task, &j);
 }
 
 void NM_ISA(nm_batchnorm_lazy_normalisation)(const nm_pass *p, nm_lazy_normalisation *out)
@@ -141,7 +141,7 @@ void NM_ISA(nm_batchnorm_chunk_sums)(const job *j, const real *x, const real *dy
     memcpy(part + l->channels, products, (size_t)l->channels * sizeof *part);
 }
 
-static void gradient_sums_task(void *arg, int task, int thread)
+static void batchnorm_gradient_sums_task(void *arg, int task, int thread)
 {
     const job *j = arg;
     size_t start = (size_t)task * (size_t)j->l.chunk_rows * (size_t)j->l.channels;
@@ -167,7 +167,7 @@ void NM_ISA(nm_batchnorm_chunk_gradient)(const job *j, const real *x, const real
     }
 }
 
-static void input_gradient_task(void *arg, int task, int thread)
+static void batchnorm_input_gradient_task(void *arg, int task, int thread)
 {
     (void)thread;
     const job *j = arg;
@@ -180,14 +180,14 @@ void NM_ISA(nm_batchnorm_sums)(const nm_pass *p, const nm_normalisation *self)
 {
     layout l = layout_of(p->n, p->xs[0]);
     job j = normalising_job(p, self, l, p->tail->rectifies);
-    nm_parallel(p->threads, l.chunks, gradient_sums_task, &j);
+    nm_parallel(p->threads, l.chunks, batchnorm_gradient_sums_task, &j);
     set_gradient_tables(&j, merge_gradients(&j, &l));
 }
 
 void NM_ISA(nm_batchnorm_gradient)(const nm_pass *p, const nm_normalisation *self)
 {
     job j = gradient_job(p, self, layout_of(p->n, p->xs[0]), p->tail->rectifies);
-    nm_parallel(p->threads, j.l.chunks, input_gradient_task, &j);
+    nm_parallel(p->threads, j.l.chunks, batchnorm_input_gradient_task, &j);
 }
 
 void NM_ISA(nm_batchnorm_book)(int n, nm_shape s, size_t *saved, size_t *scratch, size_t *thread_scratch)

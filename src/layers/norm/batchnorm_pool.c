@@ -161,7 +161,7 @@ void NM_ISA(nm_batchnorm_chunk_pool)(const job *j, const real *x, real *y, int a
         }
 }
 
-static void forward_task(void *arg, int task, int thread)
+static void batchnorm_pool_forward_task(void *arg, int task, int thread)
 {
     (void)thread;
     const pool_job *p = arg;
@@ -174,7 +174,7 @@ void NM_ISA(nm_batchnorm_pool_forward)(const nm_pass *p, const nm_normalisation 
 {
     windows w = windows_of(p->n, p->xs[0]);
     pool_job all = {normalising_job(p, self, w.l, p->tail->rectifies), w};
-    nm_parallel(p->threads, w.l.chunks, forward_task, &all);
+    nm_parallel(p->threads, w.l.chunks, batchnorm_pool_forward_task, &all);
 }
 
 void NM_ISA(nm_batchnorm_chunk_pool_sums)(const job *j, const real *x, const real *dy, int across, int rows,
@@ -198,7 +198,7 @@ void NM_ISA(nm_batchnorm_chunk_pool_sums)(const job *j, const real *x, const rea
         }
 }
 
-static void sums_task(void *arg, int task, int thread)
+static void batchnorm_pool_sums_task(void *arg, int task, int thread)
 {
     const pool_job *p = arg;
     int first, rows = rows_at(&p->w, task, &first);
@@ -222,7 +222,7 @@ void NM_ISA(nm_batchnorm_chunk_pool_gradient)(const job *j, const real *x, const
         }
 }
 
-static void input_gradient_task(void *arg, int task, int thread)
+static void batchnorm_pool_input_gradient_task(void *arg, int task, int thread)
 {
     (void)thread;
     const pool_job *p = arg;
@@ -236,7 +236,7 @@ void NM_ISA(nm_batchnorm_pool_sums)(const nm_pass *p, const nm_normalisation *se
 {
     windows w = windows_of(p->n, p->xs[0]);
     pool_job all = {normalising_job(p, self, w.l, p->tail->rectifies), w};
-    nm_parallel(p->threads, w.l.chunks, sums_task, &all);
+    nm_parallel(p->threads, w.l.chunks, batchnorm_pool_sums_task, &all);
     set_gradient_tables(&all.j, merge_gradients(&all.j, &w.l));
 }
 
@@ -244,7 +244,7 @@ void NM_ISA(nm_batchnorm_pool_gradient)(const nm_pass *p, const nm_normalisation
 {
     windows w = windows_of(p->n, p->xs[0]);
     pool_job all = {gradient_job(p, self, w.l, p->tail->rectifies), w};
-    nm_parallel(p->threads, w.l.chunks, input_gradient_task, &all);
+    nm_parallel(p->threads, w.l.chunks, batchnorm_pool_input_gradient_task, &all);
 }
 
 void NM_ISA(nm_batchnorm_pool_book)(int n, nm_shape s, size_t *scratch, size_t *thread_scratch)

@@ -61,7 +61,7 @@ void NM_ISA(nm_batchnorm_chunk_statistics)(const layout *l, const real *x, int r
     }
 }
 
-static void statistics_task(void *arg, int task, int thread)
+static void batchnorm_statistics_task(void *arg, int task, int thread)
 {
     const nm_pass *p = arg;
     layout l = layout_of(p->n, p->xs[0]);
@@ -161,7 +161,7 @@ void NM_ISA(nm_batchnorm_statistics)(const nm_pass *p, const nm_normalisation *s
 {
     layout l = layout_of(p->n, p->xs[0]);
     if (p->mode == NM_TRAIN) {
-        nm_parallel(p->threads, l.chunks, statistics_task, (void *)p);
+        nm_parallel(p->threads, l.chunks, batchnorm_statistics_task, (void *)p);
         NM_ISA(nm_batchnorm_merge)(p, self, &l, rate);
         return;
     }
