@@ -84,7 +84,5 @@ nm_status nm_write_program(nm_builder *b) NM_MUST_USE;
 nm_status nm_find_liveness(nm_builder *b) NM_MUST_USE;
 /* The regions' offsets, and the size of the slab. */
 nm_status nm_place_regions(nm_builder *b) NM_MUST_USE;
-/* Every pointer of every worker. Memory must be there. */
-nm_status nm_set_pointers(nm_builder *b) NM_MUST_USE;
 
 #endif

@@ -8,12 +8,12 @@
 
 const real *nm_plan_output(const nm_plan *plan, int node)
 {
-    return plan->node[node].value;
+    return nm_plan_region(plan, plan->node[node].value);
 }
 
 const real *nm_plan_output_gradient(const nm_plan *plan, int node)
 {
-    return plan->node[node].gradient;
+    return nm_plan_region(plan, plan->node[node].gradient);
 }
 
 real *nm_plan_gradients(const nm_plan *plan)
@@ -23,7 +23,7 @@ real *nm_plan_gradients(const nm_plan *plan)
 
 const real *nm_plan_input_gradient(const nm_plan *plan, int input)
 {
-    return plan->node[input].gradient;
+    return nm_plan_region(plan, plan->node[input].gradient);
 }
 
 nm_plan_memory nm_plan_memory_use(const nm_plan *plan)
@@ -83,8 +83,8 @@ int nm_plan_ops(const nm_plan *plan)
 static double op_seconds(const nm_plan *plan, int op)
 {
     double seconds = 0;
-    for (int k = 0; k < plan->workers && plan->worker[k].seconds; k++) /* the threads side by side */
-        seconds += plan->worker[k].seconds[op] / (k ? plan->workers - 1 : 1);
+    for (int k = 0; k < plan->workers && plan->seconds; k++) /* the threads side by side */
+        seconds += plan->seconds[k * plan->program.ops + op] / (k ? plan->workers - 1 : 1);
     return seconds;
 }
 

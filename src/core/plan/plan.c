@@ -95,6 +95,39 @@ static nm_status allocate_memory(nm_builder *b)
     return NM_OK;
 }
 
+/* What running has to know of each node. */
+static nm_status set_pointers(nm_builder *b)
+{
+    nm_plan *plan = b->plan;
+    nm_network *net = b->net;
+    for (int i = 0; i < net->nodes; i++) {
+        nm_plan_node *node = &plan->node[i];
+        node->head = b->head[i];
+        node->last = b->tail[i];
+        node->segment = b->segment[i];
+        node->backward = b->needed[i];
+        node->value = b->value[i];
+        node->saved = b->saved[i];
+        node->gradient = b->gradient[i];
+        node->edge = plan->edge + b->first_edge[i];
+        plan->most_inputs = net->node[i].inputs > plan->most_inputs ? net->node[i].inputs : plan->most_inputs;
+    }
+    plan->pointers = nm_alloc(b->ctx, 4 * (size_t)plan->workers * (size_t)plan->most_inputs + 1, sizeof(real *));
+    plan->w = nm_alloc(b->ctx, 2 * (size_t)net->params + 1, sizeof *plan->w);
+    if (!plan->pointers || !plan->w)
+        return NM_FAILED;
+    plan->dw = plan->w + net->params;
+    for (int i = 0; i < net->params; i++) {
+        const nm_param *param = &net->param[i];
+        plan->w[i] = nm_param_values(net, param);
+        bool trained = plan->gradients && param->kind != NM_STATE && !param->frozen;
+        plan->dw[i] = trained ? plan->gradients + param->offset : NULL;
+    }
+    size_t seconds = (size_t)plan->workers * (size_t)plan->program.ops;
+    return !plan->request.timing || (plan->seconds = nm_alloc(b->ctx, seconds, sizeof *plan->seconds)) ? NM_OK
+                                                                                                       : NM_FAILED;
+}
+
 /* ---- the plan ------------------------------------------------------------------------ */
 
 static nm_status build_plan(nm_builder *b)
@@ -113,16 +146,12 @@ static nm_status build_plan(nm_builder *b)
     NM_TRY(nm_find_slices(b));
     for (int i = net->inputs; i < net->nodes; i++)
         NM_TRY(reserve_memory(b, i));
-    for (int i = 0; i < net->nodes; i++) {
-        b->plan->node[i].head = b->head[i];
-        b->plan->node[i].segment = b->segment[i];
-    }
     nm_find_recomputed(b);
     NM_TRY(nm_write_program(b));
     NM_TRY(nm_find_liveness(b));
     NM_TRY(nm_place_regions(b));
     NM_TRY(allocate_memory(b));
-    return nm_set_pointers(b);
+    return set_pointers(b);
 }
 
 /* Memory for the builder's tables, all of it in *numbers and *flags but for sizes and memory flags.
@@ -133,20 +162,22 @@ static nm_status make_builder(nm_builder *b, int **numbers, bool **flags)
     size_t nodes = (size_t)net->nodes, edges = 0, objectives = (size_t)nm_objective_count(net);
     for (int i = 0; i < net->nodes; i++)
         edges += (size_t)net->node[i].inputs;
-    size_t count = 7 * nodes + 3 * edges + 4 * objectives;
+    size_t count = 7 * nodes + 2 * edges + 3 * objectives;
     int *next = *numbers = nm_alloc(b->ctx, count + 1, sizeof *next);
     *flags = nm_alloc(b->ctx, 4 * nodes + 1, sizeof **flags);
     b->saved_size = nm_alloc(b->ctx, nodes, sizeof *b->saved_size);
     b->memory = nm_alloc(b->ctx, nodes, sizeof *b->memory);
-    if (!next || !*flags || !b->saved_size || !b->memory)
+    b->edge = b->plan->edge = nm_alloc(b->ctx, edges + 1, sizeof *b->edge);
+    if (!next || !*flags || !b->saved_size || !b->memory || !b->edge)
         return NM_FAILED;
     for (size_t i = 0; i < count; i++)
         next[i] = NM_NONE;
+    for (size_t i = 0; i < edges; i++)
+        b->edge[i] = NM_NONE;
     int **of_nodes[] = {&b->value, &b->saved, &b->gradient, &b->first_edge, &b->head, &b->tail, &b->segment};
     for (size_t i = 0; i < sizeof of_nodes / sizeof *of_nodes; i++, next += nodes)
         *of_nodes[i] = next;
-    b->edge = next;
-    b->objective_segment = b->edge + edges;
+    b->objective_segment = next;
     b->written = b->objective_segment + objectives;
     b->written_for = b->written + edges + objectives;
     bool **of_flags[] = {&b->keep, &b->needed, &b->recompute, &b->reached};
@@ -202,12 +233,11 @@ nm_status nm_plan_new(nm_network *net, const nm_request *request, nm_plan **out)
     bool slices = request->micro > 0 && request->micro < request->batch;
     plan->split = (slices || request->recompute) && request->mode == NM_TRAIN && net->objectives && !request->keep_all;
     plan->workers = 1;
-    plan->worker = nm_alloc(net->ctx, 1 + (size_t)request->threads, sizeof *plan->worker);
     plan->node = nm_alloc(net->ctx, (size_t)net->nodes, sizeof *plan->node);
     plan->segment = nm_alloc(net->ctx, (size_t)net->nodes, sizeof *plan->segment);
     for (int i = 0; plan->segment && i < net->nodes; i++)
         plan->segment[i].slice = slices && plan->split ? request->micro : request->batch;
-    nm_status status = plan->worker && plan->node && plan->segment ? with_builder(net->ctx, plan) : NM_FAILED;
+    nm_status status = plan->node && plan->segment ? with_builder(net->ctx, plan) : NM_FAILED;
     plan->request.keep = NULL; /* these belong to the caller */
     plan->request.prefer = NULL;
     if (status != NM_OK) {
@@ -218,23 +248,16 @@ nm_status nm_plan_new(nm_network *net, const nm_request *request, nm_plan **out)
     return NM_OK;
 }
 
-static void free_worker(nm_worker *worker)
-{
-    nm_free(worker->call);
-    nm_free(worker->tables);
-    nm_free(worker->rebased);
-    nm_free(worker->seconds);
-}
-
 void nm_plan_free(nm_plan *plan)
 {
     if (!plan)
         return;
     for (int i = 0; plan->node && i < plan->net->nodes; i++)
         nm_free(plan->node[i].choice);
-    for (int k = 0; plan->worker && k < plan->workers; k++)
-        free_worker(&plan->worker[k]);
-    nm_free(plan->worker);
+    nm_free(plan->pointers);
+    nm_free(plan->w);
+    nm_free(plan->edge);
+    nm_free(plan->seconds);
     nm_free(plan->node);
     nm_free(plan->segment);
     nm_free(plan->program.op);

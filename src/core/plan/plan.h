@@ -110,38 +110,14 @@ typedef struct nm_plan_node {
     void *choice;              /* the type's plan struct */
     nm_tail tail;              /* what it does besides its own work, without pointers */
     bool leaves_normalisation; /* the last output is not written: its only reader normalises it */
-    int head;                  /* the node that does this one's work; itself where nobody does */
+    int head, last;            /* the node that does this one's work, itself where nobody does; the last one whose
+                                work this one does */
     int segment;
+    bool backward;                  /* the gradient of its output is computed */
+    int value, saved, gradient;     /* regions of its output, of what it saves, of the gradient by its output */
+    const int *edge;                /* [inputs]: regions of the gradients by its inputs */
     size_t scratch, thread_scratch; /* bytes, during one operation */
-    real *value;                    /* the output; NULL for the network's inputs */
-    real *gradient;                 /* of the loss by the output; NULL where not needed */
 } nm_plan_node;
-
-/* The arguments of a layer's functions. */
-typedef struct nm_call {
-    nm_pass pass;
-    const real **x;                           /* [inputs]: pass.x */
-    real **dx;                                /* [inputs]: pass.dx */
-    real **w, **dw;                           /* [params] */
-    nm_tail tail;                             /* pass.tail */
-    nm_lazy_normalisation lazy_normalisation; /* how its own input is read, where another layer leaves it so */
-} nm_call;
-
-/* A pointer into a whole region: a loop sets it to the first sample of each slice. */
-typedef struct nm_rebased {
-    void *pointer; /* of a real * */
-    real *base;
-    size_t sample; /* elements */
-} nm_rebased;
-
-/* Who runs layers: the whole team together, or one thread of it for itself. */
-typedef struct nm_worker {
-    nm_call *call; /* [nodes] */
-    void *tables;  /* pointers of the calls */
-    int rebases;
-    nm_rebased *rebased; /* [rebases] */
-    double *seconds;     /* [ops]; NULL without `timing` */
-} nm_worker;
 
 typedef struct nm_segment {
     int slice;      /* samples at once */
@@ -154,8 +130,12 @@ struct nm_plan {
     bool backward;      /* whether a backward pass is planned */
     nm_plan_node *node; /* [nodes] */
     nm_program program;
-    int workers;         /* 1, or 1 + threads where a segment goes by thread */
-    nm_worker *worker;   /* [workers]: the team, then each thread */
+    int workers;         /* the team, and each thread where a segment goes by thread */
+    int most_inputs;     /* of a node */
+    real **pointers;     /* [workers][4][most_inputs]: for the calls of layers */
+    real **w, **dw;      /* [params]: values; gradients, NULL where there is none */
+    int *edge;           /* of all nodes */
+    double *seconds;     /* [workers][ops]; NULL without `timing` */
     int segments;        /* 1 where the program is not cut */
     nm_segment *segment; /* [segments, capacity for one per node] */
     bool split;          /* there are segments, or one in slices */
@@ -167,7 +147,7 @@ struct nm_plan {
     nm_plan_memory memory;
 };
 
-/* The first sample's number of a region of the team's; NULL: there is no region, or no memory. */
+/* Where a region lies, for the team. */
 static inline real *nm_plan_region(const nm_plan *plan, int region)
 {
     return region == NM_NONE || !plan->slab ? NULL : (real *)(void *)(plan->slab + plan->program.region[region].offset);

@@ -1,5 +1,5 @@
 /* Running a plan: one loop over its operations. Nothing here can fail. */
-#include "plan.h"
+#include "turn.h"
 
 #include "clock.h"
 #include "threads.h"
@@ -7,21 +7,6 @@
 #include <string.h>
 
 enum { CHUNK = 16384 }; /* elements a task: 64 KB of float */
-
-/* A few samples of a batch, or all of them. */
-typedef struct slice {
-    int first, n;
-} slice;
-
-/* A part of the program being run. */
-typedef struct run {
-    nm_plan *plan;
-    const nm_batch *batch;
-    unsigned phases;   /* of nm_phase: operations of others are left out */
-    const real *dy;    /* given in place of the losses; NULL: the losses are run */
-    bool dy_is_placed; /* a loss at the output has been replaced */
-    nm_result result;
-} run;
 
 static double now(const nm_plan *plan)
 {
@@ -31,10 +16,10 @@ static double now(const nm_plan *plan)
 /* ---- zeros and sums, in chunks ------------------------------------------------------- */
 
 typedef struct chunked {
-    const nm_plan *plan;
+    const nm_turn *turn;
     const nm_op *op; /* NM_OP_SUM */
     real *to;
-    size_t count, skip; /* elements; of whole parts the first ones are skipped */
+    size_t size, count; /* elements: of a sample, in all */
 } chunked;
 
 static void zero_task(void *arg, int task, int thread)
@@ -51,69 +36,42 @@ static void zero(const nm_plan *plan, real *to, size_t count)
                 &(chunked){.to = to, .count = count});
 }
 
-/* Where the samples lie that the region has from `skip` elements on, if it is whole. */
-static real *samples_of(const nm_plan *plan, int region, size_t skip)
-{
-    real *at = nm_plan_region(plan, region);
-    return at && plan->program.region[region].whole ? at + skip : at;
-}
-
 static void sum_task(void *arg, int task, int thread)
 {
     (void)thread;
     const chunked *c = arg;
     size_t first = (size_t)task * CHUNK, last = first + CHUNK < c->count ? first + CHUNK : c->count;
-    real *restrict total = samples_of(c->plan, c->op->access[0].region, c->skip);
+    real *restrict total = nm_samples_of(c->turn, c->op->access[0].region, c->size);
     for (int k = 1; k < c->op->accesses; k++) {
-        const real *restrict part = samples_of(c->plan, c->op->access[k].region, c->skip);
+        const real *restrict part = nm_samples_of(c->turn, c->op->access[k].region, c->size);
         for (size_t i = first; i < last; i++)
             total[i] += part[i];
     }
 }
 
-static void run_sum(const nm_plan *plan, const nm_op *op, slice s)
+static void run_sum(const nm_turn *t, const nm_op *op)
 {
-    size_t size = nm_shape_size(plan->net->node[op->index].out), count = (size_t)s.n * size;
-    chunked c = {plan, op, NULL, count, (size_t)s.first * size};
+    const nm_plan *plan = t->run->plan;
+    size_t size = nm_shape_size(plan->net->node[op->index].out), count = (size_t)t->s.n * size;
+    chunked c = {t, op, NULL, size, count};
     nm_parallel(plan->request.threads, (int)((count + CHUNK - 1) / CHUNK), sum_task, &c);
-}
-
-/* ---- one layer ------------------------------------------------------------------------- */
-
-static void run_layer(const run *r, nm_worker *worker, const nm_op *op, slice s)
-{
-    const nm_network *net = r->plan->net;
-    const nm_node *node = &net->node[op->index];
-    nm_call *call = &worker->call[op->index];
-    for (int k = 0; k < node->inputs; k++)
-        if (node->from[k] < net->inputs)
-            call->x[k] = r->batch->x[node->from[k]] + (size_t)s.first * nm_shape_size(node->in[k]);
-    call->pass.n = s.n;
-    call->pass.batch = r->batch->n;
-    call->pass.first_sample = (uint32_t)s.first;
-    call->pass.seed = r->batch->seed;
-    call->pass.step = r->batch->step;
-    call->pass.statistics_rate = r->batch->statistics_rate;
-    if (op->kind == NM_OP_STATISTICS)
-        node->type->batch_statistics(&call->pass, node->self);
-    else if (op->kind == NM_OP_FORWARD)
-        node->type->forward(&call->pass, node->self);
-    else
-        node->type->backward(&call->pass, node->self);
 }
 
 /* ---- losses ---------------------------------------------------------------------------- */
 
 /* The output of `node` for the samples of the slice. */
-static const real *output_of(const run *r, const nm_op *op, nm_use use, int node, slice s)
+static const real *output_of(const nm_turn *t, int node)
 {
-    size_t skip = (size_t)s.first * nm_shape_size(r->plan->net->node[node].out);
-    return node < r->plan->net->inputs ? r->batch->x[node] + skip : samples_of(r->plan, nm_op_region(op, use), skip);
+    const nm_plan *plan = t->run->plan;
+    size_t size = nm_shape_size(plan->net->node[node].out);
+    return node < plan->net->inputs ? t->run->batch->x[node] + (size_t)t->s.first * size
+                                    : nm_samples_of(t, plan->node[node].value, size);
 }
 
 /* Adds what an objective makes of some samples. */
-static void run_loss(run *r, const nm_op *op, slice s, real *dx)
+static void run_loss(nm_run *r, const nm_turn *t, const nm_op *op, real *dx)
 {
+    nm_slice s = t->s;
     const nm_plan *plan = r->plan;
     nm_network *net = plan->net;
     nm_objective *o = &net->objective[op->index];
@@ -122,7 +80,7 @@ static void run_loss(run *r, const nm_op *op, slice s, real *dx)
     bool counts = op->index == nm_counted_objective(net) && o->type->classifies;
     nm_loss_pass p = {.n = s.n,
                       .xs = shape,
-                      .x = output_of(r, op, NM_AS_X, o->from, s),
+                      .x = output_of(t, o->from),
                       .targets = r->batch->targets,
                       .dx = dx,
                       .scale = o->weight / r->batch->n,
@@ -135,7 +93,7 @@ static void run_loss(run *r, const nm_op *op, slice s, real *dx)
     if (p.targets.values)
         p.targets.values += first * nm_shape_size(shape);
     if (o->target >= 0)
-        p.targets = (nm_targets){.values = output_of(r, op, NM_AS_TARGET, o->target, s)};
+        p.targets = (nm_targets){.values = output_of(t, o->target)};
     o->type->run(&p, o->self);
     for (int k = 0; k < s.n; k++) {
         r->result.loss_sum += o->weight * plan->sample_loss[k];
@@ -147,7 +105,7 @@ static void run_loss(run *r, const nm_op *op, slice s, real *dx)
 }
 
 /* The gradient that the caller gives stands at the output once; zeros at every other loss. */
-static void place_gradient(run *r, int from, real *dx, slice s)
+static void place_gradient(nm_run *r, int from, real *dx, nm_slice s)
 {
     size_t count = (size_t)s.n * nm_shape_size(r->plan->net->node[from].out);
     if (!dx)
@@ -160,20 +118,20 @@ static void place_gradient(run *r, int from, real *dx, slice s)
     }
 }
 
-static void run_objective(run *r, const nm_op *op, slice s)
+static void run_objective(nm_run *r, const nm_turn *t, const nm_op *op)
 {
     const nm_network *net = r->plan->net;
     int from = net->objectives ? net->objective[op->index].from : net->output;
-    real *dx = samples_of(r->plan, nm_op_region(op, NM_AS_DX), (size_t)s.first * nm_shape_size(net->node[from].out));
+    real *dx = nm_samples_of(t, nm_op_region(op, NM_AS_DX), nm_shape_size(net->node[from].out));
     if (r->dy)
-        place_gradient(r, from, dx, s);
+        place_gradient(r, from, dx, t->s);
     else if (net->objectives)
-        run_loss(r, op, s, dx);
+        run_loss(r, t, op, dx);
 }
 
 /* ---- the program ------------------------------------------------------------------------- */
 
-static void run_op(run *r, nm_worker *worker, const nm_op *op, slice s)
+static void run_op(nm_run *r, const nm_turn *t, const nm_op *op)
 {
     switch (op->kind) {
     case NM_OP_ZERO:
@@ -182,13 +140,13 @@ static void run_op(run *r, nm_worker *worker, const nm_op *op, slice s)
     case NM_OP_STATISTICS:
     case NM_OP_FORWARD:
     case NM_OP_BACKWARD:
-        run_layer(r, worker, op, s);
+        nm_run_layer(t, op);
         return;
     case NM_OP_LOSS:
-        run_objective(r, op, s);
+        run_objective(r, t, op);
         return;
     case NM_OP_SUM:
-        run_sum(r->plan, op, s);
+        run_sum(t, op);
         return;
     case NM_OP_LOOP:
     case NM_OP_LOOP_END:
@@ -206,13 +164,13 @@ static void poison_dead(const nm_plan *plan, const nm_op *op, int thread)
     }
 }
 
-static void run_loop(run *r, int loop);
+static void run_loop(nm_run *r, int loop);
 
 /* Operations `first` to `last` - 1 on some samples. */
-static void run_ops(run *r, int worker, int first, int last, slice s)
+static void run_ops(nm_run *r, int worker, int first, int last, nm_slice s)
 {
     const nm_program *program = &r->plan->program;
-    nm_worker *by = &r->plan->worker[worker];
+    const nm_turn t = {r, worker, s};
     for (int i = first; i < last; i++) {
         const nm_op *op = &program->op[i];
         if (op->kind == NM_OP_LOOP) {
@@ -224,28 +182,23 @@ static void run_ops(run *r, int worker, int first, int last, slice s)
         if (!(op->phase & r->phases))
             continue;
         double start = now(r->plan);
-        run_op(r, by, op, s);
-        if (by->seconds)
-            by->seconds[i] += now(r->plan) - start;
+        run_op(r, &t, op);
+        if (r->plan->seconds)
+            r->plan->seconds[worker * program->ops + i] += now(r->plan) - start;
         if (op->deaths)
             poison_dead(r->plan, op, worker > 0 ? worker - 1 : 0);
     }
 }
 
-/* The samples from `first` on, at most `most`; the worker's pointers into whole regions move there.
- */
-static slice slice_at(const run *r, nm_worker *worker, int first, int most)
+/* The samples from `first` on, at most `most`. */
+static nm_slice slice_at(const nm_run *r, int first, int most)
 {
-    for (int k = 0; k < worker->rebases; k++) {
-        real *at = worker->rebased[k].base + (size_t)first * worker->rebased[k].sample;
-        memcpy(worker->rebased[k].pointer, &at, sizeof at);
-    }
     int left = r->batch->n - first;
-    return (slice){first, left < most ? left : most};
+    return (nm_slice){first, left < most ? left : most};
 }
 
 typedef struct loop_run {
-    run *run;
+    nm_run *run;
     int loop, slice; /* the operation; samples at once */
 } loop_run;
 
@@ -253,11 +206,11 @@ static void slice_task(void *arg, int task, int thread)
 {
     const loop_run *l = arg;
     nm_plan *plan = l->run->plan;
-    slice s = slice_at(l->run, &plan->worker[1 + thread], task * l->slice, l->slice);
+    nm_slice s = slice_at(l->run, task * l->slice, l->slice);
     run_ops(l->run, 1 + thread, l->loop + 1, plan->program.op[l->loop].end, s);
 }
 
-static void run_loop(run *r, int loop)
+static void run_loop(nm_run *r, int loop)
 {
     nm_plan *plan = r->plan;
     const nm_op *op = &plan->program.op[loop];
@@ -269,17 +222,16 @@ static void run_loop(run *r, int loop)
         return;
     }
     for (int first = 0; first < n; first += size)
-        run_ops(r, 0, loop + 1, op->end, slice_at(r, plan->worker, first, size));
-    slice_at(r, plan->worker, 0, n);
+        run_ops(r, 0, loop + 1, op->end, slice_at(r, first, size));
 }
 
 static void run_program(void *arg)
 {
-    run *r = arg;
-    run_ops(r, 0, 0, r->plan->program.ops, (slice){0, r->batch->n});
+    nm_run *r = arg;
+    run_ops(r, 0, 0, r->plan->program.ops, (nm_slice){0, r->batch->n});
 }
 
-static nm_result run_phases(run r)
+static nm_result run_phases(nm_run r)
 {
     nm_with_team(run_program, &r);
     r.result.loss = r.result.loss_sum / r.batch->n;
@@ -288,25 +240,25 @@ static nm_result run_phases(run r)
 
 void nm_plan_forward(nm_plan *plan, const nm_batch *batch)
 {
-    run_phases((run){plan, batch, NM_PHASE_FORWARD});
+    run_phases((nm_run){plan, batch, NM_PHASE_FORWARD});
 }
 
 nm_result nm_plan_loss(nm_plan *plan, const nm_batch *batch)
 {
-    return run_phases((run){plan, batch, NM_PHASE_LOSS});
+    return run_phases((nm_run){plan, batch, NM_PHASE_LOSS});
 }
 
 void nm_plan_backward(nm_plan *plan, const nm_batch *batch)
 {
-    run_phases((run){plan, batch, NM_PHASE_BACKWARD});
+    run_phases((nm_run){plan, batch, NM_PHASE_BACKWARD});
 }
 
 nm_result nm_plan_step(nm_plan *plan, const nm_batch *batch)
 {
-    return run_phases((run){plan, batch, NM_PHASE_FORWARD | NM_PHASE_LOSS | NM_PHASE_BACKWARD});
+    return run_phases((nm_run){plan, batch, NM_PHASE_FORWARD | NM_PHASE_LOSS | NM_PHASE_BACKWARD});
 }
 
 void nm_plan_backward_from(nm_plan *plan, const nm_batch *batch, const real *dy)
 {
-    run_phases((run){plan, batch, NM_PHASE_LOSS | NM_PHASE_BACKWARD, .dy = dy});
+    run_phases((nm_run){plan, batch, NM_PHASE_LOSS | NM_PHASE_BACKWARD, .dy = dy});
 }
