@@ -65,17 +65,23 @@ static nm_status choose_subset(nm_context *ctx, nm_loader *l)
     return NM_OK;
 }
 
+void nm_shuffle_epoch(uint64_t seed, uint32_t epoch, int *order, int count)
+{
+    nm_rng r = nm_rng_stream(seed, "shuffle", "train");
+    nm_rng_seek(&r, epoch, 0);
+    for (int i = count - 1; i > 0; i--) { /* Fisher-Yates */
+        int k = (int)nm_rng_below(&r, (uint32_t)i + 1), kept = order[i];
+        order[i] = order[k];
+        order[k] = kept;
+    }
+}
+
 static void order_epoch(nm_loader *l, uint32_t epoch)
 {
     for (int i = 0; i < l->count; i++)
         l->order[i] = l->subset ? l->subset[i] : i;
-    nm_rng r = nm_rng_stream(l->s.seed, "shuffle", "train");
-    nm_rng_seek(&r, epoch, 0);
-    for (int i = l->count - 1; l->s.shuffle && i > 0; i--) { /* Fisher-Yates */
-        int k = (int)nm_rng_below(&r, (uint32_t)i + 1), kept = l->order[i];
-        l->order[i] = l->order[k];
-        l->order[k] = kept;
-    }
+    if (l->s.shuffle)
+        nm_shuffle_epoch(l->s.seed, epoch, l->order, l->count);
     l->order_epoch = epoch;
 }
 

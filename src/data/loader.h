@@ -20,6 +20,9 @@ typedef struct nm_loader_settings {
     uint64_t first_step; /* go on from here: step = epoch * steps_per_epoch + position, from 0 */
 } nm_loader_settings;
 
+/* The order in which an epoch (from 0) takes what `order` [count] holds in ascending order. */
+void nm_shuffle_epoch(uint64_t seed, uint32_t epoch, int *order, int count);
+
 typedef struct nm_loaded {
     int n;                    /* the last batch of an epoch may be short */
     uint32_t epoch, position; /* from 0 */

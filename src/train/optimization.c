@@ -13,6 +13,7 @@ struct nm_optimization {
     const nm_schedule_type *schedule;
     void *schedule_self;
     double lr, clip_norm;
+    double fixed_rate; /* in place of the schedule's; NaN: none */
     uint64_t steps, steps_per_epoch, warmup;
     nm_network *net;
     real *slot[4];
@@ -121,6 +122,7 @@ nm_status nm_optimization_new(nm_context *ctx, const nm_train_settings *settings
                            .steps_per_epoch = steps_per_epoch,
                            .warmup = (uint64_t)settings->warmup,
                            .clip_norm = settings->clip_norm,
+                           .fixed_rate = (double)NAN,
                            .threads = nm_context_threads(ctx)};
     nm_status status = set_up(ctx, settings, o);
     if (status == NM_OK)
@@ -192,8 +194,15 @@ bool nm_optimization_steady(const nm_optimization *o)
     return true;
 }
 
+void nm_optimization_fix_rate(nm_optimization *o, double rate)
+{
+    o->fixed_rate = rate;
+}
+
 double nm_optimization_rate(const nm_optimization *o, uint64_t step)
 {
+    if (!isnan(o->fixed_rate))
+        return o->fixed_rate;
     return nm_schedule_rate(o->schedule, o->schedule_self, o->lr, step, o->steps, o->steps_per_epoch, o->warmup);
 }
 

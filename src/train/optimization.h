@@ -26,6 +26,8 @@ bool nm_optimization_steady(const nm_optimization *o);
 
 /* The learning rate of step `step`, from 0. */
 double nm_optimization_rate(const nm_optimization *o, uint64_t step);
+/* From now on this rate, whatever the schedule says; NaN: the schedule's again. */
+void nm_optimization_fix_rate(nm_optimization *o, double rate);
 /* Updates the parameters with the plan's gradients; step counts from 0. */
 void nm_optimization_step(nm_optimization *o, nm_plan *plan, uint64_t step);
 
