@@ -1,4 +1,6 @@
 /* The public functions of norma.h that train: thin ones over this room. */
+#include "api_types.h"
+
 #include "alloc.h"
 #include "train.h"
 
@@ -6,10 +8,6 @@
 #include <string.h>
 
 /* ---- models ---------------------------------------------------------------------------------- */
-
-struct nm_model {
-    nm_yaml *document;
-};
 
 /* Takes the document. */
 static nm_status wrap(nm_context *ctx, nm_yaml *document, nm_model **out)

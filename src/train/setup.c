@@ -7,7 +7,6 @@
 #include "gemm.h"
 #include "idle.h"
 
-#include <fnmatch.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,39 +27,6 @@ static nm_status open_network(nm_train_run *t)
     return NM_OK;
 }
 
-static nm_status freeze(nm_train_run *t)
-{
-    nm_status status = NM_OK;
-    for (int f = 0; f < t->settings->freeze.count; f++) {
-        const char *pattern = t->settings->freeze.values[f];
-        int hit = 0;
-        for (int i = 0; i < t->net->params; i++)
-            if (t->net->param[i].kind != NM_STATE && fnmatch(pattern, t->net->param[i].name, 0) == 0) {
-                t->net->param[i].frozen = true;
-                hit++;
-            }
-        if (!hit)
-            status = nm_yaml_fail(t->ctx, nm_yaml_get(nm_yaml_get(t->document, "train"), "freeze"),
-                                  "train: option 'freeze': no parameter is called like '%s'", pattern);
-    }
-    return status;
-}
-
-static nm_status take_initial_values(nm_train_run *t)
-{
-    if (!t->settings->init_from)
-        return NM_OK;
-    nm_checkpoint *from;
-    NM_TRY(nm_checkpoint_open(t->ctx, t->settings->init_from, &from));
-    nm_status status = nm_checkpoint_load(t->ctx, from, t->net, true, &t->taken);
-    nm_checkpoint_free(from);
-    NM_TRY(status);
-    if (t->taken == 0)
-        return nm_fail(t->ctx, NM_INVALID, "%s: none of its parameters fits a parameter of the model by name and shape",
-                       t->settings->init_from);
-    return NM_OK;
-}
-
 /* A run that is resumed before its first checkpoint starts as a new one does. */
 static bool goes_on(const nm_train_run *t)
 {
@@ -75,7 +41,7 @@ static nm_status initialise(nm_train_run *t, char digest[65])
 {
     nm_network_initialise(t->net, (uint64_t)t->settings->seed);
     if (!goes_on(t))
-        NM_TRY(take_initial_values(t));
+        NM_TRY(nm_network_take_values(t->ctx, t->net, &t->taken));
     nm_piece *pieces = nm_alloc(t->ctx, 2 * (size_t)t->net->params + 1, sizeof *pieces);
     if (!pieces)
         return NM_FAILED;
@@ -242,13 +208,13 @@ nm_status nm_train_run_set_up(nm_context *ctx, const nm_train_request *request, 
     *t = (nm_train_run){.ctx = ctx, .request = request, .saved_step = NM_NEVER_SAVED, .started = nm_clock()};
     NM_TRY(nm_gemm_check(ctx));
     NM_TRY(open_network(t));
-    NM_TRY(freeze(t));
+    NM_TRY(nm_network_freeze(ctx, t->net));
     int first = nm_error_count(ctx);
     NM_TRY(place_errors(t, "augment", first, nm_augmentation_read(ctx, &t->settings->augment, &t->augmentation)));
     if (data)
         NM_TRY(open_data(t));
     NM_TRY(count_steps(t));
-    NM_TRY(data ? initialise(t, result->model_digest) : take_initial_values(t));
+    NM_TRY(data ? initialise(t, result->model_digest) : nm_network_take_values(t->ctx, t->net, &t->taken));
     t->state.seed = (uint64_t)t->settings->seed;
     t->state.best_accuracy = (double)NAN;
     return prepare(t);

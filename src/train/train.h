@@ -129,6 +129,12 @@ static inline const nm_train_settings *nm_settings_of(const nm_network *net)
     return net->settings;
 }
 
+/* Marks the parameters that the settings freeze. NM_INVALID: a pattern fits none. */
+nm_status nm_network_freeze(nm_context *ctx, nm_network *net) NM_MUST_USE;
+/* Takes the values that the settings' init_from names, over those of nm_network_initialise; *taken:
+ * how many parameters (0: init_from is not set). */
+nm_status nm_network_take_values(nm_context *ctx, nm_network *net, int *taken) NM_MUST_USE;
+
 /* The form in which the network takes images, by the rules of the settings. A network with several
  * inputs takes them as they are. */
 static inline nm_data_form nm_settings_form(const nm_train_settings *settings, const nm_network *net)

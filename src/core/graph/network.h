@@ -110,7 +110,7 @@ static inline int nm_counted_objective(const nm_network *net)
  * load a checkpoint. */
 nm_status nm_network_open(nm_context *ctx, nm_yaml *document, const nm_settings_type *type,
                           nm_network **out) NM_MUST_USE;
-void nm_network_free(nm_network *net);
+NM_API void nm_network_free(nm_network *net);
 
 /* Changes of the document before it is built. `path` is "LAYER.OPTION" (also of a layer that has no
  * name of its own: "c1.batchnorm.epsilon") or starts with a key of the file ("train.lr",

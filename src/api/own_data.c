@@ -1,0 +1,417 @@
+/* Data sets of training.h: arrays of the caller, and data sets by name. */
+#include "api_types.h"
+
+#include "alloc.h"
+#include "loader.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* ---- samples ----------------------------------------------------------------------------------
+ */
+
+static size_t element_size(nm_element type)
+{
+    return type == NM_UINT8 ? 1 : type == NM_INT64 ? 8 : 4;
+}
+
+/* One sample, packed. */
+static void gather(const nm_data *data, const nm_data_split *s, int index, void *to)
+{
+    size_t size = element_size(s->type);
+    const char *from = (const char *)s->images + index * s->strides[0] * (ptrdiff_t)size;
+    nm_shape shape = data->shape;
+    if (s->packed) {
+        memcpy(to, from, nm_shape_size(shape) * size);
+        return;
+    }
+    char *end = to;
+    for (int y = 0; y < shape.h; y++)
+        for (int x = 0; x < shape.w; x++)
+            for (int c = 0; c < shape.c; c++, end += size)
+                memcpy(end, from + (y * s->strides[1] + x * s->strides[2] + c * s->strides[3]) * (ptrdiff_t)size, size);
+}
+
+/* Sample by sample into one block, which becomes the split's. */
+static nm_status pack(nm_context *ctx, const nm_data *data, nm_data_split *s)
+{
+    size_t size = nm_shape_size(data->shape), each = size * element_size(s->type);
+    char *block = nm_alloc(ctx, (size_t)s->count, each);
+    if (!block)
+        return NM_FAILED;
+    for (int i = 0; i < s->count; i++)
+        gather(data, s, i, block + (size_t)i * each);
+    s->images = s->own_images = block;
+    memcpy(s->strides,
+           (const ptrdiff_t[4]){(ptrdiff_t)size, (ptrdiff_t)data->shape.w * data->shape.c, data->shape.c, 1},
+           sizeof s->strides);
+    s->packed = true;
+    return NM_OK;
+}
+
+/* ---- from arrays ------------------------------------------------------------------------------
+ */
+
+static nm_status check_arrays(nm_context *ctx, const char *which, const nm_arrays *a)
+{
+    if (a->count < 1 || a->height < 1 || a->width < 1 || a->channels < 1 || !a->images)
+        return nm_fail(ctx, NM_INVALID, "%s arrays: expected images, at least one of 1x1x1; found %d of %dx%dx%d%s",
+                       which, a->count, a->height, a->width, a->channels, a->images ? "" : ", images NULL");
+    if (a->images_type != NM_UINT8 && a->images_type != NM_FLOAT32)
+        return nm_fail(ctx, NM_INVALID, "%s arrays: images_type must be NM_UINT8 or NM_FLOAT32", which);
+    if (!a->targets)
+        return NM_OK;
+    if (a->targets_each < 1)
+        return nm_fail(ctx, NM_INVALID, "%s arrays: targets_each must be at least 1; found %d", which, a->targets_each);
+    if (a->targets_type != NM_FLOAT32 && a->targets_each != 1 && a->targets_each != a->height * a->width)
+        return nm_fail(ctx, NM_INVALID,
+                       "%s arrays: expected 1 label for each image or %d, one for each pixel; found targets_each %d",
+                       which, a->height * a->width, a->targets_each);
+    return NM_OK;
+}
+
+static int64_t label_at(const nm_arrays *a, size_t i)
+{
+    switch (a->targets_type) {
+    case NM_UINT8:
+        return ((const uint8_t *)a->targets)[i];
+    case NM_INT64:
+        return ((const int64_t *)a->targets)[i];
+    default:
+        return ((const int32_t *)a->targets)[i];
+    }
+}
+
+/* Copies the labels; *classes 0 grows to what they need. */
+static nm_status take_labels(nm_context *ctx, const char *which, const nm_arrays *a, int given, int *classes,
+                             nm_data_split *s)
+{
+    size_t count = (size_t)a->count * (size_t)a->targets_each;
+    int32_t *labels = nm_alloc(ctx, count, sizeof *labels);
+    s->labels = s->own_labels = labels;
+    if (!labels)
+        return NM_FAILED;
+    int64_t most = given ? given : INT32_MAX;
+    for (size_t i = 0; i < count; i++) {
+        int64_t label = label_at(a, i);
+        if (label != NM_IGNORED_LABEL && (label < 0 || label >= most))
+            return nm_fail(ctx, NM_INVALID, "%s arrays: label %zu is %lld; expected 0 to %lld, or %d for none", which,
+                           i, (long long)label, (long long)most - 1, NM_IGNORED_LABEL);
+        labels[i] = (int32_t)label;
+        *classes = labels[i] >= *classes ? labels[i] + 1 : *classes;
+    }
+    return NM_OK;
+}
+
+static nm_status take_values(nm_context *ctx, const nm_arrays *a, nm_data_split *s)
+{
+    size_t count = (size_t)a->count * (size_t)a->targets_each;
+    s->values = a->targets;
+    if (a->borrow)
+        return NM_OK;
+    if (!(s->own_values = nm_alloc(ctx, count, sizeof(float))))
+        return NM_FAILED;
+    s->values = memcpy(s->own_values, a->targets, count * sizeof(float));
+    return NM_OK;
+}
+
+static nm_status take_split(nm_context *ctx, const char *which, const nm_arrays *a, int classes, nm_data *data,
+                            nm_data_split *s)
+{
+    nm_shape shape = {a->height, a->width, a->channels};
+    ptrdiff_t packed[4] = {(ptrdiff_t)nm_shape_size(shape), (ptrdiff_t)shape.w * shape.c, shape.c, 1};
+    bool plain = memcmp(a->strides, (const ptrdiff_t[4]){0}, sizeof packed) == 0;
+    *s = (nm_data_split){
+        .count = a->count, .images = a->images, .type = a->images_type, .targets_each = a->targets_each};
+    memcpy(s->strides, plain ? packed : a->strides, sizeof packed);
+    s->packed = memcmp(s->strides + 1, packed + 1, 3 * sizeof *packed) == 0;
+    if (!a->borrow)
+        NM_TRY(pack(ctx, data, s));
+    if (!a->targets)
+        return NM_OK;
+    return a->targets_type == NM_FLOAT32 ? take_values(ctx, a, s)
+                                         : take_labels(ctx, which, a, classes, &data->classes, s);
+}
+
+static nm_status name_classes(nm_context *ctx, nm_data *data, const char *const *names)
+{
+    char number[24];
+    if (!(data->class_names = nm_alloc(ctx, (size_t)data->classes + 1, sizeof *data->class_names)))
+        return NM_FAILED;
+    for (int c = 0; c < data->classes; c++) {
+        snprintf(number, sizeof number, "%d", c);
+        if (!(data->class_names[c] = nm_strdup(ctx, names ? names[c] : number)))
+            return NM_FAILED;
+    }
+    return NM_OK;
+}
+
+static nm_status make_table(nm_context *ctx, nm_data *data)
+{
+    real *table;
+    NM_TRY(nm_pixel_table_new(ctx, &data->normalisation, data->shape.c, false, &table));
+    nm_free(data->table);
+    data->table = table;
+    return NM_OK;
+}
+
+/* Mean and deviation of the training split's pixels. */
+static nm_status measure(nm_context *ctx, nm_data *data)
+{
+    nm_data_split copy = data->split[NM_TRAIN_SPLIT];
+    if (copy.type != NM_UINT8)
+        return NM_OK;
+    size_t size = nm_shape_size(data->shape);
+    bool whole = copy.packed && copy.strides[0] == (ptrdiff_t)size;
+    copy.own_images = NULL;
+    if (!whole)
+        NM_TRY(pack(ctx, data, &copy));
+    nm_samples samples = {.count = copy.count, .shape = data->shape, .pixels = (uint8_t *)copy.images};
+    nm_status status = nm_dataset_normalisation(ctx, &samples, &data->normalisation);
+    nm_free(copy.own_images);
+    return status == NM_OK ? make_table(ctx, data) : status;
+}
+
+static nm_status same_kind(nm_context *ctx, const nm_arrays *train, const nm_arrays *test)
+{
+    if (train->height != test->height || train->width != test->width || train->channels != test->channels)
+        return nm_fail(ctx, NM_INVALID,
+                       "test arrays: expected images of %dx%dx%d as the training arrays; found %dx%dx%d", train->height,
+                       train->width, train->channels, test->height, test->width, test->channels);
+    if (train->images_type != test->images_type)
+        return nm_fail(ctx, NM_INVALID, "test arrays: expected images of the training arrays' type");
+    bool values[2] = {train->targets_type == NM_FLOAT32, test->targets_type == NM_FLOAT32};
+    if (train->targets && test->targets && (values[0] != values[1] || train->targets_each != test->targets_each))
+        return nm_fail(ctx, NM_INVALID,
+                       "test arrays: expected targets as the training arrays have, %d %s for each image",
+                       train->targets_each, values[0] ? "values" : "labels");
+    return NM_OK;
+}
+
+/* Copies of the callers' structs. */
+static nm_status read_arrays(nm_context *ctx, const nm_arrays *train, const nm_arrays *test, nm_arrays own[2])
+{
+    own[1] = (nm_arrays){0};
+    NM_TRY(nm_sized_read(ctx, "NM_ARRAYS_INIT", train, &own[0], sizeof own[0]));
+    NM_TRY(check_arrays(ctx, "training", &own[0]));
+    if (!test)
+        return NM_OK;
+    NM_TRY(nm_sized_read(ctx, "NM_ARRAYS_INIT", test, &own[1], sizeof own[1]));
+    NM_TRY(check_arrays(ctx, "test", &own[1]));
+    return same_kind(ctx, &own[0], &own[1]);
+}
+
+static nm_status fill_from_arrays(nm_context *ctx, const nm_arrays own[2], int classes, const char *const *names,
+                                  nm_data *data)
+{
+    data->name = "arrays";
+    data->shape = (nm_shape){own[0].height, own[0].width, own[0].channels};
+    data->classes = classes;
+    NM_TRY(take_split(ctx, "training", &own[0], classes, data, &data->split[NM_TRAIN_SPLIT]));
+    if (own[1].count)
+        NM_TRY(take_split(ctx, "test", &own[1], classes, data, &data->split[NM_TEST_SPLIT]));
+    NM_TRY(name_classes(ctx, data, classes ? names : NULL));
+    return measure(ctx, data);
+}
+
+nm_status nm_data_from_arrays(nm_context *ctx, const nm_arrays *train, const nm_arrays *test, int classes,
+                              const char *const *names, nm_data **out)
+{
+    nm_arrays own[2];
+    *out = NULL;
+    nm_errors_clear(ctx);
+    if (classes < 0)
+        return nm_fail(ctx, NM_INVALID, "expected a number of classes of at least 0, found %d", classes);
+    NM_TRY(read_arrays(ctx, train, test, own));
+    nm_data *data = nm_alloc(ctx, 1, sizeof *data);
+    if (!data)
+        return NM_FAILED;
+    nm_status status = fill_from_arrays(ctx, own, classes, names, data);
+    if (status == NM_OK)
+        *out = data;
+    else
+        nm_data_free(data);
+    return status;
+}
+
+/* ---- by name ----------------------------------------------------------------------------------
+ */
+
+static void point_split(nm_data_split *s, const nm_samples *samples)
+{
+    nm_shape shape = samples->shape;
+    *s = (nm_data_split){.count = samples->count,
+                         .images = samples->pixels,
+                         .type = NM_UINT8,
+                         .strides = {(ptrdiff_t)nm_shape_size(shape), (ptrdiff_t)shape.w * shape.c, shape.c, 1},
+                         .packed = true,
+                         .labels = samples->labels,
+                         .targets_each = (int)nm_label_places(samples)};
+}
+
+static nm_status open_named(nm_context *ctx, const char *name, const nm_data_form *form, nm_data **out)
+{
+    nm_data *data = nm_alloc(ctx, 1, sizeof *data);
+    if (!data)
+        return NM_FAILED;
+    nm_status status = nm_dataset_open(ctx, name, form, &data->named);
+    if (status == NM_OK) {
+        data->name = data->named->name;
+        data->shape = data->named->train.shape;
+        data->classes = data->named->classes;
+        point_split(&data->split[NM_TRAIN_SPLIT], &data->named->train);
+        point_split(&data->split[NM_TEST_SPLIT], &data->named->test);
+        status = measure(ctx, data);
+    }
+    if (status == NM_OK)
+        *out = data;
+    else
+        nm_data_free(data);
+    return status;
+}
+
+nm_status nm_data_open(nm_context *ctx, const char *name, nm_data **out)
+{
+    *out = NULL;
+    nm_errors_clear(ctx);
+    return open_named(ctx, name, NULL, out);
+}
+
+nm_status nm_data_open_for(nm_context *ctx, const nm_network *net, const char *name, nm_data **out)
+{
+    const nm_train_settings *settings = nm_settings_of(net);
+    *out = NULL;
+    nm_errors_clear(ctx);
+    nm_data_form form = nm_settings_form(settings, net);
+    return open_named(ctx, name ? name : settings->data, &form, out);
+}
+
+void nm_data_free(nm_data *data)
+{
+    if (!data)
+        return;
+    for (int s = 0; s < 2; s++) {
+        nm_free(data->split[s].own_images);
+        nm_free(data->split[s].own_labels);
+        nm_free(data->split[s].own_values);
+    }
+    for (int c = 0; data->class_names && c < data->classes; c++)
+        nm_free(data->class_names[c]);
+    nm_free(data->class_names);
+    nm_dataset_free(data->named);
+    nm_normalisation_free(&data->normalisation);
+    nm_free(data->table);
+    nm_free(data);
+}
+
+/* ---- looking ----------------------------------------------------------------------------------
+ */
+
+int nm_data_count(const nm_data *data, int split)
+{
+    return split == NM_TRAIN_SPLIT || split == NM_TEST_SPLIT ? data->split[split].count : 0;
+}
+
+void nm_data_shape(const nm_data *data, int *height, int *width, int *channels)
+{
+    *height = data->shape.h;
+    *width = data->shape.w;
+    *channels = data->shape.c;
+}
+
+int nm_data_classes(const nm_data *data)
+{
+    return data->classes;
+}
+
+const char *nm_data_class_name(const nm_data *data, int index)
+{
+    char *const *names = data->class_names ? data->class_names : data->named->class_names;
+    return index >= 0 && index < data->classes ? names[index] : "";
+}
+
+static nm_status check_pixels(nm_context *ctx, const nm_data *data)
+{
+    return data->table ? NM_OK : nm_fail(ctx, NM_INVALID, "the images are float values, which are not normalised");
+}
+
+nm_status nm_data_normalisation(nm_context *ctx, const nm_data *data, double *mean, double *deviation)
+{
+    nm_errors_clear(ctx);
+    NM_TRY(check_pixels(ctx, data));
+    size_t size = (size_t)data->shape.c * sizeof(double);
+    memcpy(mean, data->normalisation.mean, size);
+    memcpy(deviation, data->normalisation.deviation, size);
+    return NM_OK;
+}
+
+nm_status nm_data_set_normalisation(nm_context *ctx, nm_data *data, const double *mean, const double *deviation)
+{
+    nm_errors_clear(ctx);
+    NM_TRY(check_pixels(ctx, data));
+    for (int c = 0; c < data->shape.c; c++)
+        if (!(deviation[c] > 0) || !(mean[c] - mean[c] == 0))
+            return nm_fail(ctx, NM_INVALID, "channel %d: expected a mean and a deviation above 0; found %g and %g", c,
+                           mean[c], deviation[c]);
+    size_t size = (size_t)data->shape.c * sizeof(double);
+    memcpy(data->normalisation.mean, mean, size);
+    memcpy(data->normalisation.deviation, deviation, size);
+    return make_table(ctx, data);
+}
+
+/* ---- batches ----------------------------------------------------------------------------------
+ */
+
+void nm_data_shuffle(const nm_data *data, uint64_t seed, uint32_t epoch, int *order)
+{
+    int count = data->split[NM_TRAIN_SPLIT].count;
+    for (int i = 0; i < count; i++)
+        order[i] = i;
+    nm_shuffle_epoch(seed, epoch, order, count);
+}
+
+static nm_status check_batch(nm_context *ctx, const nm_data *data, int split, int n, const int *indices)
+{
+    int count = nm_data_count(data, split);
+    if (n < 1)
+        return nm_fail(ctx, NM_INVALID, "expected at least one sample, found %d", n);
+    for (int i = 0; i < n; i++)
+        if (indices[i] < 0 || indices[i] >= count)
+            return nm_fail(ctx, NM_INVALID, "sample %d of the batch: there is no index %d; the split has %d samples", i,
+                           indices[i], count);
+    return NM_OK;
+}
+
+static void put_image(const nm_data *data, const nm_data_split *s, int index, void *packed, nm_real *x)
+{
+    size_t size = nm_shape_size(data->shape);
+    gather(data, s, index, packed);
+    if (s->type == NM_UINT8)
+        nm_normalise(data->table, data->shape.c, packed, size, x);
+    for (size_t k = 0; k < size && s->type == NM_FLOAT32; k++)
+        x[k] = (nm_real)((const float *)packed)[k];
+}
+
+nm_status nm_data_batch(nm_context *ctx, const nm_data *data, int split, int n, const int *indices, nm_real *x,
+                        int32_t *labels, nm_real *values)
+{
+    nm_errors_clear(ctx);
+    NM_TRY(check_batch(ctx, data, split, n, indices));
+    const nm_data_split *s = &data->split[split];
+    if ((labels && !s->labels) || (values && !s->values))
+        return nm_fail(ctx, NM_INVALID, "the data has no %s", labels && !s->labels ? "labels" : "values as targets");
+    size_t size = nm_shape_size(data->shape), each = (size_t)s->targets_each;
+    void *packed = nm_alloc(ctx, size, element_size(s->type));
+    if (!packed)
+        return NM_FAILED;
+    for (int i = 0; i < n; i++) {
+        size_t from = (size_t)indices[i] * each, to = (size_t)i * each;
+        put_image(data, s, indices[i], packed, x + (size_t)i * size);
+        if (labels)
+            memcpy(labels + to, s->labels + from, each * sizeof *labels);
+        for (size_t k = 0; k < each && values; k++)
+            values[to + k] = (nm_real)s->values[from + k];
+    }
+    nm_free(packed);
+    return NM_OK;
+}

@@ -1,0 +1,348 @@
+/* The steps of a trainer. */
+#include "own_trainer.h"
+
+#include "alloc.h"
+#include "gemm.h"
+
+#include <math.h>
+#include <string.h>
+
+/* ---- making and freeing -----------------------------------------------------------------------
+ */
+
+uint64_t nm_epoch_steps(int samples, int batch)
+{
+    uint64_t steps = (uint64_t)nm_pieces(samples, batch);
+    return steps - (batch > 1 && samples % batch == 1 && steps > 1);
+}
+
+static nm_status check_options(nm_context *ctx, const nm_network *net, const nm_trainer_options *options)
+{
+    const nm_data *data = options->data;
+    if (options->batch < 0)
+        return nm_fail(ctx, NM_INVALID, "options.batch must be at least 1, or 0 for the model's; found %d",
+                       options->batch);
+    if (data && (net->inputs != 1 || !nm_shape_same(net->node[0].out, data->shape)))
+        return nm_fail(ctx, NM_INVALID, "%s: expected images of " NM_SHAPE_FMT "; the data has " NM_SHAPE_FMT,
+                       net->node[0].who, NM_SHAPE_ARGS(net->node[0].out), NM_SHAPE_ARGS(data->shape));
+    return NM_OK;
+}
+
+/* What the options leave to the settings. */
+static void settle(nm_trainer *t)
+{
+    const nm_train_settings *s = t->settings;
+    const nm_data *data = t->options.data;
+    int count = data ? data->split[NM_TRAIN_SPLIT].count : 0;
+    t->batch = t->options.batch ? t->options.batch : s->batch;
+    t->batch = data && count < t->batch ? count : t->batch;
+    t->steps_per_epoch = t->options.steps_per_epoch ? t->options.steps_per_epoch
+                         : data                     ? nm_epoch_steps(count, t->batch)
+                                                    : 1;
+    if (!t->options.steps)
+        t->options.steps = s->steps > 0 ? (uint64_t)s->steps : (uint64_t)s->epochs * t->steps_per_epoch;
+    bool cut = (s->micro_batch > 0 && s->micro_batch < t->batch) || s->recompute;
+    t->sliced = cut && t->net->objectives && !t->options.keep_all;
+}
+
+static nm_status set_up(nm_trainer *t)
+{
+    nm_context *ctx = t->ctx;
+    t->settings = nm_settings_of(t->net);
+    settle(t);
+    NM_TRY(nm_optimization_new(ctx, t->settings, t->net, t->options.steps, t->steps_per_epoch, &t->optimization));
+    nm_request request = {.mode = NM_TRAIN,
+                          .batch = t->batch,
+                          .threads = nm_context_threads(ctx),
+                          .micro = t->settings->micro_batch,
+                          .recompute = t->settings->recompute,
+                          .input_gradients = t->options.input_gradients,
+                          .keep_all = t->options.keep_all,
+                          .keep = &t->net->output,
+                          .keeps = !t->sliced};
+    NM_TRY(nm_plan_new(t->net, &request, &t->plan));
+    NM_TRY(nm_target_maker_new(ctx, t->net, t->batch, &t->targets));
+    t->held_x = nm_alloc(ctx, (size_t)t->net->inputs, sizeof *t->held_x);
+    return t->held_x ? NM_OK : NM_FAILED;
+}
+
+nm_status nm_trainer_new(nm_context *ctx, nm_network *net, const nm_trainer_options *options, nm_trainer **out)
+{
+    nm_trainer_options own = {0};
+    *out = NULL;
+    nm_errors_clear(ctx);
+    NM_TRY(nm_gemm_check(ctx));
+    if (options)
+        NM_TRY(nm_sized_read(ctx, "NM_TRAINER_OPTIONS_INIT", options, &own, sizeof own));
+    NM_TRY(check_options(ctx, net, &own));
+    nm_trainer *t = nm_alloc(ctx, 1, sizeof *t);
+    if (!t)
+        return NM_FAILED;
+    *t = (nm_trainer){.ctx = ctx, .net = net, .options = own};
+    nm_status status = set_up(t);
+    if (status == NM_OK)
+        *out = t;
+    else
+        nm_trainer_free(t);
+    return status;
+}
+
+void nm_trainer_free(nm_trainer *t)
+{
+    if (!t)
+        return;
+    nm_plan_free(t->plan);
+    nm_plan_free(t->evaluation);
+    nm_optimization_free(t->optimization);
+    nm_target_maker_free(&t->targets);
+    nm_target_maker_free(&t->evaluation_targets);
+    nm_free(t->held_x);
+    nm_free(t->kept);
+    nm_free(t);
+}
+
+/* ---- batches ----------------------------------------------------------------------------------
+ */
+
+/* Labels that a loss takes as they are, or one-hot: one a place of the prediction, below its
+ * channels. Which below 0 it passes over is the loss's; one-hot has none. */
+static nm_status check_labels(const nm_trainer *t, const nm_objective *o, const nm_minibatch *b)
+{
+    nm_shape shape = t->net->node[o->from].out;
+    size_t count = (size_t)b->n * (size_t)shape.h * (size_t)shape.w;
+    if (!o->type->classifies && (shape.h != 1 || shape.w != 1))
+        return nm_fail(t->ctx, NM_INVALID, "%s: takes values of " NM_SHAPE_FMT "; the batch has labels", o->who,
+                       NM_SHAPE_ARGS(shape));
+    for (size_t i = 0; i < count; i++)
+        if (b->labels[i] >= shape.c || (b->labels[i] < 0 && !o->type->classifies))
+            return nm_fail(t->ctx, NM_INVALID, "%s: label %zu of the batch is %d; its prediction '%s' has %d classes",
+                           o->who, i, (int)b->labels[i], t->net->node[o->from].name, shape.c);
+    return NM_OK;
+}
+
+static nm_status check_targets(const nm_trainer *t, const nm_minibatch *b)
+{
+    for (int i = 0; i < t->net->objectives; i++) {
+        const nm_objective *o = &t->net->objective[i];
+        if (o->target >= 0)
+            continue;
+        bool takes_values = !o->type->classifies || o->type->soft;
+        if (!b->labels && !(b->values && takes_values))
+            return nm_fail(t->ctx, NM_INVALID, "%s: takes %s; the batch has %s", o->who,
+                           o->type->classifies ? "labels" : "values", b->values ? "values" : "no targets");
+        if (b->labels && (o->type->classifies || !b->values))
+            NM_TRY(check_labels(t, o, b));
+    }
+    return NM_OK;
+}
+
+static nm_status take_inputs(const nm_trainer *t, const nm_minibatch *b, const real **x)
+{
+    for (int i = 0; i < t->net->inputs; i++) {
+        x[i] = b->inputs ? b->inputs[i] : b->x;
+        if (!x[i] || (!b->inputs && t->net->inputs > 1))
+            return nm_fail(t->ctx, NM_INVALID, "the network has %d input%s; the batch lacks '%s'", t->net->inputs,
+                           t->net->inputs > 1 ? "s, to be given in `inputs`" : "", t->net->node[i].name);
+    }
+    return NM_OK;
+}
+
+/* Losses are given the batch's own values, or its labels one-hot. */
+static nm_targets make_targets(const nm_minibatch *b, nm_target_maker *maker)
+{
+    if (b->values || !b->labels)
+        return (nm_targets){.labels = b->labels, .values = b->values};
+    return nm_target_maker_make(maker, &(nm_loaded){.n = b->n, .labels = b->labels});
+}
+
+nm_status nm_trainer_take_batch(const nm_trainer *t, const nm_minibatch *given, int most, nm_target_maker *targets,
+                                const real **x, nm_batch *batch)
+{
+    nm_minibatch b;
+    NM_TRY(nm_sized_read(t->ctx, "NM_MINIBATCH_INIT", given, &b, sizeof b));
+    if (b.n < 1 || b.n > most)
+        return nm_fail(t->ctx, NM_INVALID, "expected a batch of 1 to %d samples, found %d", most, b.n);
+    NM_TRY(take_inputs(t, &b, x));
+    if (b.labels || b.values)
+        NM_TRY(check_targets(t, &b));
+    *batch = (nm_batch){.n = b.n, .x = x, .seed = (uint64_t)t->settings->seed, .step = (uint32_t)t->step};
+    if (b.labels || b.values)
+        batch->targets = make_targets(&b, targets);
+    return NM_OK;
+}
+
+/* Losses without targets, which only a loss by the network's own layers can do without. */
+static nm_status need_targets(const nm_trainer *t, const nm_batch *batch)
+{
+    if (t->net->objectives == 0)
+        return nm_fail(t->ctx, NM_INVALID, "%s: the model has no `loss:`", t->net->document->file);
+    return batch->targets.labels || batch->targets.values ? NM_OK : check_targets(t, &(nm_minibatch){.n = batch->n});
+}
+
+/* ---- a step -----------------------------------------------------------------------------------
+ */
+
+static nm_status give_result(const nm_trainer *t, const nm_result *r, nm_step_result *out)
+{
+    nm_step_result result = {
+        .step = t->step, .loss = r->loss, .loss_sum = r->loss_sum, .correct = r->correct, .counted = r->counted};
+    return out ? nm_sized_write(t->ctx, "NM_STEP_RESULT_INIT", out, &result, sizeof result) : NM_OK;
+}
+
+static nm_status check_loss(const nm_trainer *t, const nm_result *r)
+{
+    if (isfinite(r->loss_sum))
+        return NM_OK;
+    return nm_fail(t->ctx, NM_DIVERGED, "training diverged: the loss of step %llu is not a finite number",
+                   (unsigned long long)t->step + 1);
+}
+
+/* After every backward. */
+static void add_kept(nm_trainer *t)
+{
+    real *gradients = nm_plan_gradients(t->plan);
+    for (size_t i = 0; t->keeps && i < t->net->weight_count; i++)
+        gradients[i] += t->kept[i];
+    t->keeps = false;
+    t->phase = NM_GRADIENTS_READY;
+}
+
+static void update(nm_trainer *t)
+{
+    nm_optimization_step(t->optimization, t->plan, t->step++);
+    t->keeps = false;
+    t->phase = NM_IDLE;
+}
+
+nm_status nm_trainer_step(nm_trainer *t, const nm_minibatch *batch, nm_step_result *result)
+{
+    nm_errors_clear(t->ctx);
+    t->phase = NM_IDLE;
+    NM_TRY(give_result(t, &(nm_result){0}, result)); /* a struct that is not set up is found before anything runs */
+    NM_TRY(nm_trainer_take_batch(t, batch, t->batch, &t->targets, t->held_x, &t->held));
+    NM_TRY(need_targets(t, &t->held));
+    nm_result r = nm_plan_step(t->plan, &t->held);
+    NM_TRY(give_result(t, &r, result));
+    NM_TRY(check_loss(t, &r));
+    add_kept(t);
+    update(t);
+    return NM_OK;
+}
+
+/* ---- a step, one by one ------------------------------------------------------------------------
+ */
+
+static nm_status need_phase(const nm_trainer *t, bool right, const char *call, const char *first)
+{
+    return right ? NM_OK : nm_fail(t->ctx, NM_INVALID, "%s comes after %s", call, first);
+}
+
+nm_status nm_trainer_forward(nm_trainer *t, const nm_minibatch *batch)
+{
+    nm_errors_clear(t->ctx);
+    if (t->sliced)
+        return nm_fail(t->ctx, NM_INVALID,
+                       "train.micro_batch and train.recompute run a step in slices: only nm_trainer_step does that");
+    nm_batch taken;
+    t->phase = NM_IDLE;
+    NM_TRY(nm_trainer_take_batch(t, batch, t->batch, &t->targets, t->held_x, &taken));
+    t->held = taken;
+    nm_plan_forward(t->plan, &t->held);
+    t->phase = NM_FORWARD_DONE;
+    return NM_OK;
+}
+
+nm_status nm_trainer_loss(nm_trainer *t, nm_step_result *result)
+{
+    nm_errors_clear(t->ctx);
+    NM_TRY(need_phase(t, t->phase == NM_FORWARD_DONE, "nm_trainer_loss", "nm_trainer_forward"));
+    NM_TRY(give_result(t, &(nm_result){0}, result));
+    NM_TRY(need_targets(t, &t->held));
+    nm_result r = nm_plan_loss(t->plan, &t->held);
+    t->phase = NM_LOSS_DONE;
+    NM_TRY(give_result(t, &r, result));
+    return check_loss(t, &r);
+}
+
+nm_status nm_trainer_backward(nm_trainer *t)
+{
+    nm_errors_clear(t->ctx);
+    NM_TRY(need_phase(t, t->phase == NM_LOSS_DONE, "nm_trainer_backward", "nm_trainer_loss"));
+    nm_plan_backward(t->plan, &t->held);
+    add_kept(t);
+    return NM_OK;
+}
+
+nm_status nm_trainer_backward_from(nm_trainer *t, const nm_real *gradient)
+{
+    nm_errors_clear(t->ctx);
+    NM_TRY(need_phase(t, t->phase == NM_FORWARD_DONE, "nm_trainer_backward_from", "nm_trainer_forward"));
+    nm_plan_backward_from(t->plan, &t->held, gradient);
+    add_kept(t);
+    return NM_OK;
+}
+
+nm_status nm_trainer_update(nm_trainer *t)
+{
+    nm_errors_clear(t->ctx);
+    NM_TRY(need_phase(t, t->phase == NM_GRADIENTS_READY, "nm_trainer_update", "a backward"));
+    update(t);
+    return NM_OK;
+}
+
+nm_status nm_trainer_accumulate(nm_trainer *t)
+{
+    nm_errors_clear(t->ctx);
+    NM_TRY(need_phase(t, t->phase == NM_GRADIENTS_READY, "nm_trainer_accumulate", "a backward"));
+    if (!t->kept && !(t->kept = nm_alloc(t->ctx, t->net->weight_count + 1, sizeof *t->kept)))
+        return NM_FAILED;
+    memcpy(t->kept, nm_plan_gradients(t->plan), t->net->weight_count * sizeof *t->kept);
+    t->keeps = true;
+    return NM_OK;
+}
+
+void nm_trainer_zero_gradients(nm_trainer *t)
+{
+    memset(nm_plan_gradients(t->plan), 0, t->net->weight_count * sizeof(real));
+    t->keeps = false;
+}
+
+/* ---- looking ----------------------------------------------------------------------------------
+ */
+
+nm_real *nm_trainer_gradient(nm_trainer *t, int index)
+{
+    if (index < 0 || index >= t->net->params || t->net->param[index].kind == NM_STATE)
+        return NULL;
+    return nm_plan_gradients(t->plan) + t->net->param[index].offset;
+}
+
+const nm_real *nm_trainer_input_gradient(const nm_trainer *t, int input)
+{
+    bool there = t->options.input_gradients && input >= 0 && input < t->net->inputs;
+    return there ? nm_plan_input_gradient(t->plan, input) : NULL;
+}
+
+const nm_real *nm_trainer_layer_output(const nm_trainer *t, int layer)
+{
+    if (t->held.n == 0 || t->sliced || layer < 0 || layer >= t->net->nodes)
+        return NULL;
+    if (layer < t->net->inputs)
+        return t->held_x[layer];
+    return layer == t->net->output || t->options.keep_all ? nm_plan_output(t->plan, layer) : NULL;
+}
+
+uint64_t nm_trainer_steps(const nm_trainer *t)
+{
+    return t->step;
+}
+
+double nm_trainer_lr(const nm_trainer *t)
+{
+    return nm_optimization_rate(t->optimization, t->step);
+}
+
+void nm_trainer_set_lr(nm_trainer *t, double lr)
+{
+    nm_optimization_fix_rate(t->optimization, lr >= 0 ? lr : (double)NAN);
+}
