@@ -2,6 +2,7 @@
 #include <norma/inference.h>
 
 #include "alloc.h"
+#include "api_types.h"
 #include "outputs.h"
 #include "predictor.h"
 
@@ -27,9 +28,7 @@ static nm_status read_options(nm_context *ctx, const nm_session_options *given, 
     *o = (nm_session_options)NM_SESSION_OPTIONS_INIT;
     if (!given)
         return NM_OK;
-    if (given->size < sizeof given->size)
-        return nm_fail(ctx, NM_INVALID, "session options are not set up: begin with NM_SESSION_OPTIONS_INIT");
-    memcpy(o, given, given->size < sizeof *o ? given->size : sizeof *o);
+    NM_TRY(nm_sized_read(ctx, "NM_SESSION_OPTIONS_INIT", given, o, sizeof *o));
     if (o->batch < 1)
         return nm_fail(ctx, NM_INVALID, "session: batch must be 1 or more; found %d", o->batch);
     if (o->threads < 1 || o->threads > NM_MOST_THREADS)
