@@ -35,6 +35,14 @@ struct nm_data {
     nm_data_split split[2];         /* NM_TRAIN_SPLIT, NM_TEST_SPLIT */
 };
 
+size_t nm_element_size(nm_element type); /* bytes */
+/* One sample of a split, packed: [h][w][c] of its type. */
+void nm_data_gather(const nm_data *data, const nm_data_split *split, int index, void *to);
+/* All samples packed into one block, which becomes the split's. */
+nm_status nm_data_pack(nm_context *ctx, const nm_data *data, nm_data_split *split) NM_MUST_USE;
+/* Mean and deviation of the training split's pixels, and the table of values by them. */
+nm_status nm_data_measure(nm_context *ctx, nm_data *data) NM_MUST_USE;
+
 /* Reads a caller's struct that begins with its size into `to` (of `size` bytes): what the caller's
  * version of it has, zeros behind that. `init` names its initialiser, for the message where it was
  * not used. */

@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+/* ---- opening ---- */
+
 static nm_status start(nm_context *ctx, nm_network *net)
 {
     int taken;
@@ -49,8 +51,7 @@ nm_status nm_network_load(nm_context *ctx, const char *path, nm_network **out)
     return give(nm_network_freeze(ctx, net), net, out);
 }
 
-/* ---- layers -----------------------------------------------------------------------------------
- */
+/* ---- layers ---- */
 
 int nm_network_layers(const nm_network *net)
 {
@@ -88,8 +89,7 @@ nm_status nm_network_layer(nm_context *ctx, const nm_network *net, int layer, nm
     return nm_sized_write(ctx, "NM_LAYER_INFO_INIT", out, &info, sizeof info);
 }
 
-/* ---- parameters -------------------------------------------------------------------------------
- */
+/* ---- parameters ---- */
 
 int nm_network_parameters(const nm_network *net)
 {

@@ -38,6 +38,9 @@ struct nm_trainer {
 nm_status nm_trainer_take_batch(const nm_trainer *t, const nm_minibatch *given, int most, nm_target_maker *targets,
                                 const real **x, nm_batch *batch) NM_MUST_USE;
 
+/* NM_INVALID where there is no loss, or one that the batch has no targets for. */
+nm_status nm_trainer_need_targets(const nm_trainer *t, const nm_batch *batch) NM_MUST_USE;
+
 /* Steps of an epoch of so many samples: a single one left at its end is passed over. */
 uint64_t nm_epoch_steps(int samples, int batch);
 

@@ -7,8 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- memory for batches of a data set ----------------------------------------------------------
- */
+/* ---- memory for batches of a data set ---- */
 
 typedef struct batch_buffer {
     int *order; /* [samples of the split] */
@@ -74,8 +73,7 @@ static nm_status load(const nm_trainer *t, const nm_data *data, int split, int f
     return nm_data_batch(t->ctx, data, split, out->n, b->order + first, b->x, b->labels, b->values);
 }
 
-/* ---- epochs -----------------------------------------------------------------------------------
- */
+/* ---- epochs ---- */
 
 static nm_status check_fit_settings(const nm_trainer *t)
 {
@@ -131,8 +129,7 @@ nm_status nm_trainer_fit(nm_trainer *t, uint64_t epochs, nm_after_step *after_st
     return status;
 }
 
-/* ---- evaluation mode ---------------------------------------------------------------------------
- */
+/* ---- evaluation mode ---- */
 
 static nm_status need_evaluation(nm_trainer *t)
 {
@@ -177,6 +174,7 @@ static nm_status evaluate_batch(nm_trainer *t, const nm_data *data, int split, i
     const real *x;
     NM_TRY(load(t, data, split, first, t->settings->eval_batch, b, &given));
     NM_TRY(nm_trainer_take_batch(t, &given, given.n, &t->evaluation_targets, &x, &batch));
+    NM_TRY(nm_trainer_need_targets(t, &batch));
     nm_plan_forward(t->evaluation, &batch);
     nm_result r = nm_plan_loss(t->evaluation, &batch);
     sum->loss_sum += r.loss_sum;
@@ -207,8 +205,7 @@ nm_status nm_trainer_evaluate(nm_trainer *t, const nm_data *data, int split, nm_
     return nm_sized_write(t->ctx, "NM_EVALUATION_RESULT_INIT", out, &result, sizeof result);
 }
 
-/* ---- checkpoints ------------------------------------------------------------------------------
- */
+/* ---- checkpoints ---- */
 
 /* The names, one a line; nm_free. */
 static nm_status join_classes(nm_context *ctx, const nm_data *data, char **text)
