@@ -47,11 +47,11 @@
  *         return (int)status;
  *     }
  *
- * Images are [n][height][width][channels] throughout, values are nm_real: float (double for programs
- * that define NM_DOUBLE and link norma's build for gradient checks). A function refuses wrong
- * sizes and a wrong order of calls with NM_INVALID and a message, and changes nothing then. The
- * bits of every result depend on the calls and their data alone, never on the number of threads.
- * Free a trainer before its network and its data. */
+ * Images are [n][height][width][channels] throughout, values are nm_real: float, or double for a
+ * program that defines NM_DOUBLE and links norma's build in double precision, which is for gradient
+ * checks. A function refuses wrong sizes and a wrong order of calls with NM_INVALID and a message,
+ * and changes nothing then. The bits of every result depend on the calls and their data alone,
+ * never on the number of threads. Free a trainer before its network and its data. */
 #ifndef NORMA_TRAINING_H
 #define NORMA_TRAINING_H
 

@@ -261,7 +261,7 @@ START_TEST(refuses_options)
     refused(nm_session_new(ctx, predictor, &o, &s), "session: 2 taps without names");
     o = (nm_session_options){.batch = 3};
     refused(nm_session_new(ctx, predictor, &o, &s),
-            "session options are not set up: begin with NM_SESSION_OPTIONS_INIT");
+            "a struct whose size is not set was passed: initialise it with NM_SESSION_OPTIONS_INIT");
     o = (nm_session_options)NM_SESSION_OPTIONS_INIT;
     o.taps = taps;
     o.tap_count = 1;
