@@ -4,6 +4,7 @@
 #ifndef CLI_H
 #define CLI_H
 
+#include <norma/fail.h>
 #include <norma/norma.h>
 #include <norma/tools.h>
 
@@ -77,6 +78,26 @@ int parse_number(struct argp_state *state, const char *flag, const char *text, i
 /* For argp parsers: takes the one argument CHECKPOINT, and asks for it at the end; ARGP_ERR_UNKNOWN
  * for other keys. */
 error_t parse_checkpoint(int key, char *arg, struct argp_state *state, const char **checkpoint);
+
+/* ---- models ------------------------------------------------------------------------------- */
+
+/* What the command line says about a model. An argp child parser fills it. */
+typedef struct model_args {
+    const char *model; /* NULL: none given yet */
+    int changes, threads;
+    struct model_change {
+        char path[128], origin[144]; /* "train.lr", "--lr" */
+        const char *value;
+        bool verbatim;
+    } change[128];
+} model_args;
+
+extern const struct argp model_argp;       /* --set PATH=VALUE, --threads, --exact, --no-fuse */
+const struct argp *model_train_argp(void); /* --set, --threads, and a flag for every key of train: */
+
+/* Loads args->model (or `otherwise`, where none was given) with what the command line sets, and
+ * sets the context's threads. Every setting that is wrong has its message. nm_model_free. */
+nm_status load_model(nm_context *ctx, const model_args *args, const char *otherwise, nm_model **model) NM_MUST_USE;
 
 /* ---- trained networks that predict -------------------------------------------------------- */
 

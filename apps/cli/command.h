@@ -26,29 +26,14 @@ void close_trained(trained *t);
 void print_trained(const trained *t);
 /* The same as the keys "checkpoint" and "step" of a JSON object. */
 void add_trained(json_t *object, const trained *t);
-/* ---- models and their changes --------------------------------------------------------------- */
-
-/* What the command line says about a model. An argp child parser (model_argp) fills it: --set
- * PATH=VALUE, --threads, and with `train_flags` one flag for every key of `train:`. */
-typedef struct model_args {
-    const char *model; /* NULL: none given yet */
-    int changes, threads;
-    struct model_change {
-        char path[128], origin[144]; /* "train.lr", "--lr" */
-        const char *value;
-        bool verbatim;
-    } change[128];
-} model_args;
-
-extern const struct argp model_argp;       /* --set, --threads */
-const struct argp *model_train_argp(void); /* the same and the keys of train: */
+/* ---- the documents of models ----------------------------------------------------------------- */
 
 /* Changes one value as --set PATH=VALUE does; `origin` is what messages name ("--vary lr"). Words
  * are words, as nm_yaml_change has it. */
 nm_status change_document(nm_context *ctx, nm_yaml *document, const char *origin, const char *path,
                           const char *value) NM_MUST_USE;
 
-/* Loads args->model (or `otherwise`), applies the changes, sets the context's threads. */
+/* The document of load_model; nm_yaml_free. */
 nm_status load_document(nm_context *ctx, const model_args *args, const char *otherwise, nm_yaml **document) NM_MUST_USE;
 
 /* The network of load_document, with its settings applied; it has no values yet. */

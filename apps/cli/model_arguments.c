@@ -1,6 +1,5 @@
-/* Models on the command line: their name, and changes as --set and as train flags. */
-#include "alloc.h"
-#include "command.h"
+/* Models on the command line: their name, and settings as --set and as flags. */
+#include "cli.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,6 +32,22 @@ static void add_change(struct argp_state *state, const char *path, size_t length
     change->verbatim = flag && flag->type == NM_OPT_STRING;
 }
 
+/* The key of `train:` of this name, which there is. */
+static const nm_option *train_option(const char *name)
+{
+    int i = 0;
+    while (strcmp(nm_train_option(i)->name, name) != 0)
+        i++;
+    return nm_train_option(i);
+}
+
+static void add_flag(struct argp_state *state, const nm_option *option, const char *value)
+{
+    char key[128];
+    int length = snprintf(key, sizeof key, "train.%s", option->name);
+    add_change(state, key, (size_t)length, value, option);
+}
+
 /* The value of a flag that is on or off: the word after it where that is one of these, else on. */
 static const char *truth(struct argp_state *state)
 {
@@ -52,25 +67,16 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         if (!equals)
             argp_error(state, "--set takes PATH=VALUE; found '%s'", arg);
         add_change(state, arg, (size_t)(equals - arg), equals + 1, NULL);
-        return 0;
+    } else if (key == KEY_THREADS) {
+        args->threads = parse_number(state, "--threads", arg, 1, MOST_THREADS);
+    } else if (key == KEY_EXACT || key == KEY_NO_FUSE) {
+        add_flag(state, train_option(key == KEY_EXACT ? "exact" : "no_fuse"), "true");
+    } else if (key >= KEY_FLAG && key < KEY_FLAG + MOST_FLAGS) {
+        add_flag(state, nm_train_option(key - KEY_FLAG), arg ? arg : truth(state));
+    } else {
+        return ARGP_ERR_UNKNOWN;
     }
-    if (key == KEY_THREADS) {
-        args->threads = parse_number(state, "--threads", arg, 1, NM_MOST_THREADS);
-        return 0;
-    }
-    if (key == KEY_EXACT || key == KEY_NO_FUSE) {
-        const char *path = key == KEY_EXACT ? "train.exact" : "train.no_fuse";
-        add_change(state, path, strlen(path), "true", nm_option_find(nm_train_options, path + strlen("train.")));
-        return 0;
-    }
-    if (key >= KEY_FLAG && key < KEY_FLAG + MOST_FLAGS) {
-        char path[128];
-        const nm_option *option = &nm_train_options[key - KEY_FLAG];
-        int length = snprintf(path, sizeof path, "train.%s", option->name);
-        add_change(state, path, (size_t)length, arg ? arg : truth(state), option);
-        return 0;
-    }
-    return ARGP_ERR_UNKNOWN;
+    return 0;
 }
 
 #define MODEL_OPTIONS                                                                                                  \
@@ -111,8 +117,8 @@ const struct argp *model_train_argp(void)
     static struct argp argp;
     int count = 0;
     options[count++] = (struct argp_option){0, 0, 0, 0, "Each also a key of the model file's train: section:", 5};
-    for (int i = 0; nm_train_options[i].name && i < MOST_FLAGS; i++) {
-        const nm_option *o = &nm_train_options[i];
+    for (int i = 0; nm_train_option(i) && i < MOST_FLAGS; i++) {
+        const nm_option *o = nm_train_option(i);
         snprintf(names[i], sizeof names[i], "%s", o->name);
         for (char *c = names[i]; *c; c++)
             *c = *c == '_' ? '-' : *c;
@@ -127,73 +133,23 @@ const struct argp *model_train_argp(void)
     return &argp;
 }
 
-/* The option that a path means: --set epochs=3 is a slip for train.epochs. */
-static nm_status check_path(nm_context *ctx, const nm_yaml *document, const char *origin, const char *path)
+nm_status load_model(nm_context *ctx, const model_args *args, const char *otherwise, nm_model **model)
 {
-    if (strncmp(path, "train.", 6) == 0 || strchr(path, '.') || !nm_option_find(nm_train_options, path))
-        return NM_OK;
-    return nm_fail(ctx, NM_INVALID, "%s: %s has no key '%s'; did you mean train.%s?", origin, document->file, path,
-                   path);
-}
-
-/* Choices (optimizer, schedule) may be written as a map without braces: "adam: {lr: 0.1}". */
-static nm_status change_choice(nm_context *ctx, nm_yaml *document, const nm_change *change)
-{
-    char *braced = nm_format(ctx, "{%s}", change->value);
-    nm_change one = *change;
-    one.value = braced;
-    nm_status status = braced ? nm_document_change(ctx, document, &one) : NM_FAILED;
-    nm_free(braced);
-    return status;
-}
-
-static nm_status apply(nm_context *ctx, nm_yaml *document, const nm_change *change)
-{
-    bool train = strncmp(change->path, "train.", 6) == 0;
-    const nm_option *option = train ? nm_option_find(nm_train_options, change->path + 6) : NULL;
-    NM_TRY(check_path(ctx, document, change->origin, change->path));
-    bool text = option ? option->type == NM_OPT_STRING : strcmp(change->path, "name") == 0;
-    nm_change word = *change;
-    word.verbatim = change->verbatim || (text && !strchr("[{\"'", *change->value));
-    if (option && option->type == NM_OPT_CHOICE && *change->value != '{' && strchr(change->value, ':'))
-        return change_choice(ctx, document, change);
-    return nm_document_change(ctx, document, &word);
-}
-
-nm_status change_document(nm_context *ctx, nm_yaml *document, const char *origin, const char *path, const char *value)
-{
-    return apply(ctx, document, &(nm_change){.path = path, .value = value, .origin = origin});
-}
-
-nm_status load_document(nm_context *ctx, const model_args *args, const char *otherwise, nm_yaml **document)
-{
-    char *path = NULL;
+    nm_setting settings[sizeof args->change / sizeof *args->change];
     nm_context_set_threads(ctx, args->threads);
-    NM_TRY(nm_model_path(ctx, args->model ? args->model : otherwise, &path));
-    nm_status status = nm_yaml_load(ctx, path, document);
-    nm_free(path);
-    NM_TRY(status);
+    NM_TRY(nm_model_load(ctx, args->model ? args->model : otherwise, model));
     for (int i = 0; i < args->changes; i++) {
         const struct model_change *c = &args->change[i];
-        nm_status one = apply(ctx, *document, &(nm_change){c->path, c->value, c->origin, c->verbatim});
-        status = one != NM_OK ? one : status;
+        settings[i] = (nm_setting)NM_SETTING_INIT;
+        settings[i].key = c->path;
+        settings[i].value = c->value;
+        settings[i].origin = c->origin;
+        settings[i].verbatim = c->verbatim;
     }
-    const char *given[sizeof args->change / sizeof *args->change];
-    for (int i = 0; i < args->changes; i++)
-        given[i] = args->change[i].path;
-    if (status == NM_OK) {
-        nm_settings_settle(*document, given, args->changes);
-    } else {
-        nm_yaml_free(*document);
-        *document = NULL;
+    nm_status status = nm_model_set_all(ctx, *model, settings, args->changes);
+    if (status != NM_OK) {
+        nm_model_free(*model);
+        *model = NULL;
     }
     return status;
-}
-
-nm_status open_model(nm_context *ctx, const model_args *args, const char *otherwise, nm_network **net)
-{
-    nm_yaml *document;
-    *net = NULL;
-    NM_TRY(load_document(ctx, args, otherwise, &document));
-    return nm_network_open(ctx, document, &nm_train_section, net);
 }

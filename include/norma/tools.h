@@ -1,5 +1,6 @@
-/* norma: more of a trained network than norma.h gives, as norma's own commands eval and predict use
- * it: what it was trained for, a report of its evaluation class by class, images from files.
+/* norma: what norma's own commands need beyond norma.h: many settings of a model at once, and the
+ * table of those there are; of a trained network, what it was trained for, a report of its
+ * evaluation class by class, images from files.
  *
  *     nm_predictor *predictor = NULL;
  *     nm_report *report = NULL;
@@ -19,10 +20,34 @@
 #define NORMA_TOOLS_H
 
 #include "norma.h"
+#include "option.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+/* ---- settings of a model ---- */
+
+/* A value given from outside, as on a command line. Set it to NM_SETTING_INIT, then the fields. */
+typedef struct nm_setting {
+    size_t size;
+    const char *key, *value; /* as nm_model_set takes them */
+    const char *origin;      /* what messages name in place of the file: "--lr"; NULL: the key or the file */
+    bool verbatim;           /* the value is text, even where it begins as YAML does: with [, { or a quote */
+} nm_setting;
+#define NM_SETTING_INIT                                                                                                \
+    {                                                                                                                  \
+        sizeof(nm_setting), NULL, NULL, NULL, false                                                                    \
+    }
+
+/* Changes `count` values in their order. Of two keys that say the same (train.epochs and
+ * train.steps; train.lr and an lr among the optimizer's options) the one in the model gives way to
+ * the one given here. NM_INVALID, with a message for each that is wrong: nothing was changed. */
+NM_API nm_status nm_model_set_all(nm_context *ctx, nm_model *model, const nm_setting *settings, int count);
+
+/* Key `index` of a model's `train:` section, from 0: its name, type, preset and help; NULL behind
+ * the last. Valid as long as the program; `offset` is the library's own. */
+NM_API const nm_option *nm_train_option(int index);
 
 /* ---- what a predictor is ---- */
 

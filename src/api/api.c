@@ -1,63 +1,10 @@
-/* The public functions of norma.h that train: thin ones over this room. */
+/* Training: the public function of norma.h, a thin one over src/train. */
 #include "api_types.h"
 
 #include "alloc.h"
 #include "train.h"
 
 #include <math.h>
-#include <string.h>
-
-/* ---- models ---------------------------------------------------------------------------------- */
-
-/* Takes the document. */
-static nm_status wrap(nm_context *ctx, nm_yaml *document, nm_model **out)
-{
-    *out = nm_alloc(ctx, 1, sizeof **out);
-    if (*out)
-        (*out)->document = document;
-    else
-        nm_yaml_free(document);
-    return *out ? NM_OK : NM_FAILED;
-}
-
-nm_status nm_model_load(nm_context *ctx, const char *name, nm_model **out)
-{
-    char *path;
-    nm_yaml *document = NULL;
-    *out = NULL;
-    nm_errors_clear(ctx);
-    NM_TRY(nm_model_path(ctx, name, &path));
-    nm_status status = nm_yaml_load(ctx, path, &document);
-    nm_free(path);
-    return status == NM_OK ? wrap(ctx, document, out) : status;
-}
-
-nm_status nm_model_parse(nm_context *ctx, const char *text, nm_model **out)
-{
-    nm_yaml *document;
-    *out = NULL;
-    nm_errors_clear(ctx);
-    NM_TRY(nm_yaml_parse(ctx, "model", text, strlen(text), &document));
-    return wrap(ctx, document, out);
-}
-
-void nm_model_free(nm_model *model)
-{
-    if (!model)
-        return;
-    nm_yaml_free(model->document);
-    nm_free(model);
-}
-
-nm_status nm_model_set(nm_context *ctx, nm_model *model, const char *key, const char *value)
-{
-    nm_errors_clear(ctx);
-    NM_TRY(nm_document_set(ctx, model->document, key, value));
-    nm_settings_settle(model->document, &key, 1);
-    return NM_OK;
-}
-
-/* ---- training -------------------------------------------------------------------------------- */
 
 static nm_metrics metrics(const nm_history_row *row, double seconds)
 {

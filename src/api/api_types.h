@@ -5,11 +5,7 @@
 #include <norma/training.h>
 
 #include "dataset.h"
-#include "train.h"
-
-struct nm_model {
-    nm_yaml *document;
-};
+#include "model.h"
 
 /* One split. */
 typedef struct nm_data_split {
