@@ -250,7 +250,8 @@ static const char model_text[] = "input: {height: 28, width: 28, channels: 1}\n"
 static nm_status train(nm_context *ctx, const char *epochs, const char *run, nm_outcome *outcome)
 {
     nm_model *model = NULL;
-    nm_training how = {.run = run};
+    nm_training how = NM_TRAINING_INIT;
+    how.run = run;
     nm_status status = nm_model_parse(ctx, model_text, &model);
     if (status == NM_OK)
         status = nm_model_set(ctx, model, "train.epochs", epochs);
@@ -277,8 +278,8 @@ int main(int argc, char **argv)
 {
     const char *epochs = argc > 1 ? argv[1] : "3", *run = argc > 2 ? argv[2] : "own-layer-run";
     nm_context *ctx = nm_context_new();
-    nm_outcome outcome;
-    nm_score result = {0};
+    nm_outcome outcome = NM_OUTCOME_INIT;
+    nm_score result = NM_SCORE_INIT;
     bool right = gradients_are_right();
     nm_status status = nm_register_layer(ctx, &swish_type);
     if (status == NM_OK)
@@ -294,6 +295,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "%s\n", nm_error_message(ctx, i));
     bool learnt = status == NM_OK && result.accuracy > 0.5;
     nm_score_free(&result);
+    nm_outcome_free(&outcome);
     nm_context_free(ctx);
     return right && learnt ? 0 : 1;
 }

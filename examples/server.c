@@ -112,11 +112,12 @@ static const char model_text[] = "input: {height: 28, width: 28, channels: 1}\n"
 static nm_status train(nm_context *ctx)
 {
     nm_model *model = NULL;
-    nm_outcome outcome;
-    nm_training how = {.run = "server-run", .resume = true};
+    nm_training how = NM_TRAINING_INIT;
+    how.run = "server-run";
+    how.resume = true;
     nm_status status = nm_model_parse(ctx, model_text, &model);
     if (status == NM_OK)
-        status = nm_model_train(ctx, model, &how, &outcome);
+        status = nm_model_train(ctx, model, &how, NULL);
     nm_model_free(model);
     return status;
 }

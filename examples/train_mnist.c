@@ -66,20 +66,25 @@ int main(int argc, char **argv)
     char checkpoint[1024];
     nm_context *ctx = nm_context_new();
     nm_model *model = NULL;
-    nm_outcome outcome;
+    nm_training how = NM_TRAINING_INIT;
+    nm_outcome outcome = NM_OUTCOME_INIT;
+    how.run = run;
+    how.resume = true;
+    how.on_row = show_row;
+    how.stop = &stop;
     signal(SIGINT, interrupted); /* training saves and returns; the next start goes on from there */
     nm_status status = nm_model_parse(ctx, model_text, &model);
     if (status == NM_OK)
         status = nm_model_set(ctx, model, "train.data", data);
     if (status == NM_OK)
-        status = nm_model_train(
-            ctx, model, &(nm_training){.run = run, .resume = true, .on_row = show_row, .stop = &stop}, &outcome);
+        status = nm_model_train(ctx, model, &how, &outcome);
     if (status == NM_OK && !outcome.stopped) {
         snprintf(checkpoint, sizeof checkpoint, "%s/best.h5", run);
         status = ask(ctx, checkpoint);
     }
     for (int i = 0; i < nm_error_count(ctx); i++)
         fprintf(stderr, "%s\n", nm_error_message(ctx, i));
+    nm_outcome_free(&outcome);
     nm_model_free(model);
     nm_context_free(ctx);
     return (int)status;

@@ -99,6 +99,27 @@ const struct argp *model_train_argp(void); /* --set, --threads, and a flag for e
  * sets the context's threads. Every setting that is wrong has its message. nm_model_free. */
 nm_status load_model(nm_context *ctx, const model_args *args, const char *otherwise, nm_model **model) NM_MUST_USE;
 
+/* ---- training, watched from the terminal ------------------------------------------------------
+ */
+
+/* How training shows itself on stderr. */
+typedef struct training_screen {
+    bool terminal, colour, headed;
+    double drawn; /* when the progress line was drawn last, as nm_progress counts seconds */
+} training_screen;
+
+/* Non-zero once a signal has asked training to stop: for nm_training. */
+extern const volatile int *const stop_signal;
+
+/* From here on SIGINT, SIGTERM and SIGHUP ask to stop, and a second one ends the program. */
+void begin_screen(training_screen *s);
+/* Prints a line for a row, and on a terminal keeps one of how far it is; `screen` is one, for
+ * nm_training. */
+void show_progress(void *screen, const nm_progress *p);
+/* Ends what begin_screen began. The exit status of a run that a signal stopped (129, 130, 143),
+ * else 0. */
+int end_screen(const training_screen *s);
+
 /* ---- trained networks that predict -------------------------------------------------------- */
 
 /* `path` is a checkpoint, or a run directory: its best.h5, or last.h5 where there is no best. */

@@ -39,13 +39,6 @@ nm_status load_document(nm_context *ctx, const model_args *args, const char *oth
 /* The network of load_document, with its settings applied; it has no values yet. */
 nm_status open_model(nm_context *ctx, const model_args *args, const char *otherwise, nm_network **net) NM_MUST_USE;
 
-/* ---- training, watched from the terminal --------------------------------------------------- */
-
-/* Runs nm_train with signals caught and progress shown: `request` has the document and the run. The
- * exit status of an interrupted run (129, 130, 143) is in *signalled, else 0. */
-nm_status train_shown(nm_context *ctx, const nm_train_request *request, nm_train_result *result,
-                      int *signalled) NM_MUST_USE;
-
 /* ---- curves -------------------------------------------------------------------------------- */
 
 typedef struct curve {

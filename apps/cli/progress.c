@@ -1,6 +1,5 @@
 /* Training with signals caught and progress shown. */
-#include "clock.h"
-#include "command.h"
+#include "cli.h"
 
 #include <math.h>
 #include <signal.h>
@@ -9,13 +8,19 @@
 #include <string.h>
 #include <unistd.h>
 
-static volatile int caught; /* the signal's number; nm_train reads it on whatever thread */
+static volatile int caught; /* the signal's number; training reads it on whatever thread */
+const volatile int *const stop_signal = &caught;
+
+static int caught_signal(void)
+{
+    return __atomic_load_n(&caught, __ATOMIC_ACQUIRE);
+}
 
 /* The first asks training to save and stop; a second one leaves at once. A terminal that closes may
  * send SIGHUP more than once: it only ever asks. */
 static void on_signal(int number)
 {
-    if (nm_stop_wanted(&caught) && number != SIGHUP)
+    if (caught_signal() && number != SIGHUP)
         _exit(128 + number);
     __atomic_store_n(&caught, number, __ATOMIC_RELEASE);
 }
@@ -42,11 +47,6 @@ static void release_signals(void)
         sigaction(stopping[i], &before[i], NULL);
 }
 
-typedef struct screen {
-    bool terminal, colour, headed;
-    double drawn; /* when the progress line was drawn last */
-} screen;
-
 /* "97.31 %", or "-" where there is no accuracy. */
 static const char *percent(double accuracy, char text[16])
 {
@@ -56,12 +56,11 @@ static const char *percent(double accuracy, char text[16])
     return text;
 }
 
-static void draw_line(screen *s, const nm_progress *p)
+static void draw_line(training_screen *s, const nm_progress *p)
 {
-    double now = nm_clock();
-    if (now - s->drawn < 0.2)
+    if (p->seconds - s->drawn < 0.2)
         return;
-    s->drawn = now;
+    s->drawn = p->seconds;
     int left = p->seconds_left < 0 || !isfinite(p->seconds_left) ? 0 : (int)p->seconds_left;
     char accuracy[16];
     fprintf(stderr, "\r\033[Kepoch %d/%d  step %llu/%llu  loss %.4f  accuracy %s  %.0f images/s  %d:%02d left",
@@ -70,9 +69,9 @@ static void draw_line(screen *s, const nm_progress *p)
     fflush(stderr);
 }
 
-static void print_row(screen *s, const nm_progress *p)
+static void print_row(training_screen *s, const nm_progress *p)
 {
-    const nm_history_row *r = &p->history;
+    const nm_metrics *r = p->row;
     if (s->terminal)
         fprintf(stderr, "\r\033[K");
     if (!s->headed)
@@ -81,35 +80,33 @@ static void print_row(screen *s, const nm_progress *p)
             "epoch      step          lr  train loss  accuracy   test loss  accuracy   seconds  images/s  waited\n");
     s->headed = true;
     char train[16], test[16], waited[16];
-    fprintf(stderr, "%5u  %8llu  %10.4g  %10.4f  %8s  %10.4f  %s%8s%s  %8.1f  %8.0f  %s\n", r->epoch,
+    fprintf(stderr, "%5d  %8llu  %10.4g  %10.4f  %8s  %10.4f  %s%8s%s  %8.1f  %8.0f  %s\n", r->epoch,
             (unsigned long long)r->step, r->lr, r->train_loss, percent(r->train_accuracy, train), r->test_loss,
             s->colour ? "\033[1m" : "", percent(r->test_accuracy, test), s->colour ? "\033[0m" : "", p->seconds,
             p->images_per_second, percent(p->waited, waited));
 }
 
-static void on_progress(void *arg, const nm_progress *p)
+void show_progress(void *screen, const nm_progress *p)
 {
-    screen *s = arg;
+    training_screen *s = screen;
     if (p->row)
         print_row(s, p);
     else if (s->terminal)
         draw_line(s, p);
 }
 
-nm_status train_shown(nm_context *ctx, const nm_train_request *request, nm_train_result *result, int *signalled)
+void begin_screen(training_screen *s)
 {
     bool terminal = isatty(STDERR_FILENO);
-    screen s = {.terminal = terminal, .colour = terminal && !getenv("NO_COLOR")};
-    nm_train_request shown = *request;
-    shown.progress = on_progress;
-    shown.arg = &s;
-    shown.stop = &caught;
+    *s = (training_screen){.terminal = terminal, .colour = terminal && !getenv("NO_COLOR"), .drawn = -1};
     catch_signals();
-    nm_status status = nm_train(ctx, &shown, result);
+}
+
+int end_screen(const training_screen *s)
+{
     release_signals();
-    if (terminal)
+    if (s->terminal)
         fprintf(stderr, "\r\033[K");
-    int number = __atomic_load_n(&caught, __ATOMIC_ACQUIRE);
-    *signalled = number ? 128 + number : 0;
-    return status;
+    int number = caught_signal();
+    return number ? 128 + number : 0;
 }

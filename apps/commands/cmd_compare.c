@@ -71,6 +71,19 @@ static void judge(arm *a)
     a->final = r->rows ? r->history[r->rows - 1].test_accuracy : (double)NAN;
 }
 
+/* Trains with signals caught and progress shown; *signalled: as end_screen has it. */
+static nm_status train_shown(nm_context *ctx, nm_train_request *request, nm_train_result *result, int *signalled)
+{
+    training_screen screen;
+    request->progress = show_progress;
+    request->arg = &screen;
+    request->stop = stop_signal;
+    begin_screen(&screen);
+    nm_status status = nm_train(ctx, request, result);
+    *signalled = end_screen(&screen);
+    return status;
+}
+
 static nm_status train_all(comparison *c, int *signalled)
 {
     for (int i = 0; i < c->arms && !*signalled; i++) {

@@ -1,8 +1,5 @@
 /* norma train MODEL: one run. */
-#include "alloc.h"
-#include "command.h"
-#include "run_dir.h"
-#include "tune.h"
+#include "cli.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -52,34 +49,32 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     }
 }
 
-/* runs/NAME, of which the first free number becomes the run directory. */
-static void run_stem(const nm_yaml *document, char *stem, size_t size)
+/* What the last row says of the test split, or of training where there is none. */
+static void print_last(const nm_outcome *o)
 {
-    char name[192];
-    nm_run_name(nm_yaml_text(document, "name", "network"), name, sizeof name);
-    snprintf(stem, size, "runs/%s", name);
+    const nm_metrics *best = o->best, *last = o->last;
+    if (!best || isnan(last->test_accuracy))
+        printf("%s loss %.6f after %llu steps in %.1f s\n", best ? "test" : "no test split; training",
+               best ? last->test_loss : last->train_loss, (unsigned long long)o->step, o->seconds);
+    else
+        printf("test accuracy %.2f %% (best %.2f %% at step %llu), test loss %.4f after %llu steps in %.1f s\n",
+               100 * last->test_accuracy, 100 * best->test_accuracy, (unsigned long long)best->step, last->test_loss,
+               (unsigned long long)o->step, o->seconds);
 }
 
-static void print_result(const nm_train_result *r)
+static void print_outcome(const nm_outcome *o)
 {
-    int best = nm_best_row(r->history, r->rows);
-    const nm_history_row *last = r->rows ? &r->history[r->rows - 1] : NULL;
-    if (last && !r->diverged && (best < 0 || isnan(last->test_accuracy)))
-        printf("%s loss %.6f after %llu steps in %.1f s\n", best < 0 ? "no test split; training" : "test",
-               best < 0 ? last->train_loss : last->test_loss, (unsigned long long)r->step, r->seconds);
-    else if (last && !r->diverged)
-        printf("test accuracy %.2f %% (best %.2f %% at step %llu), test loss %.4f after %llu steps in %.1f s\n",
-               100 * last->test_accuracy, 100 * r->history[best].test_accuracy,
-               (unsigned long long)r->history[best].step, last->test_loss, (unsigned long long)r->step, r->seconds);
-    if (!isnan(r->waited))
-        printf("waited %.2f %% of the time for data\n", 100 * r->waited);
-    if (r->diverged)
+    if (o->last && !o->diverged)
+        print_last(o);
+    if (!isnan(o->waited))
+        printf("waited %.2f %% of the time for data\n", 100 * o->waited);
+    if (o->diverged)
         printf("diverged: the loss was NaN or infinite at step %llu; a smaller --lr may help\n",
-               (unsigned long long)r->step);
-    if (r->stopped)
-        printf("stopped at step %llu; 'norma train --resume --run %s …' goes on\n", (unsigned long long)r->step,
-               r->run);
-    printf("run directory: %s\n", r->run);
+               (unsigned long long)o->step);
+    if (o->stopped)
+        printf("stopped at step %llu; 'norma train --resume --run %s …' goes on\n", (unsigned long long)o->step,
+               o->run);
+    printf("run directory: %s\n", o->run);
 }
 
 /* A resumed run takes the model that stands in the run directory, unless another is given. NULL:
@@ -92,12 +87,50 @@ static const char *default_model(const train_args *args, char *path, size_t size
     return access(path, F_OK) == 0 ? path : NULL;
 }
 
-static nm_status tune(nm_context *ctx, nm_yaml *document)
+static nm_status tune(nm_context *ctx, nm_model *model)
 {
     int measured, known;
-    nm_status status = nm_tune(ctx, document, &measured, &known);
+    NM_TRY(nm_model_tune(ctx, model, &measured, &known));
+    fprintf(stderr, "norma: tuned: %d layers measured, %d remembered\n", measured, known);
+    return NM_OK;
+}
+
+/* With signals caught and progress shown. *code: the exit status of a run that diverged or was
+ * stopped, else 0. */
+static nm_status train_shown(nm_context *ctx, const nm_model *model, const train_args *args, int *code)
+{
+    training_screen screen;
+    nm_training how = NM_TRAINING_INIT;
+    nm_outcome outcome = NM_OUTCOME_INIT;
+    how.run = args->run;
+    how.runs = "runs";
+    how.resume = args->resume;
+    how.on_progress = show_progress;
+    how.arg = &screen;
+    how.stop = stop_signal;
+    begin_screen(&screen);
+    nm_status status = nm_model_train(ctx, model, &how, &outcome);
+    int signalled = end_screen(&screen);
+    if (outcome.diverged)
+        status = NM_OK; /* its message is print_outcome's */
     if (status == NM_OK)
-        fprintf(stderr, "norma: tuned: %d layers measured, %d remembered\n", measured, known);
+        print_outcome(&outcome);
+    *code = outcome.diverged ? NM_DIVERGED : outcome.stopped ? signalled : 0;
+    nm_outcome_free(&outcome);
+    return status;
+}
+
+static nm_status run(nm_context *ctx, const train_args *args, const char *otherwise, int *code)
+{
+    nm_model *model;
+    nm_status status = load_model(ctx, &args->model, otherwise, &model);
+    if (args->tune && args->resume)
+        fprintf(stderr, "norma: --tune has no effect with --resume: the run keeps the algorithms that it began with\n");
+    if (status == NM_OK && args->tune && !args->resume)
+        status = tune(ctx, model);
+    if (status == NM_OK)
+        status = train_shown(ctx, model, args, code);
+    nm_model_free(model);
     return status;
 }
 
@@ -160,30 +193,12 @@ int command_train(int argc, char **argv)
     if (args.resume && !args.run)
         return usage_error("--resume needs --run DIR: which run shall go on?");
     nm_context *ctx = open_context();
-    nm_yaml *document = NULL;
-    char model[4096], stem[256];
+    char model[4096];
     const char *otherwise = default_model(&args, model, sizeof model);
     if (!otherwise && !args.model.model) {
         (void)close_context(ctx, NM_OK);
         return nothing_to_resume(args.run);
     }
-    nm_status status = load_document(ctx, &args.model, otherwise, &document);
-    if (args.tune && args.resume)
-        fprintf(stderr, "norma: --tune has no effect with --resume: the run keeps the algorithms that it began with\n");
-    if (status == NM_OK && args.tune && !args.resume && (status = tune(ctx, document)) != NM_OK)
-        nm_yaml_free(document);
-    if (status != NM_OK)
-        return close_context(ctx, status);
-    run_stem(document, stem, sizeof stem);
-    nm_train_request request = {.document = document, .run = args.run, .run_stem = stem, .resume = args.resume};
-    nm_train_result result = {0};
-    int signalled = 0;
-    status = train_shown(ctx, &request, &result, &signalled);
-    if (status == NM_OK)
-        print_result(&result);
-    bool diverged = result.diverged, stopped = result.stopped;
-    nm_train_result_free(&result);
-    nm_yaml_free(document);
-    int code = close_context(ctx, status);
-    return code ? code : diverged ? NM_DIVERGED : stopped ? signalled : 0;
+    int code = 0, failed = close_context(ctx, run(ctx, &args, otherwise, &code));
+    return failed ? failed : code;
 }

@@ -8,10 +8,11 @@
  *     nm_context *ctx = nm_context_new();
  *     nm_model *model = NULL;
  *     nm_predictor *predictor = NULL;
- *     nm_outcome outcome;
+ *     nm_training how = NM_TRAINING_INIT;
+ *     how.run = "runs/first";
  *     if (nm_model_load(ctx, "mnist-cnn", &model) != NM_OK ||
  *         nm_model_set(ctx, model, "train.epochs", "3") != NM_OK ||
- *         nm_model_train(ctx, model, &(nm_training){.run = "runs/first"}, &outcome) != NM_OK ||
+ *         nm_model_train(ctx, model, &how, NULL) != NM_OK ||
  *         nm_predictor_open(ctx, "runs/first/best.h5", &predictor) != NM_OK ||
  *         nm_predict_u8(ctx, predictor, 1, pixels, probabilities) != NM_OK)
  *         for (int i = 0; i < nm_error_count(ctx); i++)
@@ -53,8 +54,10 @@ NM_API nm_status nm_model_set(nm_context *ctx, nm_model *model, const char *key,
 
 /* ---- training ---- */
 
-/* One row of the run's metrics.csv. A value that was not measured is NaN. */
+/* One row of the run's metrics.csv. A value that was not measured is NaN. The library makes such
+ * rows; `size` says how much of one there is, for later versions have more. */
 typedef struct nm_metrics {
+    size_t size;
     uint64_t step;                     /* updates done */
     int epoch;                         /* of that step, from 1 */
     double lr;                         /* learning rate of that step */
@@ -63,30 +66,64 @@ typedef struct nm_metrics {
     double seconds;                    /* since the run began; the only value here that two equal runs do not share */
 } nm_metrics;
 
-/* How to train; what to train is in the model. All may be zero. */
+/* Where training stands; made by the library as rows are. */
+typedef struct nm_progress {
+    size_t size;
+    uint64_t step, steps;  /* updates done, of so many */
+    int epoch, epochs;     /* of that step, from 1, of so many */
+    double loss, accuracy; /* means over the samples trained on since the row before; NaN: of none */
+    double images_per_second, seconds_left;
+    double waited;         /* share of the time within steps that went by waiting for data; NaN: no step yet */
+    double seconds;        /* since the run began */
+    const nm_metrics *row; /* the row that was just made; NULL: a step was done */
+} nm_progress;
+
+/* How to train; what to train is in the model. Set it to NM_TRAINING_INIT, then the fields. */
 typedef struct nm_training {
-    /* The run directory, made where needed; it gets model.yaml, metrics.csv, last.h5, best.h5.
-     * NULL: nothing is kept. */
+    size_t size;
+    /* The run directory, made where needed; it gets model.yaml, metrics.csv, last.h5, best.h5. */
     const char *run;
+    /* Without `run`: the folder in which a run directory is made, the first of NAME-1, NAME-2, …
+     * that is not there, NAME being the model's. NULL as well: nothing is kept. */
+    const char *runs;
     /* Go on from run/last.h5 where there is one. Otherwise a folder that holds a run is refused. */
     bool resume;
-    /* Called after each evaluation. */
+    /* Called after each evaluation; called after each step and each evaluation. Both get `arg`;
+     * NULL: not called. */
     void (*on_row)(void *arg, const nm_metrics *row);
+    void (*on_progress)(void *arg, const nm_progress *progress);
     void *arg;
     /* When it becomes non-zero, training finishes its batch, saves and returns NM_OK. It is read
      * atomically while training runs. nm_request_stop may set it at any time, from a signal handler
      * or another thread; whatever else writes it must store atomically. NULL: never. */
     const volatile int *stop;
 } nm_training;
+#define NM_TRAINING_INIT                                                                                               \
+    {                                                                                                                  \
+        sizeof(nm_training), NULL, NULL, false, NULL, NULL, NULL, NULL                                                 \
+    }
 
+/* What training gave. Set it to NM_OUTCOME_INIT; what it points to is freed by nm_outcome_free. */
 typedef struct nm_outcome {
-    uint64_t step; /* updates done in all; where it diverged, the step whose loss was not finite, as in last.step */
+    size_t size;
+    uint64_t step; /* updates done in all; where it diverged, the step whose loss was not finite, as in the last row */
     bool stopped;  /* by `stop`, before the end */
     bool diverged;
-    nm_metrics last;      /* the last row; step 0: none was made */
-    double best_accuracy; /* on the test split; NaN: never measured */
-    double seconds;
+    double best_accuracy;         /* on the test split; NaN: never measured */
+    double seconds;               /* since the run began */
+    double waited;                /* as in nm_progress */
+    int rows;                     /* of metrics.csv, those from before it was resumed too */
+    const nm_metrics *const *row; /* [rows] */
+    const char *run;              /* the run directory; NULL: none */
+    const nm_metrics *last;       /* the last row; NULL: there is none */
+    /* Of the highest accuracy on the test split, of those with the lowest loss the first; by loss
+     * alone where no row has an accuracy. NULL: the test split was never evaluated. */
+    const nm_metrics *best;
 } nm_outcome;
+#define NM_OUTCOME_INIT                                                                                                \
+    {                                                                                                                  \
+        sizeof(nm_outcome), 0, false, false, 0, 0, 0, 0, NULL, NULL, NULL, NULL                                        \
+    }
 
 /* Sets *stop to 1, atomically. May be called by any thread and by signal handlers. */
 NM_API void nm_request_stop(volatile int *stop);
@@ -94,8 +131,10 @@ NM_API void nm_request_stop(volatile int *stop);
 /* Trains a fresh network (or goes on) as the model's `train:` section says. NM_DIVERGED: the loss
  * became NaN or infinite; last.h5 is the last checkpoint before that, and *outcome is filled. The
  * result has the same bits for any number of threads, and the same bits whether or not training was
- * interrupted and resumed on the way. */
+ * interrupted and resumed on the way. `how` NULL: nothing is kept; `outcome` NULL: it is not
+ * wanted. */
 NM_API nm_status nm_model_train(nm_context *ctx, const nm_model *model, const nm_training *how, nm_outcome *outcome);
+NM_API void nm_outcome_free(nm_outcome *outcome);
 
 /* ---- prediction and evaluation ---- */
 
@@ -123,13 +162,19 @@ NM_API nm_status nm_predict_u8(nm_context *ctx, nm_predictor *predictor, int n, 
 /* The same from values as the network sees them: nothing is normalised. */
 NM_API nm_status nm_predict_f32(nm_context *ctx, nm_predictor *predictor, int n, const float *values, float *outputs);
 
+/* Set it to NM_SCORE_INIT. */
 typedef struct nm_score {
+    size_t size;
     int samples, classes;
     double loss, accuracy;
     /* [classes][classes]: row the true class, column the predicted one; NULL for more than 4096
      * classes */
     int *confusion;
 } nm_score;
+#define NM_SCORE_INIT                                                                                                  \
+    {                                                                                                                  \
+        sizeof(nm_score), 0, 0, 0, 0, NULL                                                                             \
+    }
 
 /* Loss and accuracy on the test split of a data set: "mnist", "cifar10:PATH", or NULL for the one
  * it was trained on. Classes are matched by name; samples of a class that it was not trained on are

@@ -45,6 +45,14 @@ typedef struct nm_setting {
  * the one given here. NM_INVALID, with a message for each that is wrong: nothing was changed. */
 NM_API nm_status nm_model_set_all(nm_context *ctx, nm_model *model, const nm_setting *settings, int count);
 
+/* Measures which algorithm is fastest for each layer of which several are known, in training steps
+ * of the model's batch and with the context's threads, and sets it as that layer's option. What was
+ * measured is remembered in $XDG_CACHE_HOME/norma/tuned (~/.cache/norma/tuned) for each CPU, number
+ * of threads, batch and shape. *measured, *known: layers whose choice was measured, remembered.
+ * Different algorithms round differently: the bits of a run depend on the choice, which its
+ * model.yaml keeps. */
+NM_API nm_status nm_model_tune(nm_context *ctx, nm_model *model, int *measured, int *known);
+
 /* Key `index` of a model's `train:` section, from 0: its name, type, preset and help; NULL behind
  * the last. Valid as long as the program; `offset` is the library's own. */
 NM_API const nm_option *nm_train_option(int index);

@@ -1,64 +1,107 @@
-/* Training: the public function of norma.h, a thin one over src/train. */
+/* Training: the public functions of norma.h, thin ones over src/train. */
 #include "api_types.h"
 
 #include "alloc.h"
-#include "train.h"
+#include "run_dir.h"
 
 #include <math.h>
+#include <string.h>
 
-static nm_metrics metrics(const nm_history_row *row, double seconds)
-{
-    return (nm_metrics){.step = row->step,
-                        .epoch = (int)row->epoch,
-                        .lr = row->lr,
-                        .train_loss = row->train_loss,
-                        .train_accuracy = row->train_accuracy,
-                        .test_loss = row->test_loss,
-                        .test_accuracy = row->test_accuracy,
-                        .seconds = seconds};
-}
-
-static void pass_row(void *arg, const nm_progress *progress)
+/* Calls of on_progress, and of on_row where a row was made. */
+static void pass_progress(void *arg, const nm_progress *progress)
 {
     const nm_training *how = arg;
-    if (!progress->row || !how->on_row)
-        return;
-    nm_metrics row = metrics(&progress->history, progress->seconds);
-    how->on_row(how->arg, &row);
+    if (how->on_progress)
+        how->on_progress(how->arg, progress);
+    if (progress->row && how->on_row)
+        how->on_row(how->arg, progress->row);
 }
 
-static void fill_outcome(const nm_train_result *result, nm_outcome *outcome)
+/* What an outcome points to is one block, which begins with its `row`: pointers, rows, the path. */
+static nm_status fill_outcome(nm_context *ctx, const nm_train_result *result, nm_outcome *o)
 {
-    *outcome = (nm_outcome){.step = result->step,
-                            .stopped = result->stopped,
-                            .diverged = result->diverged,
-                            .best_accuracy = (double)NAN,
-                            .seconds = result->seconds};
-    int best = nm_best_row(result->history, result->rows), last = result->rows - 1;
-    if (best >= 0)
-        outcome->best_accuracy = result->history[best].test_accuracy;
-    if (last >= 0)
-        outcome->last = metrics(&result->history[last], result->row_seconds[last]);
+    size_t rows = (size_t)result->rows, path = result->run ? strlen(result->run) + 1 : 0;
+    size_t pointers = (rows + 1) * sizeof(nm_metrics *);
+    char *block = nm_alloc(ctx, pointers + rows * sizeof(nm_metrics) + path, 1);
+    if (!block)
+        return NM_FAILED;
+    const nm_metrics **row = (const nm_metrics **)(void *)block;
+    nm_metrics *metrics = (nm_metrics *)(void *)(block + pointers);
+    for (size_t i = 0; i < rows; i++) {
+        metrics[i] = nm_row_metrics(&result->history[i], result->row_seconds[i]);
+        row[i] = &metrics[i];
+    }
+    int best = nm_best_row(result->history, result->rows);
+    o->step = result->step;
+    o->stopped = result->stopped;
+    o->diverged = result->diverged;
+    o->seconds = result->seconds;
+    o->waited = result->waited;
+    o->rows = result->rows;
+    o->row = row;
+    o->last = rows ? row[rows - 1] : NULL;
+    o->best = best < 0 ? NULL : row[best];
+    o->best_accuracy = best < 0 ? (double)NAN : row[best]->test_accuracy;
+    if (path)
+        o->run = memcpy(block + pointers + rows * sizeof(nm_metrics), result->run, path);
+    return NM_OK;
+}
+
+void nm_outcome_free(nm_outcome *o)
+{
+    nm_free((void *)(uintptr_t)o->row);
+    o->row = NULL;
+    o->rows = 0;
+    o->last = o->best = NULL;
+    o->run = NULL;
+}
+
+/* FOLDER/NAME for run directories FOLDER/NAME-1, …; nm_free. */
+static char *run_stem(nm_context *ctx, const nm_model *model, const char *folder)
+{
+    char name[192];
+    nm_run_name(nm_yaml_text(model->document, "name", "network"), name, sizeof name);
+    return nm_format(ctx, "%s/%s", folder, name);
+}
+
+static nm_status train(nm_context *ctx, const nm_model *model, nm_training *how, nm_outcome *outcome)
+{
+    nm_train_request request = {.document = model->document,
+                                .run = how->run,
+                                .resume = how->resume,
+                                .progress = pass_progress,
+                                .arg = how,
+                                .stop = how->stop};
+    char *stem = how->runs && !how->run ? run_stem(ctx, model, how->runs) : NULL;
+    if (how->runs && !how->run && !stem)
+        return NM_FAILED;
+    nm_train_result result = {0};
+    request.run_stem = stem;
+    nm_status status = nm_train(ctx, &request, &result);
+    if (status == NM_OK)
+        status = fill_outcome(ctx, &result, outcome);
+    nm_train_result_free(&result);
+    nm_free(stem);
+    return status;
 }
 
 nm_status nm_model_train(nm_context *ctx, const nm_model *model, const nm_training *how, nm_outcome *outcome)
 {
-    nm_training plain = {0};
-    how = how ? how : &plain;
-    nm_train_request request = {.document = model->document,
-                                .run = how->run,
-                                .resume = how->resume,
-                                .progress = pass_row,
-                                .arg = (void *)how,
-                                .stop = how->stop};
-    nm_train_result result;
-    *outcome = (nm_outcome){.best_accuracy = (double)NAN};
+    nm_training own = NM_TRAINING_INIT;
+    nm_outcome found = NM_OUTCOME_INIT;
+    found.best_accuracy = found.waited = (double)NAN;
     nm_errors_clear(ctx);
-    NM_TRY(nm_train(ctx, &request, &result));
-    fill_outcome(&result, outcome);
-    nm_train_result_free(&result);
-    if (outcome->diverged)
+    if (how)
+        NM_TRY(nm_sized_read(ctx, "NM_TRAINING_INIT", how, &own, sizeof own));
+    if (outcome)
+        NM_TRY(nm_sized_write(ctx, "NM_OUTCOME_INIT", outcome, &found, sizeof found));
+    NM_TRY(train(ctx, model, &own, &found));
+    if (outcome)
+        NM_TRY(nm_sized_write(ctx, "NM_OUTCOME_INIT", outcome, &found, sizeof found));
+    if (!outcome || outcome->size <= offsetof(nm_outcome, row)) /* it has no place for the rows */
+        nm_outcome_free(&found);
+    if (found.diverged)
         return nm_fail(ctx, NM_DIVERGED, "training diverged: the loss of step %llu is not a finite number",
-                       (unsigned long long)outcome->step);
+                       (unsigned long long)found.step);
     return NM_OK;
 }

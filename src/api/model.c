@@ -3,6 +3,7 @@
 
 #include "alloc.h"
 #include "api_types.h"
+#include "tune.h"
 
 #include <string.h>
 
@@ -103,6 +104,12 @@ nm_status nm_model_set_all(nm_context *ctx, nm_model *model, const nm_setting *s
     nm_yaml_free(changed);
     nm_free(given);
     return status;
+}
+
+nm_status nm_model_tune(nm_context *ctx, nm_model *model, int *measured, int *known)
+{
+    nm_errors_clear(ctx);
+    return nm_tune(ctx, model->document, measured, known);
 }
 
 const nm_option *nm_train_option(int index)

@@ -2,6 +2,7 @@
 #include "predictor.h"
 
 #include "alloc.h"
+#include "api_types.h"
 #include "evaluate.h"
 #include "outputs.h"
 
@@ -161,15 +162,17 @@ nm_status nm_predict_f32(nm_context *ctx, nm_predictor *p, int n, const float *v
 nm_status nm_predictor_score(nm_context *ctx, nm_predictor *p, const char *data, nm_score *out)
 {
     nm_dataset *set;
-    *out = (nm_score){0};
+    nm_score score = NM_SCORE_INIT;
     nm_errors_clear(ctx);
+    NM_TRY(nm_sized_write(ctx, "NM_SCORE_INIT", out, &score, sizeof score));
     NM_TRY(nm_trained_data_open(ctx, data, p->settings, p->net, p->classes, &set));
     nm_evaluation e = {0};
     nm_status status =
         nm_evaluate(ctx, p->net, &set->test, 0, p->settings->eval_batch, &p->normalisation, p->settings->binary, &e);
     if (status == NM_OK) {
-        *out = (nm_score){e.samples, e.classes, e.loss, e.accuracy, e.confusion};
+        score = (nm_score){sizeof score, e.samples, e.classes, e.loss, e.accuracy, e.confusion};
         e.confusion = NULL;
+        status = nm_sized_write(ctx, "NM_SCORE_INIT", out, &score, sizeof score);
     }
     nm_evaluation_free(&e);
     nm_dataset_free(set);
@@ -179,5 +182,5 @@ nm_status nm_predictor_score(nm_context *ctx, nm_predictor *p, const char *data,
 void nm_score_free(nm_score *score)
 {
     nm_free(score->confusion);
-    *score = (nm_score){0};
+    score->confusion = NULL;
 }

@@ -1,7 +1,20 @@
-/* Which row of a run is the best. */
+/* Rows of a run: as callers get them, and which is the best. */
 #include "train.h"
 
 #include <math.h>
+
+nm_metrics nm_row_metrics(const nm_history_row *row, double seconds)
+{
+    return (nm_metrics){.size = sizeof(nm_metrics),
+                        .step = row->step,
+                        .epoch = (int)row->epoch,
+                        .lr = row->lr,
+                        .train_loss = row->train_loss,
+                        .train_accuracy = row->train_accuracy,
+                        .test_loss = row->test_loss,
+                        .test_accuracy = row->test_accuracy,
+                        .seconds = seconds};
+}
 
 /* NaN: not measured, worse than anything. */
 static bool better(const nm_history_row *a, const nm_history_row *b)

@@ -65,7 +65,10 @@ static void report(const nm_train_run *t, const nm_history_row *row)
     const nm_train_state *s = &t->state;
     double rate = t->stepping > 0 ? (double)t->stepped / t->stepping : 0, left = (double)(t->steps - s->step);
     uint64_t epoch_steps = s->steps_per_epoch;
+    double seconds = seconds_so_far(t);
+    nm_metrics metrics = row ? nm_row_metrics(row, seconds) : (nm_metrics){0};
     nm_progress progress = {
+        .size = sizeof progress,
         .step = s->step,
         .steps = t->steps,
         .epoch = (int)((s->step + epoch_steps - 1) / epoch_steps),
@@ -75,11 +78,10 @@ static void report(const nm_train_run *t, const nm_history_row *row)
         .images_per_second = rate,
         .seconds_left = rate > 0 ? left * t->loading.batch / rate : 0,
         .waited = waited_share(t),
-        .row = row != NULL,
-        .seconds = seconds_so_far(t),
+        .seconds = seconds,
+        .row = row ? &metrics : NULL,
     };
     if (row) { /* its sums have started anew */
-        progress.history = *row;
         progress.loss = row->train_loss;
         progress.accuracy = row->train_accuracy;
     }

@@ -3,6 +3,8 @@
 #ifndef NM_TRAIN_H
 #define NM_TRAIN_H
 
+#include <norma/norma.h>
+
 #include "augment.h"
 #include "checkpoint.h"
 #include "dataset.h"
@@ -43,18 +45,6 @@ extern const nm_option nm_train_options[];
  * is. For paths as nm_document_set takes them, after they were set: on one command line, or by one
  * call. */
 void nm_settings_settle(nm_yaml *document, const char *const *given, int count);
-
-typedef struct nm_progress {
-    uint64_t step, steps;
-    int epoch, epochs;
-    double loss, accuracy; /* of the epoch so far */
-    double images_per_second, seconds_left;
-    double waited; /* share of this process's time within steps that went by waiting for the loader;
-                    * NaN before the first */
-    bool row;      /* a metrics row was just written: `history` is it */
-    nm_history_row history;
-    double seconds;
-} nm_progress;
 
 /* Whether *stop, which a signal handler or another thread may set at any time, asks to stop: an
  * atomic read. `stop` may be NULL. */
@@ -102,6 +92,9 @@ void nm_train_result_free(nm_train_result *result);
  * *effect (may be NULL; with `data` only) gets a text that is equal for two documents that train
  * the same network in the same way; nm_free. */
 nm_status nm_train_check(nm_context *ctx, const nm_train_request *request, bool data, char **effect) NM_MUST_USE;
+
+/* The row as callers get it. */
+nm_metrics nm_row_metrics(const nm_history_row *row, double seconds);
 
 /* The row with the highest accuracy on the test split, of those with the lowest loss the first;
  * where no row has an accuracy, by loss alone. -1: the test split was never evaluated. */

@@ -22,7 +22,10 @@ static void train_small(const char *run, nm_outcome *outcome)
     ck_assert_done(nm_model_parse(ctx, SMALL_MODEL, &model));
     for (int i = 0; i < 2; i++)
         ck_assert_done(nm_model_set(ctx, model, run_settings[i][0], run_settings[i][1]));
-    nm_training how = {.run = run, .on_row = count_row, .arg = &rows};
+    nm_training how = NM_TRAINING_INIT;
+    how.run = run;
+    how.on_row = count_row;
+    how.arg = &rows;
     ck_assert_done(nm_model_train(ctx, model, &how, outcome));
     ck_assert_int_eq(rows, 2);
     nm_model_free(model);
@@ -30,11 +33,11 @@ static void train_small(const char *run, nm_outcome *outcome)
 
 START_TEST(train_and_predict)
 {
-    nm_outcome outcome;
+    nm_outcome outcome = NM_OUTCOME_INIT;
     train_small(in_folder("run"), &outcome);
     ck_assert_uint_eq(outcome.step, 20);
-    ck_assert(!outcome.stopped && !outcome.diverged && outcome.last.step == 20);
-    ck_assert(outcome.best_accuracy >= outcome.last.test_accuracy);
+    ck_assert(!outcome.stopped && !outcome.diverged && outcome.last->step == 20);
+    ck_assert(outcome.best_accuracy >= outcome.last->test_accuracy);
 
     nm_predictor *p;
     int h, w, c;
@@ -45,7 +48,7 @@ START_TEST(train_and_predict)
 
     /* by hand over the whole test split, against the score */
     nm_dataset *data;
-    nm_score score;
+    nm_score score = NM_SCORE_INIT;
     ck_assert_done(nm_dataset_open(ctx, "mnist", NULL, &data));
     int n = data->test.count;
     float *out = nm_alloc(ctx, (size_t)n * 10, sizeof *out), *some = nm_alloc(ctx, (size_t)n * 10, sizeof *some);
@@ -65,9 +68,10 @@ START_TEST(train_and_predict)
     }
     ck_assert_done(nm_predictor_score(ctx, p, NULL, &score));
     ck_assert_int_eq(score.samples, n);
-    ck_assert(score.accuracy == (double)right / n && score.accuracy == outcome.last.test_accuracy);
+    ck_assert(score.accuracy == (double)right / n && score.accuracy == outcome.last->test_accuracy);
     ck_assert_double_eq_tol(score.loss, loss, 1e-4);
     nm_score_free(&score);
+    nm_outcome_free(&outcome);
 
     /* one by one gives the same as all at once */
     for (int i = 0; i < 5; i++)
@@ -96,7 +100,7 @@ END_TEST
 static double sum_of(const char *loss, const char *run, bool probabilities)
 {
     nm_model *model;
-    nm_outcome outcome;
+    nm_training how = NM_TRAINING_INIT;
     nm_predictor *p;
     uint8_t pixels[784] = {0};
     float out[10];
@@ -104,7 +108,8 @@ static double sum_of(const char *loss, const char *run, bool probabilities)
     ck_assert_done(nm_model_parse(ctx, SMALL_MODEL, &model));
     ck_assert_done(nm_model_set(ctx, model, "loss", loss));
     ck_assert_done(nm_model_set(ctx, model, "train.steps", "1"));
-    ck_assert_done(nm_model_train(ctx, model, &(nm_training){.run = run}, &outcome));
+    how.run = run;
+    ck_assert_done(nm_model_train(ctx, model, &how, NULL));
     char path[128];
     snprintf(path, sizeof path, "%s/last.h5", run);
     ck_assert_done(nm_predictor_open(ctx, path, &p));
@@ -131,10 +136,9 @@ END_TEST
 
 START_TEST(outputs_that_are_no_numbers)
 {
-    nm_outcome outcome;
     nm_predictor *p;
     float values[2 * 784] = {0}, out[20];
-    train_small(in_folder("run"), &outcome);
+    train_small(in_folder("run"), NULL);
     ck_assert_done(nm_predictor_open(ctx, in_folder("run/last.h5"), &p));
     for (int i = 784; i < 2 * 784; i++)
         values[i] = NAN;
@@ -149,14 +153,15 @@ END_TEST
 START_TEST(diverging)
 {
     nm_model *model;
-    nm_outcome outcome;
+    nm_outcome outcome = NM_OUTCOME_INIT;
     ck_assert_done(nm_model_parse(ctx, SMALL_MODEL, &model));
     ck_assert_done(nm_model_set(ctx, model, "train.lr", "1e9"));
     ck_assert_done(nm_model_set(ctx, model, "train.without", "batchnorm"));
     ck_assert_int_eq(nm_model_train(ctx, model, NULL, &outcome), NM_DIVERGED);
-    ck_assert(outcome.diverged && isnan(outcome.last.train_loss));
-    ck_assert_uint_eq(outcome.step, outcome.last.step);
+    ck_assert(outcome.diverged && isnan(outcome.last->train_loss));
+    ck_assert_uint_eq(outcome.step, outcome.last->step);
     assert_message(WORDS("diverged", "step"));
+    nm_outcome_free(&outcome);
     nm_model_free(model);
 }
 END_TEST

@@ -22,10 +22,11 @@ static nm_predictor *predictor;
 static void set_up_predictor(void)
 {
     nm_model *model;
-    nm_outcome outcome;
+    nm_training how = NM_TRAINING_INIT;
     ck_assert_int_eq(nm_model_parse(ctx, SMALL_MODEL, &model), NM_OK);
     ck_assert_int_eq(nm_model_set(ctx, model, "train.steps", "20"), NM_OK);
-    ck_assert_int_eq(nm_model_train(ctx, model, &(nm_training){.run = in_folder("run")}, &outcome), NM_OK);
+    how.run = in_folder("run");
+    ck_assert_int_eq(nm_model_train(ctx, model, &how, NULL), NM_OK);
     nm_model_free(model);
     ck_assert_int_eq(nm_predictor_open(ctx, in_folder("run/last.h5"), &predictor), NM_OK);
     for (int i = 0; i < IMAGES * PIXELS; i++) {

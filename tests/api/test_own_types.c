@@ -100,14 +100,19 @@ static void stop_after_a_row(void *arg, const nm_metrics *row)
 static void train(nm_context *with, const char *run, bool stopped, bool resume, int threads)
 {
     nm_model *model;
-    nm_outcome outcome;
+    nm_outcome outcome = NM_OUTCOME_INIT;
     stop = 0;
     nm_context_set_threads(with, threads);
-    nm_training how = {.run = run, .resume = resume, .on_row = stopped ? stop_after_a_row : NULL, .stop = &stop};
+    nm_training how = NM_TRAINING_INIT;
+    how.run = run;
+    how.resume = resume;
+    how.on_row = stopped ? stop_after_a_row : NULL;
+    how.stop = &stop;
     ck_assert_int_eq(nm_model_parse(with, model_text, &model), NM_OK);
     nm_status status = nm_model_train(with, model, &how, &outcome);
     ck_assert_msg(status == NM_OK, "%s", nm_error_message(with, 0));
     ck_assert_int_eq(outcome.stopped, stopped);
+    nm_outcome_free(&outcome);
     nm_model_free(model);
 }
 

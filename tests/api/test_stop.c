@@ -51,15 +51,20 @@ static void stop_from_a_thread(bool by_signal)
     asker a = {.lock = PTHREAD_MUTEX_INITIALIZER, .made = PTHREAD_COND_INITIALIZER, .by_signal = by_signal};
     pthread_t thread;
     nm_model *model;
-    nm_outcome outcome;
+    nm_outcome outcome = NM_OUTCOME_INIT;
     signal(SIGUSR1, on_signal);
     ck_assert_done(nm_model_parse(ctx, SMALL_MODEL, &model));
     ck_assert_done(nm_model_set(ctx, model, "train.epochs", "100000"));
     ck_assert_int_eq(pthread_create(&thread, NULL, ask, &a), 0);
-    const nm_training how = {.run = in_folder("run"), .on_row = first_row, .arg = &a, .stop = &stop};
+    nm_training how = NM_TRAINING_INIT;
+    how.run = in_folder("run");
+    how.on_row = first_row;
+    how.arg = &a;
+    how.stop = &stop;
     ck_assert_done(nm_model_train(ctx, model, &how, &outcome));
     ck_assert_int_eq(pthread_join(thread, NULL), 0);
-    ck_assert(outcome.stopped && outcome.step >= outcome.last.step && outcome.last.step > 0);
+    ck_assert(outcome.stopped && outcome.step >= outcome.last->step && outcome.last->step > 0);
+    nm_outcome_free(&outcome);
     nm_model_free(model);
 }
 
@@ -78,11 +83,14 @@ END_TEST
 START_TEST(before_it_begins)
 {
     nm_model *model;
-    nm_outcome outcome;
+    nm_training how = NM_TRAINING_INIT;
+    nm_outcome outcome = NM_OUTCOME_INIT;
+    how.stop = &stop;
     nm_request_stop(&stop);
     ck_assert_done(nm_model_parse(ctx, SMALL_MODEL, &model));
-    ck_assert_done(nm_model_train(ctx, model, &(nm_training){.stop = &stop}, &outcome));
+    ck_assert_done(nm_model_train(ctx, model, &how, &outcome));
     ck_assert(outcome.stopped && outcome.step == 0);
+    nm_outcome_free(&outcome);
     nm_model_free(model);
 }
 END_TEST

@@ -32,7 +32,7 @@ START_TEST(report_is_the_score)
 {
     nm_predictor *p = open_small();
     nm_report *report, *half;
-    nm_score score;
+    nm_score score = NM_SCORE_INIT;
     uint64_t samples = 0, right = 0, predicted = 0;
     ck_assert_done(nm_predictor_score(ctx, p, NULL, &score));
     ck_assert_done(nm_predictor_evaluate(ctx, p, NULL, 0, 7, &report));

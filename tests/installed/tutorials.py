@@ -19,7 +19,7 @@ int main(void)
 {
     nm_context *ctx = nm_context_new();
     nm_model *model = NULL;
-    nm_outcome outcome;
+    nm_outcome outcome = NM_OUTCOME_INIT;
     nm_status status = nm_register_layer(ctx, &gain_type);
     if (status == NM_OK)
         status = nm_register_layer(ctx, &signed_square);
@@ -34,8 +34,9 @@ int main(void)
     for (int i = 0; i < nm_error_count(ctx); i++)
         fprintf(stderr, "%s\n", nm_error_message(ctx, i));
     if (status == NM_OK)
-        printf("tutorials: %.1f %% right\n", 100 * outcome.last.test_accuracy);
-    bool learnt = status == NM_OK && outcome.last.test_accuracy > 0.5;
+        printf("tutorials: %.1f %% right\n", 100 * outcome.best_accuracy);
+    bool learnt = status == NM_OK && outcome.best_accuracy > 0.5;
+    nm_outcome_free(&outcome);
     nm_model_free(model);
     nm_context_free(ctx);
     return learnt ? 0 : 1;

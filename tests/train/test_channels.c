@@ -41,11 +41,12 @@ static nm_predictor *trained(const char *run, const char *more)
 {
     char text[512];
     nm_model *model;
-    nm_outcome outcome;
+    nm_training how = NM_TRAINING_INIT;
     nm_predictor *p;
     snprintf(text, sizeof text, model_format, in_folder("data.h5"), more);
     ck_assert_done(nm_model_parse(ctx, text, &model));
-    ck_assert_done(nm_model_train(ctx, model, &(nm_training){.run = in_folder(run)}, &outcome));
+    how.run = in_folder(run);
+    ck_assert_done(nm_model_train(ctx, model, &how, NULL));
     nm_model_free(model);
     char path[64];
     snprintf(path, sizeof path, "%s/last.h5", run);
@@ -87,7 +88,7 @@ START_TEST(ten_channels)
     ck_assert_done(nm_predict_f32(ctx, p, N, values, by_values));
     for (int i = 0; i < 2 * N; i++)
         ck_assert_double_eq_tol((double)by_pixels[i], (double)by_values[i], 1e-5);
-    nm_score score;
+    nm_score score = NM_SCORE_INIT;
     ck_assert_done(nm_predictor_score(ctx, p, NULL, &score));
     ck_assert_int_eq(score.samples, N);
     nm_score_free(&score);
@@ -117,7 +118,7 @@ START_TEST(unknown_mean_and_deviation)
         ck_assert_int_eq(nm_predict_u8(ctx, p, 1, pixels, out), binary ? NM_OK : NM_INVALID);
         if (!binary)
             assert_message(WORDS("not known", "parameters only"));
-        nm_score score;
+        nm_score score = NM_SCORE_INIT;
         ck_assert_int_eq(nm_predictor_score(ctx, p, NULL, &score), binary ? NM_OK : NM_INVALID);
         nm_score_free(&score);
         nm_errors_clear(ctx);
