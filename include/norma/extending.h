@@ -55,6 +55,7 @@
 #include "layer.h"
 #include "loss.h"
 #include "optimizer.h"
+#include "rng.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -67,14 +68,17 @@ typedef enum nm_type_kind {
     NM_SCHEDULE,  /* nm_schedule_type */
 } nm_type_kind;
 
-/* What a program was compiled against: a number that goes up when the meaning of a struct changes,
- * then the sizes of the structs. */
-enum { NM_EXTENDING_VERSION = 1, NM_EXTENDING_NUMBERS = 12 };
+/* What a program was compiled against: how many numbers these are, one that goes up when the
+ * meaning of a struct changes, then the sizes of the structs that both sides read. norma compares
+ * them in this order and reads none behind the first that differs. */
+enum { NM_EXTENDING_VERSION = 2, NM_EXTENDING_NUMBERS = 22 };
 #define NM_EXTENDING                                                                                                   \
     {                                                                                                                  \
-        NM_EXTENDING_VERSION, sizeof(nm_layer_type), sizeof(nm_infer), sizeof(nm_booking), sizeof(nm_rules),           \
-            sizeof(nm_pass), sizeof(nm_loss_type), sizeof(nm_loss_pass), sizeof(nm_optimizer_type), sizeof(nm_span),   \
-            sizeof(nm_option), sizeof(nm_real)                                                                         \
+        NM_EXTENDING_NUMBERS, NM_EXTENDING_VERSION, sizeof(nm_real), sizeof(nm_option), sizeof(nm_pad),                \
+            sizeof(nm_reals), sizeof(nm_strings), sizeof(nm_choice), sizeof(nm_shape), sizeof(nm_rng),                 \
+            sizeof(nm_layer_type), sizeof(nm_infer), sizeof(nm_init), sizeof(nm_booking), sizeof(nm_rules),            \
+            sizeof(nm_pass), sizeof(nm_window), sizeof(nm_loss_type), sizeof(nm_loss_pass), sizeof(nm_optimizer_type), \
+            sizeof(nm_span), sizeof(nm_schedule_type)                                                                  \
     }
 
 /* Behind the four functions below. */

@@ -6,6 +6,8 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 static void refused(nm_status status, const char *message)
 {
@@ -116,6 +118,26 @@ START_TEST(refuses_other_versions)
 }
 END_TEST
 
+/* A program whose list of numbers was shorter: behind it there is nothing to read. */
+START_TEST(reads_no_longer_list_than_there_is)
+{
+    static const size_t now[NM_EXTENDING_NUMBERS] = NM_EXTENDING;
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    char *memory = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    ck_assert_ptr_ne(memory, MAP_FAILED);
+    ck_assert_int_eq(mprotect(memory + page, page, PROT_NONE), 0);
+    for (size_t count = 1; count < NM_EXTENDING_NUMBERS; count++) {
+        size_t *compiled = (size_t *)(void *)(memory + page) - count;
+        memcpy(compiled, now, count * sizeof *compiled);
+        compiled[0] = count;
+        refused(nm_register_type(ctx, NM_LAYER, &affine_type, compiled),
+                "a type was compiled against the headers of another version of norma, or in another precision: "
+                "compile it against those of norma " NM_VERSION);
+    }
+    munmap(memory, 2 * page);
+}
+END_TEST
+
 /* The library's own types keep the rules that callers' must. */
 START_TEST(accepts_its_own)
 {
@@ -141,4 +163,4 @@ START_TEST(accepts_its_own)
 END_TEST
 
 SUITE_WITH("extending", with_context, refuses_names, refuses_what_is_missing, refuses_options, refuses_other_versions,
-           accepts_its_own)
+           reads_no_longer_list_than_there_is, accepts_its_own)
