@@ -99,8 +99,7 @@ const struct argp *model_train_argp(void); /* --set, --threads, and a flag for e
  * sets the context's threads. Every setting that is wrong has its message. nm_model_free. */
 nm_status load_model(nm_context *ctx, const model_args *args, const char *otherwise, nm_model **model) NM_MUST_USE;
 
-/* ---- training, watched from the terminal ------------------------------------------------------
- */
+/* ---- training, watched from the terminal --------------------------------------------------- */
 
 /* How training shows itself on stderr. */
 typedef struct training_screen {

@@ -49,7 +49,8 @@ NM_API nm_status nm_model_parse(nm_context *ctx, const char *text, nm_model **ou
 NM_API void nm_model_free(nm_model *model);
 
 /* Changes one value, written as in the file: ("train.lr", "0.05"), ("train.data", "mnist"),
- * ("c1.filters", "64"), ("train.without", "batchnorm"). */
+ * ("c1.filters", "64"), ("train.without", "batchnorm"), ("train.optimizer", "adam: {lr: 0.01}").
+ * NM_INVALID: there is no such key or layer, or the value is no YAML; nothing was changed. */
 NM_API nm_status nm_model_set(nm_context *ctx, nm_model *model, const char *key, const char *value);
 
 /* ---- training ---- */
