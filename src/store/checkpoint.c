@@ -102,8 +102,10 @@ static nm_status write_train(nm_h5 *h5, const nm_train_state *state)
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         NM_TRY(nm_h5_write(h5, numbers[i].path, numbers[i].type, 0, NULL, numbers[i].value));
     size_t channels = (size_t)state->normalisation.channels;
-    NM_TRY(nm_h5_write(h5, "/train/mean", NM_H5_F64, 1, &channels, state->normalisation.mean));
-    NM_TRY(nm_h5_write(h5, "/train/deviation", NM_H5_F64, 1, &channels, state->normalisation.deviation));
+    if (channels) { /* trained on what was not normalised: there are none */
+        NM_TRY(nm_h5_write(h5, "/train/mean", NM_H5_F64, 1, &channels, state->normalisation.mean));
+        NM_TRY(nm_h5_write(h5, "/train/deviation", NM_H5_F64, 1, &channels, state->normalisation.deviation));
+    }
     NM_TRY(nm_h5_write_text(h5, "/train/classes", state->classes ? state->classes : ""));
     NM_TRY(nm_h5_write_text(h5, "/train/data_digest", state->data_digest ? state->data_digest : ""));
     return nm_h5_write_text(h5, "/train/data", state->data ? state->data : "");
