@@ -69,9 +69,17 @@ extern "C" {
  * freeze, exact, no_fuse) are applied, the initial values are drawn from train.seed, and taken from
  * train.init_from where that is given. The model may change or go afterwards. */
 NM_API nm_status nm_network_new(nm_context *ctx, const nm_model *model, nm_network **out);
+/* The same, but fresh: all values are drawn and all parameters are trained, whatever
+ * train.init_from and train.freeze say. */
+NM_API nm_status nm_network_new_fresh(nm_context *ctx, const nm_model *model, nm_network **out);
 /* The network of a checkpoint with its parameters. */
 NM_API nm_status nm_network_load(nm_context *ctx, const char *checkpoint, nm_network **out);
 NM_API void nm_network_free(nm_network *net);
+
+/* The model's `name:`, or its file's; belongs to the network. */
+NM_API const char *nm_network_name(const nm_network *net);
+/* train.seed of the model, for what else you draw: nm_data_shuffle, nm_rng_stream. */
+NM_API uint64_t nm_network_seed(const nm_network *net);
 
 /* Layers are numbered from 0 in an order in which each follows those it reads; the first
  * nm_network_inputs of them are the inputs. */
@@ -97,7 +105,8 @@ typedef struct nm_layer_info {
 NM_API nm_status nm_network_layer(nm_context *ctx, const nm_network *net, int layer, nm_layer_info *out);
 
 /* A parameter, or a running statistic of batch norm. Texts and values belong to the network; values
- * may be written between two calls. */
+ * may be written between two calls. Every forward of a trainer moves the running statistics: where
+ * it must not, copy the values of what is not trained before it, and write them back. */
 typedef struct nm_parameter {
     size_t size;
     const char *name;   /* "c1/weight" */
@@ -150,10 +159,17 @@ typedef struct nm_trainer_options {
     uint64_t steps;           /* for the schedule; preset: train.steps, or train.epochs of such epochs */
     bool input_gradients;     /* backward computes the gradients by the network's inputs too */
     bool keep_all;            /* every layer's output can be read, not only the prediction: more memory */
+    /* [keeps]: layers whose output can be read, besides the prediction; read by nm_trainer_new
+     * only. With these or keep_all steps are not cut into slices. */
+    const int *keep;
+    int keeps;
+    /* No optimizer and no memory for one: gradients are computed, the parameters are yours to
+     * change. nm_trainer_update counts an update that you have made, nm_trainer_fit is refused. */
+    bool no_optimizer;
 } nm_trainer_options;
 #define NM_TRAINER_OPTIONS_INIT                                                                                        \
     {                                                                                                                  \
-        sizeof(nm_trainer_options), NULL, 0, 0, 0, false, false                                                        \
+        sizeof(nm_trainer_options), NULL, 0, 0, 0, false, false, NULL, 0, false                                        \
     }
 
 /* `options` NULL: the presets. A network without a loss can be trained by nm_trainer_backward_from
@@ -175,19 +191,21 @@ typedef struct nm_step_result {
         sizeof(nm_step_result), 0, 0, 0, 0, 0                                                                          \
     }
 
-/* Forward, loss, backward and update; result may be NULL. NM_DIVERGED: the loss is NaN or infinite;
- * *result is filled and no parameter was changed (running statistics were). */
+/* Forward, loss, backward and update (without an optimizer: no update); result may be NULL.
+ * NM_DIVERGED: the loss is NaN or infinite; *result is filled and no parameter was changed (running
+ * statistics were). */
 NM_API nm_status nm_trainer_step(nm_trainer *trainer, const nm_minibatch *batch, nm_step_result *result);
 
 /* The same one by one: forward, then loss, then backward; or forward, then backward_from. The
  * arrays of the batch must stay as they are until backward has returned. These are refused where
  * train.micro_batch or train.recompute cut the step into slices. Layers that draw (dropout) draw by
- * train.seed and the number of updates done: two forwards between updates draw the same. */
+ * train.seed and the number of updates done: two forwards between updates draw the same.
+ * NM_DIVERGED from nm_trainer_loss as from a step; backward can follow all the same. */
 NM_API nm_status nm_trainer_forward(nm_trainer *trainer, const nm_minibatch *batch);
 NM_API nm_status nm_trainer_loss(nm_trainer *trainer, nm_step_result *result);
 NM_API nm_status nm_trainer_backward(nm_trainer *trainer);
 /* Backward from a given gradient by the prediction, [n][values of the prediction], in place of the
- * losses. */
+ * losses; objective.h has theirs apart. */
 NM_API nm_status nm_trainer_backward_from(nm_trainer *trainer, const nm_real *gradient);
 /* Changes the parameters by the gradients of the last backward, at the learning rate of this step.
  */
@@ -208,16 +226,16 @@ NM_API nm_real *nm_trainer_gradient(nm_trainer *trainer, int index);
  * forward. NULL without options.input_gradients. */
 NM_API const nm_real *nm_trainer_input_gradient(const nm_trainer *trainer, int input);
 /* What a layer gave in the last forward or step, [n][height][width][channels], until the next: of
- * nm_network_output always, of others with options.keep_all (an input: the batch's own array).
- * Otherwise, and where steps run in slices, NULL. */
+ * nm_network_output always, of others with options.keep or keep_all (an input: the batch's own
+ * array). Otherwise, and where steps run in slices, NULL. */
 NM_API const nm_real *nm_trainer_layer_output(const nm_trainer *trainer, int layer);
 
 /* Updates done. */
 NM_API uint64_t nm_trainer_steps(const nm_trainer *trainer);
-/* The learning rate of the next update. */
+/* The learning rate of the next update; NaN without an optimizer. */
 NM_API double nm_trainer_lr(const nm_trainer *trainer);
 /* From now on this rate, >= 0, whatever the schedule says; a negative number or NaN: the schedule's
- * again. */
+ * again. Without an optimizer nothing happens. */
 NM_API void nm_trainer_set_lr(nm_trainer *trainer, double lr);
 
 /* What the network predicts in evaluation mode, with its parameters of now, for any n >= 1: outputs

@@ -3,33 +3,35 @@
 
 /* Labels that a loss takes as they are, or one-hot: one a place of the prediction, below its
  * channels. Which below 0 it passes over is the loss's; one-hot has none. */
-static nm_status check_labels(const nm_trainer *t, const nm_objective *o, const nm_minibatch *b)
+static nm_status check_labels(nm_context *ctx, const nm_network *net, const nm_objective *o, const nm_minibatch *b)
 {
-    nm_shape shape = t->net->node[o->from].out;
+    nm_shape shape = net->node[o->from].out;
     size_t count = (size_t)b->n * (size_t)shape.h * (size_t)shape.w;
     if (!o->type->classifies && (shape.h != 1 || shape.w != 1))
-        return nm_fail(t->ctx, NM_INVALID, "%s: takes values of " NM_SHAPE_FMT "; the batch has labels", o->who,
+        return nm_fail(ctx, NM_INVALID, "%s: takes values of " NM_SHAPE_FMT "; the batch has labels", o->who,
                        NM_SHAPE_ARGS(shape));
     for (size_t i = 0; i < count; i++)
         if (b->labels[i] >= shape.c || (b->labels[i] < 0 && !o->type->classifies))
-            return nm_fail(t->ctx, NM_INVALID, "%s: label %zu of the batch is %d; its prediction '%s' has %d classes",
-                           o->who, i, (int)b->labels[i], t->net->node[o->from].name, shape.c);
+            return nm_fail(ctx, NM_INVALID, "%s: label %zu of the batch is %d; its prediction '%s' has %d classes",
+                           o->who, i, (int)b->labels[i], net->node[o->from].name, shape.c);
     return NM_OK;
+}
+
+nm_status nm_objective_check_targets(nm_context *ctx, const nm_network *net, const nm_objective *o,
+                                     const nm_minibatch *b)
+{
+    bool takes_values = !o->type->classifies || o->type->soft;
+    if (!b->labels && !(b->values && takes_values))
+        return nm_fail(ctx, NM_INVALID, "%s: takes %s; the batch has %s", o->who,
+                       o->type->classifies ? "labels" : "values", b->values ? "values" : "no targets");
+    return b->labels && (o->type->classifies || !b->values) ? check_labels(ctx, net, o, b) : NM_OK;
 }
 
 static nm_status check_targets(const nm_trainer *t, const nm_minibatch *b)
 {
-    for (int i = 0; i < t->net->objectives; i++) {
-        const nm_objective *o = &t->net->objective[i];
-        if (o->target >= 0)
-            continue;
-        bool takes_values = !o->type->classifies || o->type->soft;
-        if (!b->labels && !(b->values && takes_values))
-            return nm_fail(t->ctx, NM_INVALID, "%s: takes %s; the batch has %s", o->who,
-                           o->type->classifies ? "labels" : "values", b->values ? "values" : "no targets");
-        if (b->labels && (o->type->classifies || !b->values))
-            NM_TRY(check_labels(t, o, b));
-    }
+    for (int i = 0; i < t->net->objectives; i++)
+        if (t->net->objective[i].target < 0)
+            NM_TRY(nm_objective_check_targets(t->ctx, t->net, &t->net->objective[i], b));
     return NM_OK;
 }
 

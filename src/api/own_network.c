@@ -9,14 +9,6 @@
 
 /* ---- opening ---- */
 
-static nm_status start(nm_context *ctx, nm_network *net)
-{
-    int taken;
-    NM_TRY(nm_network_freeze(ctx, net));
-    nm_network_initialise(net, (uint64_t)nm_settings_of(net)->seed);
-    return nm_network_take_values(ctx, net, &taken);
-}
-
 static nm_status give(nm_status status, nm_network *net, nm_network **out)
 {
     *out = status == NM_OK ? net : NULL;
@@ -25,16 +17,29 @@ static nm_status give(nm_status status, nm_network *net, nm_network **out)
     return status;
 }
 
-nm_status nm_network_new(nm_context *ctx, const nm_model *model, nm_network **out)
+nm_status nm_network_new_fresh(nm_context *ctx, const nm_model *model, nm_network **out)
 {
-    nm_network *net;
     nm_yaml *document;
     *out = NULL;
     nm_errors_clear(ctx);
     NM_TRY(nm_gemm_check(ctx));
     NM_TRY(nm_yaml_copy(ctx, model->document, &document));
-    NM_TRY(nm_network_open(ctx, document, &nm_train_section, &net));
-    return give(start(ctx, net), net, out);
+    NM_TRY(nm_network_open(ctx, document, &nm_train_section, out));
+    nm_network_initialise(*out, nm_network_seed(*out));
+    return NM_OK;
+}
+
+static nm_status prepare(nm_context *ctx, nm_network *net)
+{
+    int taken;
+    NM_TRY(nm_network_freeze(ctx, net));
+    return nm_network_take_values(ctx, net, &taken);
+}
+
+nm_status nm_network_new(nm_context *ctx, const nm_model *model, nm_network **out)
+{
+    NM_TRY(nm_network_new_fresh(ctx, model, out));
+    return give(prepare(ctx, *out), *out, out);
 }
 
 nm_status nm_network_load(nm_context *ctx, const char *path, nm_network **out)
@@ -49,6 +54,16 @@ nm_status nm_network_load(nm_context *ctx, const char *path, nm_network **out)
     nm_checkpoint_free(checkpoint);
     NM_TRY(status);
     return give(nm_network_freeze(ctx, net), net, out);
+}
+
+const char *nm_network_name(const nm_network *net)
+{
+    return net->name;
+}
+
+uint64_t nm_network_seed(const nm_network *net)
+{
+    return (uint64_t)nm_settings_of(net)->seed;
 }
 
 /* ---- layers ---- */

@@ -3,6 +3,7 @@
 
 #include "alloc.h"
 #include "gemm.h"
+#include "training_step.h"
 
 #include <math.h>
 #include <string.h>
@@ -24,6 +25,10 @@ static nm_status check_options(nm_context *ctx, const nm_network *net, const nm_
     if (data && (net->inputs != 1 || !nm_shape_same(net->node[0].out, data->shape)))
         return nm_fail(ctx, NM_INVALID, "%s: expected images of " NM_SHAPE_FMT "; the data has " NM_SHAPE_FMT,
                        net->node[0].who, NM_SHAPE_ARGS(net->node[0].out), NM_SHAPE_ARGS(data->shape));
+    for (int i = 0; i < options->keeps; i++)
+        if (options->keep[i] < 0 || options->keep[i] >= net->nodes)
+            return nm_fail(ctx, NM_INVALID, "options.keep: there is no layer %d: expected 0 to %d", options->keep[i],
+                           net->nodes - 1);
     return NM_OK;
 }
 
@@ -41,7 +46,21 @@ static void settle(nm_trainer *t)
     if (!t->options.steps)
         t->options.steps = s->steps > 0 ? (uint64_t)s->steps : (uint64_t)s->epochs * t->steps_per_epoch;
     bool cut = (s->micro_batch > 0 && s->micro_batch < t->batch) || s->recompute;
-    t->sliced = cut && t->net->objectives && !t->options.keep_all;
+    t->sliced = cut && t->net->objectives && !t->options.keep_all && t->options.keeps <= 0;
+}
+
+/* Steps in slices keep no output. */
+static nm_status choose_readable(nm_trainer *t)
+{
+    const nm_trainer_options *o = &t->options;
+    if (!(t->readable = nm_alloc(t->ctx, (size_t)(o->keeps > 0 ? o->keeps : 0) + 1, sizeof *t->readable)))
+        return NM_FAILED;
+    for (int i = 0; i < o->keeps; i++)
+        if (o->keep[i] >= t->net->inputs)
+            t->readable[t->readables++] = o->keep[i];
+    t->readable[t->readables] = t->net->output;
+    t->readables += !t->sliced;
+    return NM_OK;
 }
 
 static nm_status set_up(nm_trainer *t)
@@ -49,16 +68,18 @@ static nm_status set_up(nm_trainer *t)
     nm_context *ctx = t->ctx;
     t->settings = nm_settings_of(t->net);
     settle(t);
-    NM_TRY(nm_optimization_new(ctx, t->settings, t->net, t->options.steps, t->steps_per_epoch, &t->optimization));
+    NM_TRY(choose_readable(t));
+    if (!t->options.no_optimizer)
+        NM_TRY(nm_optimization_new(ctx, t->settings, t->net, t->options.steps, t->steps_per_epoch, &t->optimization));
     nm_request request = {.mode = NM_TRAIN,
                           .batch = t->batch,
                           .threads = nm_context_threads(ctx),
-                          .micro = t->settings->micro_batch,
-                          .recompute = t->settings->recompute,
+                          .micro = t->sliced ? t->settings->micro_batch : 0,
+                          .recompute = t->sliced && t->settings->recompute,
                           .input_gradients = t->options.input_gradients,
                           .keep_all = t->options.keep_all,
-                          .keep = &t->net->output,
-                          .keeps = !t->sliced};
+                          .keep = t->readable,
+                          .keeps = t->readables};
     NM_TRY(nm_plan_new(t->net, &request, &t->plan));
     NM_TRY(nm_target_maker_new(ctx, t->net, t->batch, &t->targets));
     t->held_x = nm_alloc(ctx, (size_t)t->net->inputs, sizeof *t->held_x);
@@ -95,6 +116,7 @@ void nm_trainer_free(nm_trainer *t)
     nm_optimization_free(t->optimization);
     nm_target_maker_free(&t->targets);
     nm_target_maker_free(&t->evaluation_targets);
+    nm_free(t->readable);
     nm_free(t->held_x);
     nm_free(t->kept);
     nm_free(t);
@@ -127,9 +149,9 @@ static void add_kept(nm_trainer *t)
     t->phase = NM_GRADIENTS_READY;
 }
 
-static void update(nm_trainer *t)
+static void count_update(nm_trainer *t)
 {
-    nm_optimization_step(t->optimization, t->plan, t->step++);
+    t->step++;
     t->keeps = false;
     t->phase = NM_IDLE;
 }
@@ -141,11 +163,16 @@ nm_status nm_trainer_step(nm_trainer *t, const nm_minibatch *batch, nm_step_resu
     NM_TRY(give_result(t, &(nm_result){0}, result)); /* a struct that is not set up is found before anything runs */
     NM_TRY(nm_trainer_take_batch(t, batch, t->batch, &t->targets, t->held_x, &t->held));
     NM_TRY(nm_trainer_need_targets(t, &t->held));
-    nm_result r = nm_plan_step(t->plan, &t->held);
+    /* Where gradients were kept, they come in between. */
+    nm_training_step step = {.plan = t->plan, .optimization = t->keeps ? NULL : t->optimization};
+    nm_result r = nm_training_step_run(&step, &t->held, t->step);
     NM_TRY(give_result(t, &r, result));
     NM_TRY(check_loss(t, &r));
     add_kept(t);
-    update(t);
+    if (t->optimization && !step.optimization)
+        nm_optimization_step(t->optimization, t->plan, t->step);
+    if (t->optimization)
+        count_update(t);
     return NM_OK;
 }
 
@@ -205,7 +232,9 @@ nm_status nm_trainer_update(nm_trainer *t)
 {
     nm_errors_clear(t->ctx);
     NM_TRY(need_phase(t, t->phase == NM_GRADIENTS_READY, "nm_trainer_update", "a backward"));
-    update(t);
+    if (t->optimization)
+        nm_optimization_step(t->optimization, t->plan, t->step);
+    count_update(t);
     return NM_OK;
 }
 
@@ -247,7 +276,10 @@ const nm_real *nm_trainer_layer_output(const nm_trainer *t, int layer)
         return NULL;
     if (layer < t->net->inputs)
         return t->held_x[layer];
-    return layer == t->net->output || t->options.keep_all ? nm_plan_output(t->plan, layer) : NULL;
+    bool kept = t->options.keep_all;
+    for (int i = 0; i < t->readables; i++)
+        kept = kept || t->readable[i] == layer;
+    return kept ? nm_plan_output(t->plan, layer) : NULL;
 }
 
 uint64_t nm_trainer_steps(const nm_trainer *t)
@@ -257,10 +289,11 @@ uint64_t nm_trainer_steps(const nm_trainer *t)
 
 double nm_trainer_lr(const nm_trainer *t)
 {
-    return nm_optimization_rate(t->optimization, t->step);
+    return t->optimization ? nm_optimization_rate(t->optimization, t->step) : (double)NAN;
 }
 
 void nm_trainer_set_lr(nm_trainer *t, double lr)
 {
-    nm_optimization_fix_rate(t->optimization, lr >= 0 ? lr : (double)NAN);
+    if (t->optimization)
+        nm_optimization_fix_rate(t->optimization, lr >= 0 ? lr : (double)NAN);
 }

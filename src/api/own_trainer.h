@@ -20,7 +20,9 @@ struct nm_trainer {
     uint64_t steps_per_epoch;
     bool sliced; /* a step runs in slices: it cannot be taken apart */
     nm_plan *plan;
-    nm_optimization *optimization;
+    nm_optimization *optimization; /* NULL: the caller changes the parameters */
+    int *readable;                 /* [readables]: layers, not inputs, whose output the plan keeps */
+    int readables;
     nm_target_maker targets; /* one-hot, for losses of values */
     uint64_t step;           /* updates done */
     nm_trainer_phase phase;
@@ -31,6 +33,11 @@ struct nm_trainer {
     nm_plan *evaluation; /* NULL: not needed yet */
     nm_target_maker evaluation_targets;
 };
+
+/* NM_INVALID unless the batch has labels in range, or values, for an objective that takes the
+ * batch's targets. */
+nm_status nm_objective_check_targets(nm_context *ctx, const nm_network *net, const nm_objective *objective,
+                                     const nm_minibatch *batch) NM_MUST_USE;
 
 /* NM_INVALID unless the batch is one that the network takes: at most `most` samples, its inputs and
  * targets for every loss, labels in range. Fills *batch and *x, which has as many pointers as the

@@ -80,6 +80,9 @@ static nm_status check_fit_settings(const nm_trainer *t)
     const nm_data *data = t->options.data;
     if (!data)
         return nm_fail(t->ctx, NM_INVALID, "nm_trainer_fit needs options.data");
+    if (!t->optimization)
+        return nm_fail(t->ctx, NM_INVALID,
+                       "nm_trainer_fit updates parameters; options.no_optimizer leaves that to you");
     int count = nm_data_count(data, NM_TRAIN_SPLIT);
     if (t->settings->augment.count)
         return nm_fail(t->ctx, NM_INVALID, "train.augment: nm_trainer_fit does not augment; do it in an own loop");
@@ -226,8 +229,10 @@ static nm_train_state state_of(const nm_trainer *t)
     nm_train_state state = {.step = t->step,
                             .seed = (uint64_t)t->settings->seed,
                             .steps_per_epoch = t->steps_per_epoch,
-                            .best_accuracy = (double)NAN};
-    nm_optimization_state(t->optimization, &state);
+                            .best_accuracy = (double)NAN,
+                            .optimizer = "none"};
+    if (t->optimization)
+        nm_optimization_state(t->optimization, &state);
     return state;
 }
 
