@@ -1,8 +1,6 @@
 /* norma gradcheck MODEL: numerical against analytic gradients. The double build does the work
  * (norma-f64, which stands beside this program or in ../libexec/norma); the float build calls it.
  */
-#include "alloc.h"
-#include "command.h"
 #include "gradients.h"
 
 #include <errno.h>
@@ -116,66 +114,64 @@ static void report_array(report *r, const char *name, size_t count, const findin
 
 static void check_losses(gradients *g, const check_args *args, report *r)
 {
-    for (int i = 0; i < g->net->objectives; i++) {
-        char name[256];
-        const nm_objective *o = &g->net->objective[i];
-        snprintf(name, sizeof name, "%s of %s", o->type->name, g->net->node[o->from].name);
+    for (int i = 0; i < nm_network_objectives(g->net); i++) {
         finding f = gradients_check_loss(g, i, args->samples, r->tolerance);
-        report_array(r, name, (size_t)g->batch.n * nm_shape_size(g->net->node[o->from].out), &f);
+        report_array(r, g->judged[i].name, g->judged[i].count, &f);
     }
 }
 
-static nm_status check_inputs(gradients *g, const check_args *args, report *r)
+static nm_status check_input(gradients *g, int input, const check_args *args, report *r)
 {
-    nm_network *net = g->net;
-    for (int i = 0; i < net->inputs; i++) {
-        size_t count = (size_t)g->batch.n * nm_shape_size(net->node[i].out);
-        real *dx = nm_alloc(g->ctx, count, sizeof(real));
-        if (!dx)
-            return NM_FAILED;
-        gradients_run(g);
-        if (nm_plan_input_gradient(g->plan, i)) {
-            memcpy(dx, nm_plan_input_gradient(g->plan, i), count * sizeof(real));
-            finding f = gradients_check(g, g->x[i], dx, count, args->samples, r->tolerance);
-            report_array(r, net->node[i].name, count, &f);
-        }
-        nm_free(dx);
+    nm_layer_info layer = NM_LAYER_INFO_INIT;
+    NM_TRY(nm_network_layer(g->ctx, g->net, input, &layer));
+    NM_TRY(gradients_run(g));
+    const nm_real *gradient = nm_trainer_input_gradient(g->trainer, input);
+    if (!gradient)
+        return NM_OK;
+    size_t count = (size_t)g->batch.n * gradients_layer_size(g, input);
+    nm_real *copy = gradients_memory(g->ctx, count, sizeof *copy); /* forward overwrites it */
+    if (!copy)
+        return NM_FAILED;
+    memcpy(copy, gradient, count * sizeof *copy);
+    finding f = gradients_check(g, g->x[input], copy, count, args->samples, r->tolerance);
+    report_array(r, layer.name, count, &f);
+    free(copy);
+    return NM_OK;
+}
+
+static nm_status check_parameters(gradients *g, const check_args *args, report *r)
+{
+    NM_TRY(gradients_run(g));
+    for (int i = 0; i < nm_network_parameters(g->net); i++) {
+        nm_parameter p = NM_PARAMETER_INIT;
+        NM_TRY(nm_network_parameter(g->ctx, g->net, i, &p));
+        if (!p.trained)
+            continue;
+        finding f =
+            gradients_check(g, p.values, nm_trainer_gradient(g->trainer, i), p.count, args->samples, r->tolerance);
+        report_array(r, p.name, p.count, &f);
     }
     return NM_OK;
 }
 
 static nm_status check_all(gradients *g, const check_args *args, report *r)
 {
-    nm_network *net = g->net;
-    real *analytic = nm_alloc(g->ctx, net->weight_count + 1, sizeof(real));
-    if (!analytic)
-        return NM_FAILED;
     if (!args->json)
         printf("%-28s %10s %8s %14s %12s\n", "array", "values", "checked", "largest grad.", "error");
-    gradients_run(g);
-    memcpy(analytic, nm_plan_gradients(g->plan), net->weight_count * sizeof(real));
     check_losses(g, args, r);
-    nm_status status = check_inputs(g, args, r);
-    for (int i = 0; i < net->params && status == NM_OK; i++) {
-        const nm_param *p = &net->param[i];
-        if (p->kind == NM_STATE || p->frozen)
-            continue;
-        finding f =
-            gradients_check(g, net->weights + p->offset, analytic + p->offset, p->count, args->samples, r->tolerance);
-        report_array(r, p->name, p->count, &f);
-    }
-    nm_free(analytic);
-    return status;
+    for (int i = 0; i < nm_network_inputs(g->net); i++)
+        NM_TRY(check_input(g, i, args, r));
+    return check_parameters(g, args, r);
 }
 
-static nm_status check_network(nm_context *ctx, nm_network *net, const check_args *args, uint64_t seed)
+static nm_status check_network(nm_context *ctx, nm_network *net, const check_args *args)
 {
     gradients g;
+    if (!nm_network_objectives(net))
+        return nm_fail(ctx, NM_INVALID, "%s: the network has no loss whose gradient could be checked",
+                       nm_network_name(net));
     report r = {.json = args->json, .tolerance = args->tolerance, .list = json_array()};
-    if (!net->objectives)
-        return nm_fail(ctx, NM_INVALID, "%s: the network has no loss whose gradient could be checked", net->name);
-    nm_network_initialise(net, seed);
-    nm_status status = gradients_open(ctx, net, args->batch, seed, &g);
+    nm_status status = gradients_open(ctx, net, args->batch, &g);
     if (status == NM_OK)
         status = check_all(&g, args, &r);
     if (status == NM_OK && args->json)
@@ -202,10 +198,14 @@ static nm_status check_model(nm_context *ctx, const char *model)
 
 static nm_status run(nm_context *ctx, const check_args *args)
 {
+    nm_model *model;
     nm_network *net;
     NM_TRY(check_model(ctx, args->model.model));
-    NM_TRY(open_model(ctx, &args->model, "mnist-cnn", &net));
-    nm_status status = check_network(ctx, net, args, (uint64_t)nm_settings_of(net)->seed);
+    NM_TRY(load_model(ctx, &args->model, "mnist-cnn", &model));
+    nm_status status = nm_network_new_fresh(ctx, model, &net);
+    nm_model_free(model);
+    NM_TRY(status);
+    status = check_network(ctx, net, args);
     nm_network_free(net);
     return status;
 }
