@@ -104,9 +104,10 @@ static void report_array(report *r, const char *name, size_t count, const findin
     bool good = f->error <= r->tolerance;
     r->failed += !good;
     if (r->json)
-        json_array_append_new(r->list, json_pack("{s:s, s:I, s:i, s:f, s:f, s:b}", "name", name, "values",
-                                                 (json_int_t)count, "checked", f->checked, "largest_gradient",
-                                                 f->largest, "error", f->error, "good", good));
+        json_array_append_new(r->list,
+                              json_pack("{s:s, s:I, s:i, s:o, s:o, s:b}", "name", name, "values", (json_int_t)count,
+                                        "checked", f->checked, "largest_gradient", json_number(f->largest), "error",
+                                        json_number(f->error), "good", good));
     else
         printf("%-28s %10zu %8d %14.4g %12.2e  %s\n", name, count, f->checked, f->largest, f->error,
                good ? "good" : "WRONG");

@@ -73,7 +73,7 @@ static double difference(const function *f, double h, bool fourth)
  * function; a kink (of relu, of max pooling) between the points makes it wrong, and a narrow one is
  * likely to miss the kink, but rounding shows. So a step counts where rounding is far below what is
  * tolerated. Where no step does, the true gradient is next to nothing: then the widest must show
- * nothing but rounding. */
+ * nothing but rounding. Infinite: the gradient is no number, or no difference is. */
 static double smallest_error(const function *f, double gradient, double scale, double size, double tolerance)
 {
     static const struct {
@@ -88,17 +88,10 @@ static double smallest_error(const function *f, double gradient, double scale, d
         if (!last && rounding > 0.1 * tolerance * scale)
             continue;
         double off = fabs(difference(f, h, steps[k].fourth) - gradient);
-        error = fmin(error, fmax(0, off - (last ? MUCH * rounding : 0)) / scale);
+        if (!isnan(off))
+            error = fmin(error, fmax(0, off - (last ? MUCH * rounding : 0)) / scale);
     }
     return error;
-}
-
-static double mean_size(const nm_real *values, size_t count)
-{
-    double sum = 0;
-    for (size_t i = 0; i < count; i++)
-        sum += (double)values[i] * (double)values[i];
-    return sqrt(sum / (double)count);
 }
 
 static double largest_of(const nm_real *values, size_t count)
@@ -107,6 +100,14 @@ static double largest_of(const nm_real *values, size_t count)
     for (size_t i = 0; i < count; i++)
         largest = fabs((double)values[i]) > largest || isnan((double)values[i]) ? fabs((double)values[i]) : largest;
     return largest;
+}
+
+static double mean_size(const nm_real *values, size_t count)
+{
+    double sum = 0;
+    for (size_t i = 0; i < count; i++)
+        sum += (double)values[i] * (double)values[i];
+    return isfinite(sum) ? sqrt(sum / (double)count) : largest_of(values, count);
 }
 
 static size_t pick(gradients *g, int k, size_t count, int samples)
@@ -135,7 +136,7 @@ finding gradients_check(gradients *g, nm_real *values, const nm_real *gradient, 
         at.at = &values[i];
         double error = smallest_error(&at, (double)gradient[i], scale, size > 0 ? size : 0.1, tolerance);
         f.checked++;
-        f.error = error > f.error || isnan(error) ? error : f.error;
+        f.error = fmax(f.error, error);
     }
     return f;
 }
@@ -155,7 +156,7 @@ finding gradients_check_loss(gradients *g, int objective, int samples, double to
         at.rounding = DBL_EPSILON * fabs(at.sample_loss * j->info.weight / g->batch.n);
         double error = smallest_error(&at, (double)j->dy[i], scale, fmax(0.1, fabs((double)j->y[i])), tolerance);
         f.checked++;
-        f.error = error > f.error || isnan(error) ? error : f.error;
+        f.error = fmax(f.error, error);
     }
     return f;
 }

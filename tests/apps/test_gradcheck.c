@@ -64,6 +64,24 @@ START_TEST(output_of_another_shape)
 }
 END_TEST
 
+/* Scores that overflow have no gradient: it is not right for being no number. */
+START_TEST(gradients_that_are_no_numbers)
+{
+    write_text("m.yaml", "input: {height: 2, width: 2, channels: 1}\n"
+                         "layers:\n"
+                         "- {name: d1, dense: {units: 3, init: normal, init_value: 1.0e308}}\n"
+                         "- {name: d2, dense: {units: 3, init: normal, init_value: 1.0e308}}\n"
+                         "loss: softmax_ce\n");
+    said s = expect(1, "norma gradcheck m.yaml --samples 3");
+    ck_assert_ptr_null(strstr(s.out, "good"));
+    contains(s.err, "6 arrays have gradients that are off");
+    json_t *list = parse_json(expect(1, "norma gradcheck m.yaml --samples 3 --json").out);
+    ck_assert_uint_eq(json_array_size(list), 6);
+    ck_assert(json_is_null(json_object_get(json_array_get(list, 0), "error")));
+    json_decref(list);
+}
+END_TEST
+
 START_TEST(json)
 {
     json_t *list = parse_json(expect(0, "norma gradcheck tiny.yaml --batch 2 --samples 3 --json").out);
@@ -80,4 +98,4 @@ START_TEST(json)
 END_TEST
 
 SUITE_WITH("gradcheck", in_own_folder, small_weights, gradients_that_cancel, input_as_target, output_of_another_shape,
-           json)
+           gradients_that_are_no_numbers, json)
