@@ -83,6 +83,10 @@ NM_API void nm_data_free(nm_data *data);
 NM_API int nm_data_count(const nm_data *data, int split); /* 0: there is no such split */
 NM_API void nm_data_shape(const nm_data *data, int *height, int *width, int *channels);
 NM_API int nm_data_classes(const nm_data *data);
+/* The folder or the file it came from, or "generated", or "arrays"; belongs to the data set. */
+NM_API const char *nm_data_source(const nm_data *data);
+/* How many labels each sample of a split has: 1, height * width for a class per pixel, or 0. */
+NM_API int nm_data_labels(const nm_data *data, int split);
 /* Belongs to the data set; "" outside of 0 .. classes-1. */
 NM_API const char *nm_data_class_name(const nm_data *data, int index);
 

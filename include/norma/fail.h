@@ -31,6 +31,12 @@ NM_API nm_status nm_fail(nm_context *ctx, nm_status status, const char *fmt, ...
 /* Hands a line to the context's log callback (silent by default). Progress and warnings only. */
 NM_API void nm_log(nm_context *ctx, const char *fmt, ...) NM_PRINTF(2, 3);
 
+/* The end of a message about an unknown word, in `text`: " (did you mean 'relu'?)" for the nearest
+ * of `count` candidates, or where none is near "; known are a, b, c", or nothing where those are
+ * too many. Returns `text`. */
+enum { NM_HINT = 400 };
+NM_API const char *nm_did_you_mean(char text[NM_HINT], const char *word, const char *const *candidates, int count);
+
 #define NM_TRY(call)                                                                                                   \
     do {                                                                                                               \
         nm_status nm_try_status_ = (call);                                                                             \

@@ -1,6 +1,6 @@
 /* norma: what norma's own commands need beyond norma.h: many settings of a model at once, and the
- * table of those there are; of a trained network, what it was trained for, a report of its
- * evaluation class by class, images from files.
+ * table of those there are; of a trained network, what it was trained for, its network and its
+ * data, a report of its evaluation class by class, images from files.
  *
  *     nm_predictor *predictor = NULL;
  *     nm_report *report = NULL;
@@ -19,8 +19,10 @@
 #ifndef NORMA_TOOLS_H
 #define NORMA_TOOLS_H
 
+#include "data.h"
 #include "norma.h"
 #include "option.h"
+#include "real.h" /* nm_real */
 
 #ifdef __cplusplus
 extern "C" {
@@ -71,6 +73,23 @@ NM_API const char *nm_predictor_class_name(const nm_predictor *predictor, int in
  * where they are something else (a class for each pixel, an image). */
 NM_API nm_status nm_predictor_check_classifier(nm_context *ctx, const nm_predictor *predictor);
 
+/* ---- looking inside ---- */
+
+/* The network with its parameters, for training.h and inference.h; belongs to the predictor. A
+ * trainer of it is to be freed before the predictor. */
+NM_API nm_network *nm_predictor_network(nm_predictor *predictor);
+
+/* Opens a data set as nm_predictor_evaluate does: `data` NULL for the one that it was trained on,
+ * classes matched by name, image files brought to its input, pixels to values as in its training
+ * (nm_data_batch), whatever the data's own mean and deviation are. NM_INVALID where the network
+ * cannot learn from it: it has no loss, or images or labels do not fit. */
+NM_API nm_status nm_predictor_data(nm_context *ctx, nm_predictor *predictor, const char *data, nm_data **out);
+
+/* n images as the network sees them: `values`, [n][height][width][channels] as `pixels`, get the
+ * normalised ones. nm_predict_f32 and trainers take such values. */
+NM_API nm_status nm_predictor_normalise(nm_context *ctx, nm_predictor *predictor, int n, const uint8_t *pixels,
+                                        nm_real *values);
+
 /* ---- evaluation ---- */
 
 /* What an evaluation gave. */
@@ -112,6 +131,10 @@ NM_API int nm_report_most_confused(void);
  */
 NM_API const char *nm_image_formats(void);
 
+/* The image of a file, brought to the predictor's input as the images that it was trained on were:
+ * `pixels` gets [height][width][channels]. */
+NM_API nm_status nm_predictor_read_image(nm_context *ctx, nm_predictor *predictor, const char *path, uint8_t *pixels);
+
 /* The images of a file: one, or many of an IDX file. */
 typedef struct nm_images nm_images;
 
@@ -128,6 +151,12 @@ NM_API nm_status nm_images_read(nm_context *ctx, nm_images *images, int index, u
 /* Logs what was done to all images that were read for this predictor (resized, made grey …), a line
  * a kind. */
 NM_API void nm_predictor_log_images(const nm_predictor *predictor);
+
+/* ---- files ---- */
+
+/* Makes `size` bytes the content of a file, as checkpoints are written: whatever fails, and
+ * whenever the process dies, it has its old content (or is still missing) or the whole new one. */
+NM_API nm_status nm_write_file(nm_context *ctx, const char *path, const void *bytes, size_t size);
 
 #ifdef __cplusplus
 }

@@ -97,16 +97,20 @@ typedef struct nm_layer_info {
     int height, width, channels; /* of what it gives for one sample */
     int inputs;                  /* layers it reads */
     const int *from;             /* [inputs]: their numbers */
+    int parameters;              /* that it has */
+    int first_parameter;         /* the number of the first; where it shares another layer's, that layer's */
+    bool window;                 /* may read other pixels than the one it gives: convolutions, pools, dense */
 } nm_layer_info;
 #define NM_LAYER_INFO_INIT                                                                                             \
     {                                                                                                                  \
-        sizeof(nm_layer_info), NULL, NULL, 0, 0, 0, 0, NULL                                                            \
+        sizeof(nm_layer_info), NULL, NULL, 0, 0, 0, 0, NULL, 0, 0, false                                               \
     }
 NM_API nm_status nm_network_layer(nm_context *ctx, const nm_network *net, int layer, nm_layer_info *out);
 
 /* A parameter, or a running statistic of batch norm. Texts and values belong to the network; values
- * may be written between two calls. Every forward of a trainer moves the running statistics: where
- * it must not, copy the values of what is not trained before it, and write them back. */
+ * may be written between two calls. Every forward of a trainer moves the running statistics, but
+ * for one with options.evaluation: where it must not, copy the values of what is not trained before
+ * it, and write them back. */
 typedef struct nm_parameter {
     size_t size;
     const char *name;   /* "c1/weight" */
@@ -117,16 +121,30 @@ typedef struct nm_parameter {
     size_t count;
     bool trained; /* false: frozen, or a running statistic */
     nm_real *values;
+    bool weight; /* not a bias, a scale, a shift or a running statistic */
 } nm_parameter;
 #define NM_PARAMETER_INIT                                                                                              \
     {                                                                                                                  \
-        sizeof(nm_parameter), NULL, NULL, 0, 0, {0, 0, 0, 0}, 0, false, NULL                                           \
+        sizeof(nm_parameter), NULL, NULL, 0, 0, {0, 0, 0, 0}, 0, false, NULL, false                                    \
     }
 
 NM_API int nm_network_parameters(const nm_network *net);
 NM_API nm_status nm_network_parameter(nm_context *ctx, const nm_network *net, int index, nm_parameter *out);
 /* The number of the parameter of this name; -1: there is none. */
 NM_API int nm_network_parameter_index(const nm_network *net, const char *name);
+
+/* The receptive field of a layer: what of the network's input one unit of its output reads, by the
+ * layers' geometry. [0] is along the height, [1] along the width; all in input pixels. */
+typedef struct nm_receptive_field {
+    double extent[2]; /* from the first pixel that is read to the last, both included */
+    double jump[2];   /* from the field of one unit to that of the next */
+    double start[2];  /* the centre of the first unit's field, counted from the centre of pixel 0 */
+    bool whole;       /* every unit reads the whole input: the numbers above mean nothing */
+    bool gaps;        /* pixels within the field are never read, as dilation can leave them */
+} nm_receptive_field;
+/* Of all layers: `out` gets [nm_network_layers]. Where paths of several fields lead to a layer, it
+ * is the largest. */
+NM_API nm_status nm_network_receptive_fields(nm_context *ctx, const nm_network *net, nm_receptive_field *out);
 
 /* ---- trainers ---- */
 
@@ -158,7 +176,7 @@ typedef struct nm_trainer_options {
     uint64_t steps_per_epoch; /* for the schedule; preset: of `data`, or 1 */
     uint64_t steps;           /* for the schedule; preset: train.steps, or train.epochs of such epochs */
     bool input_gradients;     /* backward computes the gradients by the network's inputs too */
-    bool keep_all;            /* every layer's output can be read, not only the prediction: more memory */
+    bool keep_all;            /* every layer's output and the gradient by it can be read: more memory */
     /* [keeps]: layers whose output can be read, besides the prediction; read by nm_trainer_new
      * only. With these or keep_all steps are not cut into slices. */
     const int *keep;
@@ -166,10 +184,14 @@ typedef struct nm_trainer_options {
     /* No optimizer and no memory for one: gradients are computed, the parameters are yours to
      * change. nm_trainer_update counts an update that you have made, nm_trainer_fit is refused. */
     bool no_optimizer;
+    bool evaluation; /* layers work as in evaluation (running statistics, no dropout); backward works too */
+    int output;      /* the layer that is taken for the prediction, and no losses: backward_from starts there; preset:
+                        nm_network_output */
+    uint64_t seed;   /* of what layers draw and of the order of the samples; preset: train.seed */
 } nm_trainer_options;
 #define NM_TRAINER_OPTIONS_INIT                                                                                        \
     {                                                                                                                  \
-        sizeof(nm_trainer_options), NULL, 0, 0, 0, false, false, NULL, 0, false                                        \
+        sizeof(nm_trainer_options), NULL, 0, 0, 0, false, false, NULL, 0, false, false, 0, 0                           \
     }
 
 /* `options` NULL: the presets. A network without a loss can be trained by nm_trainer_backward_from
@@ -199,8 +221,8 @@ NM_API nm_status nm_trainer_step(nm_trainer *trainer, const nm_minibatch *batch,
 /* The same one by one: forward, then loss, then backward; or forward, then backward_from. The
  * arrays of the batch must stay as they are until backward has returned. These are refused where
  * train.micro_batch or train.recompute cut the step into slices. Layers that draw (dropout) draw by
- * train.seed and the number of updates done: two forwards between updates draw the same.
- * NM_DIVERGED from nm_trainer_loss as from a step; backward can follow all the same. */
+ * the seed and the number of updates done: two forwards between updates draw the same. NM_DIVERGED
+ * from nm_trainer_loss as from a step; backward can follow all the same. */
 NM_API nm_status nm_trainer_forward(nm_trainer *trainer, const nm_minibatch *batch);
 NM_API nm_status nm_trainer_loss(nm_trainer *trainer, nm_step_result *result);
 NM_API nm_status nm_trainer_backward(nm_trainer *trainer);
@@ -222,12 +244,16 @@ NM_API void nm_trainer_zero_gradients(nm_trainer *trainer);
  * read and written until the next. L2 is not in it: the update adds that. NULL: no such parameter,
  * or a running statistic. */
 NM_API nm_real *nm_trainer_gradient(nm_trainer *trainer, int index);
+/* The gradient by what a layer gave, of the last backward, [n][height][width][channels], until the
+ * next forward. NULL without options.keep_all, and where none is computed: the losses do not depend
+ * on the layer, or neither it nor any before it has something to train. */
+NM_API const nm_real *nm_trainer_layer_gradient(const nm_trainer *trainer, int layer);
 /* The gradient by input `input` of the network, [n][height][width][channels], until the next
  * forward. NULL without options.input_gradients. */
 NM_API const nm_real *nm_trainer_input_gradient(const nm_trainer *trainer, int input);
 /* What a layer gave in the last forward or step, [n][height][width][channels], until the next: of
- * nm_network_output always, of others with options.keep or keep_all (an input: the batch's own
- * array). Otherwise, and where steps run in slices, NULL. */
+ * the prediction always, of others with options.keep or keep_all (an input: the batch's own array).
+ * Otherwise, and where steps run in slices, NULL. */
 NM_API const nm_real *nm_trainer_layer_output(const nm_trainer *trainer, int layer);
 
 /* Updates done. */

@@ -27,6 +27,7 @@ struct nm_data {
     int classes;
     char **class_names;             /* [classes], own; NULL: those of `named` */
     nm_normalisation normalisation; /* of no channels where images are float */
+    bool binary;                    /* pixels become 0 or 1, whatever the normalisation */
     real *table;                    /* of pixels; NULL where images are float */
     nm_data_split split[2];         /* NM_TRAIN_SPLIT, NM_TEST_SPLIT */
 };
@@ -38,6 +39,11 @@ void nm_data_gather(const nm_data *data, const nm_data_split *split, int index, 
 nm_status nm_data_pack(nm_context *ctx, const nm_data *data, nm_data_split *split) NM_MUST_USE;
 /* Mean and deviation of the training split's pixels, and the table of values by them. */
 nm_status nm_data_measure(nm_context *ctx, nm_data *data) NM_MUST_USE;
+
+/* The data set that `set` is, which it owns (also on failure). Its values are by `normalisation`
+ * and `binary`; NULL: by mean and deviation of the training split. */
+nm_status nm_data_from_set(nm_context *ctx, nm_dataset *set, const nm_normalisation *normalisation, bool binary,
+                           nm_data **out) NM_MUST_USE;
 
 /* Reads a caller's struct that begins with its size into `to` (of `size` bytes): what the caller's
  * version of it has, zeros behind that. `init` names its initialiser, for the message where it was

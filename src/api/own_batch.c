@@ -64,7 +64,7 @@ nm_status nm_trainer_take_batch(const nm_trainer *t, const nm_minibatch *given, 
     NM_TRY(take_inputs(t, &b, x));
     if (b.labels || b.values)
         NM_TRY(check_targets(t, &b));
-    *batch = (nm_batch){.n = b.n, .x = x, .seed = (uint64_t)t->settings->seed, .step = (uint32_t)t->step};
+    *batch = (nm_batch){.n = b.n, .x = x, .seed = t->options.seed, .step = (uint32_t)t->step};
     if (b.labels || b.values)
         batch->targets = make_targets(&b, targets);
     return NM_OK;
@@ -72,6 +72,8 @@ nm_status nm_trainer_take_batch(const nm_trainer *t, const nm_minibatch *given, 
 
 nm_status nm_trainer_need_targets(const nm_trainer *t, const nm_batch *batch)
 {
+    if (t->options.output)
+        return nm_fail(t->ctx, NM_INVALID, "options.output: there are no losses; backward starts from a gradient");
     if (t->net->objectives == 0)
         return nm_fail(t->ctx, NM_INVALID, "%s: the model has no `loss:`", t->net->document->file);
     return batch->targets.labels || batch->targets.values ? NM_OK : check_targets(t, &(nm_minibatch){.n = batch->n});

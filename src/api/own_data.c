@@ -48,7 +48,7 @@ nm_status nm_data_pack(nm_context *ctx, const nm_data *data, nm_data_split *s)
 static nm_status make_table(nm_context *ctx, nm_data *data)
 {
     real *table;
-    NM_TRY(nm_pixel_table_new(ctx, &data->normalisation, data->shape.c, false, &table));
+    NM_TRY(nm_pixel_table_new(ctx, &data->normalisation, data->shape.c, data->binary, &table));
     nm_free(data->table);
     data->table = table;
     return NM_OK;
@@ -84,25 +84,40 @@ static void point_split(nm_data_split *s, const nm_samples *samples)
                          .targets_each = (int)nm_label_places(samples)};
 }
 
-static nm_status open_named(nm_context *ctx, const char *name, const nm_data_form *form, nm_data **out)
+static nm_status take_normalisation(nm_context *ctx, const nm_normalisation *from, bool binary, nm_data *data)
 {
+    data->binary = binary;
+    NM_TRY(binary && from->channels == 0 ? nm_normalisation_init(ctx, data->shape.c, &data->normalisation)
+                                         : nm_normalisation_copy(ctx, from, &data->normalisation));
+    return make_table(ctx, data);
+}
+
+nm_status nm_data_from_set(nm_context *ctx, nm_dataset *set, const nm_normalisation *normalisation, bool binary,
+                           nm_data **out)
+{
+    *out = NULL;
     nm_data *data = nm_alloc(ctx, 1, sizeof *data);
-    if (!data)
+    if (!data) {
+        nm_dataset_free(set);
         return NM_FAILED;
-    nm_status status = nm_dataset_open(ctx, name, form, &data->named);
-    if (status == NM_OK) {
-        data->name = data->named->name;
-        data->shape = data->named->train.shape;
-        data->classes = data->named->classes;
-        point_split(&data->split[NM_TRAIN_SPLIT], &data->named->train);
-        point_split(&data->split[NM_TEST_SPLIT], &data->named->test);
-        status = nm_data_measure(ctx, data);
     }
+    *data = (nm_data){.named = set, .name = set->name, .shape = set->train.shape, .classes = set->classes};
+    point_split(&data->split[NM_TRAIN_SPLIT], &set->train);
+    point_split(&data->split[NM_TEST_SPLIT], &set->test);
+    nm_status status =
+        normalisation ? take_normalisation(ctx, normalisation, binary, data) : nm_data_measure(ctx, data);
     if (status == NM_OK)
         *out = data;
     else
         nm_data_free(data);
     return status;
+}
+
+static nm_status open_named(nm_context *ctx, const char *name, const nm_data_form *form, nm_data **out)
+{
+    nm_dataset *set;
+    NM_TRY(nm_dataset_open(ctx, name, form, &set));
+    return nm_data_from_set(ctx, set, NULL, false, out);
 }
 
 nm_status nm_data_open(nm_context *ctx, const char *name, nm_data **out)
@@ -156,6 +171,16 @@ void nm_data_shape(const nm_data *data, int *height, int *width, int *channels)
 int nm_data_classes(const nm_data *data)
 {
     return data->classes;
+}
+
+const char *nm_data_source(const nm_data *data)
+{
+    return data->named ? data->named->found : data->name;
+}
+
+int nm_data_labels(const nm_data *data, int split)
+{
+    return nm_data_count(data, split) && data->split[split].labels ? data->split[split].targets_each : 0;
 }
 
 const char *nm_data_class_name(const nm_data *data, int index)

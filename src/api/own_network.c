@@ -100,7 +100,10 @@ nm_status nm_network_layer(nm_context *ctx, const nm_network *net, int layer, nm
                           .width = node->out.w,
                           .channels = node->out.c,
                           .inputs = node->inputs,
-                          .from = node->from};
+                          .from = node->from,
+                          .parameters = node->params,
+                          .first_parameter = node->first_param,
+                          .window = node->type && node->type->window};
     return nm_sized_write(ctx, "NM_LAYER_INFO_INIT", out, &info, sizeof info);
 }
 
@@ -128,7 +131,8 @@ nm_status nm_network_parameter(nm_context *ctx, const nm_network *net, int index
                           .rank = param->rank,
                           .count = param->count,
                           .trained = param->kind != NM_STATE && !param->frozen,
-                          .values = nm_param_values(net, param)};
+                          .values = nm_param_values(net, param),
+                          .weight = param->kind == NM_WEIGHT};
     memcpy(found.dims, param->dims, sizeof found.dims);
     return nm_sized_write(ctx, "NM_PARAMETER_INIT", out, &found, sizeof found);
 }

@@ -22,6 +22,9 @@ static nm_status check_options(nm_context *ctx, const nm_network *net, const nm_
     if (options->batch < 0)
         return nm_fail(ctx, NM_INVALID, "options.batch must be at least 1, or 0 for the model's; found %d",
                        options->batch);
+    if (options->output && (options->output < net->inputs || options->output >= net->nodes))
+        return nm_fail(ctx, NM_INVALID, "options.output: expected a layer from %d to %d, or 0; found %d", net->inputs,
+                       net->nodes - 1, options->output);
     if (data && (net->inputs != 1 || !nm_shape_same(net->node[0].out, data->shape)))
         return nm_fail(ctx, NM_INVALID, "%s: expected images of " NM_SHAPE_FMT "; the data has " NM_SHAPE_FMT,
                        net->node[0].who, NM_SHAPE_ARGS(net->node[0].out), NM_SHAPE_ARGS(data->shape));
@@ -45,7 +48,8 @@ static void settle(nm_trainer *t)
                                                     : 1;
     if (!t->options.steps)
         t->options.steps = s->steps > 0 ? (uint64_t)s->steps : (uint64_t)s->epochs * t->steps_per_epoch;
-    bool cut = (s->micro_batch > 0 && s->micro_batch < t->batch) || s->recompute;
+    t->options.seed = t->options.seed ? t->options.seed : (uint64_t)s->seed;
+    bool cut = ((s->micro_batch > 0 && s->micro_batch < t->batch) || s->recompute) && !t->options.evaluation;
     t->sliced = cut && t->net->objectives && !t->options.keep_all && t->options.keeps <= 0;
 }
 
@@ -63,6 +67,16 @@ static nm_status choose_readable(nm_trainer *t)
     return NM_OK;
 }
 
+static void set_output(nm_trainer *t, int layer)
+{
+    t->part = *t->net;
+    t->part.output = layer;
+    t->part.objectives = 0;
+    t->part.judge = -1;
+    t->part.apply = NM_LINEAR;
+    t->net = &t->part;
+}
+
 static nm_status set_up(nm_trainer *t)
 {
     nm_context *ctx = t->ctx;
@@ -71,7 +85,8 @@ static nm_status set_up(nm_trainer *t)
     NM_TRY(choose_readable(t));
     if (!t->options.no_optimizer)
         NM_TRY(nm_optimization_new(ctx, t->settings, t->net, t->options.steps, t->steps_per_epoch, &t->optimization));
-    nm_request request = {.mode = NM_TRAIN,
+    nm_request request = {.mode = t->options.evaluation ? NM_EVAL : NM_TRAIN,
+                          .gradients = true,
                           .batch = t->batch,
                           .threads = nm_context_threads(ctx),
                           .micro = t->sliced ? t->settings->micro_batch : 0,
@@ -99,6 +114,8 @@ nm_status nm_trainer_new(nm_context *ctx, nm_network *net, const nm_trainer_opti
     if (!t)
         return NM_FAILED;
     *t = (nm_trainer){.ctx = ctx, .net = net, .options = own};
+    if (own.output)
+        set_output(t, own.output);
     nm_status status = set_up(t);
     if (status == NM_OK)
         *out = t;
@@ -255,32 +272,7 @@ void nm_trainer_zero_gradients(nm_trainer *t)
     t->keeps = false;
 }
 
-/* ---- looking ---- */
-
-nm_real *nm_trainer_gradient(nm_trainer *t, int index)
-{
-    if (index < 0 || index >= t->net->params || t->net->param[index].kind == NM_STATE)
-        return NULL;
-    return nm_plan_gradients(t->plan) + t->net->param[index].offset;
-}
-
-const nm_real *nm_trainer_input_gradient(const nm_trainer *t, int input)
-{
-    bool there = t->options.input_gradients && input >= 0 && input < t->net->inputs;
-    return there ? nm_plan_input_gradient(t->plan, input) : NULL;
-}
-
-const nm_real *nm_trainer_layer_output(const nm_trainer *t, int layer)
-{
-    if (t->held.n == 0 || t->sliced || layer < 0 || layer >= t->net->nodes)
-        return NULL;
-    if (layer < t->net->inputs)
-        return t->held_x[layer];
-    bool kept = t->options.keep_all;
-    for (int i = 0; i < t->readables; i++)
-        kept = kept || t->readable[i] == layer;
-    return kept ? nm_plan_output(t->plan, layer) : NULL;
-}
+/* ---- where it stands ---- */
 
 uint64_t nm_trainer_steps(const nm_trainer *t)
 {

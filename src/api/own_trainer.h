@@ -13,9 +13,11 @@ typedef enum nm_trainer_phase { NM_IDLE, NM_FORWARD_DONE, NM_LOSS_DONE, NM_GRADI
 
 struct nm_trainer {
     nm_context *ctx;
-    nm_network *net;
+    nm_network *net;                   /* the caller's, or `part` */
+    nm_network part;                   /* with options.output: a copy that shares all with the caller's, but has that
+                                          prediction and no losses; not to be freed */
     const nm_train_settings *settings; /* the network's */
-    nm_trainer_options options;
+    nm_trainer_options options;        /* those left open are as the settings say */
     int batch;
     uint64_t steps_per_epoch;
     bool sliced; /* a step runs in slices: it cannot be taken apart */

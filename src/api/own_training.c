@@ -101,7 +101,7 @@ static nm_status fit_epoch(nm_trainer *t, const batch_buffer *b, nm_after_step *
     for (int i = 0; i < nm_data_count(t->options.data, NM_TRAIN_SPLIT); i++)
         b->order[i] = i;
     if (t->settings->shuffle)
-        nm_data_shuffle(t->options.data, (uint64_t)t->settings->seed, (uint32_t)epoch, b->order);
+        nm_data_shuffle(t->options.data, t->options.seed, (uint32_t)epoch, b->order);
     while (t->step < end && !*stop) {
         nm_minibatch batch;
         nm_step_result result = NM_STEP_RESULT_INIT;
@@ -227,7 +227,7 @@ static nm_status join_classes(nm_context *ctx, const nm_data *data, char **text)
 static nm_train_state state_of(const nm_trainer *t)
 {
     nm_train_state state = {.step = t->step,
-                            .seed = (uint64_t)t->settings->seed,
+                            .seed = t->options.seed,
                             .steps_per_epoch = t->steps_per_epoch,
                             .best_accuracy = (double)NAN,
                             .optimizer = "none"};
@@ -263,7 +263,7 @@ static nm_status check_same(const nm_trainer *t, const char *path, const char *w
 static nm_status load_checkpoint(nm_trainer *t, const char *path, const nm_checkpoint *from, nm_train_state *state)
 {
     NM_TRY(nm_checkpoint_load_state(t->ctx, from, t->net, state));
-    NM_TRY(check_same(t, path, "seed", state->seed, (uint64_t)t->settings->seed));
+    NM_TRY(check_same(t, path, "seed", state->seed, t->options.seed));
     NM_TRY(check_same(t, path, "steps_per_epoch", state->steps_per_epoch, t->steps_per_epoch));
     return nm_checkpoint_load(t->ctx, from, t->net, false, NULL);
 }

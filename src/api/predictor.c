@@ -130,8 +130,7 @@ nm_status nm_predict_u8(nm_context *ctx, nm_predictor *p, int n, const uint8_t *
     if (n < 1)
         return nm_fail(ctx, NM_INVALID, "expected at least one image, found %d", n);
     NM_TRY(prepare(ctx, p));
-    if (!p->table)
-        NM_TRY(nm_pixel_table_new(ctx, &p->normalisation, channels, p->settings->binary, &p->table));
+    NM_TRY(nm_predictor_need_table(ctx, p));
     for (int first = 0; first < n; first += PIECE) {
         int part = n - first < PIECE ? n - first : PIECE;
         const uint8_t *from = pixels + (size_t)first * p->inputs;

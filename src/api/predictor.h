@@ -20,4 +20,7 @@ struct nm_predictor {
     size_t inputs, outputs;
 };
 
+/* Makes p->table where it is not there yet. */
+nm_status nm_predictor_need_table(nm_context *ctx, nm_predictor *p) NM_MUST_USE;
+
 #endif

@@ -16,9 +16,4 @@ nm_status nm_fail_memory(nm_context *ctx, size_t bytes);
 /* Did you mean: the candidate nearest to `word` (edit distance at most 1 + length / 4), or NULL. */
 const char *nm_nearest(const char *word, const char *const *candidates, int count);
 
-/* The end of a message about an unknown word, in `text`: " (did you mean 'relu'?)", or where none
- * is near "; known are a, b, c", or nothing where those are too many. */
-enum { NM_HINT = 400 };
-const char *nm_did_you_mean(char text[NM_HINT], const char *word, const char *const *candidates, int count);
-
 #endif
