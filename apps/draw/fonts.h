@@ -2,7 +2,7 @@
 #ifndef FONTS_H
 #define FONTS_H
 
-#include "error.h"
+#include <norma/fail.h>
 
 #include <stdbool.h>
 

@@ -1,13 +1,15 @@
 /* Running gnuplot. */
 #include "gnuplot.h"
 
-#include "alloc.h"
-#include "file.h"
 #include "fonts.h"
+
+#include <norma/tools.h>
 
 #include <errno.h>
 #include <spawn.h>
+#include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -64,11 +66,24 @@ nm_status gnuplot_status(nm_context *ctx, int result)
     return nm_fail(ctx, NM_FAILED, "gnuplot ended with status %d", result);
 }
 
+char *plot_path(nm_context *ctx, const char *fmt, ...)
+{
+    char *path = NULL;
+    va_list args;
+    va_start(args, fmt);
+    if (vasprintf(&path, fmt, args) < 0) {
+        nm_fail(ctx, NM_FAILED, "out of memory");
+        path = NULL;
+    }
+    va_end(args);
+    return path;
+}
+
 nm_status plot_write(nm_context *ctx, const char *prefix, const char *ending, const char *text, size_t size)
 {
-    char *path = nm_format(ctx, "%s.%s", prefix, ending);
-    nm_status status = path ? nm_file_replace(ctx, path, &(nm_piece){text, size}, 1) : NM_FAILED;
-    nm_free(path);
+    char *path = plot_path(ctx, "%s.%s", prefix, ending);
+    nm_status status = path ? nm_write_file(ctx, path, text, size) : NM_FAILED;
+    free(path);
     return status;
 }
 
@@ -83,11 +98,11 @@ nm_status plot_draw(nm_context *ctx, const char *prefix, bool *drawn)
         return NM_OK;
     }
     /* a path that begins with '-' would be an option */
-    char *script = nm_format(ctx, "%s%s.gp", prefix[0] == '-' ? "./" : "", prefix);
+    char *script = plot_path(ctx, "%s%s.gp", prefix[0] == '-' ? "./" : "", prefix);
     if (!script)
         return NM_FAILED;
     int result = gnuplot_run(script, NULL);
-    nm_free(script);
+    free(script);
     if (result == NO_GNUPLOT) {
         nm_log(ctx, "gnuplot is not installed (apt-get install gnuplot-nox); 'gnuplot %s.gp' will draw the pictures",
                prefix);

@@ -2,7 +2,7 @@
 #ifndef GNUPLOT_H
 #define GNUPLOT_H
 
-#include "error.h"
+#include <norma/fail.h>
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -43,6 +43,9 @@ enum { NO_GNUPLOT = 127 };
 int gnuplot_run(const char *path, const char *text);
 /* NM_OK, or a message that says what to do. */
 nm_status gnuplot_status(nm_context *ctx, int result) NM_MUST_USE;
+
+/* A path or its beginning, as printf has it; free. NULL, with a message: no memory. */
+char *plot_path(nm_context *ctx, const char *fmt, ...) NM_PRINTF(2, 3);
 
 /* Makes the text the content of PREFIX.ENDING. */
 nm_status plot_write(nm_context *ctx, const char *prefix, const char *ending, const char *text,

@@ -1,6 +1,6 @@
 /* Sheets as gnuplot scripts. */
 #include "sheet.h"
-#include "clock.h"
+
 #include "gnuplot.h"
 
 #include <math.h>
@@ -106,7 +106,7 @@ static void plain_axes(FILE *f, const char *title, int h, int w)
             h - 0.5, w - 0.5);
 }
 
-void sheet_image(FILE *f, int number, const char *title, nm_shape s, const real *data)
+void sheet_image(FILE *f, int number, const char *title, nm_shape s, const nm_real *data)
 {
     double least = INFINITY, most = -INFINITY;
     for (size_t i = 0; i < nm_shape_size(s); i++) {
@@ -209,7 +209,13 @@ void sheet_spreads(FILE *f, int number, const char *title, const char *label, co
     fprintf(f, "unset logscale y\nunset grid\nunset ylabel\n");
 }
 
-void take_spread(const real *values, size_t count, bool magnitudes, double of[5])
+static int ascending(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+void take_spread(const nm_real *values, size_t count, bool magnitudes, double of[5])
 {
     static const double share[5] = {0.05, 0.25, 0.5, 0.75, 0.95};
     enum { MOST = 200000 };
@@ -224,7 +230,7 @@ void take_spread(const real *values, size_t count, bool magnitudes, double of[5]
         if (isfinite(v) && !(magnitudes && v == 0))
             sorted[used++] = v;
     }
-    qsort(sorted, used, sizeof *sorted, nm_clock_compare);
+    qsort(sorted, used, sizeof *sorted, ascending);
     for (int k = 0; k < 5 && used; k++)
         of[k] = sorted[(size_t)(share[k] * (double)(used - 1) + 0.5)];
     free(sorted);

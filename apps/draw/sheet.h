@@ -4,8 +4,8 @@
 #ifndef SHEET_H
 #define SHEET_H
 
-#include "real.h"
-#include "shape.h"
+#include <norma/real.h>
+#include <norma/shape.h>
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -20,7 +20,7 @@ typedef enum tile_colours {
  * data[tile * tile_step + (y * w + x) * pixel_step + c * channel_step]; c is 0 but for TILE_RGB. */
 enum { MOST_TILES = 64 };
 typedef struct tiles {
-    const real *data;
+    const nm_real *data;
     int count, h, w; /* at most MOST_TILES */
     size_t tile_step, pixel_step, channel_step;
     tile_colours colours;
@@ -32,7 +32,7 @@ typedef struct tiles {
 int sheet_tiles(FILE *f, int number, const char *title, const tiles *t);
 
 /* One panel: the colour image [h][w][3], or grey with c 1, scaled to its own range. */
-void sheet_image(FILE *f, int number, const char *title, nm_shape s, const real *data);
+void sheet_image(FILE *f, int number, const char *title, nm_shape s, const nm_real *data);
 
 /* One panel: a heat map [h][w] of values from 0 up, with a rectangle (x, y, width, height) drawn
  * over it; NULL: none. */
@@ -51,6 +51,6 @@ void sheet_spreads(FILE *f, int number, const char *title, const char *label, co
 
 /* Quantiles of `count` numbers (or of their magnitudes); takes a copy. NaN where memory is short.
  */
-void take_spread(const real *values, size_t count, bool magnitudes, double of[5]);
+void take_spread(const nm_real *values, size_t count, bool magnitudes, double of[5]);
 
 #endif
