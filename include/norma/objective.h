@@ -4,13 +4,12 @@
  *
  *     double losses[32];
  *     nm_objective_info info = NM_OBJECTIVE_INFO_INIT;
- *     if (nm_network_objective(ctx, net, 0, &info) == NM_OK && nm_trainer_forward(trainer, &batch)
- * == NM_OK) { const nm_real *scores = nm_trainer_layer_output(trainer, info.layer); if
- * (nm_objective_run(ctx, net, 0, scores, &batch, losses, gradient) == NM_OK) {
- *             // change `gradient`, [n][values of the layer], as you like
- *             nm_trainer_backward_from(trainer, gradient);
- *         }
- *     }
+ *     NM_TRY(nm_network_objective(ctx, net, 0, &info));
+ *     NM_TRY(nm_trainer_forward(trainer, &batch));
+ *     const nm_real *scores = nm_trainer_layer_output(trainer, info.layer);
+ *     NM_TRY(nm_objective_run(ctx, net, 0, scores, &batch, losses, gradient));
+ *     // add to `gradient` what your own loss gives
+ *     NM_TRY(nm_trainer_backward_from(trainer, gradient));
  *
  * A batch of n samples costs the sum over the objectives of weight * mean of the samples' losses.
  * Errors, ownership and threads are as in training.h. */
@@ -45,7 +44,7 @@ NM_API nm_status nm_network_objective(nm_context *ctx, const nm_network *net, in
  * least 1), labels and values count: where info.target_layer is not -1, values are what that layer
  * gave. `losses` gets [n], each sample's, without the weight. `gradient` gets [n][height][width]
  * [channels], that of weight * mean(losses) by the prediction, as backward begins with; NULL: it is
- * not computed. */
+ * not computed. NM_INVALID: there is no such loss, or the targets are not what it takes. */
 NM_API nm_status nm_objective_run(nm_context *ctx, const nm_network *net, int index, const nm_real *prediction,
                                   const nm_minibatch *targets, double *losses, nm_real *gradient);
 

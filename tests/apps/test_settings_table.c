@@ -7,13 +7,6 @@
 
 #include <sys/resource.h>
 
-/* Slow then: what runs the same code as the flags of train is left out. */
-#if defined(__SANITIZE_ADDRESS__)
-enum { SANITIZED = 1 };
-#else
-enum { SANITIZED = 0 };
-#endif
-
 static void prepare(void)
 {
     write_images();
