@@ -35,6 +35,15 @@ static nm_status split_names(nm_context *ctx, nm_predictor *p)
     return NM_OK;
 }
 
+/* Who names a run's folder is told which of its files it is. */
+static nm_status check_finite(nm_context *ctx, const nm_predictor *p)
+{
+    int first = nm_error_count(ctx);
+    nm_status status = nm_check_finite(ctx, p->net);
+    nm_errors_place(ctx, first, p->file);
+    return status;
+}
+
 static nm_status read_checkpoint(nm_context *ctx, const nm_checkpoint *checkpoint, nm_predictor *p)
 {
     const char *classes = nm_checkpoint_classes(checkpoint);
@@ -52,7 +61,7 @@ static nm_status read_checkpoint(nm_context *ctx, const nm_checkpoint *checkpoin
     p->inputs = nm_shape_size(p->net->node[0].out);
     p->outputs = nm_shape_size(p->net->node[p->net->output].out);
     p->images = (nm_image_reader){.ctx = ctx, .rules = p->settings->images};
-    return nm_check_finite(ctx, p->net);
+    return check_finite(ctx, p);
 }
 
 nm_status nm_predictor_open(nm_context *ctx, const char *path, nm_predictor **out)

@@ -4,6 +4,7 @@
 
 #include "train_support.h"
 
+#include <math.h>
 #include <png.h>
 
 static nm_predictor *open_trained(const char *set)
@@ -91,4 +92,21 @@ START_TEST(image_files)
 }
 END_TEST
 
-SUITE_WITH("a predictor's data", with_folder, data_as_it_was_trained, image_files)
+START_TEST(names_a_file_of_nan)
+{
+    nm_predictor *p = open_trained("train.epochs=1"), *broken;
+    nm_trainer *trainer;
+    nm_parameter w = NM_PARAMETER_INIT;
+    const char *path = in_folder("broken.h5");
+    ck_assert_done(nm_network_parameter(ctx, nm_predictor_network(p), 0, &w));
+    w.values[1] = (nm_real)NAN;
+    ck_assert_done(nm_trainer_new(ctx, nm_predictor_network(p), NULL, &trainer));
+    ck_assert_done(nm_trainer_save(trainer, path));
+    ck_assert_int_eq(nm_predictor_open(ctx, path, &broken), NM_DIVERGED);
+    ck_assert_msg(strncmp(nm_error_message(ctx, 0), path, strlen(path)) == 0, "%s", nm_error_message(ctx, 0));
+    nm_trainer_free(trainer);
+    nm_predictor_free(p);
+}
+END_TEST
+
+SUITE_WITH("a predictor's data", with_folder, data_as_it_was_trained, image_files, names_a_file_of_nan)
