@@ -245,8 +245,8 @@ NM_API void nm_trainer_zero_gradients(nm_trainer *trainer);
  * or a running statistic. */
 NM_API nm_real *nm_trainer_gradient(nm_trainer *trainer, int index);
 /* The gradient by what a layer gave, of the last backward, [n][height][width][channels], until the
- * next forward. NULL without options.keep_all, and where none is computed: the losses do not depend
- * on the layer, or neither it nor any before it has something to train. */
+ * next forward; that by an input too. NULL without options.keep_all, and where the losses (with
+ * options.output: that layer) do not depend on it. */
 NM_API const nm_real *nm_trainer_layer_gradient(const nm_trainer *trainer, int layer);
 /* The gradient by input `input` of the network, [n][height][width][channels], until the next
  * forward. NULL without options.input_gradients. */
