@@ -1,5 +1,5 @@
-/* Counts the allocations of the whole program, libraries too, in each thread: for a test program of
- * one file. With the sanitizers, whose malloc must stay, none are counted. */
+/* Counts the allocations of the whole program, libraries too, in each thread: for one test file of
+ * a folder. With the sanitizers, whose malloc must stay, none are counted. */
 #ifndef COUNT_ALLOCATIONS_H
 #define COUNT_ALLOCATIONS_H
 

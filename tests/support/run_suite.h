@@ -1,11 +1,13 @@
-/* A test program's main: SUITE("name", test, test, …), or SUITE_WITH("name", set_up, test, …) where
- * set_up(TCase *) adds fixtures and loop tests. Check forks each test; nothing here touches OpenMP
- * before that. */
+/* What stands at the end of a test file: SUITE("name", test, test, …), or SUITE_WITH("name",
+ * set_up, test, …) where set_up(TCase *) adds fixtures and loop tests. The files of a folder are
+ * one program, for linking each alone takes longer than compiling it: its argument is the X of
+ * test_X.c. Check forks each test; nothing here touches OpenMP before that. */
 #ifndef RUN_SUITE_H
 #define RUN_SUITE_H
 
 #include <check.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* 1 with the address sanitizer, where a test may do with fewer cases: it sees the code in each. */
 #if defined(__SANITIZE_ADDRESS__)
@@ -14,30 +16,30 @@ enum { SANITIZED = 1 };
 enum { SANITIZED = 0 };
 #endif
 
-static inline int run_suite(const char *name, void (*set_up)(TCase *), const TTest *const *tests, size_t count)
-{
-    enum { SECONDS = 120 };
-    Suite *suite = suite_create(name);
-    TCase *tcase = tcase_create(name);
-    tcase_set_timeout(tcase, SECONDS);
-    if (set_up)
-        set_up(tcase);
-    for (size_t i = 0; i < count; i++)
-        tcase_add_test(tcase, tests[i]);
-    suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
-}
+typedef struct test_suite {
+    const char *file, *name;
+    void (*set_up)(TCase *); /* NULL: none */
+    const TTest *const *tests;
+    size_t count;
+    struct test_suite *next;
+} test_suite;
 
-#define SUITE_WITH(name, set_up, ...)                                                                                  \
-    int main(void)                                                                                                     \
+/* Keeps `suite` for main; called before it. */
+void add_test_suite(test_suite *suite);
+
+#define SUITE_WITH(label, prepare, ...)                                                                                \
+    __attribute__((constructor)) static void add_this_suite(void)                                                      \
     {                                                                                                                  \
-        const TTest *const tests[] = {__VA_ARGS__};                                                                    \
-        return run_suite(name, set_up, tests, sizeof tests / sizeof *tests);                                           \
+        const TTest *const listed[] = {__VA_ARGS__};                                                                   \
+        static const TTest *tests[sizeof listed / sizeof *listed];                                                     \
+        static test_suite suite = {.file = __BASE_FILE__,                                                              \
+                                   .name = label,                                                                      \
+                                   .set_up = prepare,                                                                  \
+                                   .tests = tests,                                                                     \
+                                   .count = sizeof tests / sizeof *tests};                                             \
+        memcpy(tests, listed, sizeof listed); /* Check makes variables of them, which initialise nothing static */     \
+        add_test_suite(&suite);                                                                                        \
     }
-#define SUITE(name, ...) SUITE_WITH(name, NULL, __VA_ARGS__)
+#define SUITE(label, ...) SUITE_WITH(label, NULL, __VA_ARGS__)
 
 #endif
