@@ -54,6 +54,7 @@ START_TEST(report_is_the_score)
     ck_assert(!nm_report_class_name(report, 10) && !nm_report_class_name(report, -1));
     ck_assert_done(nm_predictor_evaluate(ctx, p, NULL, score.samples / 2, 0, &half));
     ck_assert_int_eq(nm_report_samples(half), score.samples / 2);
+    nm_report_free(half);
     ck_assert_int_eq(nm_predictor_evaluate(ctx, p, "no-such-data", 0, 0, &half), NM_INVALID);
     ck_assert(half == NULL && nm_error_count(ctx) > 0);
     nm_report_free(report);
