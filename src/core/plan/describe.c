@@ -6,14 +6,20 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Where a region lies, the first thread's where each has one. */
+static const real *first_of(const nm_plan *plan, const nm_region *region)
+{
+    return region && plan->slab ? (const real *)(const void *)(plan->slab + region->offset) : NULL;
+}
+
 const real *nm_plan_output(const nm_plan *plan, int node)
 {
-    return nm_plan_region(plan, plan->node[node].value);
+    return first_of(plan, plan->node[node].value);
 }
 
 const real *nm_plan_output_gradient(const nm_plan *plan, int node)
 {
-    return nm_plan_region(plan, plan->node[node].gradient);
+    return first_of(plan, plan->node[node].gradient);
 }
 
 real *nm_plan_gradients(const nm_plan *plan)
@@ -23,7 +29,7 @@ real *nm_plan_gradients(const nm_plan *plan)
 
 const real *nm_plan_input_gradient(const nm_plan *plan, int input)
 {
-    return nm_plan_region(plan, plan->node[input].gradient);
+    return first_of(plan, plan->node[input].gradient);
 }
 
 nm_plan_memory nm_plan_memory_use(const nm_plan *plan)
@@ -77,22 +83,22 @@ void nm_plan_chosen(const nm_plan *plan, int node, char *text, size_t size)
 
 int nm_plan_ops(const nm_plan *plan)
 {
-    return plan->program.ops;
+    return plan->ops;
 }
 
 static double op_seconds(const nm_plan *plan, int op)
 {
     double seconds = 0;
     for (int k = 0; k < plan->workers && plan->seconds; k++) /* the threads side by side */
-        seconds += plan->seconds[k * plan->program.ops + op] / (k ? plan->workers - 1 : 1);
+        seconds += plan->seconds[k * plan->ops + op] / (k ? plan->workers - 1 : 1);
     return seconds;
 }
 
 void nm_plan_seconds(const nm_plan *plan, int node, double *forward, double *backward)
 {
     *forward = *backward = 0;
-    for (int i = 0; i < plan->program.ops; i++) {
-        const nm_op *op = &plan->program.op[i];
+    for (int i = 0; i < plan->ops; i++) {
+        const nm_op *op = &plan->op[i];
         if (op->index != node)
             continue;
         if (op->kind == NM_OP_STATISTICS || op->kind == NM_OP_FORWARD)
@@ -110,22 +116,23 @@ static const char *kind_name(const nm_op *op)
 }
 
 /* The regions that an operation reads, or writes: "x:3 saved:7", each as a use and a number. */
-static void list_regions(const nm_op *op, bool written, char *text, size_t size)
+static void list_regions(const nm_plan *plan, const nm_op *op, bool written, char *text, size_t size)
 {
-    static const char *const uses[] = {"x", "y", "dy", "dx", "saved", "target", "part"};
+    static const char *const uses[] = {"x", "y", "dy", "dx", "saved", "target", "part", "arena"};
     size_t used = 0;
     *text = '\0';
     for (int i = 0; i < op->accesses && used < size; i++) {
         const nm_access *a = &op->access[i];
         if (written ? a->write : a->read)
-            used += (size_t)snprintf(text + used, size - used, "%s%s:%d", used ? " " : "", uses[a->use], a->region);
+            used += (size_t)snprintf(text + used, size - used, "%s%s:%d", used ? " " : "", uses[a->use],
+                                     (int)(nm_region_owner(a->region) - plan->region));
     }
 }
 
 nm_plan_op nm_plan_op_at(const nm_plan *plan, int index)
 {
-    const nm_op *op = &plan->program.op[index];
-    const nm_segment *segment = op->loop == NM_NONE ? NULL : &plan->segment[plan->program.op[op->loop].index];
+    const nm_op *op = &plan->op[index];
+    const nm_segment *segment = op->loop == NM_NONE ? NULL : &plan->segment[plan->op[op->loop].index];
     nm_plan_op out = {.kind = kind_name(op), .node = -1, .objective = -1, .seconds = op_seconds(plan, index)};
     bool loop = op->kind == NM_OP_LOOP || op->kind == NM_OP_LOOP_END;
     if (loop)
@@ -141,21 +148,21 @@ nm_plan_op nm_plan_op_at(const nm_plan *plan, int index)
         out.scratch = plan->node[op->index].scratch;
         out.thread_scratch = plan->node[op->index].thread_scratch;
     }
-    list_regions(op, false, out.reads, sizeof out.reads);
-    list_regions(op, true, out.writes, sizeof out.writes);
+    list_regions(plan, op, false, out.reads, sizeof out.reads);
+    list_regions(plan, op, true, out.writes, sizeof out.writes);
     return out;
 }
 
 int nm_plan_regions(const nm_plan *plan)
 {
-    return plan->program.regions;
+    return plan->regions;
 }
 
 nm_plan_region_use nm_plan_region_at(const nm_plan *plan, int index)
 {
-    const nm_region *r = &plan->program.region[index];
+    const nm_region *r = &plan->region[index];
     nm_plan_region_use out = {.offset = r->offset, .bytes = r->size, .intervals = r->intervals, .whole = r->whole};
-    out.arena = r->segment != NM_NONE;
+    out.arena = r->segment != NULL;
     for (int i = 0; i < r->intervals; i++) {
         out.first[i] = r->live[i].first;
         out.last[i] = r->live[i].last;

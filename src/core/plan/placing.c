@@ -1,5 +1,5 @@
 /* Planning: where regions lie in the slab. */
-#include "builder.h"
+#include "plan.h"
 
 #include "alloc.h"
 #include "rng.h"
@@ -7,6 +7,14 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* Regions to be placed one after the other in some order, which decides how much memory they take.
+ */
+typedef struct placing {
+    int count;
+    nm_region **order, **best, **placed; /* [count]: to be tried; that took least so far; by offset */
+    size_t size, lower_bound;            /* of the best; that no order can go below */
+} placing;
 
 static bool meet(const nm_region *a, const nm_region *b)
 {
@@ -17,13 +25,13 @@ static bool meet(const nm_region *a, const nm_region *b)
     return false;
 }
 
-/* The lowest gap of the smallest sufficient size between the placed regions that meet region `r`.
+/* The lowest gap of the smallest sufficient size between the `count` placed regions that meet `r`.
  */
-static size_t find_gap(const nm_region *regions, const int *placed, int count, const nm_region *r)
+static size_t find_gap(const placing *p, int count, const nm_region *r)
 {
     size_t at = 0, best = SIZE_MAX, best_size = SIZE_MAX;
-    for (int i = 0; i < count; i++) { /* placed[] is sorted by offset */
-        const nm_region *other = &regions[placed[i]];
+    for (int i = 0; i < count; i++) {
+        const nm_region *other = p->placed[i];
         if (!meet(other, r))
             continue;
         if (other->offset > at && other->offset - at >= r->size && other->offset - at < best_size) {
@@ -36,20 +44,39 @@ static size_t find_gap(const nm_region *regions, const int *placed, int count, c
     return best != SIZE_MAX ? best : at;
 }
 
-static size_t place_in_order(nm_region *regions, const int *order, int *placed, int count)
+/* Keeps the order if it is the best. */
+static void try_order(placing *p)
 {
-    size_t slab = 0;
-    for (int i = 0; i < count; i++) {
-        nm_region *r = &regions[order[i]];
-        r->offset = find_gap(regions, placed, i, r);
+    size_t size = 0;
+    for (int i = 0; i < p->count; i++) {
+        nm_region *r = p->order[i];
+        r->offset = find_gap(p, i, r);
         int k = i;
-        for (; k > 0 && regions[placed[k - 1]].offset > r->offset; k--)
-            placed[k] = placed[k - 1];
-        placed[k] = order[i];
-        if (r->offset + r->size > slab)
-            slab = r->offset + r->size;
+        for (; k > 0 && p->placed[k - 1]->offset > r->offset; k--)
+            p->placed[k] = p->placed[k - 1];
+        p->placed[k] = r;
+        size = r->offset + r->size > size ? r->offset + r->size : size;
     }
-    return slab;
+    if (size >= p->size)
+        return;
+    p->size = size;
+    memcpy(p->best, p->order, (size_t)p->count * sizeof *p->best);
+}
+
+/* Most bytes alive at one operation: at one where some region begins. */
+static size_t most_alive(const placing *p)
+{
+    size_t most = 0;
+    for (int i = 0; i < p->count; i++)
+        for (int k = 0; k < p->order[i]->intervals; k++) {
+            int first = p->order[i]->live[k].first;
+            size_t alive = 0;
+            for (int other = 0; other < p->count; other++)
+                if (meet(p->order[other], &(nm_region){.intervals = 1, .live = {{first, first}}}))
+                    alive += p->order[other]->size;
+            most = alive > most ? alive : most;
+        }
+    return most;
 }
 
 /* ---- orders to try ------------------------------------------------------------------ */
@@ -76,109 +103,75 @@ static double weight_of(const nm_region *r, rule by)
     }
 }
 
-typedef struct sort_key {
-    double weight;
-    int index;
-} sort_key;
-
 static int by_weight(const void *a, const void *b)
 {
-    const sort_key *ka = a, *kb = b;
-    if (ka->weight != kb->weight)
-        return ka->weight < kb->weight ? 1 : -1;
-    return ka->index - kb->index;
+    const nm_region *ra = *(nm_region *const *)a, *rb = *(nm_region *const *)b;
+    if (ra->weight != rb->weight)
+        return ra->weight < rb->weight ? 1 : -1;
+    return ra < rb ? -1 : ra > rb;
 }
 
-static void order_by(const nm_region *regions, int count, rule by, sort_key *keys, int *order)
+static void order_by(placing *p, rule by)
 {
-    for (int i = 0; i < count; i++)
-        keys[i] = (sort_key){weight_of(&regions[i], by), i};
-    qsort(keys, (size_t)count, sizeof *keys, by_weight);
-    for (int i = 0; i < count; i++)
-        order[i] = keys[i].index;
-}
-
-static size_t alive_at(const nm_region *regions, int count, int op)
-{
-    size_t alive = 0;
-    for (int i = 0; i < count; i++)
-        for (int k = 0; k < regions[i].intervals; k++)
-            if (regions[i].live[k].first <= op && op <= regions[i].live[k].last)
-                alive += regions[i].size;
-    return alive;
-}
-
-static size_t most_alive(const nm_region *regions, int count)
-{
-    size_t most = 0;
-    for (int i = 0; i < count; i++) /* the maximum is reached where some region begins */
-        for (int k = 0; k < regions[i].intervals; k++) {
-            size_t alive = alive_at(regions, count, regions[i].live[k].first);
-            most = alive > most ? alive : most;
-        }
-    return most;
+    for (int i = 0; i < p->count; i++)
+        p->order[i]->weight = weight_of(p->order[i], by);
+    qsort(p->order, (size_t)p->count, sizeof *p->order, by_weight);
 }
 
 /* The region that reaches highest is placed first the next time. */
-static void promote_highest(const nm_region *regions, int *order, int count)
+static void promote_highest(placing *p)
 {
     int highest = 0;
-    for (int i = 1; i < count; i++)
-        if (regions[order[i]].offset + regions[order[i]].size >
-            regions[order[highest]].offset + regions[order[highest]].size)
+    for (int i = 1; i < p->count; i++)
+        if (p->order[i]->offset + p->order[i]->size > p->order[highest]->offset + p->order[highest]->size)
             highest = i;
-    int kept = order[highest];
-    memmove(order + 1, order, (size_t)highest * sizeof *order);
-    order[0] = kept;
+    nm_region *kept = p->order[highest];
+    memmove(p->order + 1, p->order, (size_t)highest * sizeof *p->order);
+    p->order[0] = kept;
 }
 
 /* Where orders by rule leave gaps: the best one with a few regions exchanged at random, time
- * after time, until nothing is left to gain. order, placed: memory for an order each. */
-static size_t exchange_some(nm_region *regions, int count, size_t slab, size_t lower_bound, int *best, int *order,
-                            int *placed)
+ * after time, until nothing is left to gain. */
+static void exchange_some(placing *p)
 {
-    double rounds = WORK / ((double)count * count + 1);
+    double rounds = WORK / ((double)p->count * p->count + 1);
     nm_rng draw = nm_rng_stream(0, "plan", "memory");
-    for (int round = 0; round < rounds && slab > lower_bound; round++) {
-        memcpy(order, best, (size_t)count * sizeof *order);
+    for (int round = 0; round < rounds && p->size > p->lower_bound; round++) {
+        memcpy(p->order, p->best, (size_t)p->count * sizeof *p->order);
         for (int k = 0; k < 3; k++) {
-            uint32_t a = nm_rng_below(&draw, (uint32_t)count), b = nm_rng_below(&draw, (uint32_t)count);
-            int first = order[a];
-            order[a] = order[b];
-            order[b] = first;
+            uint32_t a = nm_rng_below(&draw, (uint32_t)p->count), b = nm_rng_below(&draw, (uint32_t)p->count);
+            nm_region *first = p->order[a];
+            p->order[a] = p->order[b];
+            p->order[b] = first;
         }
-        size_t size = place_in_order(regions, order, placed, count);
-        if (size < slab) {
-            slab = size;
-            memcpy(best, order, (size_t)count * sizeof *best);
-        }
+        try_order(p);
     }
-    return slab;
 }
 
-nm_status nm_memory_place(nm_context *ctx, nm_region *regions, int count, size_t *slab, size_t *lower_bound)
+nm_status nm_memory_place(nm_context *ctx, nm_region *regions, int count, const nm_segment *segment, size_t *size,
+                          size_t *lower_bound)
 {
-    size_t capacity = (size_t)count + 1;
-    sort_key *keys = nm_alloc(ctx, capacity, sizeof *keys + 3 * sizeof(int));
-    if (!keys)
+    placing p = {.size = SIZE_MAX, .order = nm_alloc(ctx, (size_t)count + 1, 3 * sizeof *p.order)};
+    if (!p.order)
         return NM_FAILED;
-    int *order = (int *)(keys + capacity), *placed = order + capacity, *best = placed + capacity;
-    *lower_bound = most_alive(regions, count);
-    *slab = SIZE_MAX;
+    p.best = p.order + count;
+    p.placed = p.best + count;
+    for (int i = 0; i < count; i++)
+        if (regions[i].intervals && regions[i].segment == segment)
+            p.order[p.count++] = &regions[i];
+    *lower_bound = p.lower_bound = most_alive(&p);
     for (rule by = 0; by < RULES; by++) {
-        order_by(regions, count, by, keys, order);
-        for (int round = 0; round<ROUNDS && * slab> * lower_bound; round++) {
-            size_t size = place_in_order(regions, order, placed, count);
-            if (size < *slab) {
-                *slab = size;
-                memcpy(best, order, (size_t)count * sizeof *best);
-            }
-            promote_highest(regions, order, count);
+        order_by(&p, by);
+        for (int round = 0; round < ROUNDS && p.size > p.lower_bound; round++) {
+            try_order(&p);
+            promote_highest(&p);
         }
     }
-    *slab = exchange_some(regions, count, *slab, *lower_bound, best, order, placed);
-    *slab = place_in_order(regions, best, placed, count);
-    nm_free(keys);
+    exchange_some(&p);
+    memcpy(p.order, p.best, (size_t)p.count * sizeof *p.order);
+    try_order(&p);
+    *size = p.size;
+    nm_free(p.order);
     return NM_OK;
 }
 
@@ -186,64 +179,22 @@ nm_status nm_memory_place(nm_context *ctx, nm_region *regions, int count, size_t
 
 /* The values of a segment whose slices threads take for themselves lie in an arena of each
  * thread's, since one thread may be at the segment's first layer while another is at its last. The
- * arenas of a segment are one region, alive as long as its loop. */
-static nm_status place_arena(nm_builder *b, int loop, nm_region *some, nm_region *arenas)
+ * arenas of a segment are one region of what belongs to all threads. */
+nm_status nm_place_regions(nm_plan *plan)
 {
-    nm_program *p = &b->plan->program;
-    int count = 0, segment = p->op[loop].index;
-    size_t size, bound;
-    for (int i = 0; i < p->regions; i++)
-        if (p->region[i].intervals && p->region[i].segment == segment)
-            some[count++] = p->region[i];
-    NM_TRY(nm_memory_place(b->ctx, some, count, &size, &bound));
-    for (int i = p->regions - 1; i >= 0; i--)
-        if (p->region[i].intervals && p->region[i].segment == segment) {
-            p->region[i].offset = some[--count].offset;
-            p->region[i].arena_bytes = size;
-        }
-    *arenas = (nm_region){
-        .size = size * (size_t)b->plan->request.threads, .intervals = size > 0, .live = {{loop, p->op[loop].end}}};
-    return NM_OK;
-}
-
-/* Places what belongs to all threads, the arenas among it. */
-static nm_status place_all(nm_builder *b, nm_region *some, nm_region *arenas)
-{
-    nm_plan *plan = b->plan;
-    nm_program *p = &plan->program;
-    int count = 0;
-    for (int i = 0; i < p->regions; i++)
-        if (p->region[i].intervals && p->region[i].segment == NM_NONE)
-            some[count++] = p->region[i];
-    int shared = count;
-    for (int k = 0; k < plan->segments; k++)
-        if (arenas[k].intervals)
-            some[count++] = arenas[k];
-    NM_TRY(nm_memory_place(b->ctx, some, count, &plan->memory.activations, &plan->memory.lower_bound));
-    for (int k = plan->segments - 1; k >= 0; k--)
-        if (arenas[k].intervals)
-            arenas[k].offset = some[--count].offset;
-    for (int i = p->regions - 1; i >= 0; i--) {
-        nm_region *r = &p->region[i];
-        if (r->intervals)
-            r->offset = r->segment == NM_NONE ? some[--shared].offset : r->offset + arenas[r->segment].offset;
+    nm_context *ctx = plan->net->ctx;
+    nm_plan_memory *m = &plan->memory;
+    for (nm_segment *s = plan->segment; s < plan->segment + plan->segments; s++) {
+        if (!s->arenas)
+            continue;
+        NM_TRY(nm_memory_place(ctx, plan->region, plan->regions, s, &s->arena_bytes, &m->lower_bound));
+        s->arenas->size = s->arena_bytes * (size_t)plan->request.threads;
     }
+    NM_TRY(nm_memory_place(ctx, plan->region, plan->regions, NULL, &m->activations, &m->lower_bound));
+    for (nm_region *r = plan->region; r < plan->region + plan->regions; r++)
+        if (!r->shares && r->segment)
+            r->offset += r->segment->arenas->offset;
+    for (nm_region *r = plan->region; r < plan->region + plan->regions; r++)
+        r->offset = nm_region_owner(r)->offset;
     return NM_OK;
-}
-
-nm_status nm_place_regions(nm_builder *b)
-{
-    const nm_plan *plan = b->plan;
-    const nm_program *p = &plan->program;
-    nm_region *some = nm_alloc(b->ctx, (size_t)(p->regions + plan->segments), sizeof *some);
-    nm_region *arenas = nm_alloc(b->ctx, (size_t)plan->segments, sizeof *arenas);
-    nm_status status = some && arenas ? NM_OK : NM_FAILED;
-    for (int i = 0; i < p->ops && status == NM_OK; i++)
-        if (p->op[i].kind == NM_OP_LOOP && plan->segment[p->op[i].index].by_thread)
-            status = place_arena(b, i, some, &arenas[p->op[i].index]);
-    if (status == NM_OK)
-        status = place_all(b, some, arenas);
-    nm_free(some);
-    nm_free(arenas);
-    return status;
 }

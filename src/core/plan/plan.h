@@ -1,11 +1,18 @@
 /* The inside of a plan. Private to src/core.
  *
  * A plan is a program: a list of operations in the order in which they are run, with the regions of
- * memory that each reads and writes. program.c writes the list, liveness.c finds in it when each
- * region is alive, placing.c gives regions whose lives do not meet the same memory, runner.c runs
- * the list. Nothing else knows the order; `norma summary --plan` prints it.
+ * memory that each reads and writes. Nothing else knows the order; `norma summary --plan` prints
+ * it. Planning goes through these files, each of which reads what the ones before have found:
  *
- * A step of training is, where the whole batch goes at once,
+ *     plan_fuse.c   which layers do the work of those behind them
+ *     segments.c    which gradients are needed; where training is cut
+ *     slices.c      where evaluation is cut
+ *     plan.c        what layers reserve
+ *     program.c     the list of operations
+ *     liveness.c    from when to when each region is alive
+ *     placing.c     where it lies: regions whose lives do not meet get the same memory
+ *
+ * and runner.c runs the list. A step of training is, where the whole batch goes at once,
  *
  *     zero of the gradients; [statistics] forward … ; loss … ; [sum] backward …
  *
@@ -35,23 +42,42 @@ typedef struct nm_interval {
 
 enum { NM_MAX_INTERVALS = 2 }; /* the second one: where it is computed again */
 
-typedef struct nm_region {
-    size_t size, offset; /* bytes, of NM_ALIGNMENT; offset: in the slab */
+typedef struct nm_region nm_region;
+
+typedef struct nm_segment {
+    int slice;          /* samples at once */
+    bool by_thread;     /* each thread takes slices of its own through the whole segment, in its own arena */
+    nm_region *arenas;  /* of all threads, one after the other */
+    size_t arena_bytes; /* of each */
+} nm_segment;
+
+struct nm_region {
+    size_t size, offset; /* bytes, of NM_ALIGNMENT; offset: in the slab, of the first thread's where it is in arenas */
     int intervals;
     nm_interval live[NM_MAX_INTERVALS]; /* [intervals], in order of time, apart from each other */
     bool whole;                         /* of a program with segments: holds all samples of the batch */
-    int segment;                        /* in whose arenas it lies, one for each thread; NM_NONE: in none */
-    size_t arena_bytes;                 /* from one thread's arena to the next one's */
-} nm_region;
+    const nm_segment *segment;          /* in whose arenas it lies, one for each thread; NULL: in none */
+    nm_region *shares;                  /* the region whose place it takes; NULL: it has its own */
+    double weight;                      /* while it is placed: the heaviest come first */
+    nm_region *next_part;               /* of a gradient that several readers of an output leave in parts */
+};
 
 static inline size_t nm_aligned(size_t bytes)
 {
     return (bytes + NM_ALIGNMENT - 1) / NM_ALIGNMENT * NM_ALIGNMENT;
 }
 
-/* Sets the regions' offsets and the size of the slab. lower_bound: most bytes alive at one
- * operation. */
-nm_status nm_memory_place(nm_context *ctx, nm_region *regions, int count, size_t *slab,
+/* The region that has the memory. */
+static inline nm_region *nm_region_owner(nm_region *region)
+{
+    while (region && region->shares)
+        region = region->shares;
+    return region;
+}
+
+/* Sets the offsets of those of the regions that lie in the arenas of `segment`, or in none, and the
+ * size of all. lower_bound: most bytes alive at one operation. */
+nm_status nm_memory_place(nm_context *ctx, nm_region *regions, int count, const nm_segment *segment, size_t *size,
                           size_t *lower_bound) NM_MUST_USE;
 
 /* ---- the program -------------------------------------------------------------------- */
@@ -72,10 +98,10 @@ typedef enum nm_op_kind {
 typedef enum nm_phase { NM_PHASE_FORWARD = 1, NM_PHASE_LOSS = 2, NM_PHASE_BACKWARD = 4 } nm_phase;
 
 /* What a region is to an operation that reads or writes it. */
-typedef enum nm_use { NM_AS_X, NM_AS_Y, NM_AS_DY, NM_AS_DX, NM_AS_SAVED, NM_AS_TARGET, NM_AS_PART } nm_use;
+typedef enum nm_use { NM_AS_X, NM_AS_Y, NM_AS_DY, NM_AS_DX, NM_AS_SAVED, NM_AS_TARGET, NM_AS_PART, NM_AS_ARENA } nm_use;
 
 typedef struct nm_access {
-    int region;
+    nm_region *region;
     nm_use use;
     bool read, write; /* one that is written and not read begins anew: nothing of it is needed before */
 } nm_access;
@@ -88,57 +114,63 @@ typedef struct nm_op {
     int end;        /* of NM_OP_LOOP: its NM_OP_LOOP_END */
     int accesses;
     nm_access *access; /* [accesses] */
-    int deaths;
-    const int *dead; /* [deaths]: regions that nobody reads after it */
 } nm_op;
 
-typedef struct nm_program {
-    int ops;
-    nm_op *op;         /* [ops] */
-    nm_access *access; /* of all operations, one after the other */
-    int regions;
-    nm_region *region; /* [regions] */
-    int *dead;         /* of all operations */
-} nm_program;
-
-/* Which region the operation uses so; NM_NONE: none. */
-int nm_op_region(const nm_op *op, nm_use use);
+/* Which region the operation uses so; NULL: none. */
+nm_region *nm_op_region(const nm_op *op, nm_use use);
 
 /* ---- the plan ----------------------------------------------------------------------- */
 
+/* An input of a node: the output of another. */
+typedef struct nm_edge {
+    int from, user;
+    int reader;          /* the node in whose operations it is read; NM_NONE: it never leaves them */
+    nm_region *gradient; /* by it; NULL: nobody needs it */
+} nm_edge;
+
 typedef struct nm_plan_node {
     void *choice;              /* the type's plan struct */
+    unsigned memory;           /* flags, as in nm_infer, of what it does in this plan */
     nm_tail tail;              /* what it does besides its own work, without pointers */
     bool leaves_normalisation; /* the last output is not written: its only reader normalises it */
     int head, last;            /* the node that does this one's work, itself where nobody does; the last one whose
                                 work this one does */
     int segment;
-    bool backward;                  /* the gradient of its output is computed */
-    int value, saved, gradient;     /* regions of its output, of what it saves, of the gradient by its output */
-    const int *edge;                /* [inputs]: regions of the gradients by its inputs */
-    size_t scratch, thread_scratch; /* bytes, during one operation */
+    nm_edge *edge;                       /* [inputs] */
+    bool keep;                           /* its output stays readable */
+    bool reached;                        /* a loss lies at or below */
+    bool backward;                       /* the gradient of its output is computed */
+    bool want_dx;                        /* so is one by an input */
+    bool takes_whole_batch;              /* it has to know all samples before a slice of them goes forward */
+    bool whole;                          /* its output crosses from its segment into another, or stays readable */
+    bool recompute;                      /* its forward is run again before its segment goes backward */
+    bool read_again;                     /* its output is read then */
+    nm_region *value, *saved, *gradient; /* its output, what it saves, the gradient by its output (the first part,
+                                          into which the others are summed) */
+    size_t saved_size, scratch, thread_scratch; /* bytes; scratch: during one operation */
 } nm_plan_node;
-
-typedef struct nm_segment {
-    int slice;      /* samples at once */
-    bool by_thread; /* each thread takes slices of its own through the whole segment */
-} nm_segment;
 
 struct nm_plan {
     nm_network *net;
     nm_request request;
+    nm_rules rules;
     bool backward;      /* whether a backward pass is planned */
+    bool split;         /* there are segments, or one in slices */
     nm_plan_node *node; /* [nodes] */
-    nm_program program;
+    int edges;
+    nm_edge *edge; /* [edges], of all nodes in their order */
+    int ops;
+    nm_op *op;         /* [ops] */
+    nm_access *access; /* of all operations, one after the other */
+    int regions;
+    nm_region *region;   /* [regions] */
+    int segments;        /* 1 where the program is not cut */
+    nm_segment *segment; /* [segments, capacity for one per node] */
     int workers;         /* the team, and each thread where a segment goes by thread */
     int most_inputs;     /* of a node */
     real **pointers;     /* [workers][4][most_inputs]: for the calls of layers */
     real **w, **dw;      /* [params]: values; gradients, NULL where there is none */
-    int *edge;           /* of all nodes */
     double *seconds;     /* [workers][ops]; NULL without `timing` */
-    int segments;        /* 1 where the program is not cut */
-    nm_segment *segment; /* [segments, capacity for one per node] */
-    bool split;          /* there are segments, or one in slices */
     char *slab, *scratch, *thread_scratch;
     size_t worker_scratch; /* of each thread's scratch, what it has as scratch for all threads where it is alone */
     real *gradients;
@@ -147,10 +179,37 @@ struct nm_plan {
     nm_plan_memory memory;
 };
 
-/* Where a region lies, for the team. */
-static inline real *nm_plan_region(const nm_plan *plan, int region)
+/* Where the losses stand; without a loss, the output (for nm_plan_backward_from). */
+static inline int nm_objective_count(const nm_network *net)
 {
-    return region == NM_NONE || !plan->slab ? NULL : (real *)(void *)(plan->slab + plan->program.region[region].offset);
+    return net->objectives ? net->objectives : 1;
 }
+static inline nm_objective nm_objective_at(const nm_network *net, int i)
+{
+    return net->objectives ? net->objective[i] : (nm_objective){.from = net->output, .target = -1};
+}
+
+/* The segment of training in which the loss has all that it reads. */
+int nm_objective_segment(const nm_plan *plan, int objective);
+
+/* Finds whose output's gradient is computed: something to train at or above, a loss at or below. */
+void nm_find_needed(nm_plan *plan);
+/* Cuts training; one segment where the plan is not split. */
+void nm_find_segments(nm_plan *plan);
+/* Which layers do the work of those behind them, and which leave the normalisation of their outputs
+ * to the reader. */
+void nm_find_fusion(nm_plan *plan);
+/* Cuts evaluation by how many samples go through at once. */
+nm_status nm_find_slices(nm_plan *plan) NM_MUST_USE;
+/* Which outputs hold the whole batch. */
+void nm_find_whole(nm_plan *plan);
+/* Which nodes of earlier segments than the last are run again. What layers save must be known. */
+void nm_find_recomputed(nm_plan *plan);
+/* Writes the operations and the sizes of the regions. */
+nm_status nm_write_program(nm_plan *plan) NM_MUST_USE;
+/* Lets layers work in place, then finds when each region is alive. */
+void nm_find_liveness(nm_plan *plan);
+/* The regions' offsets, and the size of the slab. */
+nm_status nm_place_regions(nm_plan *plan) NM_MUST_USE;
 
 #endif

@@ -22,37 +22,30 @@
  * A normalisation is left to the reader in training, where it and perhaps a rectifier are all of a
  * conv's tail (not a stem's), and the only reader is a conv whose algorithms of forward and weights
  * normalise what they read. */
-#include "builder.h"
+#include "plan.h"
 
 #include <string.h>
 
-/* The input of `user` that is not `node`; its own where it has one only. */
-static int other_input(const nm_node *user, int node)
+/* The only reader of `node`'s output, where nobody else looks at that; else NM_NONE. */
+static int only_reader(const nm_plan *plan, int node)
 {
-    return user->inputs == 2 && user->from[0] == node ? user->from[1] : user->from[0];
+    if (plan->net->node[node].users != 1 || plan->node[node].keep)
+        return NM_NONE;
+    for (const nm_edge *e = plan->edge; e < plan->edge + plan->edges; e++)
+        if (e->from == node)
+            return e->user;
+    return NM_NONE;
 }
 
 /* Whether `head` can do the work of `user`, which reads `node`: what else that reads must be known
  * before. */
-static bool within_reach(const nm_builder *d, int head, int node, int user)
+static bool within_reach(const nm_plan *plan, int head, int node, int user)
 {
-    const nm_node *u = &d->net->node[user];
-    int other = other_input(u, node);
-    return u->inputs == 1 || (u->inputs == 2 && !d->plan->split && other >= d->net->inputs && other < head);
-}
-
-/* The only reader of `node`'s output, where `head` could do its work and nobody looks at that
- * output; else NM_NONE. */
-static int only_reader(const nm_builder *d, int head, int node)
-{
-    const nm_network *net = d->net;
-    if (net->node[node].users != 1 || d->keep[node])
-        return NM_NONE;
-    for (int user = node + 1; user < net->nodes; user++)
-        for (int k = 0; k < net->node[user].inputs; k++)
-            if (net->node[user].from[k] == node)
-                return within_reach(d, head, node, user) ? user : NM_NONE;
-    return NM_NONE;
+    const nm_node *u = &plan->net->node[user];
+    if (u->inputs != 2)
+        return u->inputs == 1;
+    int other = u->from[u->from[0] == node];
+    return !plan->split && other >= plan->net->inputs && other < head;
 }
 
 /* `tail` with that layer at its end; false where it has no place there. */
@@ -87,68 +80,59 @@ static unsigned flags_with(const nm_tail *tail, bool sums, unsigned flags)
     return tail->pools ? flags & ~(unsigned)NM_INPLACE : flags;
 }
 
-static nm_tail_request request_of(const nm_builder *d, int index)
+static nm_tail_request request_of(const nm_plan *plan, int index)
 {
-    const nm_node *node = &d->net->node[index];
-    nm_tail_request request = {.rules = &d->rules, .backward = d->needed[index]};
-    for (int k = 0; k < node->inputs; k++)
-        request.want_dx = request.want_dx || d->needed[node->from[k]];
-    return request;
+    const nm_plan_node *node = &plan->node[index];
+    return (nm_tail_request){.rules = &plan->rules, .backward = node->backward, .want_dx = node->want_dx};
 }
 
-static void fuse_node(nm_builder *d, int index)
+static void fuse_node(nm_plan *plan, int index)
 {
-    const nm_node *node = &d->net->node[index];
+    const nm_node *node = &plan->net->node[index];
     const nm_fusion *fusion = node->type->fusion;
-    nm_tail *tail = &d->plan->node[index].tail;
-    if (d->head[index] != index || !fusion || !fusion->can_take || d->plan->request.no_fuse)
+    nm_plan_node *head = &plan->node[index];
+    if (head->head != index || !fusion || !fusion->can_take || plan->request.no_fuse)
         return;
-    const nm_tail_request request = request_of(d, index);
-    tail->last = fusion->place;
-    for (int next = only_reader(d, index, index); next != NM_NONE; next = only_reader(d, index, next)) {
-        nm_tail longer = *tail;
-        if (d->needed[index] != d->needed[next] || d->segment[index] != d->segment[next] ||
-            !append(&longer, &d->net->node[next]) || !fusion->can_take(node->self, &longer, &request))
+    const nm_tail_request request = request_of(plan, index);
+    head->tail.last = fusion->place;
+    for (int next = only_reader(plan, index); next != NM_NONE; next = only_reader(plan, next)) {
+        nm_tail longer = head->tail;
+        if (!within_reach(plan, index, head->last, next) || head->backward != plan->node[next].backward ||
+            head->segment != plan->node[next].segment || !append(&longer, &plan->net->node[next]) ||
+            !fusion->can_take(node->self, &longer, &request))
             break;
-        *tail = longer;
-        d->head[next] = index;
-        d->tail[index] = next;
+        head->tail = longer;
+        head->last = next;
+        plan->node[next].head = index;
     }
-    d->memory[index] = flags_with(tail, tail->adds || fusion->place == NM_TAIL_SUM, d->memory[index]);
-}
-
-/* The only reader of what `node` puts out, where that reads nothing else, and nobody looks at it;
- * else NM_NONE. */
-static int sole_reader(const nm_builder *d, int node)
-{
-    const nm_network *net = d->net;
-    for (int user = node + 1; user < net->nodes && net->node[node].users == 1 && !d->keep[node]; user++)
-        if (net->node[user].inputs == 1 && net->node[user].from[0] == node)
-            return user;
-    return NM_NONE;
+    head->memory = flags_with(&head->tail, head->tail.adds || fusion->place == NM_TAIL_SUM, head->memory);
 }
 
 /* Whether head `index` leaves the normalisation in its tail to the reader of its last output. */
-static bool leaves_normalisation(const nm_builder *d, int index)
+static bool leaves_normalisation(const nm_plan *plan, int index)
 {
-    const nm_node *node = &d->net->node[index];
+    const nm_node *node = &plan->net->node[index];
     const nm_fusion *fusion = node->type->fusion;
-    int reader = sole_reader(d, d->tail[index]);
-    if (!fusion || !fusion->leaves_normalisation || reader == NM_NONE || d->plan->split || d->plan->request.no_fuse ||
-        d->rules.mode != NM_TRAIN || !d->needed[index])
+    int reader = only_reader(plan, plan->node[index].last);
+    if (!fusion || !fusion->leaves_normalisation || reader == NM_NONE || plan->split || plan->request.no_fuse ||
+        plan->rules.mode != NM_TRAIN || !plan->node[index].backward)
         return false;
-    const nm_node *by = &d->net->node[reader];
+    const nm_node *by = &plan->net->node[reader];
     const nm_fusion *other = by->type->fusion;
-    const nm_tail_request request = request_of(d, index);
-    return other && other->reads_lazy_normalisation && !(d->memory[reader] & NM_INPLACE) &&
-           other->reads_lazy_normalisation(by->self, &d->rules) &&
-           fusion->leaves_normalisation(node->self, &d->plan->node[index].tail, &request);
+    const nm_tail_request request = request_of(plan, index);
+    return by->inputs == 1 && other && other->reads_lazy_normalisation && !(plan->node[reader].memory & NM_INPLACE) &&
+           other->reads_lazy_normalisation(by->self, &plan->rules) &&
+           fusion->leaves_normalisation(node->self, &plan->node[index].tail, &request);
 }
 
-void nm_find_fusion(nm_builder *d)
+void nm_find_fusion(nm_plan *plan)
 {
-    for (int i = d->net->inputs; i < d->net->nodes; i++)
-        fuse_node(d, i);
-    for (int i = d->net->inputs; i < d->net->nodes; i++)
-        d->plan->node[i].leaves_normalisation = d->head[i] == i && leaves_normalisation(d, i);
+    for (int i = plan->net->inputs; i < plan->net->nodes; i++)
+        fuse_node(plan, i);
+    for (int i = plan->net->inputs; i < plan->net->nodes; i++)
+        plan->node[i].leaves_normalisation = plan->node[i].head == i && leaves_normalisation(plan, i);
+    for (nm_edge *e = plan->edge; e < plan->edge + plan->edges; e++) {
+        int head = plan->node[e->user].head;
+        e->reader = e->user != head && plan->node[e->from].head == head ? NM_NONE : head;
+    }
 }

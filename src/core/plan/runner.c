@@ -1,84 +1,109 @@
 /* Running a plan: one loop over its operations. Nothing here can fail. */
-#include "turn.h"
+#include "plan.h"
 
 #include "clock.h"
 #include "threads.h"
 
+#include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
-enum { CHUNK = 16384 }; /* elements a task: 64 KB of float */
+/* A part of the program being run. */
+typedef struct run {
+    nm_plan *plan;
+    const nm_batch *batch;
+    unsigned phases;   /* of nm_phase: operations of others are left out */
+    const real *dy;    /* given in place of the losses; NULL: the losses are run */
+    bool dy_is_placed; /* a loss at the output has been replaced */
+    nm_result result;
+    const nm_op *loop; /* that threads share: the one that is run, */
+    int slice;         /* and how many samples they take at once */
+} run;
 
-static double now(const nm_plan *plan)
+/* Who runs an operation, for which samples. */
+typedef struct turn {
+    run *run;
+    int worker;   /* 0: the team; else thread number worker - 1, alone */
+    int first, n; /* samples */
+} turn;
+
+static real *memory_of(const turn *t, const nm_region *region)
 {
-    return plan->request.timing ? nm_clock() : 0;
+    if (!region)
+        return NULL;
+    size_t arena = region->segment && t->worker ? (size_t)(t->worker - 1) * region->segment->arena_bytes : 0;
+    return (real *)(void *)(t->run->plan->slab + region->offset + arena);
+}
+
+/* Where the turn's samples lie in a region, of so many numbers each. */
+static real *samples_of(const turn *t, const nm_region *region, size_t size)
+{
+    return region && region->whole ? memory_of(t, region) + (size_t)t->first * size : memory_of(t, region);
+}
+
+/* The output of `node` for the turn's samples. */
+static real *output_of(const turn *t, int node)
+{
+    const nm_plan *plan = t->run->plan;
+    size_t size = nm_shape_size(plan->net->node[node].out);
+    const real *given = node < plan->net->inputs ? t->run->batch->x[node] : NULL;
+    return given ? (real *)(uintptr_t)given + (size_t)t->first * size : samples_of(t, plan->node[node].value, size);
 }
 
 /* ---- zeros and sums, in chunks ------------------------------------------------------- */
 
-typedef struct chunked {
-    const nm_turn *turn;
-    const nm_op *op; /* NM_OP_SUM */
+enum { CHUNK = 16384 }; /* elements a task: 64 KB of float */
+
+typedef struct chunks {
     real *to;
-    size_t size, count; /* elements: of a sample, in all */
-} chunked;
+    const real *from; /* NULL: zeros */
+    size_t count;     /* elements */
+} chunks;
 
-static void zero_task(void *arg, int task, int thread)
+static void chunk_task(void *arg, int task, int thread)
 {
     (void)thread;
-    const chunked *c = arg;
+    const chunks *c = arg;
     size_t first = (size_t)task * CHUNK, last = first + CHUNK < c->count ? first + CHUNK : c->count;
-    memset(c->to + first, 0, (last - first) * sizeof(real));
+    real *restrict to = c->to;
+    const real *restrict from = c->from;
+    if (!from)
+        memset(to + first, 0, (last - first) * sizeof(real));
+    for (size_t i = first; from && i < last; i++)
+        to[i] += from[i];
 }
 
-static void zero(const nm_plan *plan, real *to, size_t count)
+/* Adds `from` to `to`; without it sets zeros. */
+static void run_chunks(const nm_plan *plan, real *to, const real *from, size_t count)
 {
-    nm_parallel(plan->request.threads, (int)((count + CHUNK - 1) / CHUNK), zero_task,
-                &(chunked){.to = to, .count = count});
+    nm_parallel(plan->request.threads, (int)((count + CHUNK - 1) / CHUNK), chunk_task, &(chunks){to, from, count});
 }
 
-static void sum_task(void *arg, int task, int thread)
+static void run_zero(const turn *t, const nm_op *op)
 {
-    (void)thread;
-    const chunked *c = arg;
-    size_t first = (size_t)task * CHUNK, last = first + CHUNK < c->count ? first + CHUNK : c->count;
-    real *restrict total = nm_samples_of(c->turn, c->op->access[0].region, c->size);
-    for (int k = 1; k < c->op->accesses; k++) {
-        const real *restrict part = nm_samples_of(c->turn, c->op->access[k].region, c->size);
-        for (size_t i = first; i < last; i++)
-            total[i] += part[i];
-    }
+    (void)op;
+    run_chunks(t->run->plan, t->run->plan->gradients, NULL, t->run->plan->net->weight_count);
 }
 
-static void run_sum(const nm_turn *t, const nm_op *op)
+static void run_sum(const turn *t, const nm_op *op)
 {
-    const nm_plan *plan = t->run->plan;
-    size_t size = nm_shape_size(plan->net->node[op->index].out), count = (size_t)t->s.n * size;
-    chunked c = {t, op, NULL, size, count};
-    nm_parallel(plan->request.threads, (int)((count + CHUNK - 1) / CHUNK), sum_task, &c);
+    size_t size = nm_shape_size(t->run->plan->net->node[op->index].out);
+    for (int k = 1; k < op->accesses; k++)
+        run_chunks(t->run->plan, samples_of(t, op->access[0].region, size), samples_of(t, op->access[k].region, size),
+                   (size_t)t->n * size);
 }
 
 /* ---- losses ---------------------------------------------------------------------------- */
 
-/* The output of `node` for the samples of the slice. */
-static const real *output_of(const nm_turn *t, int node)
+/* Adds what an objective makes of some samples to the result. */
+static void add_loss(const turn *t, int index, const nm_objective *o, real *dx)
 {
-    const nm_plan *plan = t->run->plan;
-    size_t size = nm_shape_size(plan->net->node[node].out);
-    return node < plan->net->inputs ? t->run->batch->x[node] + (size_t)t->s.first * size
-                                    : nm_samples_of(t, plan->node[node].value, size);
-}
-
-/* Adds what an objective makes of some samples. */
-static void run_loss(nm_run *r, const nm_turn *t, const nm_op *op, real *dx)
-{
-    nm_slice s = t->s;
+    run *r = t->run;
     const nm_plan *plan = r->plan;
-    nm_network *net = plan->net;
-    nm_objective *o = &net->objective[op->index];
-    nm_shape shape = net->node[o->from].out;
-    size_t first = (size_t)s.first;
-    bool counts = op->index == nm_counted_objective(net) && o->type->classifies;
-    nm_loss_pass p = {.n = s.n,
+    nm_shape shape = plan->net->node[o->from].out;
+    size_t first = (size_t)t->first;
+    bool counts = index == nm_counted_objective(plan->net) && o->type->classifies;
+    nm_loss_pass p = {.n = t->n,
                       .xs = shape,
                       .x = output_of(t, o->from),
                       .targets = r->batch->targets,
@@ -95,143 +120,215 @@ static void run_loss(nm_run *r, const nm_turn *t, const nm_op *op, real *dx)
     if (o->target >= 0)
         p.targets = (nm_targets){.values = output_of(t, o->target)};
     o->type->run(&p, o->self);
-    for (int k = 0; k < s.n; k++) {
+    for (int k = 0; k < t->n; k++) {
         r->result.loss_sum += o->weight * plan->sample_loss[k];
-        if (!counts)
-            continue;
-        r->result.correct += (double)plan->correct[k];
-        r->result.counted += (double)plan->counted[k];
+        r->result.correct += counts ? (double)plan->correct[k] : 0;
+        r->result.counted += counts ? (double)plan->counted[k] : 0;
     }
 }
 
-/* The gradient that the caller gives stands at the output once; zeros at every other loss. */
-static void place_gradient(nm_run *r, int from, real *dx, nm_slice s)
+/* A gradient that the caller gives stands at the output once; zeros at every other loss. */
+static void run_loss(const turn *t, const nm_op *op)
 {
-    size_t count = (size_t)s.n * nm_shape_size(r->plan->net->node[from].out);
-    if (!dx)
-        return;
-    if (from == r->plan->net->output && !r->dy_is_placed) {
+    run *r = t->run;
+    const nm_plan *plan = r->plan;
+    const nm_objective o = nm_objective_at(plan->net, op->index);
+    size_t size = nm_shape_size(plan->net->node[o.from].out), count = (size_t)t->n * size;
+    real *dx = samples_of(t, nm_op_region(op, NM_AS_DX), size);
+    bool place = dx && r->dy && o.from == plan->net->output && !r->dy_is_placed;
+    if (place)
         memcpy(dx, r->dy, count * sizeof(real));
-        r->dy_is_placed = true;
-    } else {
-        zero(r->plan, dx, count);
-    }
+    else if (r->dy && dx)
+        run_chunks(plan, dx, NULL, count);
+    else if (!r->dy && plan->net->objectives)
+        add_loss(t, op->index, &o, dx);
+    r->dy_is_placed |= place;
 }
 
-static void run_objective(nm_run *r, const nm_turn *t, const nm_op *op)
+/* ---- layers ---------------------------------------------------------------------------- */
+
+/* The arguments of a layer's functions. */
+typedef struct call {
+    nm_pass pass;
+    nm_tail tail; /* pass.tail */
+} call;
+
+static void set_scratch(const turn *t, nm_pass *pass)
 {
-    const nm_network *net = r->plan->net;
-    int from = net->objectives ? net->objective[op->index].from : net->output;
-    real *dx = nm_samples_of(t, nm_op_region(op, NM_AS_DX), nm_shape_size(net->node[from].out));
-    if (r->dy)
-        place_gradient(r, from, dx, t->s);
-    else if (net->objectives)
-        run_loss(r, t, op, dx);
+    const nm_plan *plan = t->run->plan;
+    pass->scratch = plan->scratch;
+    pass->thread_scratch_base = plan->thread_scratch;
+    pass->thread_scratch_size = plan->memory.thread_scratch;
+    pass->threads = plan->request.threads;
+    if (t->worker == 0)
+        return;
+    pass->scratch = plan->thread_scratch + (size_t)(t->worker - 1) * plan->memory.thread_scratch;
+    pass->thread_scratch_base = (char *)pass->scratch + plan->worker_scratch;
+    pass->threads = 1;
+}
+
+/* What the tail of head `head` finds in its layer `index`: the parameters of a normalisation, the
+ * input of a sum that does not come from the head. */
+static void set_tail(const turn *t, int index, nm_tail *tail)
+{
+    const nm_plan *plan = t->run->plan;
+    const nm_node *node = &plan->net->node[index];
+    if (node->params) {
+        tail->w = plan->w + node->first_param;
+        tail->dw = plan->dw + node->first_param;
+    }
+    for (const nm_edge *e = plan->node[index].edge; e < plan->node[index].edge + node->inputs; e++)
+        if (e->reader != NM_NONE) {
+            tail->other = output_of(t, e->from);
+            tail->other_dx = samples_of(t, e->gradient, nm_shape_size(plan->net->node[e->from].out));
+        }
+}
+
+/* x: space for the pointers to the node's inputs, then to their gradients. */
+static void set_call(const turn *t, int index, real **x, call *c)
+{
+    const nm_plan *plan = t->run->plan;
+    const nm_batch *batch = t->run->batch;
+    const nm_node *node = &plan->net->node[index];
+    const nm_plan_node *planned = &plan->node[index], *last = &plan->node[planned->last];
+    size_t out = nm_shape_size(plan->net->node[planned->last].out);
+    real **dx = x + plan->most_inputs, *dy = samples_of(t, last->gradient, out);
+    for (int k = 0; k < node->inputs; k++) {
+        x[k] = output_of(t, node->from[k]);
+        dx[k] = samples_of(t, planned->edge[k].gradient, nm_shape_size(node->in[k]));
+    }
+    c->tail = planned->tail;
+    c->pass = (nm_pass){.mode = plan->request.mode,
+                        .backward = planned->backward,
+                        .n = t->n,
+                        .batch = batch->n,
+                        .inputs = node->inputs,
+                        .xs = node->in,
+                        .ys = node->out,
+                        .x = (const real *const *)x,
+                        .y = samples_of(t, last->value, out),
+                        .dy = dy,
+                        .dy_scratch = planned->tail.layers ? dy : NULL, /* then nobody else looks at it */
+                        .dx = dx,
+                        .w = plan->w + node->first_param,
+                        .dw = plan->dw + node->first_param,
+                        .saved = memory_of(t, planned->saved),
+                        .plan = planned->choice,
+                        .statistics_rate = batch->statistics_rate,
+                        .seed = batch->seed,
+                        .step = batch->step,
+                        .first_sample = (uint32_t)t->first,
+                        .name = node->name,
+                        .tail = &c->tail};
+    set_scratch(t, &c->pass);
+    for (int next = index + 1; next <= planned->last; next++)
+        if (plan->node[next].head == index)
+            set_tail(t, next, &c->tail);
+}
+
+static void run_layer(const turn *t, const nm_op *op)
+{
+    const nm_plan *plan = t->run->plan;
+    const nm_node *node = &plan->net->node[op->index];
+    real **pointers = plan->pointers + (ptrdiff_t)4 * t->worker * plan->most_inputs;
+    call c, before;
+    nm_lazy_normalisation lazy;
+    set_call(t, op->index, pointers, &c);
+    int head = plan->node[node->from[0]].head;
+    if (plan->node[head].leaves_normalisation) {
+        const nm_node *by = &plan->net->node[head];
+        set_call(t, head, pointers + (ptrdiff_t)2 * plan->most_inputs, &before);
+        by->type->fusion->lazy_normalisation(&before.pass, by->self, &lazy);
+        c.pass.lazy_normalisation = &lazy;
+        pointers[0] = (real *)(uintptr_t)lazy.x;
+    }
+    if (op->kind == NM_OP_STATISTICS)
+        node->type->batch_statistics(&c.pass, node->self);
+    else if (op->kind == NM_OP_FORWARD)
+        node->type->forward(&c.pass, node->self);
+    else
+        node->type->backward(&c.pass, node->self);
 }
 
 /* ---- the program ------------------------------------------------------------------------- */
 
-static void run_op(nm_run *r, const nm_turn *t, const nm_op *op)
+/* Fills the regions that die with an operation with NaN: who reads them all the same shows it. What
+ * the last operation reads stays. */
+static void poison_dead(const turn *t, int op)
 {
-    switch (op->kind) {
-    case NM_OP_ZERO:
-        zero(r->plan, r->plan->gradients, r->plan->net->weight_count);
-        return;
-    case NM_OP_STATISTICS:
-    case NM_OP_FORWARD:
-    case NM_OP_BACKWARD:
-        nm_run_layer(t, op);
-        return;
-    case NM_OP_LOSS:
-        run_objective(r, t, op);
-        return;
-    case NM_OP_SUM:
-        run_sum(t, op);
-        return;
-    case NM_OP_LOOP:
-    case NM_OP_LOOP_END:
-    case NM_OP_RESULTS:
-        return;
-    }
+    const nm_plan *plan = t->run->plan;
+    for (nm_region *r = plan->region; r < plan->region + plan->regions && op < plan->ops - 1; r++)
+        for (int k = 0; k < r->intervals; k++)
+            if (r->live[k].last == op)
+                memset(memory_of(t, r), 0xff, r->size);
 }
 
-/* Fills the regions that die with an operation with NaN: who reads them all the same shows it. */
-static void poison_dead(const nm_plan *plan, const nm_op *op, int thread)
+static void run_op(const turn *t, int index)
 {
-    for (int i = 0; i < op->deaths; i++) {
-        const nm_region *region = &plan->program.region[op->dead[i]];
-        memset(plan->slab + region->offset + (size_t)thread * region->arena_bytes, 0xff, region->size);
-    }
+    static void (*const runs[])(const turn *, const nm_op *) = {
+        [NM_OP_ZERO] = run_zero, [NM_OP_STATISTICS] = run_layer, [NM_OP_FORWARD] = run_layer, [NM_OP_LOSS] = run_loss,
+        [NM_OP_SUM] = run_sum,   [NM_OP_BACKWARD] = run_layer,   [NM_OP_RESULTS] = NULL};
+    const nm_plan *plan = t->run->plan;
+    const nm_op *op = &plan->op[index];
+    if (!(op->phase & t->run->phases))
+        return;
+    double start = plan->seconds ? nm_clock() : 0;
+    if (runs[op->kind])
+        runs[op->kind](t, op);
+    if (plan->seconds)
+        plan->seconds[t->worker * plan->ops + index] += nm_clock() - start;
+    if (plan->request.poison)
+        poison_dead(t, index);
 }
 
-static void run_loop(nm_run *r, int loop);
+static void run_loop(run *r, const nm_op *loop);
 
-/* Operations `first` to `last` - 1 on some samples. */
-static void run_ops(nm_run *r, int worker, int first, int last, nm_slice s)
+/* Operations `first` to `last` - 1. */
+static void run_ops(turn t, int first, int last)
 {
-    const nm_program *program = &r->plan->program;
-    const nm_turn t = {r, worker, s};
+    const nm_plan *plan = t.run->plan;
     for (int i = first; i < last; i++) {
-        const nm_op *op = &program->op[i];
-        if (op->kind == NM_OP_LOOP) {
-            if (op->phase & r->phases)
-                run_loop(r, i);
-            i = op->end;
-            op = &program->op[i];
+        if (plan->op[i].kind == NM_OP_LOOP) {
+            if (plan->op[i].phase & t.run->phases)
+                run_loop(t.run, &plan->op[i]);
+            i = plan->op[i].end;
         }
-        if (!(op->phase & r->phases))
-            continue;
-        double start = now(r->plan);
-        run_op(r, &t, op);
-        if (r->plan->seconds)
-            r->plan->seconds[worker * program->ops + i] += now(r->plan) - start;
-        if (op->deaths)
-            poison_dead(r->plan, op, worker > 0 ? worker - 1 : 0);
+        run_op(&t, i);
     }
 }
 
-/* The samples from `first` on, at most `most`. */
-static nm_slice slice_at(const nm_run *r, int first, int most)
+/* One slice of a loop. */
+static void run_slice(run *r, int slice, int worker)
 {
-    int left = r->batch->n - first;
-    return (nm_slice){first, left < most ? left : most};
+    int first = slice * r->slice, left = r->batch->n - first;
+    turn t = {r, worker, first, left < r->slice ? left : r->slice};
+    run_ops(t, (int)(r->loop - r->plan->op) + 1, r->loop->end);
 }
-
-typedef struct loop_run {
-    nm_run *run;
-    int loop, slice; /* the operation; samples at once */
-} loop_run;
 
 static void slice_task(void *arg, int task, int thread)
 {
-    const loop_run *l = arg;
-    nm_plan *plan = l->run->plan;
-    nm_slice s = slice_at(l->run, task * l->slice, l->slice);
-    run_ops(l->run, 1 + thread, l->loop + 1, plan->program.op[l->loop].end, s);
+    run_slice(arg, task, 1 + thread);
 }
 
-static void run_loop(nm_run *r, int loop)
+static void run_loop(run *r, const nm_op *loop)
 {
-    nm_plan *plan = r->plan;
-    const nm_op *op = &plan->program.op[loop];
-    const nm_segment *segment = &plan->segment[op->index];
-    int n = r->batch->n, size = segment->slice, share = nm_pieces(n, plan->request.threads);
-    if (segment->by_thread) {
-        size = size < share ? size : share;
-        nm_parallel(plan->request.threads, nm_pieces(n, size), slice_task, &(loop_run){r, loop, size});
-        return;
-    }
-    for (int first = 0; first < n; first += size)
-        run_ops(r, 0, loop + 1, op->end, slice_at(r, first, size));
+    const nm_segment *segment = &r->plan->segment[loop->index];
+    int n = r->batch->n, threads = r->plan->request.threads, share = nm_pieces(n, threads);
+    r->loop = loop;
+    r->slice = segment->by_thread && share < segment->slice ? share : segment->slice;
+    if (segment->by_thread)
+        nm_parallel(threads, nm_pieces(n, r->slice), slice_task, r);
+    for (int slice = 0; slice < nm_pieces(n, r->slice) && !segment->by_thread; slice++)
+        run_slice(r, slice, 0);
 }
 
 static void run_program(void *arg)
 {
-    nm_run *r = arg;
-    run_ops(r, 0, 0, r->plan->program.ops, (nm_slice){0, r->batch->n});
+    run *r = arg;
+    run_ops((turn){r, 0, 0, r->batch->n}, 0, r->plan->ops);
 }
 
-static nm_result run_phases(nm_run r)
+static nm_result run_phases(run r)
 {
     nm_with_team(run_program, &r);
     r.result.loss = r.result.loss_sum / r.batch->n;
@@ -240,25 +337,25 @@ static nm_result run_phases(nm_run r)
 
 void nm_plan_forward(nm_plan *plan, const nm_batch *batch)
 {
-    run_phases((nm_run){plan, batch, NM_PHASE_FORWARD});
+    run_phases((run){plan, batch, NM_PHASE_FORWARD});
 }
 
 nm_result nm_plan_loss(nm_plan *plan, const nm_batch *batch)
 {
-    return run_phases((nm_run){plan, batch, NM_PHASE_LOSS});
+    return run_phases((run){plan, batch, NM_PHASE_LOSS});
 }
 
 void nm_plan_backward(nm_plan *plan, const nm_batch *batch)
 {
-    run_phases((nm_run){plan, batch, NM_PHASE_BACKWARD});
+    run_phases((run){plan, batch, NM_PHASE_BACKWARD});
 }
 
 nm_result nm_plan_step(nm_plan *plan, const nm_batch *batch)
 {
-    return run_phases((nm_run){plan, batch, NM_PHASE_FORWARD | NM_PHASE_LOSS | NM_PHASE_BACKWARD});
+    return run_phases((run){plan, batch, NM_PHASE_FORWARD | NM_PHASE_LOSS | NM_PHASE_BACKWARD});
 }
 
 void nm_plan_backward_from(nm_plan *plan, const nm_batch *batch, const real *dy)
 {
-    run_phases((nm_run){plan, batch, NM_PHASE_LOSS | NM_PHASE_BACKWARD, .dy = dy});
+    run_phases((run){plan, batch, NM_PHASE_LOSS | NM_PHASE_BACKWARD, .dy = dy});
 }

@@ -1,5 +1,5 @@
 /* Planning: which gradients are needed, and where a network is cut whose batch is split. */
-#include "builder.h"
+#include "plan.h"
 
 /* ---- which gradients are needed ------------------------------------------------------ */
 
@@ -13,97 +13,94 @@ static bool has_trained(const nm_network *net, const nm_node *node)
     return false;
 }
 
-void nm_find_needed(nm_builder *b)
+void nm_find_needed(nm_plan *plan)
 {
-    const nm_network *net = b->net;
-    const nm_request *q = &b->plan->request;
-    for (int i = 0; i < net->nodes; i++) { /* something to train at or above */
+    const nm_network *net = plan->net;
+    const nm_request *q = &plan->request;
+    nm_plan_node *node = plan->node;
+    if (!plan->backward)
+        return;
+    for (int i = 0; i < net->nodes; i++) {
         bool above = i < net->inputs ? q->input_gradients || q->keep_all : has_trained(net, &net->node[i]);
         for (int k = 0; k < net->node[i].inputs; k++)
-            above = above || b->needed[net->node[i].from[k]];
-        b->needed[i] = above && b->plan->backward;
+            above = above || node[node[i].edge[k].from].backward;
+        node[i].backward = above;
     }
     for (int i = 0; i < nm_objective_count(net); i++)
-        b->reached[nm_objective_node(net, i)] = true;
-    for (int i = net->nodes - 1; i >= 0; i--)
-        for (int k = 0; b->reached[i] && k < net->node[i].inputs; k++)
-            b->reached[net->node[i].from[k]] = true;
-    for (int i = 0; i < net->nodes; i++)
-        b->needed[i] = b->needed[i] && b->reached[i];
+        node[nm_objective_at(net, i).from].reached = true;
+    for (int i = net->nodes - 1; i >= 0; i--) {
+        node[i].backward = node[i].backward && node[i].reached;
+        for (int k = 0; k < net->node[i].inputs; k++)
+            node[node[i].edge[k].from].reached |= node[i].reached;
+    }
+    for (const nm_edge *e = plan->edge; e < plan->edge + plan->edges; e++)
+        node[e->user].want_dx |= node[e->from].backward;
 }
 
 /* ---- segments of training ------------------------------------------------------------ */
 
-void nm_find_segments(nm_builder *b)
+void nm_find_segments(nm_plan *plan)
 {
-    const nm_network *net = b->net;
-    int last = 0;
-    for (int i = net->inputs; i < net->nodes; i++) {
-        for (int k = 0; k < net->node[i].inputs; k++)
-            if (b->segment[net->node[i].from[k]] > b->segment[i])
-                b->segment[i] = b->segment[net->node[i].from[k]];
-        b->segment[i] += nm_takes_whole_batch(b, i);
-        last = b->segment[i] > last ? b->segment[i] : last;
-    }
-    b->plan->segments = last + 1;
-    for (int i = 0; i < nm_objective_count(net); i++) {
-        int segment = b->segment[nm_objective_node(net, i)], target = nm_objective_target(net, i);
-        b->objective_segment[i] = target >= 0 && b->segment[target] > segment ? b->segment[target] : segment;
+    const nm_network *net = plan->net;
+    for (int i = net->inputs; i < net->nodes; i++)
+        plan->node[i].takes_whole_batch = plan->split && net->node[i].type->batch_statistics;
+    for (const nm_edge *e = plan->edge; e < plan->edge + plan->edges; e++) {
+        nm_plan_node *user = &plan->node[e->user];
+        int segment = plan->node[e->from].segment + user->takes_whole_batch;
+        user->segment = segment > user->segment ? segment : user->segment;
+        plan->segments = user->segment >= plan->segments ? user->segment + 1 : plan->segments;
     }
 }
 
-static bool objective_reads(const nm_network *net, int objective, int node)
+int nm_objective_segment(const nm_plan *plan, int objective)
 {
-    return nm_objective_node(net, objective) == node || nm_objective_target(net, objective) == node;
+    nm_objective o = nm_objective_at(plan->net, objective);
+    int segment = plan->node[o.from].segment, targets = o.target >= 0 ? plan->node[o.target].segment : 0;
+    return targets > segment ? targets : segment;
 }
 
-bool nm_value_is_whole(const nm_builder *b, int node)
+/* The output is read in that segment; NM_NONE: behind all of them. */
+static void read_in_segment(nm_plan_node *node, int segment)
 {
-    const nm_network *net = b->net;
-    if (!b->plan->split || b->keep[node])
-        return b->plan->split;
-    for (int user = node + 1; user < net->nodes; user++)
-        for (int k = 0; k < net->node[user].inputs; k++)
-            if (net->node[user].from[k] == node && b->segment[user] != b->segment[node])
-                return true;
-    for (int i = 0; i < nm_objective_count(net); i++)
-        if (objective_reads(net, i, node) &&
-            (b->plan->request.mode == NM_EVAL || b->objective_segment[i] != b->segment[node]))
-            return true;
-    return false;
+    node->whole |= node->segment != segment;
 }
 
-bool nm_gradient_is_whole(const nm_builder *b, int from, int segment, bool by_whole_batch)
+void nm_find_whole(nm_plan *plan)
 {
-    return b->plan->split && (segment != b->segment[from] || by_whole_batch || nm_takes_whole_batch(b, b->head[from]) ||
-                              from < b->net->inputs);
+    for (int i = 0; plan->split && i < plan->net->nodes; i++)
+        plan->node[i].whole = plan->node[i].keep;
+    for (const nm_edge *e = plan->edge; plan->split && e < plan->edge + plan->edges; e++)
+        read_in_segment(&plan->node[e->from], plan->node[e->user].segment);
+    for (int i = 0; plan->split && i < nm_objective_count(plan->net); i++) {
+        nm_objective o = nm_objective_at(plan->net, i);
+        int segment = plan->backward ? nm_objective_segment(plan, i) : NM_NONE;
+        read_in_segment(&plan->node[o.from], segment);
+        if (o.target >= 0)
+            read_in_segment(&plan->node[o.target], segment);
+    }
 }
 
-/* Whether backward needs what `head` computes and nobody has kept. Those below it are known. */
-static bool is_recomputed(const nm_builder *b, int head)
+/* Behind each node those that read its output are known. What a node saves is of its own samples,
+ * and so is an output that is not whole. */
+void nm_find_recomputed(nm_plan *plan)
 {
-    const nm_network *net = b->net;
-    int tail = b->tail[head];
-    if (b->needed[head] && b->saved_size[head] && !nm_takes_whole_batch(b, head))
-        return true;
-    if (nm_value_is_whole(b, tail))
-        return false;
-    if (b->needed[head] && (b->memory[head] & NM_BACK_Y))
-        return true;
-    for (int user = tail + 1; user < net->nodes; user++)
-        for (int k = 0; k < net->node[user].inputs; k++)
-            if (net->node[user].from[k] == tail && b->head[user] == user &&
-                (b->recompute[user] || (b->needed[user] && (b->memory[user] & NM_BACK_X))))
-                return true;
-    for (int i = 0; i < nm_objective_count(net); i++)
-        if (objective_reads(net, i, tail))
-            return true;
-    return false;
-}
-
-void nm_find_recomputed(nm_builder *b)
-{
-    bool split = b->plan->split && b->plan->request.mode == NM_TRAIN;
-    for (int i = b->net->nodes - 1; i >= b->net->inputs && split; i--)
-        b->recompute[i] = b->head[i] == i && b->segment[i] < b->plan->segments - 1 && is_recomputed(b, i);
+    nm_plan_node *node = plan->node;
+    if (!plan->split || !plan->backward)
+        return;
+    for (int i = 0; i < nm_objective_count(plan->net); i++) {
+        nm_objective o = nm_objective_at(plan->net, i);
+        node[o.from].read_again = true;
+        if (o.target >= 0)
+            node[o.target].read_again = true;
+    }
+    for (int i = plan->net->nodes - 1; i >= plan->net->inputs; i--) {
+        nm_plan_node *last = &node[node[i].last];
+        bool saved = node[i].backward && node[i].saved_size && !node[i].takes_whole_batch,
+             output = last->read_again || (node[i].backward && (node[i].memory & NM_BACK_Y));
+        node[i].recompute =
+            node[i].head == i && node[i].segment < plan->segments - 1 && (saved || (output && !last->whole));
+        for (int k = 0; k < plan->net->node[i].inputs && node[i].head == i; k++)
+            if (node[i].recompute || (node[i].backward && (node[i].memory & NM_BACK_X)))
+                node[node[i].edge[k].from].read_again = true;
+    }
 }

@@ -7,7 +7,7 @@
  * lose, since every call brings in its weights again: the cheapest way through all layers is found
  * by dynamic programming over the layers and a few numbers of samples. Costs are in multiply-adds
  * at the matrix product's full speed, on all threads together. */
-#include "builder.h"
+#include "plan.h"
 
 #include "algorithm_choice.h"
 #include "alloc.h"
@@ -20,65 +20,57 @@
 #define NEAR_BYTES (0.7 * 1048576) /* of values alive: all is in a core's second-level cache; */
 #define FAR_BYTES (12.0 * 1048576) /* little is */
 
-enum { SIZES = 12 };
+enum { MOST_SIZES = 12 };
 
 typedef struct way {
     double cost; /* of the cheapest way to here that takes this number of samples here */
-    int from;    /* the number that it takes in the layer before: an index */
+    int from;    /* the number that it takes in the node before: an index */
 } way;
 
 typedef struct slicing {
-    nm_builder *b;
-    int sizes,
-        size[SIZES]; /* numbers of samples to choose from; the first is the whole batch, for all threads together */
-    int heads;
-    int *head; /* [heads]: the nodes that work, in their order */
-    int *last; /* [nodes]: index of the head that reads the output last */
-    way *way;  /* [heads][sizes] */
+    nm_plan *plan;
+    int sizes;
+    int size[MOST_SIZES]; /* numbers of samples to choose from; the first is the whole batch, for all threads */
+    int *last_reader;     /* [nodes]: the head that reads the output last */
+    way *way;             /* [nodes][sizes] */
 } slicing;
 
 /* Numbers of samples that give each thread as many slices. */
 static void find_sizes(slicing *s)
 {
-    int batch = s->b->plan->request.batch;
+    int batch = s->plan->request.batch;
     s->size[s->sizes++] = batch;
-    for (int pieces = s->b->plan->request.threads; s->sizes < SIZES && s->size[s->sizes - 1] > 1; pieces *= 2)
+    for (int pieces = s->plan->request.threads; s->sizes < MOST_SIZES && s->size[s->sizes - 1] > 1; pieces *= 2)
         if (nm_pieces(batch, pieces) < s->size[s->sizes - 1])
             s->size[s->sizes++] = nm_pieces(batch, pieces);
 }
 
-static void find_heads(slicing *s)
+static void find_last_readers(slicing *s)
 {
-    const nm_builder *b = s->b;
-    const nm_network *net = b->net;
-    for (int i = net->inputs; i < net->nodes; i++) {
-        if (b->head[i] != i)
-            continue;
-        s->head[s->heads] = i;
-        s->last[b->tail[i]] = s->heads++;
-    }
-    for (int at = 0; at < s->heads; at++)
-        for (int user = s->head[at]; user <= b->tail[s->head[at]]; user++)
-            for (int k = 0; b->head[user] == s->head[at] && k < net->node[user].inputs; k++)
-                s->last[net->node[user].from[k]] = at;
+    const nm_plan *plan = s->plan;
+    for (int i = 0; i < plan->net->nodes; i++)
+        s->last_reader[i] = plan->node[i].head;
+    for (const nm_edge *e = plan->edge; e < plan->edge + plan->edges; e++)
+        if (plan->node[e->user].head > s->last_reader[e->from])
+            s->last_reader[e->from] = plan->node[e->user].head;
 }
 
 static double elements(const slicing *s, int node)
 {
-    return (double)nm_shape_size(s->b->net->node[node].out);
+    return (double)nm_shape_size(s->plan->net->node[node].out);
 }
 
-/* The values that are written before head number `at` and read by it or behind it: how many, and
- * their numbers a sample. */
+/* The values that are written before head `at` and read by it or behind it: how many, and their
+ * numbers a sample. */
 static int crossing(const slicing *s, int at, double *count)
 {
     int values = 0;
     *count = 0;
-    for (int before = 0; before < at; before++) {
-        int tail = s->b->tail[s->head[before]];
-        if (s->last[tail] >= at) {
+    for (int head = s->plan->net->inputs; head < at; head++) {
+        const nm_plan_node *node = &s->plan->node[head];
+        if (node->head == head && s->last_reader[node->last] >= at) {
             values++;
-            *count += elements(s, tail);
+            *count += elements(s, node->last);
         }
     }
     return values;
@@ -92,99 +84,94 @@ static double share_afar(double alive)
 }
 
 /* Multiply-adds' worth of time that a call takes beside its samples, on a thread. */
-static double overhead_of(const nm_builder *b, int node, int samples)
+static double overhead_of(const nm_plan *plan, int node, int samples)
 {
-    const nm_node *n = &b->net->node[node];
+    const nm_node *n = &plan->net->node[node];
     double weights = 0;
     for (int i = 0; i < n->params; i++)
-        weights += (double)b->net->param[n->first_param + i].count;
-    return CALL + (n->type->algorithms ? n->type->algorithms->overhead(n->self, &b->rules, samples)
+        weights += (double)plan->net->param[n->first_param + i].count;
+    return CALL + (n->type->algorithms ? n->type->algorithms->overhead(n->self, &plan->rules, samples)
                                        : NM_WEIGHT_TIME * weights);
 }
 
-/* Of head number `at` with the size of that number, for the batch. */
-static double cost_of(const slicing *s, int at, int size)
+/* Of a head with the size of that number, for the batch; `alive`: numbers a sample that cross it.
+ */
+static double cost_of(const slicing *s, int head, int size, double alive)
 {
-    const nm_builder *b = s->b;
-    int node = s->head[at], tail = b->tail[node], batch = b->plan->request.batch, threads = b->plan->request.threads;
+    const nm_plan *plan = s->plan;
+    const nm_node *node = &plan->net->node[head];
+    int batch = plan->request.batch, threads = plan->request.threads;
     int calls = size ? nm_pieces(batch, s->size[size]) : threads,
         samples = size ? s->size[size] : nm_pieces(batch, threads);
-    double read = 0, alive;
-    crossing(s, at, &alive);
-    for (int k = 0; k < b->net->node[node].inputs; k++)
-        read += elements(s, b->net->node[node].from[k]);
-    double passed = (read + elements(s, tail)) * batch;
-    return overhead_of(b, node, samples) * calls + FAR * passed * share_afar((alive + elements(s, tail)) * samples);
+    double read = 0, written = elements(s, plan->node[head].last);
+    for (int k = 0; k < node->inputs; k++)
+        read += elements(s, node->from[k]);
+    return overhead_of(plan, head, samples) * calls +
+           FAR * (read + written) * batch * share_afar((alive + written) * samples);
 }
 
-/* Sets the ways to head number `at`. */
-static void find_ways(slicing *s, int at)
+/* Sets the ways to a node. One that another does the work of goes with what comes before it. */
+static void find_ways(slicing *s, int node)
 {
-    way *here = s->way + at * s->sizes, *before = here - s->sizes;
+    const nm_request *q = &s->plan->request;
+    way *here = s->way + node * s->sizes, *before = here - s->sizes;
+    bool first = node == s->plan->net->inputs, head = s->plan->node[node].head == node;
     double count;
-    bool may_cut = at > 0 && crossing(s, at, &count) <= 1;
-    const nm_request *q = &s->b->plan->request;
-    double cut = at > 0 ? 2 * FAR * count * q->batch * share_afar(count * q->batch / q->threads) : 0;
+    bool may_cut = crossing(s, node, &count) <= 1 && head && !first;
+    double cut = 2 * FAR * count * q->batch * share_afar(count * q->batch / q->threads);
     for (int k = 0; k < s->sizes; k++) {
-        here[k] = (way){at > 0 ? before[k].cost : 0, k};
+        here[k] = (way){first ? 0 : before[k].cost, k};
         for (int from = 0; may_cut && from < s->sizes; from++)
             if (before[from].cost + cut < here[k].cost)
                 here[k] = (way){before[from].cost + cut, from};
-        here[k].cost += cost_of(s, at, k);
+        here[k].cost += head ? cost_of(s, node, k, count) : 0;
     }
 }
 
-/* Follows the cheapest way back from the last layer, then numbers its segments. */
+/* Follows the cheapest way back from the last node, then numbers its segments. */
 static void cut_segments(slicing *s)
 {
-    nm_builder *b = s->b;
-    nm_plan *plan = b->plan;
-    int best = 0;
-    const way *end = s->way + (s->heads - 1) * s->sizes;
+    nm_plan *plan = s->plan;
+    int first = plan->net->inputs, best = 0, size = NM_NONE;
+    const way *end = s->way + (plan->net->nodes - 1) * s->sizes;
     for (int k = 1; k < s->sizes; k++)
         if (end[k].cost < end[best].cost)
             best = k;
-    for (int at = s->heads - 1; at >= 0; at--) { /* for now, the segment is the size's index */
-        b->segment[s->head[at]] = best;
-        best = s->way[at * s->sizes + best].from;
+    for (int i = plan->net->nodes - 1; i >= first; i--) { /* for now, the segment is the size's index */
+        plan->node[i].segment = best;
+        best = s->way[i * s->sizes + best].from;
     }
     plan->segments = 0;
-    for (int at = 0, before = NM_NONE; at < s->heads; at++) {
-        int size = b->segment[s->head[at]];
-        if (size != before)
-            plan->segment[plan->segments++] = (nm_segment){s->size[size], size > 0};
-        before = size;
-        b->segment[s->head[at]] = plan->segments - 1;
+    for (int i = first; i < plan->net->nodes; i++) {
+        if (plan->node[i].segment != size) {
+            size = plan->node[i].segment;
+            plan->segment[plan->segments++] = (nm_segment){.slice = s->size[size], .by_thread = size > 0};
+            plan->split |= size > 0;
+        }
+        plan->node[i].segment = plan->segments - 1;
     }
-    for (int k = 0; k < plan->segments; k++)
-        if (plan->segment[k].by_thread)
-            plan->workers = 1 + plan->request.threads;
-    for (int i = b->net->inputs; i < b->net->nodes; i++)
-        b->segment[i] = b->segment[b->head[i]];
-    for (int i = 0; i < nm_objective_count(b->net); i++)
-        b->objective_segment[i] = plan->segments - 1;
-    plan->split = plan->workers > 1;
+    for (int i = first; i < plan->net->nodes; i++)
+        plan->node[i].segment = plan->node[plan->node[i].head].segment;
+    plan->workers = plan->split ? 1 + plan->request.threads : 1;
 }
 
-nm_status nm_find_slices(nm_builder *b)
+nm_status nm_find_slices(nm_plan *plan)
 {
-    const nm_request *q = &b->plan->request;
-    slicing s = {.b = b};
-    if (q->mode != NM_EVAL || b->plan->backward || q->keep_all || b->net->nodes == b->net->inputs)
+    const nm_network *net = plan->net;
+    slicing s = {.plan = plan};
+    if (plan->request.mode != NM_EVAL || plan->backward || plan->request.keep_all || net->nodes == net->inputs)
         return NM_OK;
     find_sizes(&s);
-    s.head = nm_alloc(b->ctx, (size_t)b->net->nodes, sizeof *s.head);
-    s.last = nm_alloc(b->ctx, (size_t)b->net->nodes, sizeof *s.last);
-    s.way = nm_alloc(b->ctx, (size_t)(b->net->nodes * s.sizes), sizeof *s.way);
-    nm_status status = s.head && s.last && s.way ? NM_OK : NM_FAILED;
+    s.last_reader = nm_alloc(net->ctx, (size_t)net->nodes, sizeof *s.last_reader);
+    s.way = nm_alloc(net->ctx, (size_t)(net->nodes * s.sizes), sizeof *s.way);
+    nm_status status = s.last_reader && s.way ? NM_OK : NM_FAILED;
     if (status == NM_OK) {
-        find_heads(&s);
-        for (int at = 0; at < s.heads; at++)
-            find_ways(&s, at);
+        find_last_readers(&s);
+        for (int i = net->inputs; i < net->nodes; i++)
+            find_ways(&s, i);
         cut_segments(&s);
     }
-    nm_free(s.head);
-    nm_free(s.last);
+    nm_free(s.last_reader);
     nm_free(s.way);
     return status;
 }

@@ -64,7 +64,7 @@ START_TEST(regions_do_not_collide)
             region[i] = (nm_region){size, .intervals = 1, .live = {{first, first + (int)nm_rng_below(&r, 30)}}};
         }
         size_t slab, bound;
-        ck_assert_int_eq(nm_memory_place(ctx, region, COUNT, &slab, &bound), NM_OK);
+        ck_assert_int_eq(nm_memory_place(ctx, region, COUNT, NULL, &slab, &bound), NM_OK);
         ck_assert_uint_ge(slab, bound);
         ck_assert_uint_le(slab, bound + bound / 10);
         for (int i = 0; i < COUNT; i++) {
@@ -91,7 +91,7 @@ START_TEST(regions_alive_twice_do_not_collide)
     const bool meet[5][5] = {
         [0] = {[1] = true, [2] = true, [4] = true}, [1] = {[4] = true}, [2] = {[3] = true, [4] = true}};
     size_t slab, bound;
-    ck_assert_int_eq(nm_memory_place(ctx, region, 5, &slab, &bound), NM_OK);
+    ck_assert_int_eq(nm_memory_place(ctx, region, 5, NULL, &slab, &bound), NM_OK);
     for (int i = 0; i < 5; i++)
         for (int j = i + 1; j < 5; j++)
             if (meet[i][j])
@@ -318,8 +318,8 @@ END_TEST
 
 static bool goes_backward(const nm_plan *plan, int node)
 {
-    for (int i = 0; i < plan->program.ops; i++)
-        if (plan->program.op[i].kind == NM_OP_BACKWARD && plan->program.op[i].index == node)
+    for (int i = 0; i < plan->ops; i++)
+        if (plan->op[i].kind == NM_OP_BACKWARD && plan->op[i].index == node)
             return true;
     return false;
 }

@@ -161,11 +161,9 @@ START_TEST(a_life_cut_short_shows)
         nm_plan_new(net, &(nm_request){.mode = NM_TRAIN, .batch = s.n, .threads = 1, .poison = true}, &plan));
     ck_assert(isfinite(nm_plan_step(plan, &batch).loss));
     int first = 0;
-    while (plan->program.op[first].kind != NM_OP_FORWARD)
+    while (plan->op[first].kind != NM_OP_FORWARD)
         first++;
-    int region = nm_op_region(&plan->program.op[first], NM_AS_Y);
-    plan->program.op[first].dead = &region;
-    plan->program.op[first].deaths = 1;
+    nm_region_owner(nm_op_region(&plan->op[first], NM_AS_Y))->live[0].last = first;
     ck_assert(!isfinite(nm_plan_step(plan, &batch).loss));
     nm_plan_free(plan);
     nm_free(s.x);
