@@ -157,8 +157,6 @@ static nm_status build_plan(nm_plan *plan)
     NM_TRY(nm_find_slices(plan));
     for (int i = plan->net->inputs; i < plan->net->nodes; i++)
         NM_TRY(reserve_memory(plan, i));
-    nm_find_whole(plan);
-    nm_find_recomputed(plan);
     NM_TRY(nm_write_program(plan));
     nm_find_liveness(plan);
     NM_TRY(nm_place_regions(plan));

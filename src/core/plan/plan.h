@@ -55,6 +55,7 @@ struct nm_region {
     size_t size, offset; /* bytes, of NM_ALIGNMENT; offset: in the slab, of the first thread's where it is in arenas */
     int intervals;
     nm_interval live[NM_MAX_INTERVALS]; /* [intervals], in order of time, apart from each other */
+    size_t sample_size;                 /* bytes of a sample, where it holds so many as its readers take at once */
     bool whole;                         /* of a program with segments: holds all samples of the batch */
     const nm_segment *segment;          /* in whose arenas it lies, one for each thread; NULL: in none */
     nm_region *shares;                  /* the region whose place it takes; NULL: it has its own */
@@ -108,10 +109,11 @@ typedef struct nm_access {
 
 typedef struct nm_op {
     nm_op_kind kind;
-    int index;      /* the node; of NM_OP_LOSS the objective, of NM_OP_LOOP and its end the segment */
-    unsigned phase; /* of a loop: those of its operations */
-    int loop;       /* of the loop that it is in, the operation NM_OP_LOOP; NM_NONE: it takes the whole batch */
-    int end;        /* of NM_OP_LOOP: its NM_OP_LOOP_END */
+    int index;                 /* the node; of NM_OP_LOSS the objective, of NM_OP_LOOP and its end the segment */
+    unsigned phase;            /* of a loop: those of its operations */
+    const nm_segment *segment; /* whose samples it takes; NULL: the whole batch */
+    int loop; /* of the loop that it is in, the operation NM_OP_LOOP; NM_NONE: it takes the whole batch */
+    int end;  /* of NM_OP_LOOP: its NM_OP_LOOP_END */
     int accesses;
     nm_access *access; /* [accesses] */
 } nm_op;
@@ -142,9 +144,6 @@ typedef struct nm_plan_node {
     bool backward;                       /* the gradient of its output is computed */
     bool want_dx;                        /* so is one by an input */
     bool takes_whole_batch;              /* it has to know all samples before a slice of them goes forward */
-    bool whole;                          /* its output crosses from its segment into another, or stays readable */
-    bool recompute;                      /* its forward is run again before its segment goes backward */
-    bool read_again;                     /* its output is read then */
     nm_region *value, *saved, *gradient; /* its output, what it saves, the gradient by its output (the first part,
                                           into which the others are summed) */
     size_t saved_size, scratch, thread_scratch; /* bytes; scratch: during one operation */
@@ -160,8 +159,9 @@ struct nm_plan {
     int edges;
     nm_edge *edge; /* [edges], of all nodes in their order */
     int ops;
-    nm_op *op;         /* [ops] */
-    nm_access *access; /* of all operations, one after the other */
+    nm_op *op;              /* [ops] */
+    nm_access *access;      /* of all operations, one after the other */
+    const nm_segment *open; /* while the program is written: whose operations are added */
     int regions;
     nm_region *region;   /* [regions] */
     int segments;        /* 1 where the program is not cut */
@@ -189,9 +189,6 @@ static inline nm_objective nm_objective_at(const nm_network *net, int i)
     return net->objectives ? net->objective[i] : (nm_objective){.from = net->output, .target = -1};
 }
 
-/* The segment of training in which the loss has all that it reads. */
-int nm_objective_segment(const nm_plan *plan, int objective);
-
 /* Finds whose output's gradient is computed: something to train at or above, a loss at or below. */
 void nm_find_needed(nm_plan *plan);
 /* Cuts training; one segment where the plan is not split. */
@@ -201,13 +198,10 @@ void nm_find_segments(nm_plan *plan);
 void nm_find_fusion(nm_plan *plan);
 /* Cuts evaluation by how many samples go through at once. */
 nm_status nm_find_slices(nm_plan *plan) NM_MUST_USE;
-/* Which outputs hold the whole batch. */
-void nm_find_whole(nm_plan *plan);
-/* Which nodes of earlier segments than the last are run again. What layers save must be known. */
-void nm_find_recomputed(nm_plan *plan);
-/* Writes the operations and the sizes of the regions. */
+/* Writes the operations. What layers save must be known. */
 nm_status nm_write_program(nm_plan *plan) NM_MUST_USE;
-/* Lets layers work in place, then finds when each region is alive. */
+/* The sizes of the regions, and when each is alive; drops what is computed again for nobody, and
+ * lets layers work in place. */
 void nm_find_liveness(nm_plan *plan);
 /* The regions' offsets, and the size of the slab. */
 nm_status nm_place_regions(nm_plan *plan) NM_MUST_USE;

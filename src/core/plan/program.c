@@ -6,41 +6,25 @@
 
 /* ---- regions and accesses -------------------------------------------------------------- */
 
-/* One of a node's: of the whole batch, or of the samples that its segment takes at once. */
-static nm_region *add_region(nm_plan *plan, int node, size_t size, bool whole)
+/* One that the operation is the first to touch. */
+static nm_region *add_region(nm_plan *plan, const nm_op *op, size_t size, size_t sample_size)
 {
-    const nm_segment *segment = &plan->segment[plan->node[node].segment];
     nm_region *region = &plan->region[plan->regions++];
-    region->size = nm_aligned(size);
-    region->whole = whole;
-    region->segment = !whole && segment->by_thread ? segment : NULL;
+    *region = (nm_region){.size = size, .sample_size = sample_size, .segment = op->segment};
     return region;
 }
 
 /* For a node's output, or for its gradient. */
-static nm_region *add_output(nm_plan *plan, int node, bool whole)
+static nm_region *add_output(nm_plan *plan, const nm_op *op, int node)
 {
-    int samples = whole ? plan->request.batch : plan->segment[plan->node[node].segment].slice;
-    return add_region(plan, node, (size_t)samples * nm_shape_size(plan->net->node[node].out) * sizeof(real), whole);
-}
-
-/* The loop that the next operation is in; NM_NONE: none. */
-static int open_loop_of(const nm_plan *plan)
-{
-    const nm_op *last = plan->ops ? &plan->op[plan->ops - 1] : NULL;
-    if (!last || last->kind == NM_OP_LOOP_END)
-        return NM_NONE;
-    return last->kind == NM_OP_LOOP ? plan->ops - 1 : last->loop;
+    return add_region(plan, op, 0, nm_shape_size(plan->net->node[node].out) * sizeof(real));
 }
 
 static nm_op *add_op(nm_plan *plan, nm_op_kind kind, int index, unsigned phase)
 {
     nm_op *op = &plan->op[plan->ops];
-    nm_access *access = plan->ops ? op[-1].access + op[-1].accesses : plan->access;
-    *op = (nm_op){.kind = kind, .index = index, .phase = phase, .loop = open_loop_of(plan), .access = access};
-    if (op->loop != NM_NONE)
-        plan->op[op->loop].phase |= phase;
-    plan->ops++;
+    nm_access *access = plan->ops++ ? op[-1].access + op[-1].accesses : plan->access;
+    *op = (nm_op){.kind = kind, .index = index, .phase = phase, .segment = plan->open, .access = access};
     return op;
 }
 
@@ -75,35 +59,44 @@ static void read_inputs(const nm_plan *plan, nm_op *op, bool backward)
     }
 }
 
+/* The operation writes what the layer saves. */
+static void write_saved(nm_plan *plan, nm_op *op, bool read)
+{
+    nm_plan_node *node = &plan->node[op->index];
+    if (!node->saved && node->saved_size)
+        node->saved = add_region(plan, op, node->saved_size, 0);
+    add_access(op, NM_AS_SAVED, node->saved, read, true);
+}
+
 static void add_statistics(nm_plan *plan, int head)
 {
     nm_op *op = add_op(plan, NM_OP_STATISTICS, head, NM_PHASE_FORWARD);
     read_inputs(plan, op, false);
-    add_access(op, NM_AS_SAVED, plan->node[head].saved, false, true);
+    write_saved(plan, op, false);
 }
 
-/* With `phase` backward: what backward needs is computed again. */
+/* With `phase` backward: what backward needs is computed again. The output of a layer that leaves
+ * its normalisation to the reader is what it saves. */
 static void add_forward(nm_plan *plan, int head, nm_phase phase)
 {
     const nm_plan_node *node = &plan->node[head];
+    nm_plan_node *last = &plan->node[node->last];
     nm_op *op = add_op(plan, NM_OP_FORWARD, head, phase);
     read_inputs(plan, op, false);
-    add_access(op, NM_AS_Y, plan->node[node->last].value, false, true);
-    add_access(op, NM_AS_SAVED, node->saved, plan->net->node[head].type->batch_statistics, true);
+    write_saved(plan, op, plan->net->node[head].type->batch_statistics);
+    if (!last->value && !node->leaves_normalisation)
+        last->value = add_output(plan, op, node->last);
+    add_access(op, NM_AS_Y, last->value, false, true);
 }
 
-/* A region for the gradient by the output of `from`, which the operation in that segment writes:
- * the next part of it where there is one already. Whole where it goes to another segment or to a
- * layer that takes the whole batch, or comes from one. */
-static nm_region *write_gradient(nm_plan *plan, nm_op *op, int from, int segment, bool by_whole_batch)
+/* The operation writes the gradient by the output of `from`: the next part of it, where there is
+ * one already. */
+static nm_region *write_gradient(nm_plan *plan, nm_op *op, int from)
 {
-    nm_plan_node *node = &plan->node[from];
-    bool whole = segment != node->segment || by_whole_batch || plan->node[node->head].takes_whole_batch ||
-                 from < plan->net->inputs;
-    nm_region **part = &node->gradient;
+    nm_region **part = &plan->node[from].gradient;
     while (*part)
         part = &(*part)->next_part;
-    *part = add_output(plan, from, plan->split && whole);
+    *part = add_output(plan, op, from);
     add_access(op, NM_AS_DX, *part, false, true);
     return *part;
 }
@@ -119,7 +112,7 @@ static void add_backward(nm_plan *plan, int head)
     add_access(op, NM_AS_DY, last->gradient, true, node->tail.layers > 0);
     for (nm_edge *e = plan->edge; e < plan->edge + plan->edges; e++)
         if (e->reader == head && plan->node[e->from].backward)
-            e->gradient = write_gradient(plan, op, e->from, node->segment, node->takes_whole_batch);
+            e->gradient = write_gradient(plan, op, e->from);
 }
 
 /* The other parts of a gradient are added to the first. */
@@ -135,6 +128,14 @@ static void add_sum(nm_plan *plan, int node)
 
 /* ---- losses ---------------------------------------------------------------------------- */
 
+/* The segment of training in which the loss has all that it reads. */
+static int segment_of_loss(const nm_plan *plan, int objective)
+{
+    nm_objective o = nm_objective_at(plan->net, objective);
+    int segment = plan->node[o.from].segment, targets = o.target >= 0 ? plan->node[o.target].segment : 0;
+    return targets > segment ? targets : segment;
+}
+
 /* Those of a segment; without backward all of them. Where the network has no loss, the operation
  * stands for the gradient that the caller gives. */
 static void add_losses(nm_plan *plan, int segment)
@@ -142,39 +143,39 @@ static void add_losses(nm_plan *plan, int segment)
     for (int i = 0; i < nm_objective_count(plan->net); i++) {
         nm_objective o = nm_objective_at(plan->net, i);
         bool backward = plan->node[o.from].backward;
-        if ((plan->backward && nm_objective_segment(plan, i) != segment) || (!plan->net->objectives && !backward))
+        if ((plan->backward && segment_of_loss(plan, i) != segment) || (!plan->net->objectives && !backward))
             continue;
         nm_op *op = add_op(plan, NM_OP_LOSS, i, NM_PHASE_LOSS);
         add_access(op, NM_AS_X, plan->node[o.from].value, true, false);
         add_access(op, NM_AS_TARGET, o.target >= 0 ? plan->node[o.target].value : NULL, true, false);
         if (backward)
-            write_gradient(plan, op, o.from, segment, false);
+            write_gradient(plan, op, o.from);
     }
 }
 
 /* ---- segments -------------------------------------------------------------------------- */
 
-/* Opens a loop over slices, where the segment does not take the whole batch at once, and no loop is
- * open. */
-static void open_loop(nm_plan *plan, int segment)
+/* What is added from now on is done by slices of the segment, in a loop where that does not take
+ * the whole batch at once. */
+static void open_segment(nm_plan *plan, int index)
 {
-    nm_segment *s = &plan->segment[segment];
-    if ((!s->by_thread && s->slice >= plan->request.batch) || open_loop_of(plan) != NM_NONE)
-        return;
-    nm_op *op = add_op(plan, NM_OP_LOOP, segment, 0);
-    s->arenas = s->by_thread ? &plan->region[plan->regions++] : NULL;
-    add_access(op, NM_AS_ARENA, s->arenas, false, true);
+    nm_segment *segment = &plan->segment[index];
+    if (!plan->open && (segment->by_thread || segment->slice < plan->request.batch)) {
+        nm_op *op = add_op(plan, NM_OP_LOOP, index, 0);
+        segment->arenas = segment->by_thread ? add_region(plan, op, 0, 0) : NULL;
+        add_access(op, NM_AS_ARENA, segment->arenas, false, true);
+    }
+    plan->open = segment;
 }
 
-static void close_loop(nm_plan *plan)
+static void close_segment(nm_plan *plan)
 {
-    int loop = open_loop_of(plan);
-    if (loop == NM_NONE)
-        return;
-    int segment = plan->op[loop].index;
-    plan->op[loop].end = plan->ops;
-    nm_op *op = add_op(plan, NM_OP_LOOP_END, segment, plan->op[loop].phase);
-    add_access(op, NM_AS_ARENA, plan->segment[segment].arenas, true, false);
+    const nm_segment *segment = plan->open;
+    plan->open = NULL;
+    if (segment->by_thread || segment->slice < plan->request.batch) {
+        nm_op *op = add_op(plan, NM_OP_LOOP_END, (int)(segment - plan->segment), 0);
+        add_access(op, NM_AS_ARENA, segment->arenas, true, false);
+    }
 }
 
 /* Layers that need statistics of the whole batch read earlier segments alone. */
@@ -187,15 +188,14 @@ static void add_segment_statistics(nm_plan *plan, int segment)
     }
 }
 
-/* With `phase` backward: what is computed again. */
+/* With `phase` backward: again. */
 static void add_segment_forward(nm_plan *plan, int segment, nm_phase phase)
 {
     for (int i = plan->net->inputs; i < plan->net->nodes; i++) {
         const nm_plan_node *node = &plan->node[i];
-        bool again = phase == NM_PHASE_BACKWARD;
-        if (node->head != i || node->segment != segment || (again && !node->recompute))
+        if (node->head != i || node->segment != segment)
             continue;
-        if (!again && !node->takes_whole_batch && plan->net->node[i].type->batch_statistics)
+        if (phase == NM_PHASE_FORWARD && !node->takes_whole_batch && plan->net->node[i].type->batch_statistics)
             add_statistics(plan, i);
         add_forward(plan, i, phase);
     }
@@ -231,21 +231,6 @@ static void add_results(nm_plan *plan)
     }
 }
 
-/* The regions of outputs and of what layers save; those of gradients come with the operations that
- * write them. */
-static void add_value_regions(nm_plan *plan)
-{
-    for (int i = plan->net->inputs; i < plan->net->nodes; i++) {
-        nm_plan_node *node = &plan->node[i], *last = &plan->node[node->last];
-        if (node->head != i)
-            continue;
-        if (node->saved_size)
-            node->saved = add_region(plan, i, node->saved_size, node->takes_whole_batch);
-        if (!node->leaves_normalisation) /* else the reader reads what is saved */
-            last->value = add_output(plan, node->last, last->whole);
-    }
-}
-
 /* Memory for as much as there can be. */
 static nm_status allocate_program(nm_plan *plan)
 {
@@ -263,24 +248,24 @@ nm_status nm_write_program(nm_plan *plan)
 {
     int last = plan->segments - 1;
     NM_TRY(allocate_program(plan));
-    add_value_regions(plan);
     if (plan->backward)
         add_op(plan, NM_OP_ZERO, NM_NONE, NM_PHASE_BACKWARD);
     for (int segment = 0; segment <= last; segment++) {
         add_segment_statistics(plan, segment);
-        open_loop(plan, segment);
+        open_segment(plan, segment);
         add_segment_forward(plan, segment, NM_PHASE_FORWARD);
         if (segment < last || !plan->backward)
-            close_loop(plan);
+            close_segment(plan);
     }
     if (!plan->backward)
         add_losses(plan, last);
     for (int segment = last; segment >= 0 && plan->backward; segment--) {
-        open_loop(plan, segment); /* the last one's is open still, and nothing of it is computed again */
-        add_segment_forward(plan, segment, NM_PHASE_BACKWARD);
+        open_segment(plan, segment);
+        if (segment < last) /* the last one is open still */
+            add_segment_forward(plan, segment, NM_PHASE_BACKWARD);
         add_losses(plan, segment);
         add_segment_backward(plan, segment, false);
-        close_loop(plan);
+        close_segment(plan);
         add_segment_backward(plan, segment, true);
     }
     add_results(plan);
