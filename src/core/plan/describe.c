@@ -22,14 +22,14 @@ const real *nm_plan_output_gradient(const nm_plan *plan, int node)
     return first_of(plan, plan->node[node].gradient);
 }
 
+const real *nm_plan_input_gradient(const nm_plan *plan, int input)
+{
+    return nm_plan_output_gradient(plan, input);
+}
+
 real *nm_plan_gradients(const nm_plan *plan)
 {
     return plan->gradients;
-}
-
-const real *nm_plan_input_gradient(const nm_plan *plan, int input)
-{
-    return first_of(plan, plan->node[input].gradient);
 }
 
 nm_plan_memory nm_plan_memory_use(const nm_plan *plan)
@@ -47,19 +47,19 @@ int nm_plan_head(const nm_plan *plan, int node)
 void nm_plan_describe(const nm_plan *plan, int node, char *text, size_t size)
 {
     const nm_node *n = &plan->net->node[node];
+    const nm_plan_node *planned = &plan->node[node];
+    const nm_segment *segment = &plan->segment[planned->segment];
     *text = '\0';
     if (n->type && n->type->describe)
-        n->type->describe(n->self, plan->node[node].choice, text, size);
+        n->type->describe(n->self, planned->choice, text, size);
     size_t used = strlen(text);
-    for (int i = node + 1; i < plan->net->nodes && plan->node[node].head == node; i++)
-        if (plan->node[i].head == node) {
-            snprintf(text + used, size - used, "%swith %s", used ? ", " : "", plan->net->node[i].type->name);
-            used = strlen(text);
-        }
-    const nm_segment *segment = &plan->segment[plan->node[node].segment];
-    if (plan->node[node].leaves_normalisation)
-        snprintf(text + used, size - used, "%snormalised by its reader", used ? ", " : "");
-    if (segment->by_thread)
+    for (int i = node + 1; i <= planned->last && used < size; i++)
+        if (plan->node[i].head == node)
+            used += (size_t)snprintf(text + used, size - used, "%swith %s", used ? ", " : "",
+                                     plan->net->node[i].type->name);
+    if (planned->leaves_normalisation && used < size)
+        used += (size_t)snprintf(text + used, size - used, "%snormalised by its reader", used ? ", " : "");
+    if (segment->by_thread && used < size)
         snprintf(text + used, size - used, "%s%d samples at once", used ? ", " : "", segment->slice);
 }
 
@@ -132,22 +132,18 @@ static void list_regions(const nm_plan *plan, const nm_op *op, bool written, cha
 nm_plan_op nm_plan_op_at(const nm_plan *plan, int index)
 {
     const nm_op *op = &plan->op[index];
-    const nm_segment *segment = op->loop == NM_NONE ? NULL : &plan->segment[plan->op[op->loop].index];
-    nm_plan_op out = {.kind = kind_name(op), .node = -1, .objective = -1, .seconds = op_seconds(plan, index)};
-    bool loop = op->kind == NM_OP_LOOP || op->kind == NM_OP_LOOP_END;
-    if (loop)
-        segment = &plan->segment[op->index];
-    out.samples = segment ? segment->slice : plan->request.batch;
-    out.by_thread = segment && segment->by_thread;
-    out.in_loop = segment && !loop;
-    if (op->kind == NM_OP_LOSS)
-        out.objective = op->index;
-    else if (!loop)
-        out.node = op->index;
-    if (op->kind == NM_OP_STATISTICS || op->kind == NM_OP_FORWARD || op->kind == NM_OP_BACKWARD) {
-        out.scratch = plan->node[op->index].scratch;
-        out.thread_scratch = plan->node[op->index].thread_scratch;
-    }
+    bool layer = op->kind == NM_OP_STATISTICS || op->kind == NM_OP_FORWARD || op->kind == NM_OP_BACKWARD,
+         loop = op->kind == NM_OP_LOOP || op->kind == NM_OP_LOOP_END;
+    const nm_segment *segment = loop ? &plan->segment[op->index] : op->segment;
+    nm_plan_op out = {.kind = kind_name(op),
+                      .node = layer || op->kind == NM_OP_SUM ? op->index : -1,
+                      .objective = op->kind == NM_OP_LOSS ? op->index : -1,
+                      .samples = segment ? segment->slice : plan->request.batch,
+                      .in_loop = op->loop != NM_NONE && !loop,
+                      .by_thread = segment && segment->by_thread,
+                      .scratch = layer ? plan->node[op->index].scratch : 0,
+                      .thread_scratch = layer ? plan->node[op->index].thread_scratch : 0,
+                      .seconds = op_seconds(plan, index)};
     list_regions(plan, op, false, out.reads, sizeof out.reads);
     list_regions(plan, op, true, out.writes, sizeof out.writes);
     return out;

@@ -13,6 +13,7 @@
 typedef struct placing {
     int count;
     nm_region **order, **best, **placed; /* [count]: to be tried; that took least so far; by offset */
+    int highest;                         /* of the order that was tried: which region reaches highest */
     size_t size, lower_bound;            /* of the best; that no order can go below */
 } placing;
 
@@ -55,7 +56,10 @@ static void try_order(placing *p)
         for (; k > 0 && p->placed[k - 1]->offset > r->offset; k--)
             p->placed[k] = p->placed[k - 1];
         p->placed[k] = r;
-        size = r->offset + r->size > size ? r->offset + r->size : size;
+        if (r->offset + r->size <= size)
+            continue;
+        size = r->offset + r->size;
+        p->highest = i;
     }
     if (size >= p->size)
         return;
@@ -81,27 +85,7 @@ static size_t most_alive(const placing *p)
 
 /* ---- orders to try ------------------------------------------------------------------ */
 
-typedef enum rule { BY_SIZE, BY_SIZE_AND_LIFE, BY_LIFE, BY_BIRTH, BY_SIZE_AND_ROOT_OF_LIFE, RULES } rule;
 enum { ROUNDS = 32, WORK = 1 << 21 };
-
-static double weight_of(const nm_region *r, rule by)
-{
-    double life = 0, size = (double)r->size;
-    for (int i = 0; i < r->intervals; i++)
-        life += r->live[i].last - r->live[i].first + 1;
-    switch (by) {
-    case BY_SIZE:
-        return size;
-    case BY_SIZE_AND_LIFE:
-        return size * life;
-    case BY_SIZE_AND_ROOT_OF_LIFE:
-        return size * sqrt(life);
-    case BY_LIFE:
-        return life * 1e12 + size;
-    default:
-        return -1e12 * r->live[0].first + size;
-    }
-}
 
 static int by_weight(const void *a, const void *b)
 {
@@ -111,23 +95,28 @@ static int by_weight(const void *a, const void *b)
     return ra < rb ? -1 : ra > rb;
 }
 
-static void order_by(placing *p, rule by)
+/* The heaviest first: size * life^power / e^(aging * birth). */
+static void order_by(placing *p, double power, double aging)
 {
-    for (int i = 0; i < p->count; i++)
-        p->order[i]->weight = weight_of(p->order[i], by);
+    for (int i = 0; i < p->count; i++) {
+        nm_region *r = p->order[i];
+        double life = 0;
+        for (int k = 0; k < r->intervals; k++)
+            life += r->live[k].last - r->live[k].first + 1;
+        r->weight = log((double)r->size) + power * log(life) - aging * r->live[0].first;
+    }
     qsort(p->order, (size_t)p->count, sizeof *p->order, by_weight);
 }
 
-/* The region that reaches highest is placed first the next time. */
-static void promote_highest(placing *p)
+/* Tries the order, then again with the region first that reached highest, and so on. */
+static void improve_order(placing *p)
 {
-    int highest = 0;
-    for (int i = 1; i < p->count; i++)
-        if (p->order[i]->offset + p->order[i]->size > p->order[highest]->offset + p->order[highest]->size)
-            highest = i;
-    nm_region *kept = p->order[highest];
-    memmove(p->order + 1, p->order, (size_t)highest * sizeof *p->order);
-    p->order[0] = kept;
+    for (int round = 0; round < ROUNDS && p->size > p->lower_bound; round++) {
+        try_order(p);
+        nm_region *highest = p->order[p->highest];
+        memmove(p->order + 1, p->order, (size_t)p->highest * sizeof *p->order);
+        p->order[0] = highest;
+    }
 }
 
 /* Where orders by rule leave gaps: the best one with a few regions exchanged at random, time
@@ -151,6 +140,7 @@ static void exchange_some(placing *p)
 nm_status nm_memory_place(nm_context *ctx, nm_region *regions, int count, const nm_segment *segment, size_t *size,
                           size_t *lower_bound)
 {
+    static const double rules[][2] = {{0, 0}, {1, 0}, {16, 0}, {0, 64}, {0.5, 0}};
     placing p = {.size = SIZE_MAX, .order = nm_alloc(ctx, (size_t)count + 1, 3 * sizeof *p.order)};
     if (!p.order)
         return NM_FAILED;
@@ -160,12 +150,10 @@ nm_status nm_memory_place(nm_context *ctx, nm_region *regions, int count, const 
         if (regions[i].intervals && regions[i].segment == segment)
             p.order[p.count++] = &regions[i];
     *lower_bound = p.lower_bound = most_alive(&p);
-    for (rule by = 0; by < RULES; by++) {
-        order_by(&p, by);
-        for (int round = 0; round < ROUNDS && p.size > p.lower_bound; round++) {
-            try_order(&p);
-            promote_highest(&p);
-        }
+    improve_order(&p); /* as they come in the program */
+    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
+        order_by(&p, rules[i][0], rules[i][1]);
+        improve_order(&p);
     }
     exchange_some(&p);
     memcpy(p.order, p.best, (size_t)p.count * sizeof *p.order);
