@@ -89,7 +89,7 @@ int nm_plan_ops(const nm_plan *plan)
 static double op_seconds(const nm_plan *plan, int op)
 {
     double seconds = 0;
-    for (int k = 0; k < plan->workers && plan->seconds; k++) /* the threads side by side */
+    for (int k = 0; k < plan->workers && plan->seconds && plan->request.timing; k++) /* the threads side by side */
         seconds += plan->seconds[k * plan->ops + op] / (k ? plan->workers - 1 : 1);
     return seconds;
 }

@@ -4,19 +4,6 @@
 
 #include <string.h>
 
-/* How often the operation reads and writes the region, and how often it reads it. */
-static int accesses_to(const nm_op *op, const nm_region *region, int *reads)
-{
-    int accesses = 0;
-    *reads = 0;
-    for (int k = 0; k < op->accesses; k++)
-        if (nm_region_owner(op->access[k].region) == region) {
-            *reads += op->access[k].read;
-            accesses++;
-        }
-    return accesses;
-}
-
 /* ---- segments and loops ------------------------------------------------------------------ */
 
 /* What operations of two segments touch, or one outside of all, holds the whole batch, and stays
@@ -35,27 +22,21 @@ static void find_whole(nm_plan *plan)
     }
 }
 
-/* Whether something of a slice that the operation writes is read behind it. */
-static bool is_read(const nm_plan *plan, const nm_op *writer)
-{
-    for (int k = 0; k < writer->accesses; k++) {
-        const nm_region *written = writer->access[k].write ? writer->access[k].region : NULL;
-        int reads = 0;
-        for (const nm_op *op = writer + 1; op < plan->op + plan->ops && written && !written->whole && !reads; op++)
-            accesses_to(op, written, &reads);
-        if (reads)
-            return true;
-    }
-    return false;
-}
-
+/* Goes back through the list, knowing what is read behind. */
 static void drop_unread(nm_plan *plan)
 {
-    for (nm_op *op = plan->op + plan->ops - 1; op >= plan->op; op--)
-        if (op->kind == NM_OP_FORWARD && op->phase == NM_PHASE_BACKWARD && !is_read(plan, op)) {
-            plan->ops--;
-            memmove(op, op + 1, (size_t)(plan->op + plan->ops - op) * sizeof *op);
-        }
+    for (int i = plan->ops - 1; i >= 0; i--) {
+        nm_op *op = &plan->op[i];
+        bool again = op->kind == NM_OP_FORWARD && op->phase == NM_PHASE_BACKWARD, wanted = !again;
+        for (const nm_access *a = op->access; a < op->access + op->accesses; a++)
+            wanted |= a->write && a->region->wanted && !a->region->whole;
+        for (const nm_access *a = op->access; a < op->access + op->accesses && wanted; a++)
+            a->region->wanted = a->read;
+        if (wanted)
+            continue;
+        plan->ops--;
+        memmove(op, op + 1, (size_t)(plan->ops - i) * sizeof *op);
+    }
 }
 
 static void find_loops(nm_plan *plan)
@@ -76,29 +57,61 @@ static void find_loops(nm_plan *plan)
     }
 }
 
-/* ---- working in place ------------------------------------------------------------------ */
+/* ---- lives ------------------------------------------------------------------------------ */
 
-/* Whether nobody needs what lies in the region once operations like this one are done: the same
- * node's, of the same kind. They read it once. */
-static bool reads_last(const nm_plan *plan, const nm_op *reader, const nm_region *region)
+/* From operation to operation; what is written and not read begins anew. */
+static void find_lives(nm_plan *plan)
 {
-    bool done = false;
-    for (const nm_op *op = plan->op; op < plan->op + plan->ops; op++) {
-        int reads, accesses = accesses_to(op, region, &reads);
-        bool like = accesses && op->kind == reader->kind && op->index == reader->index;
-        if ((done && reads) || (like && accesses > 1))
-            return false;
-        done = accesses ? like : done;
-    }
-    return true;
+    for (int i = 0; i < plan->ops; i++)
+        for (const nm_access *a = plan->op[i].access; a < plan->op[i].access + plan->op[i].accesses; a++) {
+            nm_region *r = a->region;
+            nm_interval *last = &r->live[r->intervals ? r->intervals - 1 : 0];
+            if (!r->intervals || (!a->read && i > last->last && r->intervals < NM_MAX_INTERVALS))
+                r->live[r->intervals++] = (nm_interval){i, i};
+            else
+                last->last = i;
+        }
 }
 
-/* Lets what an operation writes lie where it has read, if it is the last reader. */
-static void share_region(const nm_plan *plan, const nm_op *op, nm_region *read, nm_region *written)
+/* What is whole lives from the first slice of a loop to the last. */
+static void extend_over_loops(nm_plan *plan)
+{
+    for (nm_region *r = plan->region; r < plan->region + plan->regions; r++)
+        for (nm_interval *live = r->live; live < r->live + r->intervals && r->whole; live++) {
+            int first = plan->op[live->first].loop, last = plan->op[live->last].loop;
+            live->first = first == NM_NONE ? live->first : first;
+            live->last = last == NM_NONE ? live->last : plan->op[last].end;
+        }
+}
+
+/* ---- working in place ------------------------------------------------------------------ */
+
+/* The life of a region that ends with an operation; NULL: none does. */
+static nm_interval *life_to(nm_region *r, int op)
+{
+    for (nm_interval *live = r->live; live < r->live + r->intervals; live++)
+        if (live->last == op)
+            return live;
+    return NULL;
+}
+
+/* Lets what an operation writes lie where it has read, if whenever it does so nobody reads that
+ * again. */
+static void share_region(const nm_op *op, nm_region *read, nm_region *written)
 {
     nm_region *from = nm_region_owner(read), *to = nm_region_owner(written);
-    if (from && to && from != to && from->whole == to->whole && from->size == to->size && reads_last(plan, op, from))
-        to->shares = from;
+    int accesses = 0;
+    for (int k = 0; k < op->accesses; k++)
+        accesses += nm_region_owner(op->access[k].region) == from;
+    bool fits = from && to && from != to && from->whole == to->whole && from->size == to->size && accesses == 1;
+    for (int i = 0; fits && i < to->intervals; i++)
+        fits = life_to(from, to->live[i].first) != NULL;
+    if (!fits)
+        return;
+    for (int i = 0; i < to->intervals; i++)
+        life_to(from, to->live[i].first)->last = to->live[i].last;
+    to->intervals = 0;
+    to->shares = from;
 }
 
 /* y in x[0]'s memory, dx[0] in dy's. Whole outputs stay where they are: they may be read again. */
@@ -106,38 +119,10 @@ static void share_in_place(const nm_plan *plan, const nm_op *op)
 {
     const nm_plan_node *node = &plan->node[op->index], *last = &plan->node[node->last];
     nm_region *x = plan->node[node->edge->from].value;
-    if (op->kind == NM_OP_FORWARD && x && !nm_region_owner(x)->whole)
-        share_region(plan, op, x, last->value);
+    if (op->kind == NM_OP_FORWARD && x && !x->whole)
+        share_region(op, x, last->value);
     if (op->kind == NM_OP_BACKWARD)
-        share_region(plan, op, last->gradient, node->edge->gradient);
-}
-
-/* ---- lives ------------------------------------------------------------------------------ */
-
-/* The region is touched in an interval, the last so far; `anew`: nothing of it is needed from
- * before. */
-static void extend_life(nm_region *r, nm_interval now, bool anew)
-{
-    nm_interval *last = &r->live[r->intervals ? r->intervals - 1 : 0];
-    if (r->intervals == 0 || (anew && now.first > last->last && r->intervals < NM_MAX_INTERVALS))
-        r->live[r->intervals++] = now;
-    else if (now.last > last->last)
-        last->last = now.last;
-}
-
-/* Within a loop, what belongs to one slice lives within one run of the loop's body; what is whole
- * lives from the first slice to the last. */
-static void find_lives(nm_plan *plan)
-{
-    for (int i = 0; i < plan->ops; i++)
-        for (int k = 0; k < plan->op[i].accesses; k++) {
-            const nm_op *op = &plan->op[i];
-            nm_region *r = nm_region_owner(op->access[k].region);
-            nm_interval now = {i, i};
-            if (r->whole && op->loop != NM_NONE)
-                now = (nm_interval){op->loop, plan->op[op->loop].end};
-            extend_life(r, now, !op->access[k].read);
-        }
+        share_region(op, last->gradient, node->edge->gradient);
 }
 
 void nm_find_liveness(nm_plan *plan)
@@ -145,8 +130,9 @@ void nm_find_liveness(nm_plan *plan)
     find_whole(plan);
     drop_unread(plan);
     find_loops(plan);
+    find_lives(plan);
     for (const nm_op *op = plan->op; op < plan->op + plan->ops && !plan->request.keep_all; op++)
         if ((op->kind == NM_OP_FORWARD || op->kind == NM_OP_BACKWARD) && (plan->node[op->index].memory & NM_INPLACE))
             share_in_place(plan, op);
-    find_lives(plan);
+    extend_over_loops(plan);
 }

@@ -58,45 +58,41 @@ static void sum_reserved(nm_plan *plan)
 
 /* ---- what running needs ---------------------------------------------------------------- */
 
+static void set_pointers(nm_plan *plan)
+{
+    plan->correct = (float *)(plan->sample_loss + plan->request.batch);
+    plan->counted = plan->correct + plan->request.batch;
+    plan->dw = plan->w + plan->net->params;
+    for (int i = 0; i < plan->net->params; i++) {
+        const nm_param *param = &plan->net->param[i];
+        bool trained = plan->backward && param->kind != NM_STATE && !param->frozen;
+        plan->w[i] = nm_param_values(plan->net, param);
+        plan->dw[i] = trained ? plan->gradients + param->offset : NULL;
+    }
+}
+
 static nm_status allocate_memory(nm_plan *plan)
 {
     nm_context *ctx = plan->net->ctx;
     const nm_plan_memory *m = &plan->memory;
-    size_t batch = (size_t)plan->request.batch;
+    size_t batch = (size_t)plan->request.batch, workers = (size_t)plan->workers;
+    size_t timers = plan->request.timing ? workers * (size_t)plan->ops : 1;
     if (plan->request.dry)
         return NM_OK;
     plan->slab = nm_alloc(ctx, m->activations + 1, 1);
     plan->scratch = nm_alloc(ctx, m->scratch + 1, 1);
     plan->thread_scratch = nm_alloc(ctx, (size_t)plan->request.threads, m->thread_scratch + NM_ALIGNMENT);
+    plan->gradients = nm_alloc(ctx, m->gradients + 1, 1);
     plan->sample_loss = nm_alloc(ctx, batch, sizeof *plan->sample_loss + 2 * sizeof *plan->correct);
-    if (plan->backward && !(plan->gradients = nm_alloc(ctx, m->gradients + 1, 1)))
+    plan->pointers = nm_alloc(ctx, 4 * workers * (size_t)plan->most_inputs + 1, sizeof *plan->pointers);
+    plan->seconds = nm_alloc(ctx, timers, sizeof *plan->seconds);
+    plan->w = nm_alloc(ctx, 2 * (size_t)plan->net->params + 1, sizeof *plan->w);
+    if (!plan->slab || !plan->scratch || !plan->thread_scratch || !plan->gradients || !plan->sample_loss ||
+        !plan->pointers || !plan->seconds || !plan->w)
         return NM_FAILED;
-    if (!plan->slab || !plan->scratch || !plan->thread_scratch || !plan->sample_loss)
-        return NM_FAILED;
-    plan->correct = (float *)(plan->sample_loss + batch);
-    plan->counted = plan->correct + batch;
     if (plan->request.poison) /* nothing is alive yet */
         memset(plan->slab, 0xff, m->activations);
-    return NM_OK;
-}
-
-static nm_status set_pointers(nm_plan *plan)
-{
-    const nm_network *net = plan->net;
-    size_t workers = (size_t)plan->workers, seconds = workers * (size_t)plan->ops;
-    plan->pointers = nm_alloc(net->ctx, 4 * workers * (size_t)plan->most_inputs + 1, sizeof(real *));
-    plan->w = nm_alloc(net->ctx, 2 * (size_t)net->params + 1, sizeof *plan->w);
-    if (!plan->pointers || !plan->w)
-        return NM_FAILED;
-    if (plan->request.timing && !(plan->seconds = nm_alloc(net->ctx, seconds, sizeof *plan->seconds)))
-        return NM_FAILED;
-    plan->dw = plan->w + net->params;
-    for (int i = 0; i < net->params; i++) {
-        const nm_param *param = &net->param[i];
-        plan->w[i] = nm_param_values(net, param);
-        bool trained = plan->gradients && param->kind != NM_STATE && !param->frozen;
-        plan->dw[i] = trained ? plan->gradients + param->offset : NULL;
-    }
+    set_pointers(plan);
     return NM_OK;
 }
 
@@ -161,8 +157,7 @@ static nm_status build_plan(nm_plan *plan)
     nm_find_liveness(plan);
     NM_TRY(nm_place_regions(plan));
     sum_reserved(plan);
-    NM_TRY(allocate_memory(plan));
-    return set_pointers(plan);
+    return allocate_memory(plan);
 }
 
 nm_status nm_plan_new(nm_network *net, const nm_request *request, nm_plan **out)

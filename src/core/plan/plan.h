@@ -58,6 +58,7 @@ struct nm_region {
     size_t sample_size;                 /* bytes of a sample, where it holds so many as its readers take at once */
     bool whole;                         /* of a program with segments: holds all samples of the batch */
     const nm_segment *segment;          /* in whose arenas it lies, one for each thread; NULL: in none */
+    bool wanted;                        /* while that is found: it is read before it is written anew */
     nm_region *shares;                  /* the region whose place it takes; NULL: it has its own */
     double weight;                      /* while it is placed: the heaviest come first */
     nm_region *next_part;               /* of a gradient that several readers of an output leave in parts */
@@ -170,7 +171,7 @@ struct nm_plan {
     int most_inputs;     /* of a node */
     real **pointers;     /* [workers][4][most_inputs]: for the calls of layers */
     real **w, **dw;      /* [params]: values; gradients, NULL where there is none */
-    double *seconds;     /* [workers][ops]; NULL without `timing` */
+    double *seconds;     /* [workers][ops], with `timing` */
     char *slab, *scratch, *thread_scratch;
     size_t worker_scratch; /* of each thread's scratch, what it has as scratch for all threads where it is alone */
     real *gradients;

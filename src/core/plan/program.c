@@ -70,6 +70,8 @@ static void write_saved(nm_plan *plan, nm_op *op, bool read)
 
 static void add_statistics(nm_plan *plan, int head)
 {
+    if (!plan->net->node[head].type->batch_statistics)
+        return;
     nm_op *op = add_op(plan, NM_OP_STATISTICS, head, NM_PHASE_FORWARD);
     read_inputs(plan, op, false);
     write_saved(plan, op, false);
@@ -178,27 +180,20 @@ static void close_segment(nm_plan *plan)
     }
 }
 
-/* Layers that need statistics of the whole batch read earlier segments alone. */
-static void add_segment_statistics(nm_plan *plan, int segment)
+static bool is_done_in(const nm_plan *plan, int node, int segment)
 {
-    for (int i = plan->net->inputs; i < plan->net->nodes; i++) {
-        const nm_plan_node *node = &plan->node[i];
-        if (node->head == i && node->segment == segment && node->takes_whole_batch)
-            add_statistics(plan, i);
-    }
+    return node >= plan->net->inputs && plan->node[node].head == node && plan->node[node].segment == segment;
 }
 
 /* With `phase` backward: again. */
 static void add_segment_forward(nm_plan *plan, int segment, nm_phase phase)
 {
-    for (int i = plan->net->inputs; i < plan->net->nodes; i++) {
-        const nm_plan_node *node = &plan->node[i];
-        if (node->head != i || node->segment != segment)
-            continue;
-        if (phase == NM_PHASE_FORWARD && !node->takes_whole_batch && plan->net->node[i].type->batch_statistics)
-            add_statistics(plan, i);
-        add_forward(plan, i, phase);
-    }
+    for (int i = 0; i < plan->net->nodes; i++)
+        if (is_done_in(plan, i, segment)) {
+            if (phase == NM_PHASE_FORWARD && !plan->node[i].takes_whole_batch)
+                add_statistics(plan, i);
+            add_forward(plan, i, phase);
+        }
 }
 
 /* Of the layers that take the whole batch, or of the others. */
@@ -206,11 +201,9 @@ static void add_segment_backward(nm_plan *plan, int segment, bool whole_batch)
 {
     for (int i = plan->net->nodes - 1; i >= 0; i--) {
         const nm_plan_node *node = &plan->node[i];
-        if (node->segment != segment || !node->backward)
-            continue;
-        if (plan->node[node->head].last == i && !whole_batch)
+        if (node->backward && node->segment == segment && plan->node[node->head].last == i && !whole_batch)
             add_sum(plan, i);
-        if (node->head == i && i >= plan->net->inputs && node->takes_whole_batch == whole_batch)
+        if (node->backward && is_done_in(plan, i, segment) && node->takes_whole_batch == whole_batch)
             add_backward(plan, i);
     }
 }
@@ -251,7 +244,9 @@ nm_status nm_write_program(nm_plan *plan)
     if (plan->backward)
         add_op(plan, NM_OP_ZERO, NM_NONE, NM_PHASE_BACKWARD);
     for (int segment = 0; segment <= last; segment++) {
-        add_segment_statistics(plan, segment);
+        for (int i = 0; i < plan->net->nodes; i++) /* these read earlier segments alone */
+            if (is_done_in(plan, i, segment) && plan->node[i].takes_whole_batch)
+                add_statistics(plan, i);
         open_segment(plan, segment);
         add_segment_forward(plan, segment, NM_PHASE_FORWARD);
         if (segment < last || !plan->backward)

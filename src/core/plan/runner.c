@@ -16,8 +16,8 @@ typedef struct run {
     const real *dy;    /* given in place of the losses; NULL: the losses are run */
     bool dy_is_placed; /* a loss at the output has been replaced */
     nm_result result;
-    const nm_op *loop; /* that threads share: the one that is run, */
-    int slice;         /* and how many samples they take at once */
+    const nm_op *loop; /* the one that is run, */
+    int slice;         /* and how many samples it takes at once */
 } run;
 
 /* Who runs an operation, for which samples. */
@@ -27,27 +27,23 @@ typedef struct turn {
     int first, n; /* samples */
 } turn;
 
+/* Where the turn's samples lie in a region; NULL: it is none. */
 static real *memory_of(const turn *t, const nm_region *region)
 {
     if (!region)
         return NULL;
     size_t arena = region->segment && t->worker ? (size_t)(t->worker - 1) * region->segment->arena_bytes : 0;
-    return (real *)(void *)(t->run->plan->slab + region->offset + arena);
-}
-
-/* Where the turn's samples lie in a region, of so many numbers each. */
-static real *samples_of(const turn *t, const nm_region *region, size_t size)
-{
-    return region && region->whole ? memory_of(t, region) + (size_t)t->first * size : memory_of(t, region);
+    size_t first = region->whole ? (size_t)t->first * region->sample_size : 0;
+    return (real *)(void *)(t->run->plan->slab + region->offset + arena + first);
 }
 
 /* The output of `node` for the turn's samples. */
 static real *output_of(const turn *t, int node)
 {
-    const nm_plan *plan = t->run->plan;
-    size_t size = nm_shape_size(plan->net->node[node].out);
-    const real *given = node < plan->net->inputs ? t->run->batch->x[node] : NULL;
-    return given ? (real *)(uintptr_t)given + (size_t)t->first * size : samples_of(t, plan->node[node].value, size);
+    const nm_network *net = t->run->plan->net;
+    if (node >= net->inputs)
+        return memory_of(t, t->run->plan->node[node].value);
+    return (real *)(uintptr_t)t->run->batch->x[node] + (size_t)t->first * nm_shape_size(net->node[node].out);
 }
 
 /* ---- zeros and sums, in chunks ------------------------------------------------------- */
@@ -87,19 +83,20 @@ static void run_zero(const turn *t, const nm_op *op)
 
 static void run_sum(const turn *t, const nm_op *op)
 {
-    size_t size = nm_shape_size(t->run->plan->net->node[op->index].out);
+    real *total = memory_of(t, op->access[0].region);
+    size_t count = (size_t)t->n * op->access[0].region->sample_size / sizeof(real);
     for (int k = 1; k < op->accesses; k++)
-        run_chunks(t->run->plan, samples_of(t, op->access[0].region, size), samples_of(t, op->access[k].region, size),
-                   (size_t)t->n * size);
+        run_chunks(t->run->plan, total, memory_of(t, op->access[k].region), count);
 }
 
 /* ---- losses ---------------------------------------------------------------------------- */
 
 /* Adds what an objective makes of some samples to the result. */
-static void add_loss(const turn *t, int index, const nm_objective *o, real *dx)
+static void add_loss(const turn *t, int index, real *dx)
 {
     run *r = t->run;
     const nm_plan *plan = r->plan;
+    const nm_objective *o = &plan->net->objective[index];
     nm_shape shape = plan->net->node[o->from].out;
     size_t first = (size_t)t->first;
     bool counts = index == nm_counted_objective(plan->net) && o->type->classifies;
@@ -131,17 +128,18 @@ static void add_loss(const turn *t, int index, const nm_objective *o, real *dx)
 static void run_loss(const turn *t, const nm_op *op)
 {
     run *r = t->run;
-    const nm_plan *plan = r->plan;
-    const nm_objective o = nm_objective_at(plan->net, op->index);
-    size_t size = nm_shape_size(plan->net->node[o.from].out), count = (size_t)t->n * size;
-    real *dx = samples_of(t, nm_op_region(op, NM_AS_DX), size);
-    bool place = dx && r->dy && o.from == plan->net->output && !r->dy_is_placed;
+    const nm_network *net = r->plan->net;
+    const nm_region *region = nm_op_region(op, NM_AS_DX);
+    real *dx = memory_of(t, region);
+    if (!r->dy && net->objectives)
+        add_loss(t, op->index, dx);
+    if (!r->dy || !dx)
+        return;
+    size_t count = (size_t)t->n * region->sample_size / sizeof(real);
+    bool place = nm_objective_at(net, op->index).from == net->output && !r->dy_is_placed;
+    run_chunks(r->plan, dx, NULL, count);
     if (place)
         memcpy(dx, r->dy, count * sizeof(real));
-    else if (r->dy && dx)
-        run_chunks(plan, dx, NULL, count);
-    else if (!r->dy && plan->net->objectives)
-        add_loss(t, op->index, &o, dx);
     r->dy_is_placed |= place;
 }
 
@@ -153,22 +151,8 @@ typedef struct call {
     nm_tail tail; /* pass.tail */
 } call;
 
-static void set_scratch(const turn *t, nm_pass *pass)
-{
-    const nm_plan *plan = t->run->plan;
-    pass->scratch = plan->scratch;
-    pass->thread_scratch_base = plan->thread_scratch;
-    pass->thread_scratch_size = plan->memory.thread_scratch;
-    pass->threads = plan->request.threads;
-    if (t->worker == 0)
-        return;
-    pass->scratch = plan->thread_scratch + (size_t)(t->worker - 1) * plan->memory.thread_scratch;
-    pass->thread_scratch_base = (char *)pass->scratch + plan->worker_scratch;
-    pass->threads = 1;
-}
-
-/* What the tail of head `head` finds in its layer `index`: the parameters of a normalisation, the
- * input of a sum that does not come from the head. */
+/* What the tail finds in its layer `index`: the parameters of a normalisation, the input of a sum
+ * that does not come from the head. */
 static void set_tail(const turn *t, int index, nm_tail *tail)
 {
     const nm_plan *plan = t->run->plan;
@@ -180,8 +164,20 @@ static void set_tail(const turn *t, int index, nm_tail *tail)
     for (const nm_edge *e = plan->node[index].edge; e < plan->node[index].edge + node->inputs; e++)
         if (e->reader != NM_NONE) {
             tail->other = output_of(t, e->from);
-            tail->other_dx = samples_of(t, e->gradient, nm_shape_size(plan->net->node[e->from].out));
+            tail->other_dx = memory_of(t, e->gradient);
         }
+}
+
+/* In a segment that goes by thread, a thread's memory begins with what the layer has for all
+ * threads. */
+static void set_scratch(const turn *t, nm_pass *pass)
+{
+    const nm_plan *plan = t->run->plan;
+    char *own = plan->thread_scratch + (t->worker ? (size_t)(t->worker - 1) * plan->memory.thread_scratch : 0);
+    pass->scratch = t->worker ? own : plan->scratch;
+    pass->thread_scratch_base = t->worker ? own + plan->worker_scratch : own;
+    pass->thread_scratch_size = plan->memory.thread_scratch;
+    pass->threads = t->worker ? 1 : plan->request.threads;
 }
 
 /* x: space for the pointers to the node's inputs, then to their gradients. */
@@ -191,11 +187,10 @@ static void set_call(const turn *t, int index, real **x, call *c)
     const nm_batch *batch = t->run->batch;
     const nm_node *node = &plan->net->node[index];
     const nm_plan_node *planned = &plan->node[index], *last = &plan->node[planned->last];
-    size_t out = nm_shape_size(plan->net->node[planned->last].out);
-    real **dx = x + plan->most_inputs, *dy = samples_of(t, last->gradient, out);
+    real **dx = x + plan->most_inputs, *dy = memory_of(t, last->gradient);
     for (int k = 0; k < node->inputs; k++) {
         x[k] = output_of(t, node->from[k]);
-        dx[k] = samples_of(t, planned->edge[k].gradient, nm_shape_size(node->in[k]));
+        dx[k] = memory_of(t, planned->edge[k].gradient);
     }
     c->tail = planned->tail;
     c->pass = (nm_pass){.mode = plan->request.mode,
@@ -206,7 +201,7 @@ static void set_call(const turn *t, int index, real **x, call *c)
                         .xs = node->in,
                         .ys = node->out,
                         .x = (const real *const *)x,
-                        .y = samples_of(t, last->value, out),
+                        .y = memory_of(t, last->value),
                         .dy = dy,
                         .dy_scratch = planned->tail.layers ? dy : NULL, /* then nobody else looks at it */
                         .dx = dx,
@@ -231,6 +226,9 @@ static void run_layer(const turn *t, const nm_op *op)
     const nm_plan *plan = t->run->plan;
     const nm_node *node = &plan->net->node[op->index];
     real **pointers = plan->pointers + (ptrdiff_t)4 * t->worker * plan->most_inputs;
+    void (*const passes[])(const nm_pass *, const void *) = {[NM_OP_STATISTICS] = node->type->batch_statistics,
+                                                             [NM_OP_FORWARD] = node->type->forward,
+                                                             [NM_OP_BACKWARD] = node->type->backward};
     call c, before;
     nm_lazy_normalisation lazy;
     set_call(t, op->index, pointers, &c);
@@ -242,12 +240,7 @@ static void run_layer(const turn *t, const nm_op *op)
         c.pass.lazy_normalisation = &lazy;
         pointers[0] = (real *)(uintptr_t)lazy.x;
     }
-    if (op->kind == NM_OP_STATISTICS)
-        node->type->batch_statistics(&c.pass, node->self);
-    else if (op->kind == NM_OP_FORWARD)
-        node->type->forward(&c.pass, node->self);
-    else
-        node->type->backward(&c.pass, node->self);
+    passes[op->kind](&c.pass, node->self);
 }
 
 /* ---- the program ------------------------------------------------------------------------- */
@@ -263,51 +256,40 @@ static void poison_dead(const turn *t, int op)
                 memset(memory_of(t, r), 0xff, r->size);
 }
 
-static void run_op(const turn *t, int index)
+static void run_loop(run *r, const nm_op *loop);
+
+/* Operations `first` to `last` - 1. Those of a loop have no phase that it has not. */
+static void run_ops(const turn *t, int first, int last)
 {
     static void (*const runs[])(const turn *, const nm_op *) = {
         [NM_OP_ZERO] = run_zero, [NM_OP_STATISTICS] = run_layer, [NM_OP_FORWARD] = run_layer, [NM_OP_LOSS] = run_loss,
         [NM_OP_SUM] = run_sum,   [NM_OP_BACKWARD] = run_layer,   [NM_OP_RESULTS] = NULL};
     const nm_plan *plan = t->run->plan;
-    const nm_op *op = &plan->op[index];
-    if (!(op->phase & t->run->phases))
-        return;
-    double start = plan->seconds ? nm_clock() : 0;
-    if (runs[op->kind])
-        runs[op->kind](t, op);
-    if (plan->seconds)
-        plan->seconds[t->worker * plan->ops + index] += nm_clock() - start;
-    if (plan->request.poison)
-        poison_dead(t, index);
-}
-
-static void run_loop(run *r, const nm_op *loop);
-
-/* Operations `first` to `last` - 1. */
-static void run_ops(turn t, int first, int last)
-{
-    const nm_plan *plan = t.run->plan;
     for (int i = first; i < last; i++) {
+        if (!(plan->op[i].phase & t->run->phases))
+            continue;
         if (plan->op[i].kind == NM_OP_LOOP) {
-            if (plan->op[i].phase & t.run->phases)
-                run_loop(t.run, &plan->op[i]);
+            run_loop(t->run, &plan->op[i]);
             i = plan->op[i].end;
         }
-        run_op(&t, i);
+        double start = plan->request.timing ? nm_clock() : 0;
+        if (runs[plan->op[i].kind])
+            runs[plan->op[i].kind](t, &plan->op[i]);
+        if (plan->request.timing)
+            plan->seconds[t->worker * plan->ops + i] += nm_clock() - start;
+        if (plan->request.poison)
+            poison_dead(t, i);
     }
 }
 
-/* One slice of a loop. */
-static void run_slice(run *r, int slice, int worker)
+static void run_slice(void *arg, int slice, int thread)
 {
+    run *r = arg;
+    const nm_plan *plan = r->plan;
     int first = slice * r->slice, left = r->batch->n - first;
+    int worker = plan->segment[r->loop->index].by_thread ? 1 + thread : 0;
     turn t = {r, worker, first, left < r->slice ? left : r->slice};
-    run_ops(t, (int)(r->loop - r->plan->op) + 1, r->loop->end);
-}
-
-static void slice_task(void *arg, int task, int thread)
-{
-    run_slice(arg, task, 1 + thread);
+    run_ops(&t, (int)(r->loop - plan->op) + 1, r->loop->end);
 }
 
 static void run_loop(run *r, const nm_op *loop)
@@ -317,7 +299,7 @@ static void run_loop(run *r, const nm_op *loop)
     r->loop = loop;
     r->slice = segment->by_thread && share < segment->slice ? share : segment->slice;
     if (segment->by_thread)
-        nm_parallel(threads, nm_pieces(n, r->slice), slice_task, r);
+        nm_parallel(threads, nm_pieces(n, r->slice), run_slice, r);
     for (int slice = 0; slice < nm_pieces(n, r->slice) && !segment->by_thread; slice++)
         run_slice(r, slice, 0);
 }
@@ -325,7 +307,7 @@ static void run_loop(run *r, const nm_op *loop)
 static void run_program(void *arg)
 {
     run *r = arg;
-    run_ops((turn){r, 0, 0, r->batch->n}, 0, r->plan->ops);
+    run_ops(&(turn){r, 0, 0, r->batch->n}, 0, r->plan->ops);
 }
 
 static nm_result run_phases(run r)
