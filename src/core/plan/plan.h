@@ -12,7 +12,8 @@
  *     liveness.c    from when to when each region is alive
  *     placing.c     where it lies: regions whose lives do not meet get the same memory
  *
- * and runner.c runs the list. A step of training is, where the whole batch goes at once,
+ * and runner.c runs the list (operations.c has what each kind does). A step of training is, where
+ * the whole batch goes at once,
  *
  *     zero of the gradients; [statistics] forward … ; loss … ; [sum] backward …
  *
@@ -179,6 +180,31 @@ struct nm_plan {
     float *correct, *counted;
     nm_plan_memory memory;
 };
+
+/* ---- running ------------------------------------------------------------------------ */
+
+/* A part of the program being run. */
+typedef struct nm_run {
+    nm_plan *plan;
+    const nm_batch *batch;
+    unsigned phases;   /* of nm_phase: operations of others are left out */
+    const real *dy;    /* given in place of the losses; NULL: the losses are run */
+    bool dy_is_placed; /* a loss at the output has been replaced */
+    nm_result result;
+    const nm_op *loop; /* the one that is run, */
+    int slice;         /* and how many samples it takes at once */
+} nm_run;
+
+/* Who runs an operation, for which samples. */
+typedef struct nm_turn {
+    nm_run *run;
+    int worker;   /* 0: the team; else thread number worker - 1, alone */
+    int first, n; /* samples */
+} nm_turn;
+
+void nm_run_op(const nm_turn *t, const nm_op *op);
+
+/* ---- planning ----------------------------------------------------------------------- */
 
 /* Where the losses stand; without a loss, the output (for nm_plan_backward_from). */
 static inline int nm_objective_count(const nm_network *net)
