@@ -1,67 +1,8 @@
 /* On small whole numbers every sum is exact, in float too: what layers promise as linear maps holds
- * with ==. Linearity, the transpose in backward, pairs of layers that are each other's transpose,
- * shift equivariance. */
-#include "layer_check.h"
-#include "parse.h"
+ * with ==. Linearity, the transpose in backward, pairs of layers that are each other's transpose.
+ */
+#include "integer_map.h"
 #include "run_suite.h"
-#include "with_context.h"
-
-#include <stdio.h>
-#include <string.h>
-
-enum { ROOM = 1 << 14 };
-
-/* A network of layers on inputs x0, x1 …, in eval mode with gradients, its parameters small whole
- * numbers. */
-typedef struct map {
-    nm_network *net;
-    nm_plan *plan;
-    size_t in[2], out; /* elements of all samples */
-    nm_shape shape;    /* of the output */
-} map;
-
-enum { N = 3 };
-
-static map open_map(const char *layers, const nm_shape *in, int inputs)
-{
-    char model[2048] = "inputs: {";
-    for (int k = 0; k < inputs; k++)
-        sprintf(model + strlen(model), "%sx%d: {height: %d, width: %d, channels: %d}", k ? ", " : "", k, in[k].h,
-                in[k].w, in[k].c);
-    sprintf(model + strlen(model), "}\nlayers:\n%s", layers);
-    map m = {0};
-    nm_yaml *document = NULL;
-    ck_assert_int_eq(nm_yaml_parse(ctx, "m", model, strlen(model), &document), NM_OK);
-    ck_assert_msg(nm_network_build(ctx, document, NULL, &m.net) == NM_OK, "%s", nm_error_message(ctx, 0));
-    for (size_t i = 0; i < m.net->weight_count; i++)
-        m.net->weights[i] = (real)pick(-3, 3);
-    nm_request request = {.mode = NM_EVAL,
-                          .batch = N,
-                          .threads = 2,
-                          .gradients = true,
-                          .input_gradients = true,
-                          .exact = true}; /* whole numbers */
-    ck_assert_int_eq(nm_plan_new(m.net, &request, &m.plan), NM_OK);
-    m.shape = m.net->node[m.net->output].out;
-    m.out = N * nm_shape_size(m.shape);
-    for (int k = 0; k < inputs; k++)
-        m.in[k] = N * nm_shape_size(in[k]);
-    ck_assert(m.in[0] <= ROOM && m.in[1] <= ROOM && m.out <= ROOM);
-    return m;
-}
-
-static void close_map(map *m)
-{
-    nm_plan_free(m->plan);
-    nm_network_free(m->net);
-}
-
-static void apply(map *m, const real *x0, const real *x1, real *y)
-{
-    const real *xs[] = {x0, x1};
-    nm_plan_forward(m->plan, &(nm_batch){.n = N, .x = xs});
-    memcpy(y, nm_plan_output(m->plan, m->net->output), m->out * sizeof *y);
-}
 
 /* The gradient by input k of <y, map(x)>; after apply. */
 static void transpose(map *m, const real *x0, const real *x1, const real *y, int k, real *x)
@@ -69,12 +10,6 @@ static void transpose(map *m, const real *x0, const real *x1, const real *y, int
     const real *xs[] = {x0, x1};
     nm_plan_backward_from(m->plan, &(nm_batch){.n = N, .x = xs}, y);
     memcpy(x, nm_plan_input_gradient(m->plan, k), m->in[k] * sizeof *x);
-}
-
-static void whole_numbers(real *x, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        x[i] = (real)pick(-4, 4);
 }
 
 static double product(const real *a, const real *b, size_t count)
@@ -285,62 +220,11 @@ START_TEST(pool_and_unpool)
 }
 END_TEST
 
-/* ---- shifts -------------------------------------------------------------------------------- */
-
-/* An input shifted by `step` pixels down and to the right gives an output shifted by `jump`, apart
- * from `border` rows and columns on each side of it. */
-static const struct {
-    const char *layers;
-    int step, jump, border;
-} shifts[] = {
-    {"- conv: {filters: 5, kernel: 3, bias: false, algorithm: im2col}\n", 1, 1, 0},
-    {"- conv: {filters: 5, kernel: 3, pad: 1, bias: false, algorithm: im2col}\n", 1, 1, 1},
-    {"- conv: {filters: 5, kernel: 5, stride: 2, pad: 2}\n", 2, 1, 1},
-    {"- conv: {filters: 5, kernel: 3, dilation: 2}\n", 1, 1, 0},
-    {"- conv: {filters: 4, kernel: 3, pad: 1, groups: 4}\n", 1, 1, 1},
-    {"- conv: {filters: 7, kernel: 1, stride: 2}\n", 2, 1, 0},
-    {"- deconv: {filters: 3, kernel: 4, stride: 2, pad: 1}\n", 1, 2, 4},
-    {"- maxpool: {size: 3, stride: 2}\n", 2, 1, 0},
-    {"- maxpool: {size: 3, stride: 1, pad: 1}\n", 1, 1, 1},
-    {"- avgpool: {size: 4, stride: 2}\n", 2, 1, 0},
-    {"- sumpool: {size: 3, stride: 1}\n", 1, 1, 0},
-    {"- upsample: {scale: 2}\n", 1, 2, 0},
-};
-enum { SHIFTS = sizeof shifts / sizeof *shifts };
-
-START_TEST(shifts_go_through)
-{
-    const nm_shape in = {12, 11, 4};
-    const int step = shifts[_i].step, jump = shifts[_i].jump, border = shifts[_i].border;
-    map m = open_map(shifts[_i].layers, &in, 1);
-    whole_numbers(x, m.in[0]);
-    whole_numbers(x2, m.in[0]);
-    for (int n = 0; n < N; n++)
-        for (int h = step; h < in.h; h++)
-            for (int w = step; w < in.w; w++)
-                memcpy(&x2[at(in, n, h, w, 0)], &x[at(in, n, h - step, w - step, 0)], (size_t)in.c * sizeof *x);
-    apply(&m, x, NULL, y);
-    apply(&m, x2, NULL, y2);
-    int compared = 0;
-    for (int n = 0; n < N; n++)
-        for (int h = border; h + jump < m.shape.h - border; h++)
-            for (int w = border; w + jump < m.shape.w - border; w++, compared++)
-                for (int c = 0; c < m.shape.c; c++) {
-                    real there = y2[at(m.shape, n, h + jump, w + jump, c)], here = y[at(m.shape, n, h, w, c)];
-                    ck_assert_msg(there == here, "%s: (%d, %d, %d) is %g and %g", shifts[_i].layers, h, w, c,
-                                  (double)here, (double)there);
-                }
-    ck_assert_int_gt(compared, 10);
-    close_map(&m);
-}
-END_TEST
-
 static void set_up(TCase *tcase)
 {
     with_context(tcase);
     tcase_add_loop_test(tcase, linear_layers_are_linear, 0, LINEAR);
     tcase_add_loop_test(tcase, backward_is_the_transpose, 0, LINEAR);
-    tcase_add_loop_test(tcase, shifts_go_through, 0, SHIFTS);
 }
 
 SUITE_WITH("exact", set_up, conv_and_deconv, pad_and_crop, sumpool_and_upsample, concat_and_slice, pool_and_unpool)

@@ -1,0 +1,54 @@
+/* Regions whose lives meet do not collide in memory. */
+#include "plan.h"
+#include "run_suite.h"
+#include "with_context.h"
+
+START_TEST(regions_do_not_collide)
+{
+    enum { COUNT = 120 };
+    nm_rng r = nm_rng_stream(1, "test", "regions");
+    for (int round = 0; round < 50; round++) {
+        nm_region region[COUNT];
+        for (int i = 0; i < COUNT; i++) {
+            int first = (int)nm_rng_below(&r, 100);
+            size_t size = 64 * (1 + nm_rng_below(&r, 50));
+            region[i] = (nm_region){size, .intervals = 1, .live = {{first, first + (int)nm_rng_below(&r, 30)}}};
+        }
+        size_t slab, bound;
+        ck_assert_int_eq(nm_memory_place(ctx, region, COUNT, NULL, &slab, &bound), NM_OK);
+        ck_assert_uint_ge(slab, bound);
+        ck_assert_uint_le(slab, bound + bound / 10);
+        for (int i = 0; i < COUNT; i++) {
+            ck_assert_uint_le(region[i].offset + region[i].size, slab);
+            for (int j = 0; j < i; j++) {
+                bool in_time = region[i].live[0].first <= region[j].live[0].last &&
+                               region[j].live[0].first <= region[i].live[0].last;
+                bool in_space = region[i].offset < region[j].offset + region[j].size &&
+                                region[j].offset < region[i].offset + region[i].size;
+                ck_assert(!(in_time && in_space));
+            }
+        }
+    }
+}
+END_TEST
+
+START_TEST(regions_alive_twice_do_not_collide)
+{
+    nm_region region[] = {{.size = 64, .intervals = 2, .live = {{10, 15}, {20, 25}}},
+                          {.size = 64, .intervals = 1, .live = {{12, 13}}},
+                          {.size = 64, .intervals = 2, .live = {{13, 20}, {23, 30}}},
+                          {.size = 64, .intervals = 1, .live = {{16, 19}}},
+                          {.size = 64, .intervals = 2, .live = {{12, 14}, {26, 28}}}};
+    const bool meet[5][5] = {
+        [0] = {[1] = true, [2] = true, [4] = true}, [1] = {[4] = true}, [2] = {[3] = true, [4] = true}};
+    size_t slab, bound;
+    ck_assert_int_eq(nm_memory_place(ctx, region, 5, NULL, &slab, &bound), NM_OK);
+    for (int i = 0; i < 5; i++)
+        for (int j = i + 1; j < 5; j++)
+            if (meet[i][j])
+                ck_assert_uint_ne(region[i].offset, region[j].offset);
+    ck_assert_uint_ge(bound, 3 * 64);
+}
+END_TEST
+
+SUITE_WITH("placing", with_context, regions_do_not_collide, regions_alive_twice_do_not_collide)
