@@ -169,7 +169,7 @@ static void set_pass(const nm_turn *t, int index, real **x, nm_pass *pass, nm_ta
                       .dw = plan->dw + node->first_param,
                       .saved = memory_of(t, planned->saved),
                       .scratch = alone ? own : plan->scratch,
-                      .thread_scratch_base = alone ? own + plan->worker_scratch : own,
+                      .thread_scratch_base = alone ? own + planned->scratch : own,
                       .thread_scratch_size = plan->memory.thread_scratch,
                       .plan = planned->choice,
                       .threads = alone ? 1 : plan->request.threads,

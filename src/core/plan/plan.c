@@ -45,14 +45,12 @@ static void enlarge(size_t *size, size_t least)
 static void sum_reserved(nm_plan *plan)
 {
     nm_plan_memory *m = &plan->memory;
-    size_t worker_thread_scratch = 0;
     for (const nm_plan_node *node = plan->node; node < plan->node + plan->net->nodes; node++) {
         bool by_thread = plan->segment[node->segment].by_thread;
         m->saved += node->saved_size;
-        enlarge(by_thread ? &plan->worker_scratch : &m->scratch, node->scratch);
-        enlarge(by_thread ? &worker_thread_scratch : &m->thread_scratch, node->thread_scratch);
+        enlarge(&m->scratch, by_thread ? 0 : node->scratch);
+        enlarge(&m->thread_scratch, by_thread ? node->scratch + node->thread_scratch : node->thread_scratch);
     }
-    enlarge(&m->thread_scratch, plan->worker_scratch + worker_thread_scratch);
     m->gradients = plan->backward ? plan->net->weight_count * sizeof(real) : 0;
 }
 

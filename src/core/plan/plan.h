@@ -174,7 +174,6 @@ struct nm_plan {
     real **w, **dw;      /* [params]: values; gradients, NULL where there is none */
     double *seconds;     /* [workers][ops], with `timing` */
     char *slab, *scratch, *thread_scratch;
-    size_t worker_scratch; /* of each thread's scratch, what it has as scratch for all threads where it is alone */
     real *gradients;
     double *sample_loss;
     float *correct, *counted;
