@@ -2,6 +2,7 @@
  * A setting without a row in settings_table.h fails, and so does a row without a setting. */
 #include "program.h"
 
+#include "sanitized.h"
 #include "settings_files.h"
 #include "settings_table.h"
 
@@ -113,10 +114,13 @@ static const seen *look_without(const char *first, const char *line, const char 
     return &bases[base_count++].s;
 }
 
+/* With the sanitizers the command is only run: that it makes a difference, the release says. */
 static int check(const char *first, const char *without, const char *with, const char *see)
 {
-    if (SANITIZED && strcmp(see, MEMORY) == 0)
-        return 0; /* what was freed is kept for a while */
+    if (SANITIZED) {
+        free(look(first, with, see).text);
+        return 0;
+    }
     const seen *a = look_without(first, without, see);
     seen b = look(first, with, see);
     bool good = differ(a, &b, see);
@@ -165,6 +169,7 @@ START_TEST(flags_of_train)
 }
 END_TEST
 
+/* This test and the next run the code of the one above: not with the sanitizers. */
 START_TEST(flags_of_compare)
 {
     int wrong = 0;

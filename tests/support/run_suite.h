@@ -9,13 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* 1 with the address sanitizer, where a test may do with fewer cases: it sees the code in each. */
-#if defined(__SANITIZE_ADDRESS__)
-enum { SANITIZED = 1 };
-#else
-enum { SANITIZED = 0 };
-#endif
-
 typedef struct test_suite {
     const char *file, *name;
     void (*set_up)(TCase *); /* NULL: none */

@@ -4,6 +4,7 @@
 #include "network_support.h"
 #include "plan.h"
 #include "run_suite.h"
+#include "sanitized.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -55,56 +56,72 @@ static const char *const networks[] = {chain, branches};
 enum { NETWORKS = 2, BATCH = 41, PIXELS = 32 * 32 * 3 };
 
 static real x[BATCH * PIXELS];
-static int32_t labels[BATCH];
 static const real *xs[] = {x};
 
-static nm_batch batch_of(int n)
+static void draw_batch(void)
 {
     nm_rng r = nm_rng_stream(3, "test", "slices");
     for (int i = 0; i < BATCH * PIXELS; i++)
         x[i] = (real)nm_rng_normal(&r);
-    for (int i = 0; i < BATCH; i++)
-        labels[i] = i % 3;
-    return (nm_batch){.n = n, .x = xs, .targets = {.labels = labels}, .seed = 1};
+}
+
+/* A node's outputs of all samples, each evaluated alone: [BATCH][shape]. nm_free. */
+static real *outputs_alone(nm_network *net, nm_request request, int node)
+{
+    size_t in = nm_shape_size(net->node[0].out), out = nm_shape_size(net->node[node].out);
+    real *y = nm_alloc(ctx, BATCH * out, sizeof *y);
+    ck_assert_ptr_nonnull(y);
+    request.batch = request.threads = 1;
+    nm_plan *alone = plan_for(net, request);
+    ck_assert_int_eq(alone->segments, 1);
+    for (int k = 0; k < BATCH; k++) {
+        nm_plan_forward(alone, &(nm_batch){.n = 1, .x = (const real *[]){x + (size_t)k * in}});
+        memcpy(y + (size_t)k * out, nm_plan_output(alone, node), out * sizeof *y);
+    }
+    nm_plan_free(alone);
+    return y;
 }
 
 /* A node's output of n samples against that of each alone. */
-static void ck_same(const nm_network *net, const nm_plan *plan, nm_plan *alone, int node, int n)
+static void ck_same(const nm_network *net, const nm_plan *plan, const real *alone, int node, int n)
 {
-    size_t in = nm_shape_size(net->node[0].out), out = nm_shape_size(net->node[node].out);
-    for (int k = 0; k < n; k++) {
-        nm_plan_forward(alone, &(nm_batch){.n = 1, .x = (const real *[]){x + (size_t)k * in}});
-        const real *y = nm_plan_output(plan, node) + (size_t)k * out, *z = nm_plan_output(alone, node);
-        size_t i = 0;
-        while (i < out && memcmp(&y[i], &z[i], sizeof *y) == 0)
-            i++;
-        ck_assert_msg(i == out, "%s, sample %d of %d, number %zu: %.9g, alone %.9g", net->node[node].name, k, n, i,
-                      (double)y[i], (double)z[i]);
+    size_t out = nm_shape_size(net->node[node].out), i = 0;
+    const real *y = nm_plan_output(plan, node);
+    while (i < (size_t)n * out && memcmp(&y[i], &alone[i], sizeof *y) == 0)
+        i++;
+    ck_assert_msg(i == (size_t)n * out, "%s, sample %zu of %d, number %zu: %.9g, alone %.9g", net->node[node].name,
+                  i / out, n, i % out, (double)y[i], (double)alone[i]);
+}
+
+/* alone: for each objective. */
+static void check_slices(nm_network *net, nm_request request, real *const *alone)
+{
+    nm_plan *slices = plan_for(net, request);
+    ck_assert_int_gt(slices->segments, 1);
+    ck_assert_int_eq(slices->workers, 1 + request.threads);
+    for (int n = BATCH; n > 0; n -= 20) {
+        nm_plan_forward(slices, &(nm_batch){.n = n, .x = xs, .seed = 1});
+        for (int i = 0; i < net->objectives; i++)
+            ck_same(net, slices, alone[i], net->objective[i].from, n);
     }
+    nm_plan_free(slices);
 }
 
 START_TEST(the_same_bits)
 {
     nm_network *net = built(networks[_i], 32);
-    for (int threads = 1; threads < (SANITIZED ? 4 : 6); threads += 2)
-        for (int no_fuse = 0; no_fuse < 2; no_fuse++) {
-            nm_request request = {.mode = NM_EVAL, .batch = BATCH, .threads = threads, .no_fuse = no_fuse};
-            request.poison = true;
-            nm_plan *slices = plan_for(net, request);
-            ck_assert_int_gt(slices->segments, 1);
-            ck_assert_int_eq(slices->workers, 1 + threads);
-            request.batch = request.threads = 1;
-            nm_plan *alone = plan_for(net, request);
-            ck_assert_int_eq(alone->segments, 1);
-            for (int n = BATCH; n > 0; n -= 20) {
-                nm_batch batch = batch_of(n);
-                nm_plan_forward(slices, &batch);
-                for (int i = 0; i < net->objectives; i++)
-                    ck_same(net, slices, alone, net->objective[i].from, n);
-            }
-            nm_plan_free(slices);
-            nm_plan_free(alone);
-        }
+    draw_batch();
+    for (int no_fuse = 0; no_fuse < 2; no_fuse++) {
+        nm_request request = {.mode = NM_EVAL, .batch = BATCH, .no_fuse = no_fuse, .poison = true};
+        real *alone[2];
+        ck_assert_int_le(net->objectives, 2);
+        for (int i = 0; i < net->objectives; i++)
+            alone[i] = outputs_alone(net, request, net->objective[i].from);
+        for (request.threads = 1; request.threads < 6; request.threads += 2)
+            check_slices(net, request, alone);
+        for (int i = 0; i < net->objectives; i++)
+            nm_free(alone[i]);
+    }
     nm_network_free(net);
 }
 END_TEST
@@ -113,17 +130,16 @@ END_TEST
 START_TEST(kept_values_are_whole)
 {
     nm_network *net = built(networks[_i], 16);
-    nm_batch batch = batch_of(BATCH);
-    for (int node = net->inputs; node < net->nodes; node += SANITIZED ? 4 : 1) {
+    draw_batch();
+    for (int node = net->inputs; node < net->nodes; node += SANITIZED ? 3 : 1) {
         nm_request request = {.mode = NM_EVAL, .batch = BATCH, .threads = 2, .keep = &node, .keeps = 1, .poison = true};
         nm_plan *slices = plan_for(net, request);
         ck_assert_int_gt(slices->segments, 1);
-        request.batch = request.threads = 1;
-        nm_plan *alone = plan_for(net, request);
-        nm_plan_forward(slices, &batch);
+        real *alone = outputs_alone(net, request, node);
+        nm_plan_forward(slices, &(nm_batch){.n = BATCH, .x = xs, .seed = 1});
         ck_same(net, slices, alone, node, BATCH);
         nm_plan_free(slices);
-        nm_plan_free(alone);
+        nm_free(alone);
     }
     nm_network_free(net);
 }
