@@ -17,6 +17,7 @@ struct nm_evaluator {
     bool by_class; /* counts for each class too */
     nm_plan *plan;
     nm_target_maker targets;
+    double *sample_loss; /* [batch] */
 };
 
 /* Labels that no loss holds against the prediction count nothing right or wrong. */
@@ -53,6 +54,8 @@ nm_status nm_evaluator_new(nm_context *ctx, nm_network *net, const nm_samples *s
     nm_status status = nm_plan_new(net, &request, &e->plan);
     if (status == NM_OK)
         status = nm_target_maker_new(ctx, net, batch, &e->targets);
+    if (status == NM_OK && !(e->sample_loss = nm_alloc(ctx, (size_t)batch, sizeof *e->sample_loss)))
+        status = NM_FAILED;
     if (status == NM_OK) {
         report_unjudged(ctx, net);
         *out = e;
@@ -68,6 +71,7 @@ void nm_evaluator_free(nm_evaluator *e)
         return;
     nm_target_maker_free(&e->targets);
     nm_plan_free(e->plan);
+    nm_free(e->sample_loss);
     nm_free(e);
 }
 
@@ -127,6 +131,17 @@ static void count_predictions(const nm_evaluator *e, const nm_loaded *loaded, ta
             count_one(e, loaded->labels[i], predicted_class(y, out->classes), sums, out);
 }
 
+/* Sums of samples, not of batches: so that their bits are the same however the samples are cut into
+ * batches. */
+static void add_losses(const nm_evaluator *e, nm_batch batch, double *loss)
+{
+    memset(e->sample_loss, 0, (size_t)batch.n * sizeof *e->sample_loss);
+    batch.sample_loss = e->sample_loss;
+    nm_plan_loss(e->plan, &batch);
+    for (int i = 0; i < batch.n; i++)
+        *loss += e->sample_loss[i];
+}
+
 static bool run_all(nm_evaluator *e, nm_loader *loader, const volatile int *stop, nm_evaluation *out)
 {
     double loss = 0;
@@ -137,7 +152,7 @@ static bool run_all(nm_evaluator *e, nm_loader *loader, const volatile int *stop
         const nm_loaded *loaded = nm_loader_next(loader);
         nm_batch batch = {.n = loaded->n, .x = &loaded->x, .targets = nm_target_maker_make(&e->targets, loaded)};
         nm_plan_forward(e->plan, &batch);
-        loss += nm_plan_loss(e->plan, &batch).loss_sum;
+        add_losses(e, batch, &loss);
         count_predictions(e, loaded, &sums, out);
         out->samples += loaded->n;
     }

@@ -56,6 +56,33 @@ START_TEST(every_sample_weighs_the_same)
 }
 END_TEST
 
+/* Two heads and two losses; no batch norm. */
+#define TWO_LOSSES                                                                                                     \
+    "input: {height: 28, width: 28, channels: 1}\nlayers:\n- {name: d1, dense: {units: 12}}\n- relu\n"                 \
+    "- {name: a, dense: {units: 10}, from: d1.relu}\n- {name: b, dense: {units: 10}, from: d1.relu}\n"                 \
+    "loss: [{softmax_ce: {}, from: b}, {softmax_ce: {}, from: a, weight: 0.3}]\n"                                      \
+    "train: {data: mnist, batch: 199}\n"
+
+START_TEST(the_loss_has_the_same_bits_at_any_batch)
+{
+    static const char *const models[] = {PLAIN_MODEL, TWO_LOSSES};
+    nm_dataset *data;
+    nm_normalisation norm;
+    nm_network *net = network_and_data(models[_i], &data, &norm);
+    double first = 0;
+    for (int batch = 1; batch <= 101; batch += 5) {
+        nm_evaluation e;
+        ck_assert_done(nm_evaluate(ctx, net, &data->train, 101, batch, &norm, false, &e));
+        first = batch == 1 ? e.loss : first;
+        ck_assert_msg(e.loss == first, "batches of %d: %.17g, of 1: %.17g", batch, e.loss, first);
+        nm_evaluation_free(&e);
+    }
+    nm_network_free(net);
+    nm_normalisation_free(&norm);
+    nm_dataset_free(data);
+}
+END_TEST
+
 /* Counts by class hold for any number of classes; the matrix is made for those that a memory has
  * room for. */
 START_TEST(many_classes)
@@ -191,5 +218,11 @@ START_TEST(recalibration_mends_statistics)
 }
 END_TEST
 
-SUITE_WITH("evaluate", with_folder, recalibration_mends_statistics, every_sample_weighs_the_same,
+static void set_up(TCase *tcase)
+{
+    with_folder(tcase);
+    tcase_add_loop_test(tcase, the_loss_has_the_same_bits_at_any_batch, 0, 2);
+}
+
+SUITE_WITH("evaluate", set_up, recalibration_mends_statistics, every_sample_weighs_the_same,
            accuracy_of_the_head_that_predicts, many_classes, no_class_of_no_number, heads_of_values_agree)

@@ -166,6 +166,7 @@ typedef struct nm_batch {
     uint64_t seed;        /* for layers that draw */
     uint32_t step;
     double statistics_rate; /* see nm_pass; 0: each layer's own */
+    double *sample_loss; /* [n]: each sample's loss, the weighted sum over the objectives, is added; NULL: not asked */
 } nm_batch;
 
 typedef struct nm_result {

@@ -99,6 +99,8 @@ static void add_loss(const nm_turn *t, int index, real *dx)
     o->type->run(&p, o->self);
     for (int k = 0; k < t->n; k++) {
         r->result.loss_sum += o->weight * plan->sample_loss[k];
+        if (r->batch->sample_loss)
+            r->batch->sample_loss[first + (size_t)k] += o->weight * plan->sample_loss[k];
         r->result.correct += counts ? (double)plan->correct[k] : 0;
         r->result.counted += counts ? (double)plan->counted[k] : 0;
     }
