@@ -41,9 +41,9 @@ static int answer_all(queue *q, nm_context *ctx, nm_session *session, int most)
 {
     int first, n, answered = 0;
     while ((n = take(q, most, &first)) > 0) {
-        size_t count = (size_t)n * q->inputs, room = (size_t)n * q->outputs;
+        size_t count = (size_t)n * q->inputs, outputs = (size_t)n * q->outputs;
         if (nm_session_run_u8(ctx, session, n, q->images + (size_t)first * q->inputs, count,
-                              q->answers + (size_t)first * q->outputs, room) != NM_OK)
+                              q->answers + (size_t)first * q->outputs, outputs) != NM_OK)
             return -1;
         answered += n;
     }

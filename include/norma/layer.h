@@ -197,7 +197,7 @@ typedef struct nm_pass {
     nm_real *y; /* forward writes it, NULL where its reader normalises, never so for callers' types; in backward only
                    with NM_BACK_Y */
     const nm_real *dy;   /* backward: gradient of the loss by y */
-    nm_real *dy_scratch; /* dy's memory, where backward may overwrite it: a layer that does others' work needs room
+    nm_real *dy_scratch; /* dy's memory, where backward may overwrite it: a layer that does others' work needs memory
                        between; else NULL */
     nm_real *const *dx;  /* backward: to be overwritten; an entry is NULL where nobody needs it */
     nm_real *const *w;   /* parameters, in the order of declaration; only state may be written */

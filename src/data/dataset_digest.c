@@ -13,7 +13,7 @@ enum { CHUNK = 1 << 18, GROUP = 64 };
 typedef struct group {
     const char *bytes;
     size_t size;
-    char digests[GROUP][NM_DIGEST_ROOM];
+    char digests[GROUP][NM_DIGEST_SIZE];
 } group;
 
 static void digest_chunk(void *arg, int task, int thread)
@@ -24,14 +24,14 @@ static void digest_chunk(void *arg, int task, int thread)
     nm_digest(&(nm_piece){g->bytes + first, left < CHUNK ? left : CHUNK}, 1, g->digests[task]);
 }
 
-static void extend(char hex[NM_DIGEST_ROOM], const void *bytes, size_t size)
+static void extend(char hex[NM_DIGEST_SIZE], const void *bytes, size_t size)
 {
-    char before[NM_DIGEST_ROOM];
+    char before[NM_DIGEST_SIZE];
     memcpy(before, hex, sizeof before);
     nm_digest((nm_piece[]){{before, sizeof before}, {bytes, size}}, 2, hex);
 }
 
-static void add_bytes(char hex[NM_DIGEST_ROOM], const void *bytes, size_t size)
+static void add_bytes(char hex[NM_DIGEST_SIZE], const void *bytes, size_t size)
 {
     static const size_t step = (size_t)CHUNK * GROUP;
     for (size_t done = 0; done < size; done += step) {
@@ -42,7 +42,7 @@ static void add_bytes(char hex[NM_DIGEST_ROOM], const void *bytes, size_t size)
     }
 }
 
-static void add_split(char hex[NM_DIGEST_ROOM], const char *name, const nm_samples *s)
+static void add_split(char hex[NM_DIGEST_SIZE], const char *name, const nm_samples *s)
 {
     char head[160];
     int length = snprintf(head, sizeof head, "%s: %d samples of " NM_SHAPE_FMT ", labels %zu, known %d", name, s->count,
@@ -53,9 +53,9 @@ static void add_split(char hex[NM_DIGEST_ROOM], const char *name, const nm_sampl
         add_bytes(hex, s->labels, (size_t)s->count * nm_label_places(s) * sizeof *s->labels);
 }
 
-void nm_dataset_digest(const nm_dataset *data, char hex[NM_DIGEST_ROOM])
+void nm_dataset_digest(const nm_dataset *data, char hex[NM_DIGEST_SIZE])
 {
-    memset(hex, 0, NM_DIGEST_ROOM);
+    memset(hex, 0, NM_DIGEST_SIZE);
     add_split(hex, "train", &data->train);
     add_split(hex, "test", &data->test);
     for (int i = 0; i < data->classes; i++)

@@ -4,7 +4,7 @@
 
 #include "dataset.h"
 
-/* Room for `count` samples and their labels (samples->pixel_labels is set before). */
+/* Memory for `count` samples and their labels (samples->pixel_labels is set before). */
 nm_status nm_samples_make(nm_context *ctx, nm_samples *samples, int count, nm_shape shape) NM_MUST_USE;
 /* Names of the classes; names NULL: the numbers. */
 nm_status nm_dataset_set_classes(nm_context *ctx, nm_dataset *data, const char *const *names, int count) NM_MUST_USE;

@@ -132,7 +132,7 @@ static void product(job *j)
 {
     j->rows = nm_gemm_rows_of(1, j->p->mode == NM_EVAL);
     j->block = nm_gemm_whole_rows(ROWS);
-    j->samples = j->block / j->rows.room;
+    j->samples = j->block / j->rows.padded_rows;
     nm_parallel(j->p->threads, nm_pieces(j->p->n, j->samples) * nm_pieces(j->out, COLUMNS), product_task, (void *)j);
 }
 

@@ -55,7 +55,7 @@ END_TEST
 START_TEST(digits)
 {
     nm_dataset *d;
-    char text[NM_DIGEST_ROOM];
+    char text[NM_DIGEST_SIZE];
     int count[10] = {0};
     ck_assert_done(nm_dataset_open(ctx, "digits", NULL, &d));
     ck_assert(d->train.count == 10000 && d->test.count == 2000 && d->classes == 10);

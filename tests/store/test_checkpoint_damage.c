@@ -141,7 +141,7 @@ START_TEST(full_disk)
 {
     saved s = make_saved();
     ck_assert_done(nm_checkpoint_save(ctx, in_folder("a.h5"), s.net, &s.state));
-    char before[NM_DIGEST_ROOM];
+    char before[NM_DIGEST_SIZE];
     strcpy(before, digest_of(in_folder("a.h5")));
     signal(SIGXFSZ, SIG_IGN);
     struct rlimit old, small;
@@ -180,7 +180,7 @@ START_TEST(no_memory)
 {
     saved s = make_saved();
     ck_assert_done(nm_checkpoint_save(ctx, in_folder("a.h5"), s.net, &s.state));
-    char before[NM_DIGEST_ROOM];
+    char before[NM_DIGEST_SIZE];
     strcpy(before, digest_of(in_folder("a.h5")));
     s.net->weights[0] += 1;
     nm_alloc_fail_at(0);

@@ -180,7 +180,7 @@ static inline void write_content(const char *path, const char *bytes, size_t siz
 /* Text digests of a file; several live at a time. */
 static inline const char *digest_of(const char *path)
 {
-    static char texts[8][NM_DIGEST_ROOM];
+    static char texts[8][NM_DIGEST_SIZE];
     static int next;
     char *text = texts[next++ % 8];
     size_t size;

@@ -83,8 +83,8 @@ START_TEST(the_loss_has_the_same_bits_at_any_batch)
 }
 END_TEST
 
-/* Counts by class hold for any number of classes; the matrix is made for those that a memory has
- * room for. */
+/* Counts by class hold for any number of classes; the matrix is made for those that fit into
+ * memory. */
 START_TEST(many_classes)
 {
     static const char *const models[] = {

@@ -8,8 +8,8 @@ enum { STEPS = 25 }; /* two epochs and a half */
 
 typedef struct arm {
     int params;
-    char name[16][32], value[16][NM_DIGEST_ROOM];
-    char batches[NM_DIGEST_ROOM];
+    char name[16][32], value[16][NM_DIGEST_SIZE];
+    char batches[NM_DIGEST_SIZE];
 } arm;
 
 static void digest_params(const nm_network *net, arm *out)
@@ -25,7 +25,7 @@ static void digest_params(const nm_network *net, arm *out)
 
 static void digest_batches(const nm_train_run *t, arm *out)
 {
-    char chain[NM_DIGEST_ROOM] = "";
+    char chain[NM_DIGEST_SIZE] = "";
     size_t sample = nm_shape_size(t->data->train.shape);
     for (int i = 0; i < STEPS; i++) {
         const nm_loaded *b = nm_train_run_next(t, t->loader);
@@ -34,7 +34,7 @@ static void digest_batches(const nm_train_run *t, arm *out)
                              {b->indices, n * sizeof *b->indices},
                              {b->labels, n * sizeof *b->labels},
                              {b->x, n * sample * sizeof *b->x}};
-        char next[NM_DIGEST_ROOM];
+        char next[NM_DIGEST_SIZE];
         nm_digest(pieces, 4, next);
         strcpy(chain, next);
     }

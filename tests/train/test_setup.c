@@ -50,7 +50,7 @@ START_TEST(all_errors_at_once)
 }
 END_TEST
 
-static void digest_param(const nm_network *net, const nm_param *param, char text[NM_DIGEST_ROOM])
+static void digest_param(const nm_network *net, const nm_param *param, char text[NM_DIGEST_SIZE])
 {
     nm_digest(&(nm_piece){nm_param_values(net, param), param->count * sizeof(real)}, 1, text);
 }
@@ -71,7 +71,7 @@ START_TEST(paired_arms)
         int other = nm_network_find_param(net[0], param->name);
         if (other < 0)
             continue;
-        char a[NM_DIGEST_ROOM], b[NM_DIGEST_ROOM];
+        char a[NM_DIGEST_SIZE], b[NM_DIGEST_SIZE];
         digest_param(net[1], param, a);
         digest_param(net[0], &net[0]->param[other], b);
         ck_assert_msg(strcmp(a, b) == 0, "%s starts differently", param->name);
@@ -80,7 +80,7 @@ START_TEST(paired_arms)
     ck_assert_int_ge(shared, 4); /* three weights and the last bias at least */
     ck_assert_int_lt(nm_network_find_param(net[1], "c1.batchnorm/scale"), 0);
     nm_network_initialise(net[1], 4);
-    char a[NM_DIGEST_ROOM], b[NM_DIGEST_ROOM];
+    char a[NM_DIGEST_SIZE], b[NM_DIGEST_SIZE];
     digest_param(net[1], &net[1]->param[nm_network_find_param(net[1], "c1/weight")], a);
     digest_param(net[0], &net[0]->param[nm_network_find_param(net[0], "c1/weight")], b);
     ck_assert_str_ne(a, b); /* the comparison can fail */

@@ -7,7 +7,7 @@
 
 #include <sha2.h>
 
-void nm_digest(const nm_piece *pieces, int count, char text[NM_DIGEST_ROOM])
+void nm_digest(const nm_piece *pieces, int count, char text[NM_DIGEST_SIZE])
 {
     SHA2_CTX state;
     uint8_t digest[SHA256_DIGEST_LENGTH];

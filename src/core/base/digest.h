@@ -4,13 +4,13 @@
 
 #include <stddef.h>
 
-enum { NM_DIGEST_ROOM = 65 }; /* hexadecimal text and its end */
+enum { NM_DIGEST_SIZE = 65 }; /* hexadecimal text and its end */
 
 /* The digest of `count` pieces of memory, one behind the other, as hexadecimal text. */
 typedef struct nm_piece {
     const void *bytes;
     size_t size;
 } nm_piece;
-void nm_digest(const nm_piece *pieces, int count, char text[NM_DIGEST_ROOM]);
+void nm_digest(const nm_piece *pieces, int count, char text[NM_DIGEST_SIZE]);
 
 #endif

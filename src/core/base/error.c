@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_MESSAGES = 64, MESSAGE_ROOM = 2048 };
+enum { MAX_MESSAGES = 64, MESSAGE_SIZE = 2048 };
 
 struct nm_context {
     int count;
@@ -90,7 +90,7 @@ void nm_log(nm_context *ctx, const char *fmt, ...)
 {
     if (!ctx->log)
         return;
-    char line[MESSAGE_ROOM];
+    char line[MESSAGE_SIZE];
     va_list args;
     va_start(args, fmt);
     vsnprintf(line, sizeof line, fmt, args);
@@ -102,7 +102,7 @@ nm_status nm_fail(nm_context *ctx, nm_status status, const char *fmt, ...)
 {
     if (ctx->count == MAX_MESSAGES)
         return status;
-    char text[MESSAGE_ROOM];
+    char text[MESSAGE_SIZE];
     va_list args;
     va_start(args, fmt);
     vsnprintf(text, sizeof text, fmt, args);
@@ -118,7 +118,7 @@ nm_status nm_fail(nm_context *ctx, nm_status status, const char *fmt, ...)
 void nm_errors_place(nm_context *ctx, int first, const char *place)
 {
     for (int i = first; i < ctx->count; i++) {
-        char text[MESSAGE_ROOM];
+        char text[MESSAGE_SIZE];
         snprintf(text, sizeof text, "%s: %s", place, ctx->messages[i]);
         char *copy = strdup(text);
         if (!copy)

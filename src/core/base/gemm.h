@@ -26,9 +26,9 @@ enum { NM_GEMM_BLOCK = 48, NM_GEMM_HALF = 6 };
 bool nm_gemm_rows_alike(void);
 
 typedef struct nm_gemm_rows {
-    int parts;  /* of a sample */
-    bool split; /* into even and odd ones */
-    int room;   /* rows that a sample takes */
+    int parts;       /* of a sample */
+    bool split;      /* into even and odd ones */
+    int padded_rows; /* that a sample takes, with those that nobody has */
 } nm_gemm_rows;
 
 /* by_sample: whether a sample's result must not depend on where it lies. */
@@ -42,7 +42,7 @@ static inline nm_gemm_place nm_gemm_place_of(const nm_gemm_rows *r, int row)
 {
     if (!r->split)
         return (nm_gemm_place){row / r->parts, row % r->parts};
-    int half = row / NM_GEMM_HALF, per_half = r->room / 2, slot = half / 2 * NM_GEMM_HALF + row % NM_GEMM_HALF;
+    int half = row / NM_GEMM_HALF, per_half = r->padded_rows / 2, slot = half / 2 * NM_GEMM_HALF + row % NM_GEMM_HALF;
     return (nm_gemm_place){slot / per_half, 2 * (slot % per_half) + half % 2};
 }
 
@@ -52,7 +52,7 @@ int nm_gemm_whole_rows(int rows);
 /* How many products of `block` rows (a multiple of NM_GEMM_BLOCK) hold n samples. */
 static inline int nm_gemm_blocks(const nm_gemm_rows *r, int n, int block)
 {
-    return (int)(((long)n * r->room + block - 1) / block);
+    return (int)(((long)n * r->padded_rows + block - 1) / block);
 }
 
 /* Fails unless the OpenBLAS that was loaded is the OpenMP build (the pthread build would

@@ -42,7 +42,7 @@ static void find_limits(void)
     atomic_store(&unbounded, limited ? 0 : most);
 }
 
-static bool has_room(void)
+static bool one_more_fits(void)
 {
     void *probe = mmap(NULL, BUFFER + RESERVE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (probe == MAP_FAILED)
@@ -56,7 +56,7 @@ static void make_buffers(int wanted)
 {
     void **taken = calloc((size_t)wanted, sizeof *taken);
     int count = 0;
-    while (taken && count < wanted && has_room())
+    while (taken && count < wanted && one_more_fits())
         taken[count++] = blas_memory_alloc(0);
     exhausted = count < wanted;
     buffers = count > buffers ? count : buffers;

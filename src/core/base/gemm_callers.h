@@ -1,7 +1,7 @@
 /* How many threads may call OpenBLAS at once. Each call takes a buffer, of which OpenBLAS makes
  * more while they run out: up to a number that is fixed when it is built, beyond which it crashes;
- * and where the address space is limited (ulimit -v) and has no room for one more, it tries for
- * ever. So threads wait here instead. No result depends on it. */
+ * and where the address space is limited (ulimit -v) and is full, it tries for ever. So threads
+ * wait here instead. No result depends on it. */
 #ifndef NM_GEMM_CALLERS_H
 #define NM_GEMM_CALLERS_H
 

@@ -96,7 +96,7 @@ const char *nm_h5_describe(const nm_h5_shape *shape, char text[NM_H5_DESCRIPTION
  * floats never to integers, and to uint8 nothing else: that would change values without a word. */
 nm_status nm_h5_read(nm_h5 *h5, const char *path, nm_h5_type type, int rank, const size_t *dims,
                      void *data) NM_MUST_USE;
-/* `count` entries of the first dimension, from entry `first`; data has room for them. */
+/* `count` entries of the first dimension, from entry `first`; data holds them all. */
 nm_status nm_h5_read_rows(nm_h5 *h5, const char *path, nm_h5_type type, size_t first, size_t count,
                           void *data) NM_MUST_USE;
 nm_status nm_h5_read_text(nm_h5 *h5, const char *path, char **text) NM_MUST_USE; /* nm_free */

@@ -87,7 +87,7 @@ typedef struct nm_network {
                             that has the batch's targets: it tells what is right. -1: none */
     nm_activation apply; /* what makes the output probabilities: its objective's activation. Linear: nothing is to be
                             done; the output is what node[output].activation says */
-    int params, param_room;
+    int params, param_capacity;
     nm_param *param;
     size_t weight_count, state_count;
     real *weights, *states;                /* the parameter slab and the state slab */
@@ -272,8 +272,8 @@ typedef struct nm_node_paths {
 nm_status nm_network_paths(const nm_network *net, nm_node_paths **out) NM_MUST_USE;
 void nm_paths_free(const nm_network *net, nm_node_paths *paths);
 
-/* The field of each node by its largest path, with gaps that no other path fills; `out` has room
- * for net->nodes. */
+/* The field of each node by its largest path, with gaps that no other path fills; `out` holds
+ * net->nodes. */
 nm_status nm_network_receptive(const nm_network *net, nm_receptive *out) NM_MUST_USE;
 double nm_node_cost(const nm_node *node);                /* multiply-adds of one sample's forward */
 size_t nm_node_weights(const nm_network *net, int node); /* optimised parameters */

@@ -40,7 +40,7 @@ static im2col_blocking blocking_of(const nm_conv_geometry *g, int n, nm_conv_kin
         b.pixels = b.samples * area;
     } else if (b.blocks_per_sample == 1 && 2 * area <= FEWEST_PIXELS) {
         b.rows_of_samples = nm_gemm_rows_of(area, by_sample);
-        b.samples = FEWEST_PIXELS / b.rows_of_samples.room;
+        b.samples = FEWEST_PIXELS / b.rows_of_samples.padded_rows;
         b.pixels = FEWEST_PIXELS;
         b.scattered = b.rows_of_samples.split || b.samples * area < FEWEST_PIXELS;
     }

@@ -192,7 +192,7 @@ END_TEST
 
 START_TEST(known_digest)
 {
-    char text[NM_DIGEST_ROOM];
+    char text[NM_DIGEST_SIZE];
     nm_digest((nm_piece[]){{"a", 1}, {"bc", 2}}, 2, text); /* FIPS 180-2, example B.1: "abc" */
     ck_assert_str_eq(text, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }

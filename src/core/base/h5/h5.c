@@ -127,7 +127,7 @@ static const char magic[] = NM_H5_MARK;
  */
 static void user_block(char block[NM_H5_USER_BLOCK], const void *body, size_t size)
 {
-    char digest[NM_DIGEST_ROOM];
+    char digest[NM_DIGEST_SIZE];
     nm_digest(&(nm_piece){body, size}, 1, digest);
     memset(block, 0, NM_H5_USER_BLOCK);
     snprintf(block, NM_H5_USER_BLOCK, "%sbytes %zu\nsha256 %s\n", magic, size, digest);

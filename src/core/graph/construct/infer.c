@@ -8,19 +8,19 @@
 /* Parameters start on cache lines of the slab. */
 enum { SLAB_ALIGNMENT = 16 };
 
-static nm_status room_for_param(nm_network *net)
+static nm_status reserve_param(nm_network *net)
 {
-    if (net->params < net->param_room)
+    if (net->params < net->param_capacity)
         return NM_OK;
-    int room = net->param_room ? 2 * net->param_room : 64;
-    nm_param *more = nm_alloc(net->ctx, (size_t)room, sizeof *more);
+    int capacity = net->param_capacity ? 2 * net->param_capacity : 64;
+    nm_param *more = nm_alloc(net->ctx, (size_t)capacity, sizeof *more);
     if (!more)
         return NM_FAILED;
     if (net->params)
         memcpy(more, net->param, (size_t)net->params * sizeof *more);
     nm_free(net->param);
     net->param = more;
-    net->param_room = room;
+    net->param_capacity = capacity;
     return NM_OK;
 }
 
@@ -60,7 +60,7 @@ nm_status nm_declare(nm_infer *e, const char *name, nm_param_kind kind, const ch
     }
     if (node->share >= 0)
         return declare_shared(e, node, &param);
-    NM_TRY(room_for_param(net));
+    NM_TRY(reserve_param(net));
     param.name = nm_format(e->ctx, "%s/%s", node->name, name);
     if (!param.name)
         return NM_FAILED;

@@ -102,11 +102,11 @@ static nm_status reorder(nm_network *net, const bool *gone, const int *order, in
 
 nm_status nm_order(nm_network *net, const bool *gone)
 {
-    size_t room = (size_t)net->nodes + 1;
-    int *order = nm_alloc(net->ctx, room, sizeof *order + sizeof(bool));
+    size_t capacity = (size_t)net->nodes + 1;
+    int *order = nm_alloc(net->ctx, capacity, sizeof *order + sizeof(bool));
     if (!order)
         return NM_FAILED;
-    bool *placed = (bool *)(order + room);
+    bool *placed = (bool *)(order + capacity);
     int count = 0;
     nm_status status = sort_nodes(net, gone, placed, order, &count);
     if (status == NM_OK)

@@ -9,7 +9,7 @@
 
 const char *const nm_top_keys[NM_TOP_KEYS] = {"name",   "input", "inputs", "defaults",
                                               "layers", "loss",  "output", "train"};
-enum { NAME_ROOM = 200 };
+enum { NAME_SIZE = 200 };
 
 /* ---- entries ------------------------------------------------------------------------- */
 
@@ -49,13 +49,13 @@ nm_status nm_entry_read(nm_context *ctx, const nm_yaml *item, nm_entry *entry)
 static void make_name(char *name, const char *last, const char *type, char *const *names, int count)
 {
     for (int k = 1;; k++) {
-        int used = snprintf(name, NAME_ROOM, "%s%s%s", last, *last ? "." : "", type);
-        if (k > 1 && used < NAME_ROOM)
-            snprintf(name + used, (size_t)(NAME_ROOM - used), ".%d", k);
+        int used = snprintf(name, NAME_SIZE, "%s%s%s", last, *last ? "." : "", type);
+        if (k > 1 && used < NAME_SIZE)
+            snprintf(name + used, (size_t)(NAME_SIZE - used), ".%d", k);
         bool taken = false;
         for (int i = 0; i < count && !taken; i++)
             taken = strcmp(names[i], name) == 0;
-        if (!taken || used >= NAME_ROOM)
+        if (!taken || used >= NAME_SIZE)
             return;
     }
 }
@@ -63,13 +63,13 @@ static void make_name(char *name, const char *last, const char *type, char *cons
 nm_status nm_entry_names(nm_context *ctx, const nm_yaml *layers, char ***out)
 {
     int count = layers->count;
-    char **names = nm_alloc(ctx, (size_t)count + 1, sizeof *names + NAME_ROOM);
+    char **names = nm_alloc(ctx, (size_t)count + 1, sizeof *names + NAME_SIZE);
     if (!names)
         return NM_FAILED;
     char *text = (char *)(names + count + 1);
     const char *last = "";
     nm_status status = NM_OK;
-    for (int i = 0; i < count; i++, text += NAME_ROOM) {
+    for (int i = 0; i < count; i++, text += NAME_SIZE) {
         nm_entry entry;
         names[i] = text;
         if (nm_entry_read(ctx, layers->items[i], &entry) != NM_OK) {
@@ -80,9 +80,9 @@ nm_status nm_entry_names(nm_context *ctx, const nm_yaml *layers, char ***out)
             make_name(text, last, entry.type->text, names, i);
             continue;
         }
-        if (strlen(entry.name) >= NAME_ROOM / 2)
-            status = nm_yaml_fail(ctx, entry.at, "a layer's name is longer than %d characters", NAME_ROOM / 2 - 1);
-        snprintf(text, NAME_ROOM / 2, "%s", entry.name);
+        if (strlen(entry.name) >= NAME_SIZE / 2)
+            status = nm_yaml_fail(ctx, entry.at, "a layer's name is longer than %d characters", NAME_SIZE / 2 - 1);
+        snprintf(text, NAME_SIZE / 2, "%s", entry.name);
         last = text;
         for (int j = 0; j < i; j++)
             if (strcmp(names[j], text) == 0)
@@ -279,8 +279,8 @@ nm_status nm_parse(nm_network *net)
         return nm_yaml_fail(ctx, layers ? layers : document, "expected 'layers:' with a list of layers");
     char **names;
     NM_TRY(nm_entry_names(ctx, layers, &names));
-    size_t room = 2 * (size_t)layers->count + 1 + (inputs ? (size_t)inputs->count : 0);
-    net->node = nm_alloc(ctx, room, sizeof *net->node);
+    size_t capacity = 2 * (size_t)layers->count + 1 + (inputs ? (size_t)inputs->count : 0);
+    net->node = nm_alloc(ctx, capacity, sizeof *net->node);
     nm_status in = NM_FAILED, all = NM_FAILED, losses = NM_FAILED;
     if (net->node && net->name) {
         in = parse_inputs(net);

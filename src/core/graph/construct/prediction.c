@@ -50,7 +50,7 @@ static nm_status check_scores(nm_network *net, const nm_objective *o)
 
 /* ---- who judges the prediction ------------------------------------------------------------- */
 
-/* Whether `node` is what layers without parameters make of `from` alone; `reached` has room for all
+/* Whether `node` is what layers without parameters make of `from` alone; `reached` holds all
  * nodes. */
 static bool follows(const nm_network *net, int node, int from, bool *reached)
 {

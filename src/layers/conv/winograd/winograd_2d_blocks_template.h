@@ -72,7 +72,7 @@ static blocking blocking_of(const nm_conv_geometry *g, int n, int most, bool by_
         b.block = rows_of_block(most * b.tiles);
         b.units = units_of(&b, n);
     }
-    int left = n * b.rows.room - (b.units - 1) * b.block;
+    int left = n * b.rows.padded_rows - (b.units - 1) * b.block;
     b.last = b.staged && b.many ? nm_gemm_whole_rows(left) : b.block;
     return b;
 }
