@@ -58,9 +58,14 @@ static void step(nm_network *net, const real *gradient, double rate)
 
 /* The sanitizers, and the lower instruction sets, see every layer and kernel in the small networks:
  * the large ones add their size alone, and minutes. */
+static bool is_brief(void)
+{
+    return SANITIZED || getenv("NORMA_ISA");
+}
+
 static bool is_left_out(const nm_network *net)
 {
-    return cost_of(net) > IMAGENET && (SANITIZED || getenv("NORMA_ISA"));
+    return cost_of(net) > IMAGENET && is_brief();
 }
 
 static void free_network(nm_network *net)
@@ -216,8 +221,8 @@ static bool is_long(void)
     return getenv("NORMA_LONG") != NULL;
 }
 
-/* In evaluation a sample's output has the same bits alone, among 7 and among 100 (with the
- * sanitizers: among 16; of ImageNet's size: among 2, and with NORMA_LONG as the others). */
+/* In evaluation a sample's output has the same bits alone, among 7 and among 100 (where it
+ * is brief: among 16; of ImageNet's size: among 2, and with NORMA_LONG as the others). */
 START_TEST(same_bits_at_any_batch)
 {
     nm_network *net = build(names[_i]);
@@ -225,7 +230,7 @@ START_TEST(same_bits_at_any_batch)
         free_network(net);
         return;
     }
-    noise z = make_noise(net, cost_of(net) > IMAGENET && !is_long() ? 2 : SANITIZED ? 16 : 100);
+    noise z = make_noise(net, cost_of(net) > IMAGENET && !is_long() ? 2 : is_brief() ? 16 : 100);
     size_t count = (size_t)z.n * nm_shape_size(net->node[net->output].out);
     real *all = nm_alloc(ctx, count, sizeof *all), *few = nm_alloc(ctx, count, sizeof *few);
     nm_network_initialise(net, 1);
