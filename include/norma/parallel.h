@@ -7,7 +7,7 @@
  *         const swish_call *call = arg;
  *         ... samples task * PER to task * PER + PER of call->p ...
  *     }
- *     nm_parallel(p->threads, nm_pieces(p->n, PER), swish_task, &call);
+ *     nm_parallel(p->threads, nm_ceil_div(p->n, PER), swish_task, &call);
  *
  * Inside a task every OpenBLAS call is serial, and so is nm_parallel: tasks that a task hands out
  * are its own, all with thread 0. Each thread that calls nm_parallel has a team of its own, which
@@ -30,8 +30,8 @@ typedef void nm_task(void *arg, int task, int thread);
  * system refuses more threads, the ones that there are do all of it. */
 NM_API void nm_parallel(int threads, int tasks, nm_task *fn, void *arg);
 
-/* How many pieces of at most `per` items `n` items make. */
-static inline int nm_pieces(int n, int per)
+/* n / per, rounded up: how many tasks of at most `per` items `n` items make. */
+static inline int nm_ceil_div(int n, int per)
 {
     return (n + per - 1) / per;
 }

@@ -12,7 +12,7 @@
 
 uint64_t nm_epoch_steps(int samples, int batch)
 {
-    uint64_t steps = (uint64_t)nm_pieces(samples, batch);
+    uint64_t steps = (uint64_t)nm_ceil_div(samples, batch);
     return steps - (batch > 1 && samples % batch == 1 && steps > 1);
 }
 

@@ -94,7 +94,7 @@ static bool overlap(int size, int shift, int *first, int *last)
 }
 
 /* Shift by (dy, dx) with zeros coming in, mirrored first where asked. What stays inside is copied
- * in one piece across the ends of rows; between two rows of it lie the zeros of both. */
+ * in one stretch across the ends of rows; between two rows of it lie the zeros of both. */
 static void move(nm_shape s, bool mirror, int dy, int dx, const uint8_t *from, uint8_t *to)
 {
     size_t c = (size_t)s.c, row = (size_t)s.w * c, size = nm_shape_size(s);

@@ -21,14 +21,14 @@ static void digest_chunk(void *arg, int task, int thread)
     (void)thread;
     group *g = arg;
     size_t first = (size_t)task * CHUNK, left = g->size - first;
-    nm_digest(&(nm_piece){g->bytes + first, left < CHUNK ? left : CHUNK}, 1, g->digests[task]);
+    nm_digest(&(nm_bytes){g->bytes + first, left < CHUNK ? left : CHUNK}, 1, g->digests[task]);
 }
 
 static void extend(char hex[NM_DIGEST_SIZE], const void *bytes, size_t size)
 {
     char before[NM_DIGEST_SIZE];
     memcpy(before, hex, sizeof before);
-    nm_digest((nm_piece[]){{before, sizeof before}, {bytes, size}}, 2, hex);
+    nm_digest((nm_bytes[]){{before, sizeof before}, {bytes, size}}, 2, hex);
 }
 
 static void add_bytes(char hex[NM_DIGEST_SIZE], const void *bytes, size_t size)

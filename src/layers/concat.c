@@ -51,13 +51,13 @@ static void concat_backward_task(void *arg, int task, int thread)
 static void concat_forward(const nm_pass *p, const void *self)
 {
     (void)self;
-    nm_parallel(p->threads, nm_pieces(p->n * p->ys.h * p->ys.w, PIXELS), concat_forward_task, (void *)p);
+    nm_parallel(p->threads, nm_ceil_div(p->n * p->ys.h * p->ys.w, PIXELS), concat_forward_task, (void *)p);
 }
 
 static void concat_backward(const nm_pass *p, const void *self)
 {
     (void)self;
-    nm_parallel(p->threads, nm_pieces(p->n * p->ys.h * p->ys.w, PIXELS), concat_backward_task, (void *)p);
+    nm_parallel(p->threads, nm_ceil_div(p->n * p->ys.h * p->ys.w, PIXELS), concat_backward_task, (void *)p);
 }
 
 extern const nm_layer_type NM_ISA(nm_layer_concat);

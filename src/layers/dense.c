@@ -107,7 +107,7 @@ static void bring_back(const job *j, int first, int column, int count, const rea
 static void product_task(void *arg, int task, int thread)
 {
     const job *j = arg;
-    int pieces = nm_pieces(j->out, COLUMNS), first = task / pieces * j->samples, column = task % pieces * COLUMNS;
+    int tiles = nm_ceil_div(j->out, COLUMNS), first = task / tiles * j->samples, column = task % tiles * COLUMNS;
     int count = j->out - column < COLUMNS ? j->out - column : COLUMNS;
     bool whole = !j->rows.split && first + j->samples <= j->p->n;
     const real *from = j->from + (size_t)first * (size_t)j->in;
@@ -133,7 +133,8 @@ static void product(job *j)
     j->rows = nm_gemm_rows_of(1, j->p->mode == NM_EVAL);
     j->block = nm_gemm_whole_rows(ROWS);
     j->samples = j->block / j->rows.padded_rows;
-    nm_parallel(j->p->threads, nm_pieces(j->p->n, j->samples) * nm_pieces(j->out, COLUMNS), product_task, (void *)j);
+    nm_parallel(j->p->threads, nm_ceil_div(j->p->n, j->samples) * nm_ceil_div(j->out, COLUMNS), product_task,
+                (void *)j);
 }
 
 static void dense_forward(const nm_pass *p, const void *private)
@@ -172,7 +173,7 @@ static void dense_backward(const nm_pass *p, const void *private)
              .out = self->inputs,
              .transposed = true};
     if (p->dw[0])
-        nm_parallel(p->threads, nm_pieces(self->inputs, COLUMNS), weight_task, &j);
+        nm_parallel(p->threads, nm_ceil_div(self->inputs, COLUMNS), weight_task, &j);
     if (self->bias && p->dw[1])
         for (int i = 0; i < p->n; i++)
             for (int c = 0; c < self->units; c++)

@@ -17,7 +17,7 @@ typedef tap tap_vector __attribute__((vector_size(NM_VECTOR * sizeof(tap))));
 /* Numbers of a row of windows, up to whole vectors. */
 static size_t row_size(const nm_pool *self)
 {
-    return (size_t)nm_pieces(self->out.w * self->out.c, NM_VECTOR) * NM_VECTOR;
+    return (size_t)nm_ceil_div(self->out.w * self->out.c, NM_VECTOR) * NM_VECTOR;
 }
 
 /* Thread scratch: for as many input rows as a window is high, the largest values of a row of
@@ -131,7 +131,7 @@ enum { ROWS = 8 }; /* of windows, in a task */
 static void maxpool_forward_task(void *arg, int task, int thread)
 {
     const job *j = arg;
-    int height = j->self->out.h, blocks = nm_pieces(height, ROWS), first = task % blocks * ROWS;
+    int height = j->self->out.h, blocks = nm_ceil_div(height, ROWS), first = task % blocks * ROWS;
     int last = first + ROWS < height ? first + ROWS : height;
     if (j->p->backward)
         window_rows(j, task / blocks, first, last, true, nm_thread_scratch(j->p, thread));
@@ -142,7 +142,7 @@ static void maxpool_forward_task(void *arg, int task, int thread)
 static void maxpool_forward(const nm_pass *p, const void *self)
 {
     job j = {p, self};
-    nm_parallel(p->threads, p->n * nm_pieces(j.self->out.h, ROWS), maxpool_forward_task, &j);
+    nm_parallel(p->threads, p->n * nm_ceil_div(j.self->out.h, ROWS), maxpool_forward_task, &j);
 }
 
 static void spread(const nm_pool *self, nm_pool_span s, bool tiles, const real *restrict dy, const tap *restrict taps,

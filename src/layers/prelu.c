@@ -31,7 +31,7 @@ static nm_status prelu_infer(nm_infer *e, void *private)
 
 static int prelu_tasks_of(int n, nm_shape s)
 {
-    return nm_pieces(n * s.h * s.w, PIXELS);
+    return nm_ceil_div(n * s.h * s.w, PIXELS);
 }
 
 /* Scratch: each task's sums per channel. */

@@ -29,7 +29,7 @@ static void softmax_forward_task(void *arg, int task, int thread)
 static void softmax_forward(const nm_pass *p, const void *self)
 {
     (void)self;
-    nm_parallel(p->threads, nm_pieces(p->n * p->ys.h * p->ys.w, PIXELS), softmax_forward_task, (void *)p);
+    nm_parallel(p->threads, nm_ceil_div(p->n * p->ys.h * p->ys.w, PIXELS), softmax_forward_task, (void *)p);
 }
 
 static void softmax_backward_task(void *arg, int task, int thread)
@@ -52,7 +52,7 @@ static void softmax_backward_task(void *arg, int task, int thread)
 static void softmax_backward(const nm_pass *p, const void *self)
 {
     (void)self;
-    nm_parallel(p->threads, nm_pieces(p->n * p->ys.h * p->ys.w, PIXELS), softmax_backward_task, (void *)p);
+    nm_parallel(p->threads, nm_ceil_div(p->n * p->ys.h * p->ys.w, PIXELS), softmax_backward_task, (void *)p);
 }
 
 extern const nm_layer_type NM_ISA(nm_layer_softmax);

@@ -111,7 +111,7 @@ static inline void nm_pixel_loss_task(void *arg, int task, int thread)
     static void word##_run(const nm_loss_pass *p, const void *self)                                                    \
     {                                                                                                                  \
         nm_pixel_job j = {p, self, class_loss};                                                                        \
-        nm_parallel(p->threads, nm_pieces(p->n, NM_PIXEL_LOSS_SAMPLES), nm_pixel_loss_task, &j);                       \
+        nm_parallel(p->threads, nm_ceil_div(p->n, NM_PIXEL_LOSS_SAMPLES), nm_pixel_loss_task, &j);                     \
     }                                                                                                                  \
     extern const nm_loss_type NM_ISA(nm_loss_##word);                                                                  \
     const nm_loss_type NM_ISA(nm_loss_##word) = {.name = #word,                                                        \

@@ -78,7 +78,7 @@ long long nm_run_newest(const nm_run_dir *run, long long below)
 static nm_status replace(const nm_run_dir *run, const char *name, const char *text, size_t size)
 {
     char *path = nm_run_dir_file(run, name);
-    nm_status status = path ? nm_file_replace(run->ctx, path, &(nm_piece){text, size}, 1) : NM_FAILED;
+    nm_status status = path ? nm_file_replace(run->ctx, path, &(nm_bytes){text, size}, 1) : NM_FAILED;
     nm_free(path);
     return status;
 }

@@ -42,16 +42,16 @@ static nm_status initialise(nm_train_run *t, char digest[65])
     nm_network_initialise(t->net, (uint64_t)t->settings->seed);
     if (!goes_on(t))
         NM_TRY(nm_network_take_values(t->ctx, t->net, &t->taken));
-    nm_piece *pieces = nm_alloc(t->ctx, 2 * (size_t)t->net->params + 1, sizeof *pieces);
-    if (!pieces)
+    nm_bytes *blocks = nm_alloc(t->ctx, 2 * (size_t)t->net->params + 1, sizeof *blocks);
+    if (!blocks)
         return NM_FAILED;
     for (int i = 0; i < t->net->params; i++) {
         const nm_param *param = &t->net->param[i];
-        pieces[2 * i] = (nm_piece){param->name, strlen(param->name) + 1};
-        pieces[2 * i + 1] = (nm_piece){nm_param_values(t->net, param), param->count * sizeof(real)};
+        blocks[2 * i] = (nm_bytes){param->name, strlen(param->name) + 1};
+        blocks[2 * i + 1] = (nm_bytes){nm_param_values(t->net, param), param->count * sizeof(real)};
     }
-    nm_digest(pieces, 2 * t->net->params, digest);
-    nm_free(pieces);
+    nm_digest(blocks, 2 * t->net->params, digest);
+    nm_free(blocks);
     return NM_OK;
 }
 
@@ -119,7 +119,7 @@ static nm_status count_steps(nm_train_run *t)
                                       .normalisation = t->state.normalisation,
                                       .binary = s->binary,
                                       .seed = (uint64_t)s->seed};
-    t->loader_steps = nm_pieces(count, batch);
+    t->loader_steps = nm_ceil_div(count, batch);
     bool pass_over = batch > 1 && count % batch == 1;
     t->state.steps_per_epoch = (uint64_t)(t->loader_steps - pass_over);
     t->steps = s->steps > 0 ? (uint64_t)s->steps : (uint64_t)s->epochs * t->state.steps_per_epoch;

@@ -125,15 +125,15 @@ nm_status nm_watch_open(nm_watch *w, const nm_run_dir *run, uint64_t step)
     if (!(w->path = nm_run_dir_file(run, "watch.csv")))
         return NM_FAILED;
     char *old = NULL;
-    nm_piece piece = {header, sizeof header - 1};
+    nm_bytes block = {header, sizeof header - 1};
     size_t size = 0;
     if (step > 0 && access(w->path, F_OK) == 0) {
         NM_TRY(nm_file_read(w->ctx, w->path, &old, &size));
         size_t kept = kept_part(old, size, step);
         if (kept)
-            piece = (nm_piece){old, kept};
+            block = (nm_bytes){old, kept};
     }
-    nm_status status = nm_file_replace(w->ctx, w->path, &piece, 1);
+    nm_status status = nm_file_replace(w->ctx, w->path, &block, 1);
     nm_free(old);
     NM_TRY(status);
     w->file = fopen(w->path, "ae");

@@ -63,8 +63,8 @@ START_TEST(digits)
         count[d->train.labels[i]]++;
     for (int k = 0; k < 10; k++)
         ck_assert_msg(count[k] > 850 && count[k] < 1150, "class %d: %d samples", k, count[k]);
-    nm_piece pieces[] = {{d->train.pixels, 10000 * 784}, {d->test.pixels, 2000 * 784}};
-    nm_digest(pieces, 2, text);
+    nm_bytes blocks[] = {{d->train.pixels, 10000 * 784}, {d->test.pixels, 2000 * 784}};
+    nm_digest(blocks, 2, text);
     ck_assert_str_eq(text, "2607dec2dcd96849fd63922630d7a0d03c2e586621573b171f9d310dfb5edcd8");
     nm_dataset_free(d);
 }
@@ -118,7 +118,7 @@ START_TEST(mean_and_deviation_of_many)
 {
     static const nm_shape shapes[] = {{64, 64, 1}, {5, 3, 2},  {32, 32, 3}, {1, 1, 4},  {7, 1, 8},
                                       {3, 3, 9},   {1, 1, 40}, {2, 2, 128}, {1, 2, 200}};
-    static const int counts[] = {300, 77, 40, 15, 33, 20, 5, 30, 3}; /* the first: more than one piece of 2^20 pixels */
+    static const int counts[] = {300, 77, 40, 15, 33, 20, 5, 30, 3}; /* the first: more than one block of 2^20 pixels */
     nm_rng r = nm_rng_stream(1, "test", "pixels");
     for (size_t k = 0; k < sizeof shapes / sizeof *shapes; k++) {
         nm_samples samples = {.count = counts[k], .shape = shapes[k]};

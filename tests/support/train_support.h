@@ -185,7 +185,7 @@ static inline const char *digest_of(const char *path)
     char *text = texts[next++ % 8];
     size_t size;
     char *bytes = content(path, &size);
-    nm_digest(&(nm_piece){bytes, size}, 1, text);
+    nm_digest(&(nm_bytes){bytes, size}, 1, text);
     nm_free(bytes);
     return text;
 }

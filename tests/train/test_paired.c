@@ -19,7 +19,7 @@ static void digest_params(const nm_network *net, arm *out)
     for (int i = 0; i < net->params; i++) {
         const nm_param *p = &net->param[i];
         snprintf(out->name[i], sizeof out->name[i], "%s", p->name);
-        nm_digest(&(nm_piece){nm_param_values(net, p), p->count * sizeof(real)}, 1, out->value[i]);
+        nm_digest(&(nm_bytes){nm_param_values(net, p), p->count * sizeof(real)}, 1, out->value[i]);
     }
 }
 
@@ -30,12 +30,12 @@ static void digest_batches(const nm_train_run *t, arm *out)
     for (int i = 0; i < STEPS; i++) {
         const nm_loaded *b = nm_train_run_next(t, t->loader);
         size_t n = (size_t)b->n;
-        nm_piece pieces[] = {{chain, strlen(chain)},
+        nm_bytes blocks[] = {{chain, strlen(chain)},
                              {b->indices, n * sizeof *b->indices},
                              {b->labels, n * sizeof *b->labels},
                              {b->x, n * sample * sizeof *b->x}};
         char next[NM_DIGEST_SIZE];
-        nm_digest(pieces, 4, next);
+        nm_digest(blocks, 4, next);
         strcpy(chain, next);
     }
     strcpy(out->batches, chain);

@@ -52,7 +52,7 @@ END_TEST
 
 static void digest_param(const nm_network *net, const nm_param *param, char text[NM_DIGEST_SIZE])
 {
-    nm_digest(&(nm_piece){nm_param_values(net, param), param->count * sizeof(real)}, 1, text);
+    nm_digest(&(nm_bytes){nm_param_values(net, param), param->count * sizeof(real)}, 1, text);
 }
 
 /* With and without batch norm every shared weight starts with the same values. */

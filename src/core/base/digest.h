@@ -6,11 +6,11 @@
 
 enum { NM_DIGEST_SIZE = 65 }; /* hexadecimal text and its end */
 
-/* The digest of `count` pieces of memory, one behind the other, as hexadecimal text. */
-typedef struct nm_piece {
+/* The digest of `count` blocks of memory, one behind the other, as hexadecimal text. */
+typedef struct nm_bytes {
     const void *bytes;
     size_t size;
-} nm_piece;
-void nm_digest(const nm_piece *pieces, int count, char text[NM_DIGEST_SIZE]);
+} nm_bytes;
+void nm_digest(const nm_bytes *blocks, int count, char text[NM_DIGEST_SIZE]);
 
 #endif

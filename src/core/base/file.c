@@ -84,19 +84,19 @@ static int write_fully(int fd, const char *from, size_t size)
     return 0;
 }
 
-/* What the file at fd holds is compared with the pieces; errno is EIO where they differ. */
-static int verify(int fd, const nm_piece *pieces, int count)
+/* What the file at fd holds is compared with the blocks; errno is EIO where they differ. */
+static int verify(int fd, const nm_bytes *blocks, int count)
 {
     char block[1 << 14];
     if (lseek(fd, 0, SEEK_SET) != 0)
         return -1;
     for (int i = 0; i < count; i++)
-        for (size_t at = 0; at < pieces[i].size;) {
-            size_t part = pieces[i].size - at < sizeof block ? pieces[i].size - at : sizeof block;
+        for (size_t at = 0; at < blocks[i].size;) {
+            size_t part = blocks[i].size - at < sizeof block ? blocks[i].size - at : sizeof block;
             ssize_t got = read_fully(fd, block, part);
             if (got < 0)
                 return -1;
-            if ((size_t)got != part || memcmp(block, (const char *)pieces[i].bytes + at, part) != 0) {
+            if ((size_t)got != part || memcmp(block, (const char *)blocks[i].bytes + at, part) != 0) {
                 errno = EIO;
                 return -1;
             }
@@ -151,15 +151,15 @@ bool nm_file_is_temporary(const char *name, long *process)
     return strcmp(name, again) == 0; /* exactly as temporary_name writes it */
 }
 
-static nm_status replace(nm_context *ctx, const char *path, const char *temporary, const nm_piece *pieces, int count)
+static nm_status replace(nm_context *ctx, const char *path, const char *temporary, const nm_bytes *blocks, int count)
 {
     int fd = open(temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (fd < 0)
         return nm_fail(ctx, NM_FAILED, "%s: cannot create: %s (as '%s')", path, strerror(errno), temporary);
     int bad = 0;
     for (int i = 0; i < count && !bad; i++)
-        bad = write_fully(fd, pieces[i].bytes, pieces[i].size);
-    bad = bad || fsync(fd) != 0 || verify(fd, pieces, count) != 0;
+        bad = write_fully(fd, blocks[i].bytes, blocks[i].size);
+    bad = bad || fsync(fd) != 0 || verify(fd, blocks, count) != 0;
     int why = errno;
     if (close(fd) != 0 && !bad) {
         bad = 1;
@@ -175,21 +175,21 @@ static nm_status replace(nm_context *ctx, const char *path, const char *temporar
     return nm_fail(ctx, NM_FAILED, "%s: cannot write: %s; what was there is unchanged", path, strerror(why));
 }
 
-nm_status nm_file_replace(nm_context *ctx, const char *path, const nm_piece *pieces, int count)
+nm_status nm_file_replace(nm_context *ctx, const char *path, const nm_bytes *blocks, int count)
 {
     char *temporary = temporary_name(ctx, path);
-    nm_status status = temporary ? replace(ctx, path, temporary, pieces, count) : NM_FAILED;
+    nm_status status = temporary ? replace(ctx, path, temporary, blocks, count) : NM_FAILED;
     nm_free(temporary);
     return status;
 }
 
 static nm_status copy(nm_context *ctx, const char *from, const char *path)
 {
-    nm_piece piece = {0};
+    nm_bytes block = {0};
     char *bytes;
-    NM_TRY(nm_file_read(ctx, from, &bytes, &piece.size));
-    piece.bytes = bytes;
-    nm_status status = nm_file_replace(ctx, path, &piece, 1);
+    NM_TRY(nm_file_read(ctx, from, &bytes, &block.size));
+    block.bytes = bytes;
+    nm_status status = nm_file_replace(ctx, path, &block, 1);
     nm_free(bytes);
     return status;
 }

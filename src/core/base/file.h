@@ -11,10 +11,10 @@
  * is not there is NM_INVALID, one that cannot be read NM_FAILED. */
 nm_status nm_file_read(nm_context *ctx, const char *path, char **bytes, size_t *size) NM_MUST_USE;
 
-/* Makes the pieces, one behind the other, the content of `path`: a temporary file in the same
+/* Makes the blocks, one behind the other, the content of `path`: a temporary file in the same
  * folder, fsync, read back and compared, rename, fsync of the folder. Whatever fails, and whenever
  * the process dies, `path` has its old content (or is still missing) or the whole new one. */
-nm_status nm_file_replace(nm_context *ctx, const char *path, const nm_piece *pieces, int count) NM_MUST_USE;
+nm_status nm_file_replace(nm_context *ctx, const char *path, const nm_bytes *blocks, int count) NM_MUST_USE;
 
 /* Makes `path` a second name of the file `from`, at once, in place of what it was. Where the file
  * system has no such names, the content is copied as nm_file_replace does. */

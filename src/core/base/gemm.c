@@ -24,14 +24,14 @@ static void whole(bool ta, bool tb, int m, int n, int k, real alpha, const real 
     nm_blas_leave(counted);
 }
 
-/* ---- pieces ------------------------------------------------------------------------------
+/* ---- tiles -------------------------------------------------------------------------------
  *
  * For AVX-512, OpenBLAS (0.3.17 and later) has kernels that multiply small matrices where they lie,
  * without packing them first; it takes them up to 10^6 multiply-adds. On the products of
  * convolutions they are faster than the packing kernels by 1.1 to 1.35 times, also when a larger
- * product is cut into such pieces. The cuts follow from the sizes alone. */
+ * product is cut into such tiles. The cuts follow from the sizes alone. */
 
-enum { PIECE_ROWS = NM_GEMM_BLOCK, PIECE_COLUMNS = 64, PIECE_DEPTH = 320, PIECE_WORK = 1000000 };
+enum { TILE_ROWS = NM_GEMM_BLOCK, TILE_COLUMNS = 64, TILE_DEPTH = 320, TILE_WORK = 1000000 };
 
 static bool has_small_kernels(void)
 {
@@ -46,14 +46,14 @@ static bool has_small_kernels(void)
     return has;
 }
 
-/* One span of depth, at most PIECE_DEPTH. */
-static void in_pieces(bool ta, int m, int n, int k, real alpha, const real *a, int lda, const real *b, int ldb,
-                      real beta, real *c, int ldc)
+/* One span of depth, at most TILE_DEPTH. */
+static void in_tiles(bool ta, int m, int n, int k, real alpha, const real *a, int lda, const real *b, int ldb,
+                     real beta, real *c, int ldc)
 {
-    int rows = PIECE_ROWS, columns = PIECE_COLUMNS;
-    if ((double)rows * columns * k > PIECE_WORK)
+    int rows = TILE_ROWS, columns = TILE_COLUMNS;
+    if ((double)rows * columns * k > TILE_WORK)
         columns /= 2;
-    if ((double)rows * columns * k > PIECE_WORK)
+    if ((double)rows * columns * k > TILE_WORK)
         rows /= 2;
     for (int j = 0; j < n; j += columns)
         for (int i = 0; i < m; i += rows)
@@ -65,15 +65,14 @@ static void in_pieces(bool ta, int m, int n, int k, real alpha, const real *a, i
 void nm_gemm(bool ta, bool tb, int m, int n, int k, real alpha, const real *a, int lda, const real *b, int ldb,
              real beta, real *c, int ldc)
 {
-    if (tb || (double)m * n * k <= PIECE_WORK || sizeof(real) != sizeof(float) || !has_small_kernels()) {
+    if (tb || (double)m * n * k <= TILE_WORK || sizeof(real) != sizeof(float) || !has_small_kernels()) {
         whole(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
         return;
     }
-    int spans = (k + PIECE_DEPTH - 1) / PIECE_DEPTH, span = (k + spans - 1) / spans;
+    int spans = (k + TILE_DEPTH - 1) / TILE_DEPTH, span = (k + spans - 1) / spans;
     for (int first = 0; first < k; first += span)
-        in_pieces(ta, m, n, k - first < span ? k - first : span, alpha,
-                  ta ? a + (size_t)first * (size_t)lda : a + first, lda, b + (size_t)first * (size_t)ldb, ldb,
-                  first ? 1 : beta, c, ldc);
+        in_tiles(ta, m, n, k - first < span ? k - first : span, alpha, ta ? a + (size_t)first * (size_t)lda : a + first,
+                 lda, b + (size_t)first * (size_t)ldb, ldb, first ? 1 : beta, c, ldc);
 }
 
 /* ---- rows ------------------------------------------------------------------------------ */

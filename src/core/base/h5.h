@@ -76,7 +76,7 @@ nm_status nm_h5_save(nm_h5 *h5, const char *path, bool digest) NM_MUST_USE;
 /* ---- reading ---- */
 
 /* digest: the file must have been saved with one; it is read whole into memory and verified.
- * Otherwise any HDF5 file; it stays on disk and is read piece by piece. */
+ * Otherwise any HDF5 file; it stays on disk and is read block by block. */
 nm_status nm_h5_open(nm_context *ctx, const char *path, bool digest, nm_h5 **out) NM_MUST_USE;
 
 bool nm_h5_has(nm_h5 *h5, const char *path);

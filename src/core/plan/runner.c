@@ -33,12 +33,12 @@ static void run_slice(void *arg, int slice, int thread)
 static void run_loop(nm_run *r, const nm_op *loop)
 {
     const nm_segment *segment = &r->plan->segment[loop->index];
-    int n = r->batch->n, threads = r->plan->request.threads, share = nm_pieces(n, threads);
+    int n = r->batch->n, threads = r->plan->request.threads, share = nm_ceil_div(n, threads);
     r->loop = loop;
     r->slice = segment->by_thread && share < segment->slice ? share : segment->slice;
     if (segment->by_thread)
-        nm_parallel(threads, nm_pieces(n, r->slice), run_slice, r);
-    for (int slice = 0; slice < nm_pieces(n, r->slice) && !segment->by_thread; slice++)
+        nm_parallel(threads, nm_ceil_div(n, r->slice), run_slice, r);
+    for (int slice = 0; slice < nm_ceil_div(n, r->slice) && !segment->by_thread; slice++)
         run_slice(r, slice, 0);
 }
 

@@ -41,8 +41,8 @@ static void find_sizes(slicing *s)
     int batch = s->plan->request.batch;
     s->size[s->sizes++] = batch;
     for (int pieces = s->plan->request.threads; s->sizes < MOST_SIZES && s->size[s->sizes - 1] > 1; pieces *= 2)
-        if (nm_pieces(batch, pieces) < s->size[s->sizes - 1])
-            s->size[s->sizes++] = nm_pieces(batch, pieces);
+        if (nm_ceil_div(batch, pieces) < s->size[s->sizes - 1])
+            s->size[s->sizes++] = nm_ceil_div(batch, pieces);
 }
 
 static void find_last_readers(slicing *s)
@@ -101,8 +101,8 @@ static double cost_of(const slicing *s, int head, int size, double alive)
     const nm_plan *plan = s->plan;
     const nm_node *node = &plan->net->node[head];
     int batch = plan->request.batch, threads = plan->request.threads;
-    int calls = size ? nm_pieces(batch, s->size[size]) : threads,
-        samples = size ? s->size[size] : nm_pieces(batch, threads);
+    int calls = size ? nm_ceil_div(batch, s->size[size]) : threads,
+        samples = size ? s->size[size] : nm_ceil_div(batch, threads);
     double read = 0, written = elements(s, plan->node[head].last);
     for (int k = 0; k < node->inputs; k++)
         read += elements(s, node->from[k]);

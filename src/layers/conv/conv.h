@@ -32,16 +32,16 @@ typedef struct nm_conv_geometry {
 typedef enum nm_conv_kind { NM_CONV_FORWARD, NM_CONV_WEIGHTS, NM_CONV_DATA, NM_CONV_KINDS } nm_conv_kind;
 
 /* What forward can leave of its outputs for a batch norm behind, while they are in cache: for each
- * piece of them the number of pixels, and per channel their mean and the sum of squared deviations
+ * chunk of them the number of pixels, and per channel their mean and the sum of squared deviations
  * from it. */
 typedef struct nm_conv_moments {
-    double *pixels; /* [pieces] */
-    double *of;     /* [pieces][2][C] */
+    double *pixels; /* [chunks] */
+    double *of;     /* [chunks][2][C] */
 } nm_conv_moments;
 
-/* Takes them of piece number `piece` from its outputs: `pixels` that lie together from y on, and
+/* Takes them of chunk number `chunk` from its outputs: `pixels` that lie together from y on, and
  * are in cache. scratch: so many bytes. */
-void NM_ISA(nm_conv_take_moments)(const nm_conv_geometry *g, const nm_conv_moments *to, int piece, const real *y,
+void NM_ISA(nm_conv_take_moments)(const nm_conv_geometry *g, const nm_conv_moments *to, int chunk, const real *y,
                                   int pixels, void *scratch);
 size_t NM_ISA(nm_conv_moments_scratch)(const nm_conv_geometry *g);
 
@@ -58,7 +58,7 @@ typedef struct nm_conv_call {
         *other; /* forward: added to the outputs, laid out as they are; NULL: none; only where the algorithm `adds` */
     bool relu;  /* forward: negative outputs become 0, after the sum */
     bool pool;  /* forward: y has the largest of each 2x2 outputs; only where the algorithm `pools` */
-    const nm_conv_moments *moments; /* forward: to be left; NULL: not wanted. Only by an algorithm that has `pieces` */
+    const nm_conv_moments *moments; /* forward: to be left; NULL: not wanted. Only by an algorithm that has `chunks` */
     bool stream;                    /* forward: y is larger than the caches (vector.h) */
     real *y;                        /* forward: written; data: dx, written */
     const real *dy;                 /* weights, data */
@@ -80,7 +80,7 @@ typedef struct nm_conv_algorithm {
     void (*forward)(const nm_conv_call *call);
     void (*weights)(const nm_conv_call *call);
     void (*data)(const nm_conv_call *call);                    /* NULL: through forward, by the rotated kernel */
-    int (*pieces)(const nm_conv_geometry *g, int n, int most); /* of the moments; 0, or NULL: it leaves none */
+    int (*chunks)(const nm_conv_geometry *g, int n, int most); /* of the moments; 0, or NULL: it leaves none */
     double setup; /* multiply-adds' worth of time that forward takes for each weight on each thread before the first
                      sample; 0: what it takes to bring it in */
     int block;    /* outputs of a filter that forward takes at once in evaluation, filling up what is missing; 0: any

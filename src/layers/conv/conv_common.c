@@ -103,7 +103,7 @@ static void turn_task(void *arg, int task, int thread)
     const turn_job *j = arg;
     const nm_conv_geometry *g = j->g;
     int taps = g->kernel[0] * g->kernel[1], in = nm_conv_group_in(g), out = nm_conv_group_out(g);
-    int strips = nm_pieces(out, SQUARE), tap = task / strips, first = task % strips * SQUARE;
+    int strips = nm_ceil_div(out, SQUARE), tap = task / strips, first = task % strips * SQUARE;
     int last = first + SQUARE < out ? first + SQUARE : out;
     size_t whole = (size_t)in * (size_t)g->out.c, across = (size_t)g->out.c, to_across = (size_t)g->in.c;
     for (int group = 0; group < g->groups; group++) {
@@ -119,7 +119,7 @@ static void turn_task(void *arg, int task, int thread)
 void NM_ISA(nm_conv_turn_weights)(const nm_conv_geometry *g, int threads, const real *w, real *turned)
 {
     turn_job job = {g, w, turned};
-    nm_parallel(threads, g->kernel[0] * g->kernel[1] * nm_pieces(nm_conv_group_out(g), SQUARE), turn_task, &job);
+    nm_parallel(threads, g->kernel[0] * g->kernel[1] * nm_ceil_div(nm_conv_group_out(g), SQUARE), turn_task, &job);
 }
 
 const real *NM_ISA(nm_conv_input)(const nm_conv_call *call, int sample, int first, int last, real *buffer)

@@ -33,9 +33,9 @@ static int slice_of(const conv *self, int n)
     if (self->standardise || nm_conv_weight_count(g) > MOST_WEIGHTS)
         return n;
     size_t bytes = (nm_shape_size(g->in) + nm_shape_size(g->out)) * sizeof(real);
-    int slice = (int)(BYTES / bytes) + 1, fewest = nm_pieces(FEWEST_PIXELS, g->out.h * g->out.w);
+    int slice = (int)(BYTES / bytes) + 1, fewest = nm_ceil_div(FEWEST_PIXELS, g->out.h * g->out.w);
     slice = slice < fewest ? fewest : slice;
-    return slice < n ? nm_pieces(n, nm_pieces(n, slice)) : n; /* even ones */
+    return slice < n ? nm_ceil_div(n, nm_ceil_div(n, slice)) : n; /* even ones */
 }
 
 static nm_conv_wish wish_of(const conv *self, const nm_rules *rules)

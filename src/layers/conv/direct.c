@@ -39,7 +39,7 @@ static const char *direct_declines(const nm_conv_geometry *g, nm_conv_kind kind)
 /* Pixels of a padded input row: enough for whole groups of output pixels. */
 static int padded_width(const nm_conv_geometry *g)
 {
-    return (nm_pieces(g->out.w, PIXELS) * PIXELS - 1) * g->stride[1] + g->kernel[1];
+    return (nm_ceil_div(g->out.w, PIXELS) * PIXELS - 1) * g->stride[1] + g->kernel[1];
 }
 
 /* Numbers of the input rows of one output row. */
@@ -173,7 +173,8 @@ static void direct_forward_task(void *arg, int task, int thread)
     const nm_conv_call *call = arg;
     const nm_conv_geometry *g = call->g;
     const nm_shape s = nm_conv_y_shape(call);
-    const int each = call->pool ? 2 : 1, blocks = nm_pieces(s.h, ROWS), n = task / blocks, first = task % blocks * ROWS;
+    const int each = call->pool ? 2 : 1, blocks = nm_ceil_div(s.h, ROWS), n = task / blocks,
+              first = task % blocks * ROWS;
     const int last = first + ROWS < s.h ? first + ROWS : s.h;
     nm_scratch own = nm_conv_thread_scratch(call, thread);
     const direct_scratch scratch = direct_layout(&own, g);
@@ -189,10 +190,10 @@ static void direct_forward_task(void *arg, int task, int thread)
         NM_ISA(nm_conv_take_moments)(g, call->moments, task, y, (last - first) * s.w, scratch.moments);
 }
 
-static int direct_pieces(const nm_conv_geometry *g, int n, int most)
+static int direct_chunks(const nm_conv_geometry *g, int n, int most)
 {
     (void)most;
-    return n * nm_pieces(g->out.h, ROWS);
+    return n * nm_ceil_div(g->out.h, ROWS);
 }
 
 /* ---- for conv/stem.c ------------------------------------------------------------------------ */
@@ -246,7 +247,7 @@ void NM_ISA(nm_conv_direct_add_row)(const nm_conv_geometry *g, const real *sampl
 
 static void direct_forward(const nm_conv_call *call)
 {
-    nm_parallel(call->threads, call->n * nm_pieces(nm_conv_y_shape(call).h, ROWS), direct_forward_task, (void *)call);
+    nm_parallel(call->threads, call->n * nm_ceil_div(nm_conv_y_shape(call).h, ROWS), direct_forward_task, (void *)call);
 }
 
 static double direct_cost(const nm_conv_geometry *g, nm_conv_kind kind)
@@ -272,7 +273,7 @@ const nm_conv_algorithm NM_ISA(nm_conv_direct) = {
     .cost = direct_cost,
     .book = direct_book,
     .forward = direct_forward,
-    .pieces = direct_pieces,
+    .chunks = direct_chunks,
     .exact = true,
     .pools = true,
 };

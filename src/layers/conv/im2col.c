@@ -27,15 +27,15 @@ static im2col_blocking blocking_of(const nm_conv_geometry *g, int n, nm_conv_kin
         most = FEWEST_PIXELS;
     b.rows = most / g->out.w;
     b.rows = b.rows < 1 ? 1 : b.rows > g->out.h ? g->out.h : b.rows;
-    b.blocks_per_sample = nm_pieces(g->out.h, b.rows);
-    b.rows = nm_pieces(g->out.h, b.blocks_per_sample); /* even blocks */
-    b.blocks_per_sample = nm_pieces(g->out.h, b.rows);
+    b.blocks_per_sample = nm_ceil_div(g->out.h, b.rows);
+    b.rows = nm_ceil_div(g->out.h, b.blocks_per_sample); /* even blocks */
+    b.blocks_per_sample = nm_ceil_div(g->out.h, b.rows);
     int area = g->out.h * g->out.w;
     b.pixels = b.rows * g->out.w;
     if (kind == NM_CONV_WEIGHTS && b.blocks_per_sample == 1 && im2col_is_pointwise(g)) {
         /* each block's product is added to all the weights: deep ones, where samples are small and
          * lie side by side */
-        int deep = DEEP / area, share = nm_pieces(n, NM_CONV_PARTIALS);
+        int deep = DEEP / area, share = nm_ceil_div(n, NM_CONV_PARTIALS);
         b.samples = deep < 1 ? 1 : deep < share ? deep : share;
         b.pixels = b.samples * area;
     } else if (b.blocks_per_sample == 1 && 2 * area <= FEWEST_PIXELS) {
@@ -44,7 +44,7 @@ static im2col_blocking blocking_of(const nm_conv_geometry *g, int n, nm_conv_kin
         b.pixels = FEWEST_PIXELS;
         b.scattered = b.rows_of_samples.split || b.samples * area < FEWEST_PIXELS;
     }
-    b.groups_of_samples = nm_pieces(n, b.samples);
+    b.groups_of_samples = nm_ceil_div(n, b.samples);
     return b;
 }
 
@@ -176,7 +176,7 @@ static void im2col_forward_task(void *arg, int task, int thread)
 }
 
 /* Blocks of one sample lie together in y. */
-static int im2col_pieces(const nm_conv_geometry *g, int n, int most)
+static int im2col_chunks(const nm_conv_geometry *g, int n, int most)
 {
     (void)most;
     im2col_blocking b = blocking_of(g, n, NM_CONV_FORWARD, false);
@@ -287,7 +287,7 @@ const nm_conv_algorithm NM_ISA(nm_conv_im2col) = {
     .forward = im2col_forward,
     .weights = im2col_weights,
     .data = im2col_data,
-    .pieces = im2col_pieces,
+    .chunks = im2col_chunks,
     .reads_lazy_normalisation = im2col_normalises,
     .exact = true,
     .adds = true,

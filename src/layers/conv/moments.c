@@ -3,12 +3,12 @@
 
 #include "batchnorm_chunks.h"
 
-void NM_ISA(nm_conv_take_moments)(const nm_conv_geometry *g, const nm_conv_moments *to, int piece, const real *y,
+void NM_ISA(nm_conv_take_moments)(const nm_conv_geometry *g, const nm_conv_moments *to, int chunk, const real *y,
                                   int pixels, void *scratch)
 {
     layout l = layout_of(1, g->out);
-    to->pixels[piece] = pixels;
-    NM_ISA(nm_batchnorm_chunk_statistics)(&l, y, pixels, scratch, to->of + (size_t)piece * 2 * (size_t)g->out.c);
+    to->pixels[chunk] = pixels;
+    NM_ISA(nm_batchnorm_chunk_statistics)(&l, y, pixels, scratch, to->of + (size_t)chunk * 2 * (size_t)g->out.c);
 }
 
 size_t NM_ISA(nm_conv_moments_scratch)(const nm_conv_geometry *g)

@@ -12,9 +12,9 @@ static size_t outputs_size(const nm_conv_geometry *g, int n)
     return rounded((size_t)n * nm_shape_size(g->out) * sizeof(real));
 }
 
-static int pieces_of(const nm_conv_algorithm *by, const nm_conv_geometry *g, int n, int most)
+static int chunks_of(const nm_conv_algorithm *by, const nm_conv_geometry *g, int n, int most)
 {
-    return by->pieces ? by->pieces(g, n, most) : 0;
+    return by->chunks ? by->chunks(g, n, most) : 0;
 }
 
 /* Scratch: the convolution's, batch norm's, the moments. */
@@ -33,7 +33,7 @@ void NM_ISA(nm_conv_normed_book)(const nm_conv_geometry *g, const nm_conv_algori
     b->saved = outputs_size(g, b->n) + own_saved;
     *norm_offset = rounded(b->scratch);
     b->scratch = *norm_offset + norm_scratch(g, b->tail, b->n) +
-                 (size_t)pieces_of(by, g, b->n, b->n) * (1 + 2 * (size_t)g->out.c) * sizeof(double);
+                 (size_t)chunks_of(by, g, b->n, b->n) * (1 + 2 * (size_t)g->out.c) * sizeof(double);
     b->thread_scratch = own_thread > b->thread_scratch ? own_thread : b->thread_scratch;
 }
 
@@ -54,17 +54,17 @@ void NM_ISA(nm_conv_normed_forward)(const nm_conv_normed *s, const nm_conv_algor
 {
     real *z;
     nm_pass p = norm_pass(s, &z);
-    int pieces = pieces_of(by, s->call.g, s->call.n, s->call.most);
+    int chunks = chunks_of(by, s->call.g, s->call.n, s->call.most);
     double *pixels = (double *)(void *)((char *)p.scratch + norm_scratch(s->call.g, p.tail, s->call.most));
-    nm_conv_moments moments = {pixels, pixels + pieces};
+    nm_conv_moments moments = {pixels, pixels + chunks};
     nm_conv_call call = s->call;
     call.y = z;
     call.stream = nm_vector_streams((size_t)(call.n * call.g->out.h) * (size_t)call.g->out.w, call.g->out.c);
-    call.moments = pieces ? &moments : NULL;
+    call.moments = chunks ? &moments : NULL;
     by->forward(&call);
     double rate = nm_batchnorm_rate(&p, s->norm);
-    if (pieces)
-        NM_ISA(nm_batchnorm_merge_pieces)(&p, s->norm, pieces, moments.of, moments.pixels, rate);
+    if (chunks)
+        NM_ISA(nm_batchnorm_merge_chunks)(&p, s->norm, chunks, moments.of, moments.pixels, rate);
     else
         NM_ISA(nm_batchnorm_statistics)(&p, s->norm, rate);
     if (p.y)

@@ -30,7 +30,7 @@ static inline layout layout_of(int n, nm_shape s)
     l.chunk_rows = CHUNK / (l.fold * l.channels) * l.fold;
     if (l.chunk_rows < l.fold)
         l.chunk_rows = l.fold;
-    l.chunks = nm_pieces(l.rows, l.chunk_rows);
+    l.chunks = nm_ceil_div(l.rows, l.chunk_rows);
     return l;
 }
 

@@ -37,9 +37,9 @@ static inline double nm_batchnorm_rate(const nm_pass *p, const nm_normalisation 
  * the gradients of scale and shift and leaves what it knows of the batch in scratch; gradient,
  * which may be called for a few samples at a time, gives dx from that. */
 void NM_ISA(nm_batchnorm_statistics)(const nm_pass *p, const nm_normalisation *self, double rate);
-/* The same from moments that somebody else has taken: `count` pieces of rows[k] pixels each, and
+/* The same from moments that somebody else has taken: `count` chunks of rows[k] pixels each, and
  * per channel their mean and sum of squared deviations, of [count][2][C]. */
-void NM_ISA(nm_batchnorm_merge_pieces)(const nm_pass *p, const nm_normalisation *self, int count, const double *of,
+void NM_ISA(nm_batchnorm_merge_chunks)(const nm_pass *p, const nm_normalisation *self, int count, const double *of,
                                        const double *rows, double rate);
 /* How another layer reads y from x, once there are statistics; the tail has at most a
  * rectifier behind the normalisation. */

@@ -17,7 +17,7 @@ static windows windows_of(int n, nm_shape s)
     windows w = {.across = s.w / 2, .rows = n * s.h / 2, .channels = s.c, .l = layout_of(n, s)};
     w.chunk_rows = CHUNK / (2 * s.w * s.c);
     w.chunk_rows = w.chunk_rows < 1 ? 1 : w.chunk_rows;
-    w.l.chunks = nm_pieces(w.rows, w.chunk_rows);
+    w.l.chunks = nm_ceil_div(w.rows, w.chunk_rows);
     return w;
 }
 

@@ -71,22 +71,22 @@ static void batchnorm_statistics_task(void *arg, int task, int thread)
 
 /* ---- all of them ---------------------------------------------------------------------------- */
 
-/* Results of pieces of a batch: of rows[k] pixels, mean and sum of squared deviations at of[k * 2 *
+/* Results of chunks of a batch: of rows[k] pixels, mean and sum of squared deviations at of[k * 2 *
  * channels]. */
-typedef struct pieces {
+typedef struct chunks {
     int count, channels;
     const double *of, *rows;
-    const layout *l; /* rows NULL: pieces are its chunks */
-} pieces;
+    const layout *l; /* rows NULL: the chunks are those of this layout */
+} chunks;
 
-static double rows_at(const pieces *s, int k)
+static double rows_at(const chunks *s, int k)
 {
     return s->rows ? s->rows[k] : rows_of(s->l, k);
 }
 
-/* Merges the pieces: their means weighted by their rows, and (Chan et al. 1979)
+/* Merges the chunks: their means weighted by their rows, and (Chan et al. 1979)
  * M2 = sum of M2_k + sum of rows_k * (mean_k - mean)^2. */
-static void merge(const pieces *s, double *mean, double *var)
+static void merge(const chunks *s, double *mean, double *var)
 {
     int channels = s->channels;
     double all = 0;
@@ -136,7 +136,8 @@ static void update_running(const nm_pass *p, const nm_normalisation *self, const
     }
 }
 
-static void take_pieces(const nm_pass *p, const nm_normalisation *self, const layout *l, const pieces *s, double rate)
+static void finish_statistics(const nm_pass *p, const nm_normalisation *self, const layout *l, const chunks *s,
+                              double rate)
 {
     double *mean = partial(p, l, l->chunks), *var = mean + l->channels;
     merge(s, mean, var);
@@ -146,15 +147,15 @@ static void take_pieces(const nm_pass *p, const nm_normalisation *self, const la
 
 void NM_ISA(nm_batchnorm_merge)(const nm_pass *p, const nm_normalisation *self, const layout *l, double rate)
 {
-    take_pieces(p, self, l, &(pieces){.count = l->chunks, .channels = l->channels, .of = partial(p, l, 0), .l = l},
-                rate);
+    finish_statistics(p, self, l,
+                      &(chunks){.count = l->chunks, .channels = l->channels, .of = partial(p, l, 0), .l = l}, rate);
 }
 
-void NM_ISA(nm_batchnorm_merge_pieces)(const nm_pass *p, const nm_normalisation *self, int count, const double *of,
+void NM_ISA(nm_batchnorm_merge_chunks)(const nm_pass *p, const nm_normalisation *self, int count, const double *of,
                                        const double *rows, double rate)
 {
     layout l = layout_of(p->n, p->xs[0]);
-    take_pieces(p, self, &l, &(pieces){.count = count, .channels = l.channels, .of = of, .rows = rows}, rate);
+    finish_statistics(p, self, &l, &(chunks){.count = count, .channels = l.channels, .of = of, .rows = rows}, rate);
 }
 
 void NM_ISA(nm_batchnorm_statistics)(const nm_pass *p, const nm_normalisation *self, double rate)

@@ -108,13 +108,13 @@ static void lrn_backward_task(void *arg, int task, int thread)
 static void lrn_forward(const nm_pass *p, const void *self)
 {
     job j = {p, self};
-    nm_parallel(p->threads, nm_pieces(p->n * p->ys.h * p->ys.w, PIXELS), lrn_forward_task, &j);
+    nm_parallel(p->threads, nm_ceil_div(p->n * p->ys.h * p->ys.w, PIXELS), lrn_forward_task, &j);
 }
 
 static void lrn_backward(const nm_pass *p, const void *self)
 {
     job j = {p, self};
-    nm_parallel(p->threads, nm_pieces(p->n * p->ys.h * p->ys.w, PIXELS), lrn_backward_task, &j);
+    nm_parallel(p->threads, nm_ceil_div(p->n * p->ys.h * p->ys.w, PIXELS), lrn_backward_task, &j);
 }
 
 extern const nm_layer_type NM_ISA(nm_layer_lrn);

@@ -1,4 +1,4 @@
-/* What lies where in scratch memory, written once. A struct of pointers has what a piece of work
+/* What lies where in scratch memory, written once. A struct of pointers has what a task
  * needs; one function, its layout, fills the struct by asking here for buffer after buffer:
  *
  *     static product_scratch product_layout(nm_scratch *s, const nm_conv_geometry *g)

@@ -167,8 +167,8 @@ START_TEST(replaced_whole)
 {
     char *bytes;
     size_t size;
-    nm_piece pieces[2] = {{"abc", 3}, {"defg", 4}};
-    ck_assert_done(nm_file_replace(ctx, path, pieces, 2));
+    nm_bytes blocks[2] = {{"abc", 3}, {"defg", 4}};
+    ck_assert_done(nm_file_replace(ctx, path, blocks, 2));
     ck_assert_done(nm_file_read(ctx, path, &bytes, &size));
     ck_assert_uint_eq(size, 7);
     ck_assert_str_eq(bytes, "abcdefg");
@@ -181,7 +181,7 @@ START_TEST(replaced_whole)
         ck_assert_str_eq(bytes, "abcdefg");
         nm_free(bytes);
     }
-    ck_assert_done(nm_file_replace(ctx, path, pieces, 1)); /* the other name keeps the old content */
+    ck_assert_done(nm_file_replace(ctx, path, blocks, 1)); /* the other name keeps the old content */
     ck_assert_done(nm_file_read(ctx, other, &bytes, &size));
     ck_assert_str_eq(bytes, "abcdefg");
     nm_free(bytes);
@@ -193,7 +193,7 @@ END_TEST
 START_TEST(known_digest)
 {
     char text[NM_DIGEST_SIZE];
-    nm_digest((nm_piece[]){{"a", 1}, {"bc", 2}}, 2, text); /* FIPS 180-2, example B.1: "abc" */
+    nm_digest((nm_bytes[]){{"a", 1}, {"bc", 2}}, 2, text); /* FIPS 180-2, example B.1: "abc" */
     ck_assert_str_eq(text, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }
 END_TEST

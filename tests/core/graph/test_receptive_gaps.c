@@ -189,7 +189,7 @@ START_TEST(gaps_that_other_branches_fill)
 }
 END_TEST
 
-/* Fields of any size, in any number of pieces, take neither long nor much memory. */
+/* Fields of any size, in any number of intervals, take neither long nor much memory. */
 START_TEST(large_fields)
 {
     static char model[16384] =

@@ -128,7 +128,7 @@ static const char magic[] = NM_H5_MARK;
 static void user_block(char block[NM_H5_USER_BLOCK], const void *body, size_t size)
 {
     char digest[NM_DIGEST_SIZE];
-    nm_digest(&(nm_piece){body, size}, 1, digest);
+    nm_digest(&(nm_bytes){body, size}, 1, digest);
     memset(block, 0, NM_H5_USER_BLOCK);
     snprintf(block, NM_H5_USER_BLOCK, "%sbytes %zu\nsha256 %s\n", magic, size, digest);
 }
@@ -149,8 +149,8 @@ nm_status nm_h5_save(nm_h5 *h5, const char *path, bool digest)
         char block[NM_H5_USER_BLOCK] = {0};
         if (digest)
             user_block(block, image, (size_t)size);
-        nm_piece pieces[2] = {{block, sizeof block}, {image, (size_t)size}};
-        status = nm_file_replace(h5->ctx, path, pieces, 2);
+        nm_bytes blocks[2] = {{block, sizeof block}, {image, (size_t)size}};
+        status = nm_file_replace(h5->ctx, path, blocks, 2);
     }
     nm_free(image);
     return status;

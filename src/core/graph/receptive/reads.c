@@ -112,7 +112,7 @@ static nm_status add_unit(nm_context *ctx, const nm_reads *from, const nm_window
     nm_status status = NM_OK;
     if (w->global) {
         for (int v = 0; v < period && v < extent && status == NM_OK; v++)
-            status = add_units(ctx, from, axis, other, v, period, nm_pieces(extent - v, period), to);
+            status = add_units(ctx, from, axis, other, v, period, nm_ceil_div(extent - v, period), to);
     } else if (w->transposed) {
         /* every `each`-th tap meets an input, dilation / common before the last one; every
          * `spacing`-th of those the same phase */
@@ -124,12 +124,12 @@ static nm_status add_unit(nm_context *ctx, const nm_reads *from, const nm_window
              k < spacing && a < kernel && each > 0 && (u + pad - a * dilation) % stride == 0 && status == NM_OK;
              k++, a += each)
             status = add_units(ctx, from, axis, other, (u + pad - a * dilation) / stride, -(int64_t)spacing * back,
-                               nm_pieces(kernel - a, spacing * each), to);
+                               nm_ceil_div(kernel - a, spacing * each), to);
     } else {
         int spacing = period / nm_common_divisor(period, dilation); /* taps that meet the same phase */
         for (int a = 0; a < kernel && a < spacing && status == NM_OK; a++)
             status = add_units(ctx, from, axis, other, (int64_t)u * stride - pad + (int64_t)a * dilation,
-                               (int64_t)spacing * dilation, nm_pieces(kernel - a, spacing), to);
+                               (int64_t)spacing * dilation, nm_ceil_div(kernel - a, spacing), to);
     }
     return status;
 }

@@ -37,7 +37,7 @@ typedef struct block {
 /* Rows of `shape` in a block of about so many outputs. */
 static int block_rows(nm_shape shape, int count)
 {
-    int rows = nm_pieces(count, shape.w * shape.c);
+    int rows = nm_ceil_div(count, shape.w * shape.c);
     rows += rows % 2; /* they are taken in pairs */
     return rows < shape.h ? rows : shape.h;
 }
@@ -53,13 +53,13 @@ static int task_rows(int most, nm_shape shape)
 
 static block block_of(const nm_conv_call *call, nm_shape shape, int task)
 {
-    int rows = task_rows(call->most, shape), blocks = nm_pieces(shape.h, rows), first = task % blocks * rows;
+    int rows = task_rows(call->most, shape), blocks = nm_ceil_div(shape.h, rows), first = task % blocks * rows;
     return (block){task / blocks, first, first + rows < shape.h ? first + rows : shape.h};
 }
 
 static void each_block(const nm_conv_call *call, nm_shape shape, nm_task *task)
 {
-    nm_parallel(call->threads, call->n * nm_pieces(shape.h, task_rows(call->most, shape)), task, (void *)call);
+    nm_parallel(call->threads, call->n * nm_ceil_div(shape.h, task_rows(call->most, shape)), task, (void *)call);
 }
 
 /* Thread scratch. */
@@ -124,9 +124,9 @@ static void depthwise_forward(const nm_conv_call *call)
     each_block(call, call->g->out, depthwise_forward_task);
 }
 
-static int depthwise_pieces(const nm_conv_geometry *g, int n, int most)
+static int depthwise_chunks(const nm_conv_geometry *g, int n, int most)
 {
-    return n * nm_pieces(g->out.h, task_rows(most, g->out));
+    return n * nm_ceil_div(g->out.h, task_rows(most, g->out));
 }
 
 /* ---- gradient by the weights --------------------------------------------------------------- */
@@ -222,7 +222,7 @@ const nm_conv_algorithm NM_ISA(nm_conv_depthwise) = {
     .forward = depthwise_forward,
     .weights = depthwise_weights,
     .data = depthwise_data,
-    .pieces = depthwise_pieces,
+    .chunks = depthwise_chunks,
     .reads_lazy_normalisation = nm_conv_any,
     .exact = true,
 };

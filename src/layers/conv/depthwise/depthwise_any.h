@@ -136,7 +136,7 @@ static void dw_data_row(const nm_conv_call *call, const real *dy, int row, real 
     const dw_reach v = dw_clipped(dw_reach_of(g, 0, row + g->top), g->out.h);
     for (int phase = 0; phase < stride && phase < g->in.w; phase++) {
         dw_reach h = dw_reach_of(g, 1, phase + g->left);
-        int pixels = nm_pieces(g->in.w - phase, stride), low = h.place - (h.count - 1) * h.back;
+        int pixels = nm_ceil_div(g->in.w - phase, stride), low = h.place - (h.count - 1) * h.back;
         int from = low < 0 ? -low : 0, beyond = g->out.w - h.place < pixels ? g->out.w - h.place : pixels;
         for (int i = 0, count; i < pixels; i += count) {
             bool whole = h.count > 0 && i >= from && i < beyond;

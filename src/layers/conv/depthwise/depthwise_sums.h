@@ -170,7 +170,7 @@ static inline dw_reach dw_reach_of(const nm_conv_geometry *g, int axis, int at)
         r.tap_stride++;
     while (r.first < kernel && (at - r.first * dilation) % stride)
         r.first++;
-    r.count = nm_pieces(kernel - r.first, r.tap_stride);
+    r.count = nm_ceil_div(kernel - r.first, r.tap_stride);
     r.place = (at - r.first * dilation) / stride;
     r.back = r.tap_stride * dilation / stride;
     return r;

@@ -34,21 +34,21 @@ static int depth_of(const nm_conv_geometry *g)
 /* Evaluation takes blocks of at most the size that training takes. */
 static blocking blocking_of(const nm_conv_geometry *g, int n, bool by_sample)
 {
-    blocking b = {.across = nm_pieces(g->out.w, TILE), .samples = 1};
+    blocking b = {.across = nm_ceil_div(g->out.w, TILE), .samples = 1};
     int most = (int)(BLOCK_BYTES / (POINTS * (size_t)(depth_of(g) + g->out.c) * sizeof(real)));
     most = most < FEWEST_TILES ? FEWEST_TILES : most;
     b.rows = most / b.across;
     b.rows = b.rows < 1 ? 1 : b.rows > g->out.h ? g->out.h : b.rows;
-    b.blocks_per_sample = nm_pieces(g->out.h, b.rows);
-    b.rows = nm_pieces(g->out.h, b.blocks_per_sample); /* even blocks */
-    b.blocks_per_sample = nm_pieces(g->out.h, b.rows);
+    b.blocks_per_sample = nm_ceil_div(g->out.h, b.rows);
+    b.rows = nm_ceil_div(g->out.h, b.blocks_per_sample); /* even blocks */
+    b.blocks_per_sample = nm_ceil_div(g->out.h, b.rows);
     /* the kernels of a product treat its last rows apart: samples share a block only where each has
      * the same place in it */
     int tiles = b.rows * b.across;
     if (b.blocks_per_sample == 1 && (by_sample ? nm_gemm_whole_rows(tiles) == tiles : tiles % 16 == 0))
         b.samples = most / tiles > 1 ? most / tiles : 1;
     b.tiles = b.samples * tiles;
-    b.units = nm_pieces(n, b.samples) * b.blocks_per_sample;
+    b.units = nm_ceil_div(n, b.samples) * b.blocks_per_sample;
     return b;
 }
 

@@ -92,7 +92,7 @@ static void WINOGRAD(weights_in_task)(void *arg, int task, int thread)
  * nearly all the error is theirs. */
 static void product(int tiles, int filters, int depth, const real *v, const real *u, real *m)
 {
-    int span = nm_pieces(depth, nm_pieces(depth, DEEPEST));
+    int span = nm_ceil_div(depth, nm_ceil_div(depth, DEEPEST));
     for (int at = 0; at < depth; at += span)
         nm_gemm(false, false, tiles, filters, depth - at < span ? depth - at : span, 1, v + at, depth,
                 u + (size_t)at * (size_t)filters, filters, at ? 1 : 0, m, filters);
@@ -201,10 +201,11 @@ static const char *WINOGRAD(declines)(const nm_conv_geometry *g, nm_conv_kind ki
  * is put in, or of `out`. */
 static double cost_of(const nm_conv_geometry *g, nm_conv_kind kind, double in, double out)
 {
-    double tiles = (double)g->out.h * nm_pieces(g->out.w, TILE), depth = depth_of(g), width = g->out.c;
+    double tiles = (double)g->out.h * nm_ceil_div(g->out.w, TILE), depth = depth_of(g), width = g->out.c;
     double products = tiles * POINTS * depth * width, thin = (1 + 10 / width) * (1 + 10 / depth);
     /* transforms work on whole vectors of channels */
-    double channels = nm_pieces(g->in.c, LANES) * (double)LANES, filters = nm_pieces(g->out.c, LANES) * (double)LANES;
+    double channels = nm_ceil_div(g->in.c, LANES) * (double)LANES,
+           filters = nm_ceil_div(g->out.c, LANES) * (double)LANES;
     double transforms = tiles * (in * (1 + g->kernel[0]) * channels + out * filters);
     return thin * products * (kind == NM_CONV_WEIGHTS ? 1.15 : 1) + transforms;
 }

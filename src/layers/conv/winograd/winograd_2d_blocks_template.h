@@ -49,18 +49,18 @@ static int units_of(const blocking *b, int n)
 static int rows_of_block(int rows)
 {
     enum { BLOCKS = 4, FEWEST = 16, MANY_BLOCKS = 16 };
-    int blocks = nm_pieces(rows, NM_GEMM_BLOCK);
+    int blocks = nm_ceil_div(rows, NM_GEMM_BLOCK);
     if (blocks > MANY_BLOCKS)
         return NM_GEMM_BLOCK;
-    int block = nm_pieces(rows, nm_pieces(blocks, BLOCKS) * BLOCKS);
+    int block = nm_ceil_div(rows, nm_ceil_div(blocks, BLOCKS) * BLOCKS);
     return block < FEWEST ? FEWEST : block;
 }
 
 /* For n samples, where `most` were planned for. */
 static blocking blocking_of(const nm_conv_geometry *g, int n, int most, bool by_sample)
 {
-    blocking b = {.across = nm_pieces(g->out.w, TILE), .many = (double)g->in.c * g->out.c >= MANY_WEIGHTS};
-    b.tiles = b.across * nm_pieces(g->out.h, TILE);
+    blocking b = {.across = nm_ceil_div(g->out.w, TILE), .many = (double)g->in.c * g->out.c >= MANY_WEIGHTS};
+    b.tiles = b.across * nm_ceil_div(g->out.h, TILE);
     b.rows = nm_gemm_rows_of(b.tiles, by_sample);
     b.block = b.many ? 2 * NM_GEMM_BLOCK : NM_GEMM_BLOCK;
     b.units = units_of(&b, n);

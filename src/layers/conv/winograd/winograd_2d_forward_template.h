@@ -135,7 +135,7 @@ static void WINOGRAD(staged_in_task)(void *arg, int task, int thread)
 
 static int chunks_of(const forward_job *j)
 {
-    return nm_pieces(rows_of_all(&j->b), j->chunk);
+    return nm_ceil_div(rows_of_all(&j->b), j->chunk);
 }
 
 static void WINOGRAD(staged_product_task)(void *arg, int task, int thread)

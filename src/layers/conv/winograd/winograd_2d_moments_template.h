@@ -72,13 +72,13 @@ static inline void add_tile(const tile_sums *s, int channel, const int lanes, in
         nm_vector_store(at + (size_t)(k + 1) * stride, &off[k], lanes);
 }
 
-/* Leaves the moments of piece number `piece`. */
-static inline void finish_sums(const tile_sums *s, const nm_conv_moments *moments, int piece)
+/* Leaves the moments of chunk number `chunk`. */
+static inline void finish_sums(const tile_sums *s, const nm_conv_moments *moments, int chunk)
 {
-    double *mean = moments->of + (size_t)piece * 2 * (size_t)s->channels, *squares = mean + s->channels;
+    double *mean = moments->of + (size_t)chunk * 2 * (size_t)s->channels, *squares = mean + s->channels;
     const real *first = s->of, *off = first + s->channels, *between = off + s->channels,
                *within = between + s->channels;
-    moments->pixels[piece] = s->pixels;
+    moments->pixels[chunk] = s->pixels;
     for (int c = 0; c < s->channels; c++) {
         double sum = (double)off[c], shift = s->pixels > 0 ? sum / s->pixels : 0;
         double deviations = s->pixels > 0 ? (double)within[c] + (double)between[c] - sum * shift : 0;

@@ -71,7 +71,7 @@ static void book_places(const nm_conv_geometry *g, nm_conv_kind kind, int n, boo
     *thread = own.size;
 }
 
-static int WINOGRAD(pieces)(const nm_conv_geometry *g, int n, int most)
+static int WINOGRAD(chunks)(const nm_conv_geometry *g, int n, int most)
 {
     return blocking_of(g, n, most, false).units;
 }

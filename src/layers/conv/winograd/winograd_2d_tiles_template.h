@@ -41,7 +41,7 @@ static void no_points(real *out, size_t stride, int channels)
 /* Numbers of the input rows that a block of tiles reads of one sample. */
 static size_t input_size(const nm_conv_geometry *g, const blocking *b)
 {
-    return nm_conv_input_size(g, (nm_pieces(b->block, b->across) + 1) * TILE);
+    return nm_conv_input_size(g, (nm_ceil_div(b->block, b->across) + 1) * TILE);
 }
 
 /* The sample of tile `t`, good for the `left` tiles from there on. buffer: for input rows that are
@@ -49,7 +49,7 @@ static size_t input_size(const nm_conv_geometry *g, const blocking *b)
 static const real *input_of(const nm_conv_call *call, const blocking *b, tile t, int left, real *buffer)
 {
     int col = t.col / TILE, tiles = b->tiles - (t.row / TILE * b->across + col);
-    int down = nm_pieces(col + (left < tiles ? left : tiles), b->across);
+    int down = nm_ceil_div(col + (left < tiles ? left : tiles), b->across);
     return NM_ISA(nm_conv_input)(call, t.sample, t.row, t.row + down * TILE, buffer);
 }
 
