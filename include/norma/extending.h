@@ -76,7 +76,7 @@ enum { NM_EXTENDING_VERSION = 2, NM_EXTENDING_NUMBERS = 22 };
     {                                                                                                                  \
         NM_EXTENDING_NUMBERS, NM_EXTENDING_VERSION, sizeof(nm_real), sizeof(nm_option), sizeof(nm_pad),                \
             sizeof(nm_reals), sizeof(nm_strings), sizeof(nm_choice), sizeof(nm_shape), sizeof(nm_rng),                 \
-            sizeof(nm_layer_type), sizeof(nm_infer), sizeof(nm_init), sizeof(nm_booking), sizeof(nm_rules),            \
+            sizeof(nm_layer_type), sizeof(nm_infer), sizeof(nm_init), sizeof(nm_reservation), sizeof(nm_rules),        \
             sizeof(nm_pass), sizeof(nm_window), sizeof(nm_loss_type), sizeof(nm_loss_pass), sizeof(nm_optimizer_type), \
             sizeof(nm_span), sizeof(nm_schedule_type)                                                                  \
     }

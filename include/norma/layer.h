@@ -160,8 +160,8 @@ typedef struct nm_rules {
         prefer; /* names of algorithms, as in conv's option, for layers that leave the choice to planning; NULL: none */
 } nm_rules;
 
-/* A layer books memory by setting the three sizes (bytes). */
-typedef struct nm_booking {
+/* A layer reserves memory by setting the three sizes (bytes). */
+typedef struct nm_reservation {
     nm_context *ctx;
     const char *who;
     nm_mode mode;
@@ -170,23 +170,23 @@ typedef struct nm_booking {
     int inputs;
     const nm_shape *xs; /* [inputs] */
     nm_shape ys;
-    bool
-        backward; /* whether backward can follow (in train mode always; in eval mode where asked): book what it reads */
-    bool want_dx; /* whether backward will be asked for any dx */
-    int threads;  /* that will run it: for sizing scratch only; no result may depend on it */
+    bool backward; /* whether backward can follow (in train mode always; in eval mode where asked): reserve what it
+                      reads */
+    bool want_dx;  /* whether backward will be asked for any dx */
+    int threads;   /* that will run it: for sizing scratch only; no result may depend on it */
     const struct nm_tail *tail; /* what the layer does besides its own work: the library's own fusion; never NULL */
     size_t saved;               /* from forward to backward, one block */
     size_t scratch;             /* shared by all threads, during one call */
     size_t thread_scratch;      /* for each thread, during one call */
-} nm_booking;
+} nm_reservation;
 
 /* ---- run --------------------------------------------------------------------------- */
 
 /* All pointers are to [n][h][w][c] with the shapes beside them; 64-byte aligned. */
 typedef struct nm_pass {
     nm_mode mode;
-    bool backward; /* as in the booking: keep in `saved` what backward reads */
-    int n;         /* samples here, 1 <= n <= booked n */
+    bool backward; /* as in the reservation: keep in `saved` what backward reads */
+    int n;         /* samples here, 1 <= n <= reserved n */
     int batch;     /* samples of the whole batch: more than n where it is run a few at a time */
     int inputs;
     const nm_shape *xs;
@@ -213,7 +213,7 @@ typedef struct nm_pass {
     uint32_t step;
     uint32_t first_sample;      /* number within the batch of the first sample here */
     const char *name;           /* the layer's */
-    const struct nm_tail *tail; /* what the layer does besides its own work, as in the booking */
+    const struct nm_tail *tail; /* what the layer does besides its own work, as in the reservation */
 } nm_pass;
 
 static inline void *nm_thread_scratch(const nm_pass *p, int thread)
@@ -251,8 +251,8 @@ struct nm_layer_type {
     /* Checks the input shapes, sets e->out, declares parameters. Absent: output as input, no
      * parameters. */
     nm_status (*infer)(nm_infer *e, void *self);
-    /* Chooses algorithms, books memory. Absent: nothing to book. */
-    nm_status (*plan)(nm_booking *b, const void *self, void *plan);
+    /* Chooses algorithms, reserves memory. Absent: nothing to reserve. */
+    nm_status (*plan)(nm_reservation *b, const void *self, void *plan);
     /* What has to be known of the whole batch before any part of it goes forward (statistics): runs
      * once, ahead of forward; backward of such a type runs once too, for the whole batch. Absent:
      * nothing. */

@@ -110,5 +110,5 @@ nm_status nm_predictor_read_image(nm_context *ctx, nm_predictor *p, const char *
 nm_status nm_write_file(nm_context *ctx, const char *path, const void *bytes, size_t size)
 {
     nm_errors_clear(ctx);
-    return nm_file_replace(ctx, path, &(nm_piece){bytes, size}, 1);
+    return nm_file_replace(ctx, path, &(nm_bytes){bytes, size}, 1);
 }

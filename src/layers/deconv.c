@@ -107,16 +107,16 @@ static nm_status deconv_infer(nm_infer *e, void *private)
 
 /* ---- plan ---------------------------------------------------------------------------------- */
 
-static void deconv_reserve_scratch(nm_booking *b, const nm_conv_algorithm *by, const nm_conv_geometry *g,
+static void deconv_reserve_scratch(nm_reservation *b, const nm_conv_algorithm *by, const nm_conv_geometry *g,
                                    nm_conv_kind kind, size_t *shared)
 {
     size_t wanted, thread;
-    by->book(g, kind, b->n, &wanted, &thread);
+    by->reserve(g, kind, b->n, &wanted, &thread);
     *shared = wanted > *shared ? wanted : *shared;
     b->thread_scratch = thread > b->thread_scratch ? thread : b->thread_scratch;
 }
 
-static nm_status deconv_plan(nm_booking *b, const void *private, void *chosen)
+static nm_status deconv_plan(nm_reservation *b, const void *private, void *chosen)
 {
     const deconv *self = private;
     choice *c = chosen;

@@ -58,7 +58,7 @@ static size_t widest(const dense *self)
 }
 
 /* Thread scratch: a padded block of inputs and the block of outputs it gives. */
-static nm_status dense_plan(nm_booking *b, const void *private, void *chosen)
+static nm_status dense_plan(nm_reservation *b, const void *private, void *chosen)
 {
     (void)chosen;
     const dense *self = private;

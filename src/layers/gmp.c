@@ -12,7 +12,7 @@ static nm_status gmp_infer(nm_infer *e, void *self)
     return NM_OK;
 }
 
-static nm_status gmp_plan(nm_booking *b, const void *self, void *chosen)
+static nm_status gmp_plan(nm_reservation *b, const void *self, void *chosen)
 {
     (void)self;
     (void)chosen;

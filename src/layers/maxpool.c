@@ -23,7 +23,7 @@ static size_t row_size(const nm_pool *self)
 /* Thread scratch: for as many input rows as a window is high, the largest values of a row of
  * windows, then their taps.
  */
-static nm_status maxpool_plan(nm_booking *b, const void *private, void *chosen)
+static nm_status maxpool_plan(nm_reservation *b, const void *private, void *chosen)
 {
     (void)chosen;
     const nm_pool *self = private;

@@ -35,7 +35,7 @@ static int prelu_tasks_of(int n, nm_shape s)
 }
 
 /* Scratch: each task's sums per channel. */
-static nm_status prelu_plan(nm_booking *b, const void *self, void *chosen)
+static nm_status prelu_plan(nm_reservation *b, const void *self, void *chosen)
 {
     (void)self;
     (void)chosen;

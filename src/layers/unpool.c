@@ -29,7 +29,7 @@ static nm_status unpool_infer(nm_infer *e, void *private)
     return NM_OK;
 }
 
-static nm_status unpool_plan(nm_booking *b, const void *self, void *chosen)
+static nm_status unpool_plan(nm_reservation *b, const void *self, void *chosen)
 {
     (void)self;
     (void)chosen;

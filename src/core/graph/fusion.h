@@ -3,7 +3,7 @@
  *
  * Planning (plan_fuse.c, where the table of all chains stands) follows the only reader of a head's
  * output from layer to layer, describes what it finds as a tail and asks the head's `can_take`
- * whether it does all of that. The head then finds the same tail in nm_booking and nm_pass: it
+ * whether it does all of that. The head then finds the same tail in nm_reservation and nm_pass: it
  * writes the last layer's output and starts backward from that one's gradient. So a head knows
  * what is to be computed behind it, and never which types of layers ask for it. */
 #ifndef NM_FUSION_H

@@ -16,18 +16,18 @@ static nm_status reserve_memory(nm_plan *plan, int index)
     const nm_segment *segment = &plan->segment[planned->segment];
     if (!node->type->plan || planned->head != index)
         return NM_OK;
-    nm_booking asked = {.ctx = plan->net->ctx,
-                        .who = node->who,
-                        .mode = plan->request.mode,
-                        .rules = &plan->rules,
-                        .n = planned->takes_whole_batch ? plan->request.batch : segment->slice,
-                        .inputs = node->inputs,
-                        .xs = node->in,
-                        .ys = node->out,
-                        .backward = planned->backward,
-                        .want_dx = planned->want_dx,
-                        .tail = &planned->tail,
-                        .threads = segment->by_thread ? 1 : plan->request.threads};
+    nm_reservation asked = {.ctx = plan->net->ctx,
+                            .who = node->who,
+                            .mode = plan->request.mode,
+                            .rules = &plan->rules,
+                            .n = planned->takes_whole_batch ? plan->request.batch : segment->slice,
+                            .inputs = node->inputs,
+                            .xs = node->in,
+                            .ys = node->out,
+                            .backward = planned->backward,
+                            .want_dx = planned->want_dx,
+                            .tail = &planned->tail,
+                            .threads = segment->by_thread ? 1 : plan->request.threads};
     NM_TRY(node->type->plan(&asked, node->self, planned->choice));
     planned->saved_size = asked.saved;
     planned->scratch = nm_aligned(asked.scratch);

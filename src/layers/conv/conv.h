@@ -63,7 +63,7 @@ typedef struct nm_conv_call {
     real *y;                        /* forward: written; data: dx, written */
     const real *dy;                 /* weights, data */
     real *dw, *db;                  /* weights: added to; either may be NULL */
-    void *shared;                   /* scratch as booked */
+    void *shared;                   /* scratch as reserved */
     char *thread_base;
     size_t thread_size;
 } nm_conv_call;
@@ -76,7 +76,7 @@ typedef struct nm_conv_algorithm {
     double (*cost)(const nm_conv_geometry *g, nm_conv_kind kind);
     /* Bytes of scratch for at most n samples: the sizes of the layouts (scratch.h) that the work
      * uses. */
-    void (*book)(const nm_conv_geometry *g, nm_conv_kind kind, int n, size_t *shared, size_t *thread);
+    void (*reserve)(const nm_conv_geometry *g, nm_conv_kind kind, int n, size_t *shared, size_t *thread);
     void (*forward)(const nm_conv_call *call);
     void (*weights)(const nm_conv_call *call);
     void (*data)(const nm_conv_call *call);                    /* NULL: through forward, by the rotated kernel */

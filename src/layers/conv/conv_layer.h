@@ -35,7 +35,7 @@ typedef struct choice {
 
 void NM_ISA(nm_conv_forward)(const nm_pass *p, const void *self);
 void NM_ISA(nm_conv_backward)(const nm_pass *p, const void *self);
-nm_status NM_ISA(nm_conv_plan)(nm_booking *b, const void *self, void *chosen);
+nm_status NM_ISA(nm_conv_plan)(nm_reservation *b, const void *self, void *chosen);
 /* The type's nm_fusion: the first three are conv_plan.c's. */
 bool NM_ISA(nm_conv_can_take)(const void *self, const nm_tail *tail, const nm_tail_request *request);
 bool NM_ISA(nm_conv_leaves_normalisation)(const void *self, const nm_tail *tail, const nm_tail_request *request);

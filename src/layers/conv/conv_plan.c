@@ -10,10 +10,10 @@
 
 /* ---- algorithms and memory ------------------------------------------------------------------ */
 
-static void book(nm_booking *b, const nm_conv_algorithm *by, const nm_conv_geometry *g, nm_conv_kind kind, int n)
+static void reserve(nm_reservation *b, const nm_conv_algorithm *by, const nm_conv_geometry *g, nm_conv_kind kind, int n)
 {
     size_t shared, thread;
-    by->book(g, kind, n, &shared, &thread);
+    by->reserve(g, kind, n, &shared, &thread);
     b->scratch = shared > b->scratch ? shared : b->scratch;
     b->thread_scratch = thread > b->thread_scratch ? thread : b->thread_scratch;
 }
@@ -44,31 +44,31 @@ static nm_conv_wish wish_of(const conv *self, const nm_rules *rules)
     return (nm_conv_wish){free ? rules->prefer : self->algorithm, rules->exact};
 }
 
-static void plan_data(nm_booking *b, const conv *self, choice *c)
+static void plan_data(nm_reservation *b, const conv *self, choice *c)
 {
     nm_conv_geometry turn;
     c->turned = strcmp(c->wish.wanted, "reference") != 0 && NM_ISA(nm_conv_turn)(&self->g, &turn);
     if (!c->turned) {
         c->by[NM_CONV_DATA] = NM_ISA(nm_conv_choose)(&self->g, NM_CONV_DATA, NM_CONV_DATA, &c->wish);
-        book(b, c->by[NM_CONV_DATA], &self->g, NM_CONV_DATA, c->slice);
+        reserve(b, c->by[NM_CONV_DATA], &self->g, NM_CONV_DATA, c->slice);
         return;
     }
     c->turn = turn;
     c->by[NM_CONV_DATA] = NM_ISA(nm_conv_choose)(&turn, NM_CONV_FORWARD, NM_CONV_DATA, &c->wish);
-    book(b, c->by[NM_CONV_DATA], &turn, NM_CONV_FORWARD, c->slice);
+    reserve(b, c->by[NM_CONV_DATA], &turn, NM_CONV_FORWARD, c->slice);
     c->turned_offset = rounded(b->scratch); /* behind what any pass takes */
     b->scratch = c->turned_offset + nm_conv_weight_count(&self->g) * sizeof(real);
 }
 
-static void plan_passes(nm_booking *b, const conv *self, choice *c)
+static void plan_passes(nm_reservation *b, const conv *self, choice *c)
 {
     c->by[NM_CONV_FORWARD] = NM_ISA(nm_conv_choose)(&self->g, NM_CONV_FORWARD, NM_CONV_FORWARD, &c->wish);
-    book(b, c->by[NM_CONV_FORWARD], &self->g, NM_CONV_FORWARD, b->n);
+    reserve(b, c->by[NM_CONV_FORWARD], &self->g, NM_CONV_FORWARD, b->n);
     if (!b->backward)
         return;
     c->slice = slice_of(self, b->n);
     c->by[NM_CONV_WEIGHTS] = NM_ISA(nm_conv_choose)(&self->g, NM_CONV_WEIGHTS, NM_CONV_WEIGHTS, &c->wish);
-    book(b, c->by[NM_CONV_WEIGHTS], &self->g, NM_CONV_WEIGHTS, c->slice);
+    reserve(b, c->by[NM_CONV_WEIGHTS], &self->g, NM_CONV_WEIGHTS, c->slice);
     if (b->want_dx)
         plan_data(b, self, c);
 }
@@ -133,7 +133,7 @@ bool NM_ISA(nm_conv_reads_lazy_normalisation)(const void *private, const nm_rule
 
 /* ---- the plan ------------------------------------------------------------------------------- */
 
-nm_status NM_ISA(nm_conv_plan)(nm_booking *b, const void *private, void *chosen)
+nm_status NM_ISA(nm_conv_plan)(nm_reservation *b, const void *private, void *chosen)
 {
     const conv *self = private;
     choice *c = chosen;
@@ -142,7 +142,7 @@ nm_status NM_ISA(nm_conv_plan)(nm_booking *b, const void *private, void *chosen)
     c->stem = is_stem(self, b->tail, &(nm_tail_request){b->rules, b->backward, b->want_dx});
     if (c->stem) {
         c->by[NM_CONV_FORWARD] = c->by[NM_CONV_WEIGHTS] = &NM_ISA(nm_conv_direct);
-        NM_ISA(nm_conv_stem_book)(&self->g, b->n, &b->saved, &b->scratch, &b->thread_scratch);
+        NM_ISA(nm_conv_stem_reserve)(&self->g, b->n, &b->saved, &b->scratch, &b->thread_scratch);
         return NM_OK;
     }
     plan_passes(b, self, c);
@@ -151,7 +151,7 @@ nm_status NM_ISA(nm_conv_plan)(nm_booking *b, const void *private, void *chosen)
         b->scratch = c->standard_offset + 2 * nm_conv_weight_count(&self->g) * sizeof(real);
     }
     if (b->tail->normalises && b->mode == NM_TRAIN)
-        NM_ISA(nm_conv_normed_book)(&self->g, c->by[NM_CONV_FORWARD], b, &c->norm_offset);
+        NM_ISA(nm_conv_normed_reserve)(&self->g, c->by[NM_CONV_FORWARD], b, &c->norm_offset);
     else if (b->tail->normalises) {
         c->folded_offset = rounded(b->scratch);
         b->scratch = c->folded_offset + 2 * (size_t)self->filters * sizeof(real);

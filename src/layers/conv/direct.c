@@ -256,7 +256,7 @@ static double direct_cost(const nm_conv_geometry *g, nm_conv_kind kind)
     return TIME * nm_conv_direct_cost(g) + 60.0 * g->out.h * g->out.w;
 }
 
-static void direct_book(const nm_conv_geometry *g, nm_conv_kind kind, int n, size_t *shared, size_t *thread)
+static void direct_reserve(const nm_conv_geometry *g, nm_conv_kind kind, int n, size_t *shared, size_t *thread)
 {
     (void)kind;
     (void)n;
@@ -271,7 +271,7 @@ const nm_conv_algorithm NM_ISA(nm_conv_direct) = {
     .name = "direct",
     .declines = direct_declines,
     .cost = direct_cost,
-    .book = direct_book,
+    .reserve = direct_reserve,
     .forward = direct_forward,
     .chunks = direct_chunks,
     .exact = true,

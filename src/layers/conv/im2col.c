@@ -95,7 +95,7 @@ static im2col_scratch im2col_thread(const nm_conv_call *call, nm_conv_kind kind,
     return im2col_layout(&s, call->g, kind, b);
 }
 
-static void im2col_book(const nm_conv_geometry *g, nm_conv_kind kind, int n, size_t *shared, size_t *thread)
+static void im2col_reserve(const nm_conv_geometry *g, nm_conv_kind kind, int n, size_t *shared, size_t *thread)
 {
     nm_scratch all = {0}, own = {0};
     im2col_blocking b = blocking_of(g, n, kind, false);
@@ -283,7 +283,7 @@ const nm_conv_algorithm NM_ISA(nm_conv_im2col) = {
     .name = "im2col",
     .declines = im2col_declines,
     .cost = im2col_cost,
-    .book = im2col_book,
+    .reserve = im2col_reserve,
     .forward = im2col_forward,
     .weights = im2col_weights,
     .data = im2col_data,

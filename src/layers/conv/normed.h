@@ -12,13 +12,13 @@ typedef struct nm_conv_normed {
     nm_conv_call call; /* x, w, bias, dw, db; y and dy are the last layer's */
     nm_pass pass;      /* batch norm's: its parameters; saved and scratch are the convolution's */
     const nm_normalisation *norm;
-    size_t norm_offset; /* bytes into scratch, as booked: batch norm's */
+    size_t norm_offset; /* bytes into scratch, as reserved: batch norm's */
 } nm_conv_normed;
 
-/* Books batch norm's memory behind what the convolution's passes take, which is booked already.
- * norm_offset: bytes into scratch, out. */
-void NM_ISA(nm_conv_normed_book)(const nm_conv_geometry *g, const nm_conv_algorithm *by, nm_booking *b,
-                                 size_t *norm_offset);
+/* Reserves batch norm's memory behind what the convolution's passes take, which is reserved
+ * already. norm_offset: bytes into scratch, out. */
+void NM_ISA(nm_conv_normed_reserve)(const nm_conv_geometry *g, const nm_conv_algorithm *by, nm_reservation *b,
+                                    size_t *norm_offset);
 /* Where pass.y is NULL, the reader of y reads the outputs, and nm_conv_normed_lazy_normalisation
  * tells how.
  */

@@ -15,7 +15,7 @@ static double reference_cost(const nm_conv_geometry *g, nm_conv_kind kind)
     return 200 * nm_conv_direct_cost(g); /* a double at a time, against a vector unit */
 }
 
-static void reference_book(const nm_conv_geometry *g, nm_conv_kind kind, int n, size_t *shared, size_t *thread)
+static void reference_reserve(const nm_conv_geometry *g, nm_conv_kind kind, int n, size_t *shared, size_t *thread)
 {
     (void)g;
     (void)kind;
@@ -140,7 +140,7 @@ const nm_conv_algorithm NM_ISA(nm_conv_reference) = {
     .name = "reference",
     .declines = reference_declines,
     .cost = reference_cost,
-    .book = reference_book,
+    .reserve = reference_reserve,
     .forward = reference_forward,
     .weights = reference_weights,
     .data = reference_data,

@@ -71,7 +71,7 @@ static nm_conv_partials shared_layout(nm_scratch *s, const nm_conv_geometry *g, 
     return nm_conv_partials_layout(s, g, NM_CONV_PARTIALS);
 }
 
-void NM_ISA(nm_conv_stem_book)(const nm_conv_geometry *g, int n, size_t *saved, size_t *shared, size_t *thread)
+void NM_ISA(nm_conv_stem_reserve)(const nm_conv_geometry *g, int n, size_t *saved, size_t *shared, size_t *thread)
 {
     nm_scratch all = {0}, own = {0};
     shared_layout(&all, g, n);

@@ -142,7 +142,7 @@ static nm_status batchnorm_infer(nm_infer *e, void *private)
     return nm_declare(e, "running_var", NM_STATE, "C", dims, one);
 }
 
-static nm_status batchnorm_plan(nm_booking *b, const void *private, void *unused)
+static nm_status batchnorm_plan(nm_reservation *b, const void *private, void *unused)
 {
     (void)unused;
     const nm_normalisation *self = &((const batchnorm *)private)->normalisation;
@@ -154,7 +154,7 @@ static nm_status batchnorm_plan(nm_booking *b, const void *private, void *unused
     if (self->ghost == 1 && b->mode == NM_TRAIN && b->ys.h * b->ys.w < 2)
         return nm_fail(b->ctx, NM_INVALID,
                        "%s: ghost batches of one sample of 1x1 have no variance; use a larger ghost", b->who);
-    NM_ISA(nm_batchnorm_book_all)(b->tail, b->n, b->ys, &b->saved, &b->scratch, &b->thread_scratch);
+    NM_ISA(nm_batchnorm_reserve_all)(b->tail, b->n, b->ys, &b->saved, &b->scratch, &b->thread_scratch);
     b->saved *= (size_t)ghosts_of(self, b->n);
     return NM_OK;
 }

@@ -118,7 +118,7 @@ void NM_ISA(nm_batchnorm_add_gradient)(const nm_pass *p, const nm_normalisation 
     nm_parallel(p->threads, a.j.l.chunks, batchnorm_add_input_gradient_task, &a);
 }
 
-void NM_ISA(nm_batchnorm_add_book)(int n, nm_shape s, size_t *thread_scratch)
+void NM_ISA(nm_batchnorm_add_reserve)(int n, nm_shape s, size_t *thread_scratch)
 {
     layout l = layout_of(n, s);
     *thread_scratch = buffers_size(&l) + chunk_count(&l) * sizeof(real);

@@ -190,7 +190,7 @@ void NM_ISA(nm_batchnorm_gradient)(const nm_pass *p, const nm_normalisation *sel
     nm_parallel(p->threads, j.l.chunks, batchnorm_input_gradient_task, &j);
 }
 
-void NM_ISA(nm_batchnorm_book)(int n, nm_shape s, size_t *saved, size_t *scratch, size_t *thread_scratch)
+void NM_ISA(nm_batchnorm_reserve)(int n, nm_shape s, size_t *saved, size_t *scratch, size_t *thread_scratch)
 {
     layout l = layout_of(n, s);
     *saved = NM_BATCHNORM_SAVED * (size_t)s.c * sizeof(real);
@@ -221,12 +221,12 @@ nm_batchnorm_pass *NM_ISA(nm_batchnorm_gradient_pass)(const nm_tail *tail)
                         : NM_ISA(nm_batchnorm_gradient);
 }
 
-void NM_ISA(nm_batchnorm_book_all)(const nm_tail *tail, int n, nm_shape s, size_t *saved, size_t *scratch,
-                                   size_t *thread_scratch)
+void NM_ISA(nm_batchnorm_reserve_all)(const nm_tail *tail, int n, nm_shape s, size_t *saved, size_t *scratch,
+                                      size_t *thread_scratch)
 {
-    NM_ISA(nm_batchnorm_book)(n, s, saved, scratch, thread_scratch);
+    NM_ISA(nm_batchnorm_reserve)(n, s, saved, scratch, thread_scratch);
     if (tail->adds)
-        NM_ISA(nm_batchnorm_add_book)(n, s, thread_scratch);
+        NM_ISA(nm_batchnorm_add_reserve)(n, s, thread_scratch);
     if (tail->pools)
-        NM_ISA(nm_batchnorm_pool_book)(n, s, scratch, thread_scratch);
+        NM_ISA(nm_batchnorm_pool_reserve)(n, s, scratch, thread_scratch);
 }

@@ -23,8 +23,8 @@ nm_batchnorm_pass *NM_ISA(nm_batchnorm_forward_pass)(const nm_tail *tail);
 nm_batchnorm_pass *NM_ISA(nm_batchnorm_sums_pass)(const nm_tail *tail);
 nm_batchnorm_pass *NM_ISA(nm_batchnorm_gradient_pass)(const nm_tail *tail);
 /* All that they need of memory, in train mode. */
-void NM_ISA(nm_batchnorm_book_all)(const nm_tail *tail, int n, nm_shape s, size_t *saved, size_t *scratch,
-                                   size_t *thread_scratch);
+void NM_ISA(nm_batchnorm_reserve_all)(const nm_tail *tail, int n, nm_shape s, size_t *saved, size_t *scratch,
+                                      size_t *thread_scratch);
 
 /* How fast this step moves the running statistics. */
 static inline double nm_batchnorm_rate(const nm_pass *p, const nm_normalisation *self)
@@ -49,9 +49,9 @@ void NM_ISA(nm_batchnorm_read)(const nm_lazy_normalisation *by, int channels, co
 void NM_ISA(nm_batchnorm_normalise)(const nm_pass *p, const nm_normalisation *self);
 void NM_ISA(nm_batchnorm_sums)(const nm_pass *p, const nm_normalisation *self);
 void NM_ISA(nm_batchnorm_gradient)(const nm_pass *p, const nm_normalisation *self);
-void NM_ISA(nm_batchnorm_book)(int n, nm_shape s, size_t *saved, size_t *scratch, size_t *thread_scratch);
+void NM_ISA(nm_batchnorm_reserve)(int n, nm_shape s, size_t *saved, size_t *scratch, size_t *thread_scratch);
 
-/* The same with the pool behind: y and dy are the pool's. Booked on top of the others. */
+/* The same with the pool behind: y and dy are the pool's. Reserved on top of the others. */
 void NM_ISA(nm_batchnorm_pool_forward)(const nm_pass *p, const nm_normalisation *self);
 void NM_ISA(nm_batchnorm_pool_sums)(const nm_pass *p, const nm_normalisation *self);
 void NM_ISA(nm_batchnorm_pool_gradient)(const nm_pass *p, const nm_normalisation *self);
@@ -59,7 +59,7 @@ void NM_ISA(nm_batchnorm_pool_gradient)(const nm_pass *p, const nm_normalisation
 void NM_ISA(nm_batchnorm_add_forward)(const nm_pass *p, const nm_normalisation *self);
 void NM_ISA(nm_batchnorm_add_sums)(const nm_pass *p, const nm_normalisation *self);
 void NM_ISA(nm_batchnorm_add_gradient)(const nm_pass *p, const nm_normalisation *self);
-void NM_ISA(nm_batchnorm_add_book)(int n, nm_shape s, size_t *thread_scratch);
-void NM_ISA(nm_batchnorm_pool_book)(int n, nm_shape s, size_t *scratch, size_t *thread_scratch);
+void NM_ISA(nm_batchnorm_add_reserve)(int n, nm_shape s, size_t *thread_scratch);
+void NM_ISA(nm_batchnorm_pool_reserve)(int n, nm_shape s, size_t *scratch, size_t *thread_scratch);
 
 #endif

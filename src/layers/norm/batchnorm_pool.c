@@ -247,7 +247,7 @@ void NM_ISA(nm_batchnorm_pool_gradient)(const nm_pass *p, const nm_normalisation
     nm_parallel(p->threads, w.l.chunks, batchnorm_pool_input_gradient_task, &all);
 }
 
-void NM_ISA(nm_batchnorm_pool_book)(int n, nm_shape s, size_t *scratch, size_t *thread_scratch)
+void NM_ISA(nm_batchnorm_pool_reserve)(int n, nm_shape s, size_t *scratch, size_t *thread_scratch)
 {
     size_t own = windows_scratch(n, s), run = 2 * (size_t)s.c * sizeof(real);
     *scratch = own > *scratch ? own : *scratch;

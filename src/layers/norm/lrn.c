@@ -25,7 +25,7 @@ static const nm_option options[] = {
 enum { PIXELS = 64 }; /* a task */
 
 /* Saved: b. A thread's scratch: two rows of channels. */
-static nm_status lrn_plan(nm_booking *b, const void *self, void *chosen)
+static nm_status lrn_plan(nm_reservation *b, const void *self, void *chosen)
 {
     (void)self;
     (void)chosen;

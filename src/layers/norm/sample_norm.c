@@ -19,7 +19,7 @@ nm_status NM_ISA(nm_sample_norm_declare)(nm_infer *e, const nm_sample_norm *self
 
 /* Saved: mean and 1 / sd of each sample's groups. Scratch: each sample's gradients of scale and
  * shift per channel. A thread's: two sums per channel. */
-nm_status NM_ISA(nm_sample_norm_plan)(nm_booking *b, const void *private, void *chosen)
+nm_status NM_ISA(nm_sample_norm_plan)(nm_reservation *b, const void *private, void *chosen)
 {
     (void)chosen;
     const nm_sample_norm *self = private;

@@ -28,7 +28,7 @@ typedef struct nm_sample_norm {
     }
 
 nm_status NM_ISA(nm_sample_norm_declare)(nm_infer *e, const nm_sample_norm *self);
-nm_status NM_ISA(nm_sample_norm_plan)(nm_booking *b, const void *self, void *chosen);
+nm_status NM_ISA(nm_sample_norm_plan)(nm_reservation *b, const void *self, void *chosen);
 void NM_ISA(nm_sample_norm_forward)(const nm_pass *p, const void *self);
 void NM_ISA(nm_sample_norm_backward)(const nm_pass *p, const void *self);
 

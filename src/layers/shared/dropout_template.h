@@ -105,7 +105,7 @@ static inline void nm_dropout_backward(const nm_pass *p, const void *self, nm_dr
 /* The vtable of one of them: UNIT(shape) is its nm_dropout_unit. */
 #define NM_DROPOUT_TYPE(word, sentence, what, UNIT)                                                                    \
     static const nm_option options[] = {NM_DROPOUT_OPTIONS(what), {0}};                                                \
-    static nm_status word##_plan(nm_booking *b, const void *self, void *chosen)                                        \
+    static nm_status word##_plan(nm_reservation *b, const void *self, void *chosen)                                    \
     {                                                                                                                  \
         (void)self;                                                                                                    \
         (void)chosen;                                                                                                  \

@@ -85,7 +85,7 @@ static depthwise_scratch depthwise_thread(const nm_conv_call *call, nm_conv_kind
     return depthwise_layout(&s, call->g, kind, call->most);
 }
 
-static void depthwise_book(const nm_conv_geometry *g, nm_conv_kind kind, int n, size_t *shared, size_t *thread)
+static void depthwise_reserve(const nm_conv_geometry *g, nm_conv_kind kind, int n, size_t *shared, size_t *thread)
 {
     nm_scratch all = {0}, own = {0};
     if (kind != NM_CONV_DATA)
@@ -218,7 +218,7 @@ const nm_conv_algorithm NM_ISA(nm_conv_depthwise) = {
     .name = "depthwise",
     .declines = depthwise_declines,
     .cost = depthwise_cost,
-    .book = depthwise_book,
+    .reserve = depthwise_reserve,
     .forward = depthwise_forward,
     .weights = depthwise_weights,
     .data = depthwise_data,

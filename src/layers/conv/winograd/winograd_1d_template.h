@@ -49,7 +49,7 @@ static real *shared_weights(nm_scratch *s, const nm_conv_geometry *g)
     return nm_scratch_reals(s, POINTS * point_stride(depth_of(g), g->out.c));
 }
 
-static void WINOGRAD(book)(const nm_conv_geometry *g, nm_conv_kind kind, int n, size_t *shared, size_t *thread)
+static void WINOGRAD(reserve)(const nm_conv_geometry *g, nm_conv_kind kind, int n, size_t *shared, size_t *thread)
 {
     nm_scratch all = {0}, own = {0};
     blocking b = blocking_of(g, n, false);

@@ -55,8 +55,8 @@ static bool WINOGRAD(normalises)(const nm_conv_geometry *g)
     return g->out.w <= TILE * NM_GEMM_BLOCK;
 }
 
-static void book_places(const nm_conv_geometry *g, nm_conv_kind kind, int n, bool by_sample, size_t *shared,
-                        size_t *thread)
+static void reserve_places(const nm_conv_geometry *g, nm_conv_kind kind, int n, bool by_sample, size_t *shared,
+                           size_t *thread)
 {
     blocking b = blocking_of(g, n, n, by_sample);
     nm_scratch all = {0}, own = {0};
@@ -77,11 +77,11 @@ static int WINOGRAD(chunks)(const nm_conv_geometry *g, int n, int most)
 }
 
 /* Both ways to place tiles: training and evaluation may take different ones. */
-static void WINOGRAD(book)(const nm_conv_geometry *g, nm_conv_kind kind, int n, size_t *shared, size_t *thread)
+static void WINOGRAD(reserve)(const nm_conv_geometry *g, nm_conv_kind kind, int n, size_t *shared, size_t *thread)
 {
     size_t other_shared, other_thread;
-    book_places(g, kind, n, false, shared, thread);
-    book_places(g, kind, n, kind == NM_CONV_FORWARD, &other_shared, &other_thread);
+    reserve_places(g, kind, n, false, shared, thread);
+    reserve_places(g, kind, n, kind == NM_CONV_FORWARD, &other_shared, &other_thread);
     *shared = other_shared > *shared ? other_shared : *shared;
     *thread = other_thread > *thread ? other_thread : *thread;
 }
