@@ -17,7 +17,7 @@ static nm_status add_infer(nm_infer *e, void *self)
     return NM_OK;
 }
 
-static bool add_can_take(const void *self, const nm_tail *tail, const nm_tail_request *request)
+static bool add_can_fuse(const void *self, const nm_tail *tail, const nm_tail_request *request)
 {
     (void)self;
     (void)request;
@@ -88,7 +88,7 @@ static void add_backward(const nm_pass *p, const void *self)
     nm_parallel(p->threads, tasks_of(p), add_backward_task, (void *)p);
 }
 
-static const nm_fusion add_fusion = {.place = NM_TAIL_SUM, .can_take = add_can_take};
+static const nm_fusion add_fusion = {.place = NM_TAIL_SUM, .can_fuse = add_can_fuse};
 
 extern const nm_layer_type NM_ISA(nm_layer_add);
 const nm_layer_type NM_ISA(nm_layer_add) = {

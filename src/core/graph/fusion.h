@@ -2,7 +2,7 @@
  * library; a type that has nothing of this here (nm_layer_type.fusion is NULL) runs alone.
  *
  * Planning (plan_fuse.c, where the table of all chains stands) follows the only reader of a head's
- * output from layer to layer, describes what it finds as a tail and asks the head's `can_take`
+ * output from layer to layer, describes what it finds as a tail and asks the head's `can_fuse`
  * whether it does all of that. The head then finds the same tail in nm_reservation and nm_pass: it
  * writes the last layer's output and starts backward from that one's gradient. So a head knows
  * what is to be computed behind it, and never which types of layers ask for it. */
@@ -66,7 +66,7 @@ typedef struct nm_fusion {
     size_t normalisation_offset; /* of that place: where the private struct has its nm_normalisation */
     /* As a head: whether the layer can do all of `tail`. Planning lets a tail grow a layer at a
      * time; the head has agreed to the shorter one before. */
-    bool (*can_take)(const void *self, const nm_tail *tail, const nm_tail_request *request);
+    bool (*can_fuse)(const void *self, const nm_tail *tail, const nm_tail_request *request);
     /* As a head that normalises, in training: whether it could leave that (and a relu behind it) to
      * the only reader of the last output. Forward then finds nm_pass.y NULL. */
     bool (*leaves_normalisation)(const void *self, const nm_tail *tail, const nm_tail_request *request);

@@ -91,7 +91,7 @@ static void fuse_node(nm_plan *plan, int index)
     const nm_node *node = &plan->net->node[index];
     const nm_fusion *fusion = node->type->fusion;
     nm_plan_node *head = &plan->node[index];
-    if (head->head != index || !fusion || !fusion->can_take || plan->request.no_fuse)
+    if (head->head != index || !fusion || !fusion->can_fuse || plan->request.no_fuse)
         return;
     const nm_tail_request request = request_of(plan, index);
     head->tail.last = fusion->place;
@@ -99,7 +99,7 @@ static void fuse_node(nm_plan *plan, int index)
         nm_tail longer = head->tail;
         if (!within_reach(plan, index, head->last, next) || head->backward != plan->node[next].backward ||
             head->segment != plan->node[next].segment || !append(&longer, &plan->net->node[next]) ||
-            !fusion->can_take(node->self, &longer, &request))
+            !fusion->can_fuse(node->self, &longer, &request))
             break;
         head->tail = longer;
         head->last = next;

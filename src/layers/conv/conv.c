@@ -129,7 +129,7 @@ static double conv_cost(const void *private, const nm_shape *xs, nm_shape ys)
 }
 
 static const nm_fusion fusion = {
-    .can_take = NM_ISA(nm_conv_can_take),
+    .can_fuse = NM_ISA(nm_conv_can_fuse),
     .leaves_normalisation = NM_ISA(nm_conv_leaves_normalisation),
     .lazy_normalisation = NM_ISA(nm_conv_lazy_normalisation),
     .reads_lazy_normalisation = NM_ISA(nm_conv_reads_lazy_normalisation),

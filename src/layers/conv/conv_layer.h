@@ -37,7 +37,7 @@ void NM_ISA(nm_conv_forward)(const nm_pass *p, const void *self);
 void NM_ISA(nm_conv_backward)(const nm_pass *p, const void *self);
 nm_status NM_ISA(nm_conv_plan)(nm_reservation *b, const void *self, void *chosen);
 /* The type's nm_fusion: the first three are conv_plan.c's. */
-bool NM_ISA(nm_conv_can_take)(const void *self, const nm_tail *tail, const nm_tail_request *request);
+bool NM_ISA(nm_conv_can_fuse)(const void *self, const nm_tail *tail, const nm_tail_request *request);
 bool NM_ISA(nm_conv_leaves_normalisation)(const void *self, const nm_tail *tail, const nm_tail_request *request);
 bool NM_ISA(nm_conv_reads_lazy_normalisation)(const void *self, const nm_rules *rules);
 void NM_ISA(nm_conv_lazy_normalisation)(const nm_pass *p, const void *self, nm_lazy_normalisation *out);

@@ -82,7 +82,7 @@ static const nm_conv_algorithm *forward_of(const conv *self, const nm_rules *rul
 }
 
 /* Whether forward may be done by that algorithm. */
-static bool may_take(const conv *self, const nm_rules *rules, const char *algorithm)
+static bool may_use(const conv *self, const nm_rules *rules, const char *algorithm)
 {
     char word[64];
     NM_ISA(nm_conv_wanted)(wish_of(self, rules).wanted, NM_CONV_FORWARD, word, sizeof word);
@@ -93,23 +93,23 @@ static bool may_take(const conv *self, const nm_rules *rules, const char *algori
 static bool is_stem(const conv *self, const nm_tail *tail, const nm_tail_request *request)
 {
     return request->rules->mode == NM_TRAIN && tail->normalises && !request->want_dx && !self->standardise &&
-           NM_ISA(nm_conv_stem_takes)(&self->g) && may_take(self, request->rules, "direct");
+           NM_ISA(nm_conv_stem_suits)(&self->g) && may_use(self, request->rules, "direct");
 }
 
 /* In evaluation a batch norm is a factor and a bias for each filter, applied with the sum, the relu
  * and the max pool as outputs are written. (Multiplied into the weights, large ones would be read
  * and written once more for each batch.) */
-static bool can_take_in_evaluation(const conv *self, const nm_tail *tail, const nm_rules *rules)
+static bool can_fuse_in_evaluation(const conv *self, const nm_tail *tail, const nm_rules *rules)
 {
     const nm_conv_algorithm *by = forward_of(self, rules);
     return (!tail->adds || by->adds) && (!tail->pools || (by->pools && nm_tail_pools_2x2(tail)));
 }
 
-bool NM_ISA(nm_conv_can_take)(const void *self, const nm_tail *tail, const nm_tail_request *request)
+bool NM_ISA(nm_conv_can_fuse)(const void *self, const nm_tail *tail, const nm_tail_request *request)
 {
     if (request->rules->mode == NM_EVAL)
-        return !request->backward && can_take_in_evaluation(self, tail, request->rules);
-    return request->backward && tail->normalises && !tail->normalisation.ghost && nm_batchnorm_can_take(tail) &&
+        return !request->backward && can_fuse_in_evaluation(self, tail, request->rules);
+    return request->backward && tail->normalises && !tail->normalisation.ghost && nm_batchnorm_can_fuse(tail) &&
            !(tail->adds && is_stem(self, tail, request));
 }
 

@@ -29,7 +29,7 @@ static size_t chunk_size(const nm_conv_geometry *g)
     return (size_t)(rows_of_chunk(g) * g->out.w) * (size_t)g->out.c;
 }
 
-bool NM_ISA(nm_conv_stem_takes)(const nm_conv_geometry *g)
+bool NM_ISA(nm_conv_stem_suits)(const nm_conv_geometry *g)
 {
     /* measured: 9 taps are computed again faster than their sum is read, 27 are not */
     enum { MOST_TAPS = 16 };

@@ -13,7 +13,7 @@
 #include "normed.h"
 
 /* Whether the geometry is such a one (the order of layers is the caller's to check). */
-bool NM_ISA(nm_conv_stem_takes)(const nm_conv_geometry *g);
+bool NM_ISA(nm_conv_stem_suits)(const nm_conv_geometry *g);
 void NM_ISA(nm_conv_stem_reserve)(const nm_conv_geometry *g, int n, size_t *saved, size_t *shared, size_t *thread);
 void NM_ISA(nm_conv_stem_forward)(const nm_conv_normed *s);
 void NM_ISA(nm_conv_stem_backward)(const nm_conv_normed *s);

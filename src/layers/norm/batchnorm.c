@@ -159,15 +159,15 @@ static nm_status batchnorm_plan(nm_reservation *b, const void *private, void *un
     return NM_OK;
 }
 
-static bool batchnorm_can_take(const void *self, const nm_tail *tail, const nm_tail_request *request)
+static bool batchnorm_can_fuse(const void *self, const nm_tail *tail, const nm_tail_request *request)
 {
     (void)request;
-    return !(tail->adds && ((const batchnorm *)self)->normalisation.ghost) && nm_batchnorm_can_take(tail);
+    return !(tail->adds && ((const batchnorm *)self)->normalisation.ghost) && nm_batchnorm_can_fuse(tail);
 }
 
 static const nm_fusion batchnorm_fusion = {.place = NM_TAIL_NORMALISATION,
                                            .normalisation_offset = offsetof(batchnorm, normalisation),
-                                           .can_take = batchnorm_can_take};
+                                           .can_fuse = batchnorm_can_fuse};
 
 extern const nm_layer_type NM_ISA(nm_layer_batchnorm);
 const nm_layer_type NM_ISA(nm_layer_batchnorm) = {

@@ -11,7 +11,7 @@ enum { NM_BATCHNORM_SAVED = 4 }; /* numbers that are saved for each channel */
 
 /* Whether these passes do all that the tail has behind a normalisation: a pool must tile its input,
  * and goes with no sum. */
-static inline bool nm_batchnorm_can_take(const nm_tail *tail)
+static inline bool nm_batchnorm_can_fuse(const nm_tail *tail)
 {
     return !tail->pools ||
            (!tail->adds && nm_tail_pools_2x2(tail) && tail->pool_in.h % 2 == 0 && tail->pool_in.w % 2 == 0);
