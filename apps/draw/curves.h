@@ -1,5 +1,5 @@
-/* The curves of several runs: their data (curves_data.c), how they are told apart (curves_key.c),
- * as pictures (curves.c) and as text (curves_terminal.c). */
+/* The curves of several runs: their data (curves_data.c), how they are distinguished
+ * (curves_key.c), as pictures (curves.c) and as text (curves_terminal.c). */
 #ifndef CURVES_H
 #define CURVES_H
 

@@ -1,4 +1,4 @@
-/* How curves are told apart: names, hues, dashes, markers; and the key. */
+/* How curves are distinguished: names, hues, dashes, markers; and the key. */
 #include "alloc.h"
 #include "characters.h"
 #include "curves.h"
@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-/* Colours that colour-blind readers tell apart (Okabe, Ito 2008). */
+/* Colours that colour-blind readers distinguish (Okabe, Ito 2008). */
 static const char *const colours[] = {"#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"};
 /* Filled, then open. Their number and that of the dashes have no common factor, so that 45 styles
  * differ. */

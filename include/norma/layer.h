@@ -223,7 +223,7 @@ static inline void *nm_thread_scratch(const nm_pass *p, int thread)
 
 /* ---- receptive field --------------------------------------------------------------- */
 
-/* A sliding window, height and width apart. Absent function: pointwise. */
+/* A sliding window, height and width each. Absent function: pointwise. */
 typedef struct nm_window {
     int kernel[2], stride[2], dilation[2];
     double pad[2];   /* top and left */
@@ -263,7 +263,7 @@ struct nm_layer_type {
     void (*window)(const void *self, nm_window *window);
     /* Multiply-adds of one sample's forward. Absent: 0. */
     double (*cost)(const void *self, const nm_shape *xs, nm_shape ys);
-    /* What planning chose, a phrase for `norma summary --verbose`. Absent: nothing to tell. */
+    /* What planning chose, a phrase for `norma summary --verbose`. Absent: nothing to report. */
     void (*describe)(const void *self, const void *plan, char *text, size_t size);
     /* Frees what infer made in the private struct; the options are freed by their table. */
     void (*release)(void *self);

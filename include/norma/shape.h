@@ -1,5 +1,5 @@
 /* norma: the shape of one sample: height, width, channels. Activations are stored
- * [n][h][w][c] (NHWC); a vector is 1x1xC. The number of samples stands apart. */
+ * [n][h][w][c] (NHWC); a vector is 1x1xC. The number of samples is not part of it. */
 #ifndef NORMA_SHAPE_H
 #define NORMA_SHAPE_H
 

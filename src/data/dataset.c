@@ -113,7 +113,7 @@ static nm_status check_labels(nm_context *ctx, const nm_dataset *data, const nm_
     return NM_OK;
 }
 
-/* Tells of classes that training cannot learn. */
+/* Reports classes that training cannot learn. */
 static nm_status report_absent(nm_context *ctx, const nm_dataset *data)
 {
     bool *present = nm_alloc(ctx, (size_t)data->classes + 1, sizeof *present);

@@ -77,7 +77,7 @@ const nm_source_type *const *nm_source_types(void);
 nm_status nm_dataset_open(nm_context *ctx, const char *spec, const nm_data_form *form, nm_dataset **out) NM_MUST_USE;
 void nm_dataset_free(nm_dataset *data);
 
-/* SHA-256 that tells data sets apart, as hexadecimal text: of shapes, pixels and labels of both
+/* SHA-256 that distinguishes data sets, as hexadecimal text: of shapes, pixels and labels of both
  * splits in their order, and of the names of the classes. The same for any number of threads; the
  * place it was found in does not count. */
 void nm_dataset_digest(const nm_dataset *data, char hex[65]);

@@ -1,5 +1,5 @@
 /* Images from files: the format by its mark, the decoder's pixels to grey or RGB, and what is
- * told about it. */
+ * given a report of it. */
 #include "image.h"
 
 #include "alloc.h"

@@ -1,6 +1,6 @@
 /* Images from files, brought to the shape that is wanted. A file is decoded, put over its
  * background where it is transparent, made grey or RGB, turned where that is asked for, and
- * resized, in this order. What was done to the files is counted, to be told once at the end:
+ * resized, in this order. What was done to the files is counted, to be reported once at the end:
  *
  *     nm_image_reader reader = {.ctx = ctx, .rules = form->images};
  *     NM_TRY(nm_image_read(&reader, path, shape, pixels));    // as often as there are files

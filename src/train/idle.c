@@ -12,7 +12,7 @@
 typedef struct idle_rule {
     const char *setting;
     bool (*idle)(nm_train_run *t, nm_text *why);
-    bool at_preset;   /* told also where the value given is the preset */
+    bool at_preset;   /* reported also where the value given is the preset */
     const char *what; /* begins the message in place of "'SETTING' has no effect" */
 } idle_rule;
 

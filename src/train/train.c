@@ -2,7 +2,7 @@
  *
  * At its head the state is what a checkpoint holds, and what is due at this number of steps is
  * found from the state alone: first the row (evaluation), then the checkpoint, then the next step.
- * So a run that went on from a checkpoint cannot tell that it was ever interrupted, wherever that
+ * So a run that went on from a checkpoint does not know that it was ever interrupted, wherever that
  * was. */
 #include "train_run.h"
 

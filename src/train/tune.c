@@ -45,7 +45,7 @@ static char *cache_path(nm_context *ctx)
     return home && *home ? nm_format(ctx, "%s/.cache/norma/tuned", home) : NULL;
 }
 
-/* This CPU's name; "unknown CPU" where the system does not tell. */
+/* This CPU's name; "unknown CPU" where the system does not say. */
 static void cpu_name(char *name, size_t size)
 {
     char line[256];

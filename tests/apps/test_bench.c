@@ -1,7 +1,7 @@
 /* norma bench: its table, its JSON, the times of layers, the roofline. */
 #include "program.h"
 
-START_TEST(tells_speed)
+START_TEST(reports_speed)
 {
     static const char *const fields[] = {"batch",
                                          "threads",
@@ -25,7 +25,7 @@ START_TEST(tells_speed)
 }
 END_TEST
 
-START_TEST(tells_layers)
+START_TEST(reports_layers)
 {
     said s = expect(0, "norma bench lenet5 --seconds 1 --batch 8 --layers");
     contains(s.out, "evaluation, 8 samples a step");
@@ -125,4 +125,4 @@ START_TEST(refuses)
 }
 END_TEST
 
-SUITE_WITH("norma bench", in_own_folder, tells_speed, tells_layers, draws_roofline, refuses)
+SUITE_WITH("norma bench", in_own_folder, reports_speed, reports_layers, draws_roofline, refuses)

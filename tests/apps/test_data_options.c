@@ -57,7 +57,7 @@ START_TEST(without_shuffling)
 }
 END_TEST
 
-/* What a data set holds is told for every form in which it comes. */
+/* What a data set holds is reported for every form in which it comes. */
 START_TEST(data_tells)
 {
     write_sorted_data();

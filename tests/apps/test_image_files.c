@@ -1,5 +1,5 @@
 /* Folders of image files through the program: predict reads a file as training and evaluation
- * do, by rules that the checkpoint keeps, and what was done to the files is told. */
+ * do, by rules that the checkpoint keeps, and what was done to the files is reported. */
 #include "program.h"
 
 #include <math.h>

@@ -35,7 +35,7 @@ static int count_of(const char *text, const char *part)
     return count;
 }
 
-START_TEST(tells_runs_of_one_name_apart)
+START_TEST(distinguishes_runs_of_one_name)
 {
     make_run("a/r", two_rows);
     make_run("b/c/r", two_rows);
@@ -181,7 +181,7 @@ START_TEST(works_without_gnuplot)
     contains(s.out, "r/curves.csv");
     expect(0, "test -s r/curves.csv -a -s r/curves.gp");
     contains(expect(1, "PATH=/nowhere norma plot r --terminal").err, "gnuplot-nox");
-    /* one that ends before it has read anything is told of, and is no signal for norma */
+    /* one that ends before it has read anything is reported, and is no signal for norma */
     expect(0,
            "mkdir bin && printf '#!/bin/sh\\nexit 5\\n' >bin/gnuplot && chmod +x bin/gnuplot && for i in $(seq 60000); "
            "do echo \"$i,$i,0.1,2,0.3,1.9,0.4,1.5\"; done >>r/metrics.csv");
@@ -315,6 +315,6 @@ START_TEST(says_what_is_not_drawn)
 }
 END_TEST
 
-SUITE_WITH("pictures", in_own_folder, tells_runs_of_one_name_apart, keeps_many_curves_distinct, draws_what_there_is,
+SUITE_WITH("pictures", in_own_folder, distinguishes_runs_of_one_name, keeps_many_curves_distinct, draws_what_there_is,
            fits_axes, takes_names_as_they_are, names_missing_fonts, works_without_gnuplot, fits_terminals,
            visualizes_colours_and_depth, says_what_is_not_drawn)

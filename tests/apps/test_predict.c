@@ -110,8 +110,8 @@ START_TEST(statistics_match_classes_too)
 }
 END_TEST
 
-/* What is told of the three classes of one image, in the order bird, cat, dog. */
-static void predict_bird(const char *key, double told[3])
+/* What is reported of the three classes of one image, in the order bird, cat, dog. */
+static void predict_bird(const char *key, double reported[3])
 {
     static const char *const names[] = {"bird", "cat", "dog"};
     json_t *p = parse_json(expect(0, "norma predict r set/test/bird/00.png --json").out),
@@ -120,7 +120,7 @@ static void predict_bird(const char *key, double told[3])
     for (size_t i = 0; i < 3; i++)
         for (int c = 0; c < 3; c++)
             if (strcmp(text_at(entry_of(top, i), "class"), names[c]) == 0)
-                told[c] = number_at(entry_of(top, i), key);
+                reported[c] = number_at(entry_of(top, i), key);
     json_decref(p);
 }
 

@@ -108,14 +108,14 @@ END_TEST
 START_TEST(labels_that_are_none)
 {
     static const double wrong[] = {0.7, -1, NAN, 70000};
-    static const char *const told[] = {"entry 1 is 0.7;", "entry 1 is -1;", "entry 1 is nan", "entry 1 is 70000"};
+    static const char *const reported[] = {"entry 1 is 0.7;", "entry 1 is -1;", "entry 1 is nan", "entry 1 is 70000"};
     nm_dataset *d;
     for (int i = 0; i < 4; i++) {
         form f = usual();
         f.y = H5T_IEEE_F64LE;
         labels[1] = wrong[i];
         write_form(&f);
-        ck_assert_refused(nm_dataset_open(ctx, "hdf5:f.h5", NULL, &d), NM_INVALID, "f.h5: /train/y", told[i],
+        ck_assert_refused(nm_dataset_open(ctx, "hdf5:f.h5", NULL, &d), NM_INVALID, "f.h5: /train/y", reported[i],
                           "whole number");
     }
 }

@@ -4,13 +4,13 @@
 
 enum { COUNT = 3, H = 2, W = 3 };
 
-static char told[2048]; /* all lines */
+static char reported[2048]; /* all lines */
 
 static void keep_told(void *arg, const char *line)
 {
     (void)arg;
-    size_t used = strlen(told);
-    snprintf(told + used, sizeof told - used, "%s\n", line);
+    size_t used = strlen(reported);
+    snprintf(reported + used, sizeof reported - used, "%s\n", line);
 }
 
 static void write_file(const char *path, bool packed, const void *bytes, size_t size)
@@ -88,8 +88,8 @@ START_TEST(other_classes)
     nm_context_set_log(ctx, keep_told, NULL);
     write_set("d/%s", false, "t10k", "-", 1, 2, 3);
     ck_assert_done(nm_dataset_open(ctx, "idx:d", NULL, &d));
-    ck_assert_msg(strstr(told, "1 of 4 classes has no training sample, the first is '0': labels count from 0"), "%s",
-                  told);
+    ck_assert_msg(strstr(reported, "1 of 4 classes has no training sample, the first is '0': labels count from 0"),
+                  "%s", reported);
     nm_dataset_free(d);
     write_set("d/%s", false, "t10k", "-", 7, 0, 9);
     ck_assert_done(nm_dataset_open(ctx, "kmnist:d", NULL, &d));
@@ -126,7 +126,7 @@ START_TEST(gzip_ends)
     write_bytes(path, packed, size + 5);
     nm_context_set_log(ctx, keep_told, NULL);
     ck_assert_done(nm_dataset_open(ctx, "mnist:d", NULL, &d));
-    ck_assert_msg(strstr(told, path) && strstr(told, "ignored"), "told: %s", told);
+    ck_assert_msg(strstr(reported, path) && strstr(reported, "ignored"), "reported: %s", reported);
     nm_dataset_free(d);
 }
 END_TEST

@@ -156,7 +156,7 @@ START_TEST(limit_takes_a_random_subset)
 END_TEST
 
 /* Waiting is counted where the loader is behind, and not where a batch lies ready. */
-START_TEST(tells_how_long_it_was_waited_for)
+START_TEST(reports_how_long_it_was_waited_for)
 {
     enum { SIDE = 512, BIG = 64 };
     nm_loader_settings s = settings();
@@ -201,4 +201,4 @@ START_TEST(freed_early)
 END_TEST
 
 SUITE_WITH("loader", in_own_folder, epochs, starts_anywhere, in_order_binary_and_limited, limit_takes_a_random_subset,
-           tells_how_long_it_was_waited_for, freed_early)
+           reports_how_long_it_was_waited_for, freed_early)

@@ -1,4 +1,4 @@
-/* Data of one's own: images in folders, HDF5 files; what is wrong with them is told. */
+/* Data of one's own: images in folders, HDF5 files; what is wrong with them is reported. */
 #include "data_support.h"
 #include "h5.h"
 

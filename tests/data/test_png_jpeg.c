@@ -144,7 +144,7 @@ START_TEST(jpeg_cmyk)
 }
 END_TEST
 
-/* Stray bytes before the end mark and JFIF of revision 0.00 are passed over and told; a missing
+/* Stray bytes before the end mark and JFIF of revision 0.00 are passed over and reported; a missing
  * end is not. */
 START_TEST(jpeg_warnings)
 {
@@ -186,7 +186,7 @@ START_TEST(exif_orientation)
     unsigned char *bytes;
     nm_image_reader r = new_reader();
     nm_shape s;
-    memset(grey + W, 128, W); /* the second row, to tell turning from mirroring */
+    memset(grey + W, 128, W); /* the second row, to distinguish turning from mirroring */
     for (int k = 1; k <= 8; k++) {
         exif[25] = (uint8_t)k;
         unsigned long size = make_jpeg(H, W, 1, JCS_GRAYSCALE, JCS_GRAYSCALE, grey, exif, sizeof exif - 1, &bytes);

@@ -175,7 +175,7 @@ START_TEST(statistics_rate_averages_batches)
 }
 END_TEST
 
-/* With the relu in its own passes and apart: the same output, gradients and running statistics.
+/* With the relu in its own passes and by itself: the same output, gradients and running statistics.
  * (im2col leaves the statistics of blocks of several samples to batch norm; taken by the
  * convolution they may differ in the last bits, see test_fusion.c.) */
 START_TEST(fused_relu)

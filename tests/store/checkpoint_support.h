@@ -10,7 +10,7 @@
 static const char *const slot_names[] = {"m", "v"};
 static double means[] = {0.3}, deviations[] = {0.2};
 
-/* A network with values and a state of training with numbers that are easy to tell apart. */
+/* A network with values and a state of training with numbers that are easy to distinguish. */
 typedef struct saved {
     nm_network *net;
     nm_train_state state;

@@ -1,4 +1,4 @@
-/* Checkpoints: every kind of damage is told and changes nothing. */
+/* Checkpoints: every kind of damage is reported and changes nothing. */
 #include "checkpoint_support.h"
 #include "h5.h"
 
@@ -175,7 +175,7 @@ START_TEST(folder_that_is_not_there)
 }
 END_TEST
 
-/* Whatever allocation fails, the old file stays and the failure is told. */
+/* Whatever allocation fails, the old file stays and the failure is reported. */
 START_TEST(no_memory)
 {
     saved s = make_saved();

@@ -19,7 +19,7 @@ int pthread_create(pthread_t *thread, const pthread_attr_t *how, void *(*run)(vo
     return create(thread, how, run, arg);
 }
 
-__attribute__((destructor)) static void tell(void)
+__attribute__((destructor)) static void report(void)
 {
     const char *path = getenv("COUNT_THREADS");
     FILE *f = path ? fopen(path, "a") : NULL;

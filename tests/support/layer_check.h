@@ -5,7 +5,7 @@
  *
  * check_layer compares forward with the reference; in the double build it compares backward with
  * numerical derivatives, naming the failing element; and it checks that the bits of everything are
- * the same for 1, 2, 3 and 8 threads, for a second run, with memory kept apart or shared, and (in
+ * the same for 1, 2, 3 and 8 threads, for a second run, with memory separate or shared, and (in
  * eval mode) for each sample alone, its gradient too.
  *
  * Inputs are spread so that no two of them lie closer than the steps of the derivatives: a maximum

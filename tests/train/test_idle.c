@@ -1,4 +1,5 @@
-/* Settings that have no effect are told, each once and with the reason; at the presets nothing is.
+/* Settings that have no effect are reported, each once and with the reason; at the presets nothing
+ * is.
  */
 #include "train_support.h"
 
@@ -11,7 +12,7 @@ static void keep_log(void *arg, const char *line)
     strcat(logged, "\n");
 }
 
-static const char *told(const char *const *settings)
+static const char *reported(const char *const *settings)
 {
     static int runs;
     nm_train_result r;
@@ -59,7 +60,7 @@ START_TEST(each_is_told)
          "'without' has no effect: the network has no layer of type lrn"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        const char *all = told(cases[i].settings);
+        const char *all = reported(cases[i].settings);
         ck_assert_msg(strstr(all, cases[i].line), "case %zu: '%s' is not in '%s'", i, cases[i].line, all);
         ck_assert_msg(strchr(all, '\n') == strrchr(all, '\n'), "case %zu: more than one line: %s", i, all);
     }
@@ -80,14 +81,14 @@ START_TEST(what_has_an_effect_is_not)
         {"train.epochs=1", "train.limit=32", "train.save_every=1e", "train.schedule=cosine"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-        ck_assert_msg(!*told(cases[i]), "case %zu: %s", i, logged);
+        ck_assert_msg(!*reported(cases[i]), "case %zu: %s", i, logged);
 }
 END_TEST
 
 /* Planning decides: with dry plans of the network with and without the setting. */
 START_TEST(rules_of_planning)
 {
-    const char *all = told(SETTINGS("train.steps=1", "train.exact=on", "train.no_fuse=on", "train.recompute=on"));
+    const char *all = reported(SETTINGS("train.steps=1", "train.exact=on", "train.no_fuse=on", "train.recompute=on"));
     ck_assert_msg(strstr(all, "'exact' has no effect: no layer"), "%s", all);
     ck_assert_msg(!strstr(all, "'no_fuse'"), "%s", all); /* the batch norm's relu would be done with it */
     nm_train_result r;

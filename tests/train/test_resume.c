@@ -1,4 +1,4 @@
-/* What a run refuses to go on with, and what it tells: other data, classes, batches, layers. */
+/* What a run refuses to go on with, and what it reports: other data, classes, batches, layers. */
 #include "h5.h"
 #include "train_support.h"
 

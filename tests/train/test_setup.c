@@ -1,5 +1,5 @@
-/* Setting up: wrong settings, all told at once; initial values, shared by the arms of a comparison
- * or taken over. */
+/* Setting up: wrong settings, all reported at once; initial values, shared by the arms of a
+ * comparison or taken over. */
 #include "parse.h"
 #include "train_support.h"
 

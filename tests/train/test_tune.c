@@ -79,7 +79,7 @@ START_TEST(choices_are_written_and_remembered)
 }
 END_TEST
 
-/* A damaged memory costs the measuring again; one that tells of a choice that cannot be is an error
+/* A damaged memory costs the measuring again; one that names a choice that cannot be is an error
  * of the model. */
 START_TEST(damaged_memory)
 {

@@ -109,7 +109,7 @@ nm_status nm_fail(nm_context *ctx, nm_status status, const char *fmt, ...)
     va_end(args);
     for (int i = 0; i < ctx->count; i++)
         if (strcmp(ctx->messages[i], text) == 0)
-            return status; /* what several layers share is told once */
+            return status; /* what several layers share is reported once */
     char *copy = strdup(text);
     ctx->messages[ctx->count++] = copy ? copy : no_memory;
     return status;

@@ -122,7 +122,7 @@ static void sync_folder(const char *path)
     close(fd);
 }
 
-/* In the folder of `path`. The process number tells whose it is, the random number keeps it apart
+/* In the folder of `path`. The process number says whose it is, the random number distinguishes it
  * from all others, also from those of a process of that number on another machine. */
 static char *temporary_name(nm_context *ctx, const char *path)
 {

@@ -68,7 +68,7 @@ typedef struct nm_settings_type {
     const char *section; /* "train" */
     const nm_option *options;
     size_t size; /* of the struct that the options fill */
-    /* What the table of options cannot tell. */
+    /* What the table of options cannot express. */
     nm_status (*check)(nm_context *ctx, const nm_yaml *section, const void *settings);
     void (*rule)(const void *settings, nm_network_rules *rules);
 } nm_settings_type;
@@ -84,7 +84,7 @@ typedef struct nm_network {
     nm_objective *objective;
     int output;          /* the node that gives the prediction: the first objective's, or the last node */
     int judge;           /* the objective whose prediction that is, directly or through layers without parameters, and
-                            that has the batch's targets: it tells what is right. -1: none */
+                            that has the batch's targets: it says what is right. -1: none */
     nm_activation apply; /* what makes the output probabilities: its objective's activation. Linear: nothing is to be
                             done; the output is what node[output].activation says */
     int params, param_capacity;

@@ -1,4 +1,4 @@
-/* Files that are read from front to end, plain or gzipped (zlib tells by the first bytes), with
+/* Files that are read from front to end, plain or gzipped (zlib knows by the first bytes), with
  * messages for every way in which they end too early or are damaged. */
 #ifndef NM_PACKED_H
 #define NM_PACKED_H

@@ -43,7 +43,7 @@ static void images_pass_over(collection *c, const char *path, const nm_names *na
     c->passed_over += names->count;
 }
 
-static void tell_passed_over(const collection *c)
+static void report_passed_over(const collection *c)
 {
     if (c->passed_over)
         nm_log(c->reader.ctx,
@@ -159,7 +159,7 @@ static nm_status add_test(collection *c, const nm_image_splits *splits)
     return status;
 }
 
-static nm_status tell_absent_classes(const collection *c)
+static nm_status report_absent_classes(const collection *c)
 {
     int absent = 0, first = 0;
     bool *tested = nm_alloc(c->reader.ctx, (size_t)c->classes.count, sizeof *tested);
@@ -252,8 +252,8 @@ static nm_status collect(collection *c, const char *path)
         status = add_test(c, &splits);
     nm_image_splits_free(&splits);
     NM_TRY(status);
-    tell_passed_over(c);
-    NM_TRY(tell_absent_classes(c));
+    report_passed_over(c);
+    NM_TRY(report_absent_classes(c));
     NM_TRY(find_shape(c));
     NM_TRY(check_memory(c));
     NM_TRY(nm_dataset_set_classes(ctx, c->out, (const char *const *)c->classes.name, c->classes.count));

@@ -117,8 +117,8 @@ static im2col_block block_at(const nm_conv_geometry *g, const im2col_blocking *b
     return k;
 }
 
-/* A block of several samples whose rows are laid out apart: those that are not whole, and all where
- * rows are not alike.
+/* A block of several samples whose rows are laid out separately: those that are not whole, and all
+ * where rows are not alike.
  */
 static void im2col_im2col_samples_task(const nm_conv_call *call, const im2col_blocking *b, const im2col_block *k,
                                        const im2col_scratch *scratch)

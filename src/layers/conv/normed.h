@@ -20,7 +20,7 @@ typedef struct nm_conv_normed {
 void NM_ISA(nm_conv_normed_reserve)(const nm_conv_geometry *g, const nm_conv_algorithm *by, nm_reservation *b,
                                     size_t *norm_offset);
 /* Where pass.y is NULL, the reader of y reads the outputs, and nm_conv_normed_lazy_normalisation
- * tells how.
+ * says how.
  */
 void NM_ISA(nm_conv_normed_forward)(const nm_conv_normed *s, const nm_conv_algorithm *by);
 void NM_ISA(nm_conv_normed_lazy_normalisation)(const nm_conv_normed *s, nm_lazy_normalisation *out);

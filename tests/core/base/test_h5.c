@@ -1,5 +1,5 @@
-/* HDF5 files and whole files: what was written comes back; what is not there or not right is told,
- * silently otherwise. */
+/* HDF5 files and whole files: what was written comes back; what is not there or not right is
+ * reported, silently otherwise. */
 #include "alloc.h"
 #include "file.h"
 #include "h5.h"

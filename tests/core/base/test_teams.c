@@ -184,7 +184,7 @@ static int width_in(const nm_load *l, int asked)
     return l->width < asked ? l->width : asked;
 }
 
-static bool tells_idle; /* the system, of processors without work */
+static bool reports_idle; /* the system, of processors without work */
 
 /* Windows of the given number that a team of `asked` threads ran with a width from `least` to
  * `most`. */
@@ -216,7 +216,7 @@ enum { LOAD_CASES = sizeof load_cases / sizeof *load_cases };
 START_TEST(threads_that_pay_are_found)
 {
     const struct load_case *c = &load_cases[_i / 2];
-    tells_idle = _i % 2;
+    reports_idle = _i % 2;
     nm_load l;
     nm_load_init(&l);
     count_windows(&l, c->machine, c->threads, 2 * SECOND, 1, 1024);
@@ -228,7 +228,7 @@ END_TEST
 START_TEST(a_team_grows_when_the_others_leave)
 {
     const struct load_case *c = &load_cases[_i / 2];
-    tells_idle = _i % 2;
+    reports_idle = _i % 2;
     nm_load l;
     nm_load_init(&l);
     count_windows(&l, c->machine, c->threads, 20 * SECOND, 1, 1024);
@@ -244,7 +244,7 @@ START_TEST(a_team_grows_over_work_of_low_priority)
 {
     nm_load l;
     nm_load_init(&l);
-    tells_idle = true;
+    reports_idle = true;
     count_windows(&l, (machine){2, 2}, 2, 8 * SECOND, 1, 1);
     int whole = 0;
     for (int i = 0; i < 5 * SECOND; i++) {

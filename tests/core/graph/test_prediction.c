@@ -41,7 +41,7 @@ static const struct {
     {LOGITS "- {name: sum, add: {}, from: [hidden, logits]}\n"
             "loss: [{softmax_ce: {}, from: hidden}, {softmax_ce: {}, from: sum}]\n",
      0, NM_SOFTMAX, NM_LINEAR},
-    /* a target within the network tells nothing about classes */
+    /* a target within the network says nothing about classes */
     {HEAD "- {name: a, dense: {units: 3}}\nloss: {mse: {}, target: hidden}\n", -1, NM_LINEAR, NM_LINEAR},
 };
 

@@ -90,7 +90,7 @@ static int by_size(const void *one, const void *other)
     return order;
 }
 
-/* Of what sees the whole input the size and the grid tell nothing more. Kept one by one, they would
+/* Of what sees the whole input the size and the grid say nothing more. Kept one by one, they would
  * grow exponentially with the gates of squeeze and excitation. */
 static bool is_same(const nm_path_field *a, const nm_path_field *b)
 {

@@ -42,7 +42,7 @@ static int block_rows(nm_shape shape, int count)
     return rows < shape.h ? rows : shape.h;
 }
 
-/* The same for tasks that write apart from each other: their size may follow the planned batch, as
+/* The same for tasks that write to separate memory: their size may follow the planned batch, as
  * it does not show in the result (in training, the moments of a block are a part of batch norm's
  * sum). */
 static int task_rows(int most, nm_shape shape)

@@ -42,8 +42,8 @@ static blocking blocking_of(const nm_conv_geometry *g, int n, bool by_sample)
     b.blocks_per_sample = nm_ceil_div(g->out.h, b.rows);
     b.rows = nm_ceil_div(g->out.h, b.blocks_per_sample); /* even blocks */
     b.blocks_per_sample = nm_ceil_div(g->out.h, b.rows);
-    /* the kernels of a product treat its last rows apart: samples share a block only where each has
-     * the same place in it */
+    /* the kernels of a product treat its last rows differently: samples share a block only where
+     * each has the same place in it */
     int tiles = b.rows * b.across;
     if (b.blocks_per_sample == 1 && (by_sample ? nm_gemm_whole_rows(tiles) == tiles : tiles % 16 == 0))
         b.samples = most / tiles > 1 ? most / tiles : 1;

@@ -94,7 +94,7 @@ static inline void store_tile(const nm_conv_call *call, tile t, int channel, con
                 nm_vector_stream(to + (size_t)i * down + (size_t)j * across, &y[i][j]);
         return;
     }
-    if (rows >= TILE && columns >= TILE) { /* apart, so that the tile can stay in registers */
+    if (rows >= TILE && columns >= TILE) { /* by itself, so that the tile can stay in registers */
         for (int i = 0; i < TILE; i++)
             for (int j = 0; j < TILE; j++)
                 nm_vector_store(to + (size_t)i * down + (size_t)j * across, &y[i][j], lanes);
