@@ -4,12 +4,12 @@
  * memory that each reads and writes. Nothing else knows the order; `norma summary --plan` prints
  * it. Planning goes through these files, each of which reads what the ones before have found:
  *
- *     plan_fuse.c   which layers do the work of those behind them
  *     segments.c    which gradients are needed; where training is cut
+ *     plan_fuse.c   which layers do the work of those behind them
  *     slices.c      where evaluation is cut
  *     plan.c        what layers reserve
  *     program.c     the list of operations
- *     liveness.c    from when to when each region is alive
+ *     liveness.c    what each region holds, and from when to when it is alive
  *     placing.c     where it lies: regions whose lives do not meet get the same memory
  *
  * and runner.c runs the list (operations.c has what each kind does). A step of training is, where
