@@ -22,14 +22,14 @@ typedef enum nm_tail_place {
 
 /* y = scale * (x - mean) / sqrt(var + epsilon) + shift for each channel; norm/batchnorm.c. The last
  * four are numbers of the layer's parameters. */
-typedef struct nm_normalisation {
+typedef struct nm_batch_normalisation {
     double epsilon;
     double rate;      /* of the running statistics */
     bool affine;      /* there are a scale and a shift */
     int ghost;        /* samples that a training batch's statistics are taken over; 0: all of them */
     int scale, shift; /* with affine only */
     int running_mean, running_var;
-} nm_normalisation;
+} nm_batch_normalisation;
 
 /* What is done behind a head's own work, in the order of the places. Planning owns it; pointers
  * hold while a pass runs. */
@@ -37,12 +37,12 @@ typedef struct nm_tail {
     int layers; /* how many are in it; 0: the head works alone */
     nm_tail_place last;
     bool normalises, adds, rectifies, pools;
-    nm_normalisation normalisation; /* where it normalises: how, */
-    real *const *w, *const *dw;     /* and that layer's parameters and their gradients, as in nm_pass */
-    const real *other;              /* where it adds: the input that does not come from the head, */
-    real *other_dx;                 /* and its gradient, for backward to overwrite; NULL where nobody needs it */
-    nm_window window;               /* where it pools: of the pool, */
-    nm_shape pool_in, pool_out;     /* and its shapes */
+    nm_batch_normalisation normalisation; /* where it normalises: how, */
+    real *const *w, *const *dw;           /* and that layer's parameters and their gradients, as in nm_pass */
+    const real *other;                    /* where it adds: the input that does not come from the head, */
+    real *other_dx;                       /* and its gradient, for backward to overwrite; NULL where nobody needs it */
+    nm_window window;                     /* where it pools: of the pool, */
+    nm_shape pool_in, pool_out;           /* and its shapes */
 } nm_tail;
 
 /* The plan that a head is asked about. */
@@ -63,7 +63,7 @@ typedef struct nm_lazy_normalisation {
 /* A type's part in all this. Absent functions: never. */
 typedef struct nm_fusion {
     nm_tail_place place;         /* its place in another layer's tail */
-    size_t normalisation_offset; /* of that place: where the private struct has its nm_normalisation */
+    size_t normalisation_offset; /* of that place: where the private struct has its nm_batch_normalisation */
     /* As a head: whether the layer can do all of `tail`. Planning lets a tail grow a layer at a
      * time; the head has agreed to the shorter one before. */
     bool (*can_fuse)(const void *self, const nm_tail *tail, const nm_tail_request *request);

@@ -31,7 +31,7 @@ static nm_conv_call call_of(const nm_pass *p, const conv *self)
 /* y = scale / sd * (w x + bias - mean) + shift, as a factor and a bias for each filter. */
 static void fold(const nm_pass *p, nm_conv_call *call)
 {
-    const nm_normalisation *norm = &p->tail->normalisation;
+    const nm_batch_normalisation *norm = &p->tail->normalisation;
     real *const *of = p->tail->w;
     int channels = call->g->out.c;
     real *scale = (real *)((char *)p->scratch + ((const choice *)p->plan)->folded_offset), *bias = scale + channels;

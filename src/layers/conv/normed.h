@@ -11,7 +11,7 @@
 typedef struct nm_conv_normed {
     nm_conv_call call; /* x, w, bias, dw, db; y and dy are the last layer's */
     nm_pass pass;      /* batch norm's: its parameters; saved and scratch are the convolution's */
-    const nm_normalisation *norm;
+    const nm_batch_normalisation *norm;
     size_t norm_offset; /* bytes into scratch, as reserved: batch norm's */
 } nm_conv_normed;
 

@@ -20,7 +20,7 @@
 #include "batchnorm_passes.h"
 
 typedef struct batchnorm {
-    nm_normalisation normalisation;
+    nm_batch_normalisation normalisation;
     int statistics; /* what evaluation uses, of statistics_names: training acts on it */
 } batchnorm;
 
@@ -40,7 +40,7 @@ static const nm_option options[] = {
 
 /* ---- passes ---------------------------------------------------------------------------- */
 
-static int ghosts_of(const nm_normalisation *self, int n)
+static int ghosts_of(const nm_batch_normalisation *self, int n)
 {
     return self->ghost > 0 && n >= 2 * self->ghost ? n / self->ghost : 1;
 }
@@ -52,7 +52,7 @@ typedef struct view {
 } view;
 
 /* What of ghost number k lies among the samples of `p`; n is 0 where nothing does. */
-static nm_pass ghost_pass(const nm_pass *p, const nm_normalisation *self, int ghosts, int k, view *v)
+static nm_pass ghost_pass(const nm_pass *p, const nm_batch_normalisation *self, int ghosts, int k, view *v)
 {
     nm_pass part = *p;
     int from = (int)p->first_sample, to = from + p->n;
@@ -74,7 +74,7 @@ static nm_pass ghost_pass(const nm_pass *p, const nm_normalisation *self, int gh
 
 static void batchnorm_statistics(const nm_pass *p, const void *private)
 {
-    const nm_normalisation *self = &((const batchnorm *)private)->normalisation;
+    const nm_batch_normalisation *self = &((const batchnorm *)private)->normalisation;
     int ghosts = p->mode == NM_TRAIN ? ghosts_of(self, p->batch) : 1;
     double rate = nm_batchnorm_rate(p, self), share = rate / ghosts;
     if (ghosts == 1) {
@@ -90,7 +90,7 @@ static void batchnorm_statistics(const nm_pass *p, const void *private)
 }
 
 /* Runs `pass` on each ghost's part of the samples of `p`. */
-static void each_ghost(const nm_pass *p, const nm_normalisation *self, nm_batchnorm_pass *pass)
+static void each_ghost(const nm_pass *p, const nm_batch_normalisation *self, nm_batchnorm_pass *pass)
 {
     int ghosts = p->mode == NM_TRAIN ? ghosts_of(self, p->batch) : 1;
     if (ghosts == 1) {
@@ -110,7 +110,7 @@ static void batchnorm_forward(const nm_pass *p, const void *self)
     each_ghost(p, &((const batchnorm *)self)->normalisation, NM_ISA(nm_batchnorm_forward_pass)(p->tail));
 }
 
-static void backward_pass(const nm_pass *p, const nm_normalisation *self)
+static void backward_pass(const nm_pass *p, const nm_batch_normalisation *self)
 {
     NM_ISA(nm_batchnorm_sums_pass)(p->tail)(p, self);
     if (p->dx[0])
@@ -126,7 +126,7 @@ static void batchnorm_backward(const nm_pass *p, const void *self)
 
 static nm_status batchnorm_infer(nm_infer *e, void *private)
 {
-    nm_normalisation *self = &((batchnorm *)private)->normalisation;
+    nm_batch_normalisation *self = &((batchnorm *)private)->normalisation;
     const int dims[] = {e->in[0].c};
     const nm_init one = {.kind = NM_INIT_CONSTANT, .value = 1}, zero = {.kind = NM_INIT_CONSTANT};
     int next = 0;
@@ -145,7 +145,7 @@ static nm_status batchnorm_infer(nm_infer *e, void *private)
 static nm_status batchnorm_plan(nm_reservation *b, const void *private, void *unused)
 {
     (void)unused;
-    const nm_normalisation *self = &((const batchnorm *)private)->normalisation;
+    const nm_batch_normalisation *self = &((const batchnorm *)private)->normalisation;
     if (b->mode == NM_TRAIN && (size_t)b->n * (size_t)b->ys.h * (size_t)b->ys.w < 2)
         return nm_fail(b->ctx, NM_INVALID,
                        "%s: training needs at least two values per channel, found 1 (a batch of one sample of 1x1); "

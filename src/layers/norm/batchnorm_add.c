@@ -58,7 +58,7 @@ static void batchnorm_add_forward_task(void *arg, int task, int thread)
         normalise_and_add(&a->j, x, other, y, left < width ? left : width, a->relu);
 }
 
-void NM_ISA(nm_batchnorm_add_forward)(const nm_pass *p, const nm_normalisation *self)
+void NM_ISA(nm_batchnorm_add_forward)(const nm_pass *p, const nm_batch_normalisation *self)
 {
     add_job a = add_job_of(p, normalising_job(p, self, layout_of(p->n, p->xs[0]), false));
     nm_parallel(p->threads, a.j.l.chunks, batchnorm_add_forward_task, &a);
@@ -105,14 +105,14 @@ static void batchnorm_add_input_gradient_task(void *arg, int task, int thread)
     NM_ISA(nm_batchnorm_chunk_gradient)(&a->j, p->x[0] + start, g, p->dx[0] + start, rows);
 }
 
-void NM_ISA(nm_batchnorm_add_sums)(const nm_pass *p, const nm_normalisation *self)
+void NM_ISA(nm_batchnorm_add_sums)(const nm_pass *p, const nm_batch_normalisation *self)
 {
     add_job a = add_job_of(p, normalising_job(p, self, layout_of(p->n, p->xs[0]), false));
     nm_parallel(p->threads, a.j.l.chunks, batchnorm_add_sums_task, &a);
     set_gradient_tables(&a.j, merge_gradients(&a.j, &a.j.l));
 }
 
-void NM_ISA(nm_batchnorm_add_gradient)(const nm_pass *p, const nm_normalisation *self)
+void NM_ISA(nm_batchnorm_add_gradient)(const nm_pass *p, const nm_batch_normalisation *self)
 {
     add_job a = add_job_of(p, gradient_job(p, self, layout_of(p->n, p->xs[0]), false));
     nm_parallel(p->threads, a.j.l.chunks, batchnorm_add_input_gradient_task, &a);

@@ -91,7 +91,7 @@ static inline moments moments_of(const nm_pass *p)
 
 typedef struct job {
     const nm_pass *p;
-    const nm_normalisation *self;
+    const nm_batch_normalisation *self;
     layout l;
     bool relu;                                   /* passes where the normalised value is above zero */
     const real *mean, *factor, *shift;           /* [width]: spread over the fold */
@@ -99,7 +99,7 @@ typedef struct job {
 } job;
 
 /* mean, factor and shift spread into tables 0 to 2. */
-static inline job normalising_job(const nm_pass *p, const nm_normalisation *self, layout l, bool relu)
+static inline job normalising_job(const nm_pass *p, const nm_batch_normalisation *self, layout l, bool relu)
 {
     moments m = moments_of(p);
     spread(&l, m.mean, tables(p, &l, 0));
@@ -158,7 +158,7 @@ static inline void set_gradient_tables(job *j, const double *sum)
 }
 
 /* A job that has those factors from an earlier set_gradient_tables in the same scratch. */
-static inline job gradient_job(const nm_pass *p, const nm_normalisation *self, layout l, bool relu)
+static inline job gradient_job(const nm_pass *p, const nm_batch_normalisation *self, layout l, bool relu)
 {
     job j = normalising_job(p, self, l, relu);
     j.dy_factor = tables(p, &l, 3);
@@ -199,7 +199,7 @@ static inline size_t chunk_count(const layout *l)
  */
 void NM_ISA(nm_batchnorm_chunk_statistics)(const layout *l, const real *x, int rows, void *scratch, double *part);
 /* From all chunks' results: running statistics moved by `rate`, moments saved. */
-void NM_ISA(nm_batchnorm_merge)(const nm_pass *p, const nm_normalisation *self, const layout *l, double rate);
+void NM_ISA(nm_batchnorm_merge)(const nm_pass *p, const nm_batch_normalisation *self, const layout *l, double rate);
 void NM_ISA(nm_batchnorm_chunk_normalise)(const job *j, const real *x, real *y, int rows);
 /* The same past the caches, other (or NULL) added before the relu: channels are a multiple of
  * NM_VECTOR. */

@@ -78,7 +78,7 @@ static void batchnorm_normalise_task(void *arg, int task, int thread)
         NM_ISA(nm_batchnorm_chunk_normalise)(j, j->p->x[0] + start, j->p->y + start, rows_of(&j->l, task));
 }
 
-void NM_ISA(nm_batchnorm_normalise)(const nm_pass *p, const nm_normalisation *self)
+void NM_ISA(nm_batchnorm_normalise)(const nm_pass *p, const nm_batch_normalisation *self)
 {
     layout l = layout_of(p->n, p->xs[0]);
     job j = normalising_job(p, self, l, p->tail->rectifies);
@@ -176,7 +176,7 @@ static void batchnorm_input_gradient_task(void *arg, int task, int thread)
     (j, j->p->x[0] + start, j->p->dy + start, j->p->dx[0] + start, rows_of(&j->l, task));
 }
 
-void NM_ISA(nm_batchnorm_sums)(const nm_pass *p, const nm_normalisation *self)
+void NM_ISA(nm_batchnorm_sums)(const nm_pass *p, const nm_batch_normalisation *self)
 {
     layout l = layout_of(p->n, p->xs[0]);
     job j = normalising_job(p, self, l, p->tail->rectifies);
@@ -184,7 +184,7 @@ void NM_ISA(nm_batchnorm_sums)(const nm_pass *p, const nm_normalisation *self)
     set_gradient_tables(&j, merge_gradients(&j, &l));
 }
 
-void NM_ISA(nm_batchnorm_gradient)(const nm_pass *p, const nm_normalisation *self)
+void NM_ISA(nm_batchnorm_gradient)(const nm_pass *p, const nm_batch_normalisation *self)
 {
     job j = gradient_job(p, self, layout_of(p->n, p->xs[0]), p->tail->rectifies);
     nm_parallel(p->threads, j.l.chunks, batchnorm_input_gradient_task, &j);

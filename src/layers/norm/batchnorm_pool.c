@@ -170,7 +170,7 @@ static void batchnorm_pool_forward_task(void *arg, int task, int thread)
     (&p->j, p->j.p->x[0] + pixels_before(&p->w, first), p->j.p->y + windows_before(&p->w, first), p->w.across, rows);
 }
 
-void NM_ISA(nm_batchnorm_pool_forward)(const nm_pass *p, const nm_normalisation *self)
+void NM_ISA(nm_batchnorm_pool_forward)(const nm_pass *p, const nm_batch_normalisation *self)
 {
     windows w = windows_of(p->n, p->xs[0]);
     pool_job all = {normalising_job(p, self, w.l, p->tail->rectifies), w};
@@ -232,7 +232,7 @@ static void batchnorm_pool_input_gradient_task(void *arg, int task, int thread)
      p->j.p->dx[0] + pixels_before(&p->w, first), p->w.across, rows);
 }
 
-void NM_ISA(nm_batchnorm_pool_sums)(const nm_pass *p, const nm_normalisation *self)
+void NM_ISA(nm_batchnorm_pool_sums)(const nm_pass *p, const nm_batch_normalisation *self)
 {
     windows w = windows_of(p->n, p->xs[0]);
     pool_job all = {normalising_job(p, self, w.l, p->tail->rectifies), w};
@@ -240,7 +240,7 @@ void NM_ISA(nm_batchnorm_pool_sums)(const nm_pass *p, const nm_normalisation *se
     set_gradient_tables(&all.j, merge_gradients(&all.j, &w.l));
 }
 
-void NM_ISA(nm_batchnorm_pool_gradient)(const nm_pass *p, const nm_normalisation *self)
+void NM_ISA(nm_batchnorm_pool_gradient)(const nm_pass *p, const nm_batch_normalisation *self)
 {
     windows w = windows_of(p->n, p->xs[0]);
     pool_job all = {gradient_job(p, self, w.l, p->tail->rectifies), w};

@@ -113,7 +113,7 @@ static void merge(const chunks *s, double *mean, double *var)
         var[c] /= all;
 }
 
-static void set_moments(const nm_pass *p, const nm_normalisation *self, const double *mean, const double *var)
+static void set_moments(const nm_pass *p, const nm_batch_normalisation *self, const double *mean, const double *var)
 {
     moments m = moments_of(p);
     for (int c = 0; c < p->ys.c; c++) {
@@ -125,7 +125,7 @@ static void set_moments(const nm_pass *p, const nm_normalisation *self, const do
     }
 }
 
-static void update_running(const nm_pass *p, const nm_normalisation *self, const layout *l, double rate,
+static void update_running(const nm_pass *p, const nm_batch_normalisation *self, const layout *l, double rate,
                            const double *mean, const double *var)
 {
     double unbiased = l->rows > 1 ? (double)l->rows / (l->rows - 1) : 1;
@@ -136,7 +136,7 @@ static void update_running(const nm_pass *p, const nm_normalisation *self, const
     }
 }
 
-static void finish_statistics(const nm_pass *p, const nm_normalisation *self, const layout *l, const chunks *s,
+static void finish_statistics(const nm_pass *p, const nm_batch_normalisation *self, const layout *l, const chunks *s,
                               double rate)
 {
     double *mean = partial(p, l, l->chunks), *var = mean + l->channels;
@@ -145,20 +145,20 @@ static void finish_statistics(const nm_pass *p, const nm_normalisation *self, co
     set_moments(p, self, mean, var);
 }
 
-void NM_ISA(nm_batchnorm_merge)(const nm_pass *p, const nm_normalisation *self, const layout *l, double rate)
+void NM_ISA(nm_batchnorm_merge)(const nm_pass *p, const nm_batch_normalisation *self, const layout *l, double rate)
 {
     finish_statistics(p, self, l,
                       &(chunks){.count = l->chunks, .channels = l->channels, .of = partial(p, l, 0), .l = l}, rate);
 }
 
-void NM_ISA(nm_batchnorm_merge_chunks)(const nm_pass *p, const nm_normalisation *self, int count, const double *of,
-                                       const double *rows, double rate)
+void NM_ISA(nm_batchnorm_merge_chunks)(const nm_pass *p, const nm_batch_normalisation *self, int count,
+                                       const double *of, const double *rows, double rate)
 {
     layout l = layout_of(p->n, p->xs[0]);
     finish_statistics(p, self, &l, &(chunks){.count = count, .channels = l.channels, .of = of, .rows = rows}, rate);
 }
 
-void NM_ISA(nm_batchnorm_statistics)(const nm_pass *p, const nm_normalisation *self, double rate)
+void NM_ISA(nm_batchnorm_statistics)(const nm_pass *p, const nm_batch_normalisation *self, double rate)
 {
     layout l = layout_of(p->n, p->xs[0]);
     if (p->mode == NM_TRAIN) {
