@@ -39,6 +39,18 @@ void nm_text_add(nm_text *t, const char *fmt, ...)
     t->size += (size_t)length;
 }
 
+static void add_reals(nm_text *t, const nm_reals *list)
+{
+    for (int i = 0; i < list->count; i++)
+        nm_text_add(t, "%s%.17g", i ? ", " : "", list->values[i]);
+}
+
+static void add_strings(nm_text *t, const nm_strings *list)
+{
+    for (int i = 0; i < list->count; i++)
+        nm_text_add(t, "%s%s", i ? ", " : "", list->values[i]);
+}
+
 void nm_text_add_option(nm_text *t, const nm_option *o, const void *target)
 {
     const void *field = (const char *)target + o->offset;
@@ -66,18 +78,12 @@ void nm_text_add_option(nm_text *t, const nm_option *o, const void *target)
     case NM_OPT_STRING:
         nm_text_add(t, "%s", *(char *const *)field ? *(char *const *)field : "");
         break;
-    case NM_OPT_REALS: {
-        const nm_reals *list = field;
-        for (int i = 0; i < list->count; i++)
-            nm_text_add(t, "%s%.17g", i ? ", " : "", list->values[i]);
+    case NM_OPT_REALS:
+        add_reals(t, field);
         break;
-    }
-    case NM_OPT_STRINGS: {
-        const nm_strings *list = field;
-        for (int i = 0; i < list->count; i++)
-            nm_text_add(t, "%s%s", i ? ", " : "", list->values[i]);
+    case NM_OPT_STRINGS:
+        add_strings(t, field);
         break;
-    }
     case NM_OPT_CHOICE: {
         const nm_choice *choice = field;
         nm_text_add(t, "%s", choice->name ? choice->name : "");

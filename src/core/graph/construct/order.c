@@ -55,6 +55,18 @@ static nm_status sort_nodes(nm_network *net, const bool *gone, bool *placed, int
     }
 }
 
+static void count_users(nm_network *net)
+{
+    for (int i = 0; i < net->nodes; i++)
+        for (int k = 0; k < net->node[i].inputs; k++)
+            net->node[net->node[i].from[k]].users++;
+    for (int i = 0; i < net->objectives; i++) {
+        net->node[net->objective[i].from].users++;
+        if (net->objective[i].target >= 0)
+            net->node[net->objective[i].target].users++;
+    }
+}
+
 static nm_status reorder(nm_network *net, const bool *gone, const int *order, int count)
 {
     nm_node *sorted = nm_alloc(net->ctx, (size_t)count + 1, sizeof *sorted);
@@ -89,14 +101,7 @@ static nm_status reorder(nm_network *net, const bool *gone, const int *order, in
     nm_free(place);
     net->node = sorted;
     net->nodes = count;
-    for (int i = 0; i < count; i++)
-        for (int k = 0; k < sorted[i].inputs; k++)
-            sorted[sorted[i].from[k]].users++;
-    for (int i = 0; i < net->objectives; i++) {
-        sorted[net->objective[i].from].users++;
-        if (net->objective[i].target >= 0)
-            sorted[net->objective[i].target].users++;
-    }
+    count_users(net);
     return NM_OK;
 }
 

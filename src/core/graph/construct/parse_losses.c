@@ -6,6 +6,26 @@
 
 #include <string.h>
 
+/* The factor of a loss in the sum, where the file gives it. */
+static nm_status read_weight(nm_context *ctx, const nm_yaml *item, nm_objective *objective)
+{
+    static const nm_option option[] = {
+        {"weight", NM_OPT_REAL, 0, "1", 0, 1e9, .help = "factor of this loss in the sum"}, {0}};
+    const nm_yaml *weight = item->kind == NM_YAML_MAP ? nm_yaml_get(item, "weight") : NULL;
+    if (!weight)
+        return NM_OK;
+    nm_yaml key = {.kind = NM_YAML_SCALAR, .text = (char[]){"weight"}}, *keys = &key, *items = (nm_yaml *)weight;
+    nm_yaml only = {.kind = NM_YAML_MAP,
+                    .file = item->file,
+                    .line = item->line,
+                    .column = item->column,
+                    .origin = item->origin,
+                    .count = 1,
+                    .keys = &keys,
+                    .items = &items};
+    return nm_options_read(ctx, option, &objective->weight, &only, NULL, objective->type->name);
+}
+
 /* A loss is NAME, {NAME: {options}} or {NAME: {options}, from: LAYER, target: LAYER, weight: 0.3}.
  */
 static nm_status parse_objective(nm_network *net, const nm_yaml *item)
@@ -38,21 +58,7 @@ static nm_status parse_objective(nm_network *net, const nm_yaml *item)
     objective->who = nm_format(ctx, "%s: loss %s", place, type->name);
     if (!objective->self || !objective->who)
         return NM_FAILED;
-    static const nm_option weight_option[] = {
-        {"weight", NM_OPT_REAL, 0, "1", 0, 1e9, .help = "factor of this loss in the sum"}, {0}};
-    const nm_yaml *weight = item->kind == NM_YAML_MAP ? nm_yaml_get(item, "weight") : NULL;
-    nm_yaml only = {.kind = NM_YAML_MAP,
-                    .file = item->file,
-                    .line = item->line,
-                    .column = item->column,
-                    .origin = item->origin,
-                    .count = 1};
-    if (weight) {
-        nm_yaml key = {.kind = NM_YAML_SCALAR, .text = (char[]){"weight"}}, *keys = &key, *items = (nm_yaml *)weight;
-        only.keys = &keys;
-        only.items = &items;
-        NM_TRY(nm_options_read(ctx, weight_option, &objective->weight, &only, NULL, type->name));
-    }
+    NM_TRY(read_weight(ctx, item, objective));
     return nm_options_read(ctx, type->options, objective->self, options, NULL, type->name);
 }
 
