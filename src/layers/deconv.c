@@ -84,10 +84,7 @@ static nm_status deconv_infer(nm_infer *e, void *private)
 {
     deconv *self = private;
     nm_shape in = e->in[0];
-    if (in.c % self->groups || self->filters % self->groups)
-        return nm_fail(e->ctx, NM_INVALID,
-                       "%s: groups must divide the channels; found %d groups, %d channels, %d filters", e->who,
-                       self->groups, in.c, self->filters);
+    NM_TRY(NM_ISA(nm_conv_check_groups)(e, self->groups, self->filters));
     self->g = (nm_conv_geometry){.in = {0, 0, self->filters}, .out = in, .groups = self->groups};
     memcpy(self->g.kernel, self->kernel, sizeof self->kernel);
     memcpy(self->g.stride, self->stride, sizeof self->stride);

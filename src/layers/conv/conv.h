@@ -119,6 +119,9 @@ void NM_ISA(nm_conv_wanted)(const char *wanted, nm_conv_kind kind, char *word, s
 void NM_ISA(nm_conv_explain)(const nm_conv_geometry *g, nm_conv_kind kind, const nm_conv_algorithm *chosen,
                              const nm_conv_wish *wish, char *text, size_t size);
 
+/* Refuses groups that do not divide the channels of the input and the filters. */
+nm_status NM_ISA(nm_conv_check_groups)(nm_infer *e, int groups, int filters) NM_MUST_USE;
+
 /* Where an algorithm's layouts (scratch.h) begin: in what all threads share, in a thread's own. */
 static inline nm_scratch nm_conv_shared_scratch(const nm_conv_call *call)
 {

@@ -1,8 +1,18 @@
-/* What the algorithms share: partial sums, bias gradients, the convolution turned round. */
+/* What the algorithms share: partial sums, bias gradients, the convolution turned round; and what
+ * conv and deconv do. */
 #include "batchnorm_passes.h"
 #include "conv.h"
 
 #include <string.h>
+
+nm_status NM_ISA(nm_conv_check_groups)(nm_infer *e, int groups, int filters)
+{
+    int channels = e->in[0].c;
+    if (channels % groups == 0 && filters % groups == 0)
+        return NM_OK;
+    return nm_fail(e->ctx, NM_INVALID, "%s: groups must divide the channels; found %d groups, %d channels, %d filters",
+                   e->who, groups, channels, filters);
+}
 
 enum { CHUNK = 8192 };
 

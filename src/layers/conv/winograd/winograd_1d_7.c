@@ -47,11 +47,5 @@ static double WINOGRAD(cost)(const nm_conv_geometry *g, nm_conv_kind kind)
 extern const nm_conv_algorithm NM_ISA(nm_conv_winograd_1d_7);
 const nm_conv_algorithm NM_ISA(nm_conv_winograd_1d_7) = {
     .name = "winograd_1d_7",
-    .declines = WINOGRAD(declines),
-    .cost = WINOGRAD(cost),
-    .reserve = WINOGRAD(reserve),
-    .forward = WINOGRAD(forward),
-    .weights = WINOGRAD(weights),
-    .reads_lazy_normalisation = nm_conv_any,
-    .setup = 10,
+    WINOGRAD_1D_FIELDS,
 };

@@ -86,4 +86,10 @@ static void WINOGRAD(reserve)(const nm_conv_geometry *g, nm_conv_kind kind, int 
     *thread = other_thread > *thread ? other_thread : *thread;
 }
 
+/* What the algorithms made by this template have in common. */
+#define WINOGRAD_2D_FIELDS                                                                                             \
+    .declines = WINOGRAD(declines), .cost = WINOGRAD(cost), .reserve = WINOGRAD(reserve),                              \
+    .forward = WINOGRAD(forward), .weights = WINOGRAD(weights), .chunks = WINOGRAD(chunks),                            \
+    .reads_lazy_normalisation = WINOGRAD(normalises), .adds = true, .pools = true
+
 #endif

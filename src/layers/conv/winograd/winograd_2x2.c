@@ -38,15 +38,7 @@ static inline void gradient_points(const nm_vector *d, nm_vector *y)
 extern const nm_conv_algorithm NM_ISA(nm_conv_winograd_2x2);
 const nm_conv_algorithm NM_ISA(nm_conv_winograd_2x2) = {
     .name = "winograd_2x2",
-    .declines = WINOGRAD(declines),
-    .cost = WINOGRAD(cost),
-    .reserve = WINOGRAD(reserve),
-    .forward = WINOGRAD(forward),
-    .weights = WINOGRAD(weights),
-    .chunks = WINOGRAD(chunks),
-    .reads_lazy_normalisation = WINOGRAD(normalises),
+    WINOGRAD_2D_FIELDS,
     .setup = 20,
     .block = 4 * NM_GEMM_BLOCK,
-    .adds = true,
-    .pools = true,
 };

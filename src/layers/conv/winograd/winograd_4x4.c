@@ -10,15 +10,7 @@ enum { FEWEST_ROWS = 3, TRANSFORM_TIME = 900 };
 extern const nm_conv_algorithm NM_ISA(nm_conv_winograd_4x4);
 const nm_conv_algorithm NM_ISA(nm_conv_winograd_4x4) = {
     .name = "winograd_4x4",
-    .declines = WINOGRAD(declines),
-    .cost = WINOGRAD(cost),
-    .reserve = WINOGRAD(reserve),
-    .forward = WINOGRAD(forward),
-    .weights = WINOGRAD(weights),
-    .chunks = WINOGRAD(chunks),
-    .reads_lazy_normalisation = WINOGRAD(normalises),
+    WINOGRAD_2D_FIELDS,
     .setup = 40,
     .block = 16 * NM_GEMM_BLOCK,
-    .adds = true,
-    .pools = true,
 };
