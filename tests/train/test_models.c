@@ -1,6 +1,7 @@
 /* Every network of models/ trains a little from its file: on one batch of noise its loss falls.
  * Those of ImageNet's size do one step. And what `norma summary` is known to say of some of them.
  */
+#include "model_files.h"
 #include "network.h"
 #include "network_support.h"
 #include "optimization.h"
@@ -10,12 +11,9 @@
 
 #include "alloc.h"
 
-#include <dirent.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-
-#define IMAGENET 5e8 /* multiply-adds: networks of more are of ImageNet's size */
 
 static nm_context *ctx;
 
@@ -33,14 +31,6 @@ static nm_network *build(const char *name)
     nm_free(path);
     ck_assert_done(nm_network_build(ctx, document, NULL, &net));
     return net;
-}
-
-static double cost_of(const nm_network *net)
-{
-    double cost = 0;
-    for (int i = net->inputs; i < net->nodes; i++)
-        cost += nm_node_cost(&net->node[i]);
-    return cost;
 }
 
 /* Plain gradient steps of a fixed relative length, so that one rate serves all. */
@@ -103,29 +93,6 @@ static void train_a_little(const char *name)
     nm_free(z.x);
     nm_free(z.labels);
     free_network(net);
-}
-
-static int by_name(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-/* The files of models/, by name; each is one turn of the loop test. */
-static char *names[128];
-static int models;
-
-static void find_models(void)
-{
-    DIR *d = opendir(getenv("NORMA_MODELS") ? getenv("NORMA_MODELS") : "models");
-    struct dirent *entry;
-    while (d && (entry = readdir(d)) && models < 128) {
-        char *dot = strrchr(entry->d_name, '.');
-        if (dot && strcmp(dot, ".yaml") == 0)
-            names[models++] = strndup(entry->d_name, (size_t)(dot - entry->d_name));
-    }
-    if (d)
-        closedir(d);
-    qsort(names, (size_t)models, sizeof *names, by_name);
 }
 
 START_TEST(trains)

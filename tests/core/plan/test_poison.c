@@ -2,17 +2,15 @@
  * something live too short reads it. The loss, the gradients and the output have the bits of a run
  * that leaves memory alone. Networks of ImageNet's size read smaller images. */
 #include "alloc.h"
+#include "model_files.h"
 #include "network_support.h"
 #include "plan.h"
 #include "run_suite.h"
 #include "sanitized.h"
 
-#include <dirent.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-
-#define IMAGENET 5e8 /* multiply-adds: networks of more are of ImageNet's size */
 
 enum { MANY_WEIGHTS = 1 << 23 }; /* it takes seconds to compare them: only the first of the plans below */
 
@@ -20,45 +18,14 @@ static nm_context *ctx;
 
 #define ck_assert_done(call) ck_assert_msg((call) == NM_OK, "%s", nm_error_message(ctx, 0))
 
-static char *names[128];
-static int models;
-
-static int by_name(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static void find_models(void)
-{
-    DIR *d = opendir(getenv("NORMA_MODELS") ? getenv("NORMA_MODELS") : "models");
-    struct dirent *entry;
-    while (d && (entry = readdir(d)) && models < 128) {
-        char *dot = strrchr(entry->d_name, '.');
-        if (dot && strcmp(dot, ".yaml") == 0)
-            names[models++] = strndup(entry->d_name, (size_t)(dot - entry->d_name));
-    }
-    if (d)
-        closedir(d);
-    qsort(names, (size_t)models, sizeof *names, by_name);
-}
-
-static double cost_of(const nm_network *net)
-{
-    double cost = 0;
-    for (int i = net->inputs; i < net->nodes; i++)
-        cost += nm_node_cost(&net->node[i]);
-    return cost;
-}
-
 /* side: of the images; NULL: as the file has it. */
 static nm_network *built_with(const char *name, const char *side)
 {
     char path[4096];
     nm_yaml *document;
     nm_network *net;
-    const char *folder = getenv("NORMA_MODELS");
     ctx = ctx ? ctx : nm_context_new();
-    snprintf(path, sizeof path, "%s/%s.yaml", folder ? folder : "models", name);
+    snprintf(path, sizeof path, "%s/%s.yaml", models_folder(), name);
     ck_assert_done(nm_yaml_load(ctx, path, &document));
     if (side) {
         ck_assert_done(nm_document_set(ctx, document, "input.height", side));
