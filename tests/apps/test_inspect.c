@@ -57,19 +57,9 @@ static bool has(const char *file, const char *path)
     return there;
 }
 
-START_TEST(traces)
+/* Softmax cross-entropy by hand: the loss, and that its gradient is the last layer's. */
+static void check_softmax_ce(const double logits[40], const double gradient[40], double loss)
 {
-    double logits[40], again[40], gradient[40], loss, before[8], after[8];
-    ctx = nm_context_new();
-    write_input("in.h5", 28);
-    write_soft_targets("soft.h5");
-    expect(0, "norma trace tiny.yaml --input in.h5 --output a.h5 --mode train --seed 5");
-    expect(0, "norma trace tiny.yaml --input in.h5 --output b.h5 --mode train --seed 5 --threads 3");
-    ck_assert(same_bytes("a.h5", "b.h5"));
-    read_numbers("a.h5", "/activations/logits", 40, logits);
-    read_numbers("a.h5", "/gradients/activations/logits", 40, gradient);
-    read_numbers("a.h5", "/loss", 1, &loss);
-    /* softmax cross-entropy by hand: the loss, and that its gradient is the last layer's */
     const int labels[4] = {0, 3, 9, 1};
     double expected = 0;
     for (int n = 0; n < 4; n++) {
@@ -81,6 +71,20 @@ START_TEST(traces)
             ck_assert_double_eq_tol(gradient[10 * n + c], (exp(logits[10 * n + c]) / sum - (c == labels[n])) / 4, 1e-6);
     }
     ck_assert_double_eq_tol(loss, expected, 1e-6);
+}
+
+START_TEST(traces)
+{
+    double logits[40], again[40], gradient[40], loss, before[8], after[8];
+    ctx = nm_context_new();
+    write_input("in.h5", 28);
+    expect(0, "norma trace tiny.yaml --input in.h5 --output a.h5 --mode train --seed 5");
+    expect(0, "norma trace tiny.yaml --input in.h5 --output b.h5 --mode train --seed 5 --threads 3");
+    ck_assert(same_bytes("a.h5", "b.h5"));
+    read_numbers("a.h5", "/activations/logits", 40, logits);
+    read_numbers("a.h5", "/gradients/activations/logits", 40, gradient);
+    read_numbers("a.h5", "/loss", 1, &loss);
+    check_softmax_ce(logits, gradient, loss);
     /* running statistics move in train mode, parameters do not */
     read_numbers("a.h5", "/model/c1.batchnorm/running_mean", 8, before);
     read_numbers("a.h5", "/model_after/c1.batchnorm/running_mean", 8, after);
@@ -90,6 +94,15 @@ START_TEST(traces)
     ck_assert(!has("e.h5", "/model_after"));
     read_numbers("e.h5", "/activations/logits", 40, again);
     ck_assert(memcmp(logits, again, sizeof logits) != 0); /* other statistics */
+    nm_context_free(ctx);
+}
+END_TEST
+
+START_TEST(traces_of_other_models_and_inputs)
+{
+    ctx = nm_context_new();
+    write_input("in.h5", 28);
+    write_soft_targets("soft.h5");
     /* a trained network, and wrong input */
     expect(0, "norma train tiny.yaml --run r --epochs 1");
     expect(0, "norma trace r/last.h5 --input in.h5 --output c.h5");
@@ -161,4 +174,4 @@ START_TEST(visualizes)
 }
 END_TEST
 
-SUITE_WITH("looking inside", in_own_folder, traces, reports_batchnorm, visualizes)
+SUITE_WITH("looking inside", in_own_folder, traces, traces_of_other_models_and_inputs, reports_batchnorm, visualizes)

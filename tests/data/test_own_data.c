@@ -85,53 +85,59 @@ static void put(nm_h5 *h5, const char *path, nm_h5_type type, int rank, const si
     ck_assert_done(nm_h5_write(h5, path, type, rank, dims, data));
 }
 
+static const uint8_t three_images[3 * 4 * 5 * 2] = {1, 2, 3};
+static const int64_t three_labels[3] = {0, 2, 1};
+static const size_t image_dims[] = {3, 4, 5, 2};
+
+/* A file with three images of 4x5x2 in /train/x
+ * and their labels in /train/y. names: of the classes, or NULL. */
+static void write_three(const char *file, int rank, const int64_t *labels, const char *names, bool test_split)
+{
+    nm_h5 *h5;
+    ck_assert_done(nm_h5_new(ctx, file, &h5));
+    put(h5, "/train/x", NM_H5_U8, 4, image_dims, three_images);
+    put(h5, "/train/y", NM_H5_I64, rank, image_dims, labels);
+    if (test_split) {
+        put(h5, "/test/x", NM_H5_U8, 4, image_dims, three_images);
+        put(h5, "/test/y", NM_H5_I64, rank, image_dims, labels);
+    }
+    if (names)
+        ck_assert_done(nm_h5_write_text(h5, "/classes", names));
+    ck_assert_done(nm_h5_save(h5, file, false));
+    nm_h5_free(h5);
+}
+
 START_TEST(hdf5_files)
 {
-    static const uint8_t x[3 * 4 * 5 * 2] = {1, 2, 3};
-    static const int64_t y[3] = {0, 2, 1}, wrong[3] = {0, -2, 1}, pixels[3 * 4 * 5] = {0, 1, 2, 255};
+    static const int64_t pixels[3 * 4 * 5] = {0, 1, 2, 255};
     nm_dataset *d;
-    nm_h5 *h5;
-    ck_assert_done(nm_h5_new(ctx, "a.h5", &h5));
-    put(h5, "/train/x", NM_H5_U8, 4, (size_t[]){3, 4, 5, 2}, x);
-    put(h5, "/train/y", NM_H5_I64, 1, (size_t[]){3}, y);
-    put(h5, "/test/x", NM_H5_U8, 4, (size_t[]){3, 4, 5, 2}, x);
-    put(h5, "/test/y", NM_H5_I64, 1, (size_t[]){3}, y);
-    ck_assert_done(nm_h5_write_text(h5, "/classes", "red\ngreen\nblue"));
-    ck_assert_done(nm_h5_save(h5, "a.h5", false));
-    nm_h5_free(h5);
+    write_three("a.h5", 1, three_labels, "red\ngreen\nblue", true);
     ck_assert_done(nm_dataset_open(ctx, "hdf5:a.h5", NULL, &d));
     ck_assert(d->train.count == 3 && d->test.count == 3 && d->classes == 3 && d->train.shape.w == 5);
     ck_assert(d->train.labels[1] == 2 && d->train.pixels[2] == 3);
     ck_assert_str_eq(d->class_names[2], "blue");
     nm_dataset_free(d);
 
-    ck_assert_done(nm_h5_new(ctx, "b.h5", &h5)); /* a label per pixel, no test split, no names */
-    put(h5, "/train/x", NM_H5_U8, 4, (size_t[]){3, 4, 5, 2}, x);
-    put(h5, "/train/y", NM_H5_I64, 3, (size_t[]){3, 4, 5}, pixels);
-    ck_assert_done(nm_h5_save(h5, "b.h5", false));
-    nm_h5_free(h5);
+    write_three("b.h5", 3, pixels, NULL, false); /* a label per pixel, no test split, no names */
     ck_assert_done(nm_dataset_open(ctx, "hdf5:b.h5", NULL, &d));
     ck_assert(d->train.pixel_labels && d->train.labels[2] == 2 && d->train.labels[3] < 0 && d->test.count == 0 &&
               d->classes == 3);
     nm_dataset_free(d);
+}
+END_TEST
 
-    ck_assert_done(nm_h5_new(ctx, "n.h5", &h5)); /* a class without a name */
-    put(h5, "/train/x", NM_H5_U8, 4, (size_t[]){3, 4, 5, 2}, x);
-    put(h5, "/train/y", NM_H5_I64, 1, (size_t[]){3}, y);
-    ck_assert_done(nm_h5_write_text(h5, "/classes", "red\ngreen"));
-    ck_assert_done(nm_h5_save(h5, "n.h5", false));
-    nm_h5_free(h5);
+START_TEST(wrong_hdf5_files)
+{
+    static const int64_t wrong[3] = {0, -2, 1};
+    nm_dataset *d;
+    nm_h5 *h5;
+    write_three("n.h5", 1, three_labels, "red\ngreen", false); /* a class without a name */
     ck_assert_refused(nm_dataset_open(ctx, "hdf5:n.h5", NULL, &d), NM_INVALID,
                       "training sample 1 has label 2; expected 0 to 1");
-
-    ck_assert_done(nm_h5_new(ctx, "c.h5", &h5));
-    put(h5, "/train/x", NM_H5_U8, 4, (size_t[]){3, 4, 5, 2}, x);
-    put(h5, "/train/y", NM_H5_I64, 1, (size_t[]){3}, wrong);
-    ck_assert_done(nm_h5_save(h5, "c.h5", false));
-    nm_h5_free(h5);
+    write_three("c.h5", 1, wrong, NULL, false);
     ck_assert_refused(nm_dataset_open(ctx, "hdf5:c.h5", NULL, &d), NM_INVALID, "c.h5: /train/y: entry 1 is -2");
     ck_assert_done(nm_h5_new(ctx, "d.h5", &h5));
-    put(h5, "/train/x", NM_H5_U8, 2, (size_t[]){3, 40}, x);
+    put(h5, "/train/x", NM_H5_U8, 2, (size_t[]){3, 40}, three_images);
     ck_assert_done(nm_h5_save(h5, "d.h5", false));
     nm_h5_free(h5);
     ck_assert_refused(nm_dataset_open(ctx, "hdf5:d.h5", NULL, &d), NM_INVALID,
@@ -141,4 +147,5 @@ START_TEST(hdf5_files)
 }
 END_TEST
 
-SUITE_WITH("own data", in_own_folder, folders_with_splits, folders_without_splits, wrong_folders, hdf5_files)
+SUITE_WITH("own data", in_own_folder, folders_with_splits, folders_without_splits, wrong_folders, hdf5_files,
+           wrong_hdf5_files)

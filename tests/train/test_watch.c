@@ -10,6 +10,26 @@ static int ascending(const void *a, const void *b)
 }
 
 /* c1 reads the images: their percentiles can be had from the loader alone. */
+/* A line of the first convolution's watched unit against the percentiles of the batch it saw;
+ * returns what stands behind it. */
+static char *check_percentiles(char *line, int step, const real *x, size_t count)
+{
+    static const double ranks[] = {0.15, 0.5, 0.85};
+    int at, unit;
+    double p[3];
+    real *sorted = nm_alloc(ctx, count, sizeof *sorted);
+    memcpy(sorted, x, count * sizeof *sorted);
+    qsort(sorted, count, sizeof *sorted, ascending);
+    ck_assert_int_eq(sscanf(line, "%d,c1,%d,%lf,%lf,%lf", &at, &unit, &p[0], &p[1], &p[2]), 5);
+    ck_assert(at == step && unit == 0);
+    for (int k = 0; k < 3; k++) {
+        size_t low = (size_t)floor(ranks[k] * (double)(count - 1));
+        ck_assert(p[k] >= (double)sorted[low] - 1e-6 && p[k] <= (double)sorted[low + 1] + 1e-6);
+    }
+    nm_free(sorted);
+    return strchr(line, '\n') + 1;
+}
+
 START_TEST(watched_input)
 {
     nm_dataset *data;
@@ -20,38 +40,23 @@ START_TEST(watched_input)
                               SETTINGS("train.watch=[c1/0, logits/3]", "train.watch_every=4", "train.steps=12"), &r));
     free_result(&r);
     size_t size;
-    char *text = content(in_folder("run/watch.csv"), &size), *line = text;
+    char *text = content(in_folder("run/watch.csv"), &size), *line = text + 28;
     ck_assert_int_eq(strncmp(text, "step,layer,unit,p15,p50,p85\n", 28), 0);
     nm_loader *loader = loader_of(&data->train, &norm, 321, 32, true);
-    int rows = 0;
     for (int step = 1; step <= 12; step++) {
         const nm_loaded *b = nm_loader_next(loader);
         while (b->n < 32) /* the single sample at the end of the epoch */
             b = nm_loader_next(loader);
         if (step % 4)
             continue;
-        size_t count = 32 * 28 * 28;
-        real *sorted = nm_alloc(ctx, count, sizeof *sorted);
-        memcpy(sorted, b->x, count * sizeof *sorted);
-        qsort(sorted, count, sizeof *sorted, ascending);
         int at, unit;
         double p[3];
-        line = strchr(line, '\n') + 1;
-        ck_assert_int_eq(sscanf(line, "%d,c1,%d,%lf,%lf,%lf", &at, &unit, &p[0], &p[1], &p[2]), 5);
-        ck_assert(at == step && unit == 0);
-        static const double ranks[] = {0.15, 0.5, 0.85};
-        for (int k = 0; k < 3; k++) {
-            size_t low = (size_t)floor(ranks[k] * (double)(count - 1));
-            ck_assert(p[k] >= (double)sorted[low] - 1e-6 && p[k] <= (double)sorted[low + 1] + 1e-6);
-        }
-        line = strchr(line, '\n') + 1;
+        line = check_percentiles(line, step, b->x, 32 * 28 * 28);
         ck_assert_int_eq(sscanf(line, "%d,logits,%d,%lf,%lf,%lf", &at, &unit, &p[0], &p[1], &p[2]), 5);
         ck_assert(at == step && unit == 3 && p[0] <= p[1] && p[1] <= p[2] && p[0] >= 0);
-        nm_free(sorted);
-        rows += 2;
+        line = strchr(line, '\n') + 1;
     }
-    ck_assert_int_eq(rows, 6);
-    ck_assert_ptr_null(strchr(strchr(line, '\n') + 1, '\n'));
+    ck_assert_int_eq(*line, '\0'); /* two rows at each of three steps */
     nm_loader_free(loader);
     nm_free(text);
     nm_network_free(net);
