@@ -31,6 +31,44 @@ static void train_small(const char *run, nm_outcome *outcome)
     nm_model_free(model);
 }
 
+/* By hand over the whole test split, against the score. */
+static void check_score(nm_predictor *p, const nm_samples *test, const float *out, const nm_outcome *outcome)
+{
+    nm_score score = NM_SCORE_INIT;
+    int right = 0, n = test->count;
+    double loss = 0;
+    for (int i = 0; i < n; i++) {
+        int best = 0;
+        double sum = 0;
+        for (int k = 0; k < 10; k++) {
+            sum += (double)out[10 * i + k];
+            best = out[10 * i + k] > out[10 * i + best] ? k : best;
+        }
+        ck_assert_double_eq_tol(sum, 1, 1e-5);
+        right += best == test->labels[i];
+        loss -= log((double)out[10 * i + test->labels[i]]) / n;
+    }
+    ck_assert_done(nm_predictor_score(ctx, p, NULL, &score));
+    ck_assert_int_eq(score.samples, n);
+    ck_assert(score.accuracy == (double)right / n && score.accuracy == outcome->last->test_accuracy);
+    ck_assert_double_eq_tol(score.loss, loss, 1e-4);
+    nm_score_free(&score);
+}
+
+/* Values normalised here give the same as pixels normalised there. */
+static void check_own_values(nm_predictor *p, const nm_dataset *data, const float *out)
+{
+    nm_normalisation norm;
+    float values[784], some[10];
+    ck_assert_done(nm_dataset_normalisation(ctx, &data->train, &norm));
+    for (int i = 0; i < 784; i++)
+        values[i] = (float)((data->test.pixels[i] / 255.0 - norm.mean[0]) / norm.deviation[0]);
+    ck_assert_done(nm_predict_f32(ctx, p, 1, values, some));
+    for (int k = 0; k < 10; k++)
+        ck_assert_double_eq_tol((double)some[k], (double)out[k], 1e-5);
+    nm_normalisation_free(&norm);
+}
+
 START_TEST(train_and_predict)
 {
     nm_outcome outcome = NM_OUTCOME_INIT;
@@ -46,51 +84,19 @@ START_TEST(train_and_predict)
     ck_assert(h == 28 && w == 28 && c == 1);
     ck_assert_int_eq(nm_predictor_outputs(p), 10);
 
-    /* by hand over the whole test split, against the score */
     nm_dataset *data;
-    nm_score score = NM_SCORE_INIT;
     ck_assert_done(nm_dataset_open(ctx, "mnist", NULL, &data));
     int n = data->test.count;
-    float *out = nm_alloc(ctx, (size_t)n * 10, sizeof *out), *some = nm_alloc(ctx, (size_t)n * 10, sizeof *some);
+    float *out = nm_alloc(ctx, (size_t)n * 10, sizeof *out), some[50];
     ck_assert_done(nm_predict_u8(ctx, p, n, data->test.pixels, out));
-    int right = 0;
-    double loss = 0;
-    for (int i = 0; i < n; i++) {
-        int best = 0;
-        double sum = 0;
-        for (int k = 0; k < 10; k++) {
-            sum += (double)out[10 * i + k];
-            best = out[10 * i + k] > out[10 * i + best] ? k : best;
-        }
-        ck_assert_double_eq_tol(sum, 1, 1e-5);
-        right += best == data->test.labels[i];
-        loss -= log((double)out[10 * i + data->test.labels[i]]) / n;
-    }
-    ck_assert_done(nm_predictor_score(ctx, p, NULL, &score));
-    ck_assert_int_eq(score.samples, n);
-    ck_assert(score.accuracy == (double)right / n && score.accuracy == outcome.last->test_accuracy);
-    ck_assert_double_eq_tol(score.loss, loss, 1e-4);
-    nm_score_free(&score);
+    check_score(p, &data->test, out, &outcome);
     nm_outcome_free(&outcome);
-
-    /* one by one gives the same as all at once */
-    for (int i = 0; i < 5; i++)
+    for (int i = 0; i < 5; i++) /* one by one gives the same as all at once */
         ck_assert_done(nm_predict_u8(ctx, p, 1, data->test.pixels + (size_t)i * 784, some + (size_t)i * 10));
     ck_assert_mem_eq(out, some, 50 * sizeof *out);
-
-    /* values normalised here give the same as pixels normalised there */
-    nm_normalisation norm;
-    ck_assert_done(nm_dataset_normalisation(ctx, &data->train, &norm));
-    float values[784];
-    for (int i = 0; i < 784; i++)
-        values[i] = (float)((data->test.pixels[i] / 255.0 - norm.mean[0]) / norm.deviation[0]);
-    ck_assert_done(nm_predict_f32(ctx, p, 1, values, some));
-    for (int k = 0; k < 10; k++)
-        ck_assert_double_eq_tol((double)some[k], (double)out[k], 1e-5);
+    check_own_values(p, data, out);
     ck_assert_int_eq(nm_predict_u8(ctx, p, 0, data->test.pixels, out), NM_INVALID);
     nm_free(out);
-    nm_free(some);
-    nm_normalisation_free(&norm);
     nm_dataset_free(data);
     nm_predictor_free(p);
 }
