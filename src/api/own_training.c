@@ -13,6 +13,7 @@ typedef struct batch_buffer {
     int *order; /* [samples of the split] */
     real *x, *values;
     int32_t *labels;
+    double *sample_loss; /* [batch] */
 } batch_buffer;
 
 static void free_buffer(batch_buffer *b)
@@ -21,6 +22,7 @@ static void free_buffer(batch_buffer *b)
     nm_free(b->x);
     nm_free(b->values);
     nm_free(b->labels);
+    nm_free(b->sample_loss);
 }
 
 /* Whether each sample has as many targets as every loss takes. */
@@ -54,7 +56,8 @@ static nm_status make_buffer(const nm_trainer *t, const nm_data *data, int split
     b->x = nm_alloc(t->ctx, n * nm_shape_size(data->shape), sizeof *b->x);
     b->values = s->values ? nm_alloc(t->ctx, targets, sizeof *b->values) : NULL;
     b->labels = s->labels ? nm_alloc(t->ctx, targets, sizeof *b->labels) : NULL;
-    if (b->order && b->x && (b->values || !s->values) && (b->labels || !s->labels)) {
+    b->sample_loss = nm_alloc(t->ctx, n, sizeof *b->sample_loss);
+    if (b->order && b->x && b->sample_loss && (b->values || !s->values) && (b->labels || !s->labels)) {
         for (int i = 0; i < s->count; i++)
             b->order[i] = i;
         return NM_OK;
@@ -179,8 +182,7 @@ static nm_status evaluate_batch(nm_trainer *t, const nm_data *data, int split, i
     NM_TRY(nm_trainer_take_batch(t, &given, given.n, &t->evaluation_targets, &x, &batch));
     NM_TRY(nm_trainer_need_targets(t, &batch));
     nm_plan_forward(t->evaluation, &batch);
-    nm_result r = nm_plan_loss(t->evaluation, &batch);
-    sum->loss_sum += r.loss_sum;
+    nm_result r = nm_add_losses(t->evaluation, batch, b->sample_loss, &sum->loss_sum);
     sum->correct += r.correct;
     sum->counted += r.counted;
     return NM_OK;

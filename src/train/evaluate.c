@@ -131,15 +131,14 @@ static void count_predictions(const nm_evaluator *e, const nm_loaded *loaded, ta
             count_one(e, loaded->labels[i], predicted_class(y, out->classes), sums, out);
 }
 
-/* Sums of samples, not of batches: so that their bits are the same however the samples are cut into
- * batches. */
-static void add_losses(const nm_evaluator *e, nm_batch batch, double *loss)
+nm_result nm_add_losses(nm_plan *plan, nm_batch batch, double *sample_loss, double *sum)
 {
-    memset(e->sample_loss, 0, (size_t)batch.n * sizeof *e->sample_loss);
-    batch.sample_loss = e->sample_loss;
-    nm_plan_loss(e->plan, &batch);
+    memset(sample_loss, 0, (size_t)batch.n * sizeof *sample_loss);
+    batch.sample_loss = sample_loss;
+    nm_result result = nm_plan_loss(plan, &batch);
     for (int i = 0; i < batch.n; i++)
-        *loss += e->sample_loss[i];
+        *sum += sample_loss[i];
+    return result;
 }
 
 static bool run_all(nm_evaluator *e, nm_loader *loader, const volatile int *stop, nm_evaluation *out)
@@ -152,7 +151,7 @@ static bool run_all(nm_evaluator *e, nm_loader *loader, const volatile int *stop
         const nm_loaded *loaded = nm_loader_next(loader);
         nm_batch batch = {.n = loaded->n, .x = &loaded->x, .targets = nm_target_maker_make(&e->targets, loaded)};
         nm_plan_forward(e->plan, &batch);
-        add_losses(e, batch, &loss);
+        nm_add_losses(e->plan, batch, e->sample_loss, &loss);
         count_predictions(e, loaded, &sums, out);
         out->samples += loaded->n;
     }
