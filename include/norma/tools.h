@@ -97,7 +97,7 @@ typedef struct nm_report nm_report;
 
 /* Evaluates on the test split of a data set, as nm_predictor_score does: `data` NULL for the one
  * that it was trained on. limit > 0: a random subset of so many samples, always the same. `batch`
- * samples at once, which changes the loss by its last bits at most; 0: as train.eval_batch says. */
+ * samples at once, which changes no result; 0: as train.eval_batch says. */
 NM_API nm_status nm_predictor_evaluate(nm_context *ctx, nm_predictor *predictor, const char *data, int limit, int batch,
                                        nm_report **out);
 NM_API void nm_report_free(nm_report *report);
