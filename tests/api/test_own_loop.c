@@ -95,6 +95,36 @@ START_TEST(epochs_as_nm_model_train)
 }
 END_TEST
 
+/* The loss of a fresh network over the test split, evaluated some samples at a time. */
+static double loss_by_batches(const nm_data *data, const char *eval_batch)
+{
+    nm_model *model = small_model();
+    nm_network *net;
+    nm_evaluation_result e = NM_EVALUATION_RESULT_INIT;
+    ck_assert_done(nm_model_set(ctx, model, "train.eval_batch", eval_batch));
+    ck_assert_done(nm_network_new(ctx, model, &net));
+    nm_trainer *t = trainer_on(net, data);
+    ck_assert_done(nm_trainer_evaluate(t, data, NM_TEST_SPLIT, &e));
+    nm_trainer_free(t);
+    nm_network_free(net);
+    nm_model_free(model);
+    return e.loss;
+}
+
+START_TEST(the_loss_has_the_same_bits_at_any_batch)
+{
+    static const char *const batches[] = {"1", "7", "16", "31", "64", "119"};
+    nm_data *data;
+    ck_assert_done(nm_data_open(ctx, "mnist", &data));
+    double whole = loss_by_batches(data, "250");
+    for (int i = 0; i < 6; i++) {
+        double loss = loss_by_batches(data, batches[i]);
+        ck_assert_msg(loss == whole, "batches of %s: %.17g, of all: %.17g", batches[i], loss, whole);
+    }
+    nm_data_free(data);
+}
+END_TEST
+
 /* Each sample turned upside down and mirrored, to be read by negative strides. */
 static nm_data *turned_arrays(const nm_samples *samples, uint8_t *pixels, int64_t *labels)
 {
@@ -234,5 +264,5 @@ START_TEST(layers_and_their_outputs)
 }
 END_TEST
 
-SUITE_WITH("own loop", with_folder, epochs_as_nm_model_train, own_arrays_and_loop_as_nm_model_train, saved_and_resumed,
-           layers_and_their_outputs)
+SUITE_WITH("own loop", with_folder, epochs_as_nm_model_train, the_loss_has_the_same_bits_at_any_batch,
+           own_arrays_and_loop_as_nm_model_train, saved_and_resumed, layers_and_their_outputs)
