@@ -61,9 +61,9 @@ static nm_status measure(nm_network *net, const settings *s, bool input, double 
     double end = nm_clock() + s->seconds, before[2] = {0}, now[2];
     for (int k = -1; x && k < MOST && (k < LEAST || nm_clock() < end); k++) {
         const real *xs[] = {x};
-        nm_batch batch = {.n = s->batch, .x = xs};
-        nm_plan_forward(plan, &batch);
-        nm_plan_backward_from(plan, &batch, x);
+        nm_batch batch = {.n = s->batch, .x = xs, .dy = x};
+        nm_plan_run(plan, &batch, NM_PHASE_FORWARD);
+        nm_plan_run(plan, &batch, NM_PHASE_LOSS | NM_PHASE_BACKWARD);
         nm_plan_seconds(plan, 1, &now[0], &now[1]);
         for (int p = 0; p < 2 && k >= 0; p++)
             took[p][k] = now[p] - before[p];

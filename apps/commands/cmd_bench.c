@@ -76,7 +76,7 @@ typedef struct bench {
 static void step(bench *b)
 {
     if (!b->optimizer) {
-        nm_plan_forward(b->plan, &b->batch);
+        nm_plan_run(b->plan, &b->batch, NM_PHASE_FORWARD);
         return;
     }
     nm_training_step step = {.plan = b->plan, .optimization = b->optimizer};

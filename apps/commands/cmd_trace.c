@@ -121,7 +121,7 @@ static nm_status put_pass(nm_h5 *out, const nm_network *net, nm_plan *plan, int 
         NM_TRY(put_images(out, "/activations", net->node[i].name, n, net->node[i].out, nm_plan_output(plan, i)));
     for (int i = 0; i < net->nodes && net->objectives; i++)
         NM_TRY(put_images(out, "/gradients/activations", net->node[i].name, n, net->node[i].out,
-                          i < net->inputs ? nm_plan_input_gradient(plan, i) : nm_plan_output_gradient(plan, i)));
+                          i < net->inputs ? nm_plan_output_gradient(plan, i) : nm_plan_output_gradient(plan, i)));
     for (int i = 0; i < net->params && net->objectives; i++)
         if (net->param[i].kind != NM_STATE)
             NM_TRY(put_param(out, "/gradients/parameters", &net->param[i],
@@ -143,11 +143,11 @@ static nm_status run_pass(nm_context *ctx, const trace_args *args, const trained
                       .x = (const real *const *)g->x,
                       .targets = {g->labels, g->values},
                       .seed = (uint64_t)(args->seed >= 0 ? args->seed : t->settings->seed)};
-    nm_plan_forward(plan, &batch);
+    nm_plan_run(plan, &batch, NM_PHASE_FORWARD);
     nm_status status = NM_OK;
     if (t->net->objectives) {
-        double loss = nm_plan_loss(plan, &batch).loss;
-        nm_plan_backward(plan, &batch);
+        double loss = nm_plan_run(plan, &batch, NM_PHASE_LOSS).loss;
+        nm_plan_run(plan, &batch, NM_PHASE_BACKWARD);
         status = nm_h5_write(out, "/loss", NM_H5_F64, 0, NULL, &loss);
     }
     if (status == NM_OK)

@@ -3,57 +3,102 @@
 #include "summary.h"
 
 #include <stdio.h>
-#include <string.h>
+
+/* A plan, and its program. */
+typedef struct printed {
+    const nm_network *net;
+    const nm_plan *plan;
+    nm_plan_program program;
+} printed;
+
+static printed read_plan(const summary *s, const nm_plan *plan)
+{
+    return (printed){s->net, plan, nm_plan_program_of(plan)};
+}
+
+static bool is_loop(const nm_op *op)
+{
+    return op->kind == NM_OP_LOOP || op->kind == NM_OP_LOOP_END;
+}
+
+static const char *kind_of(const nm_op *op)
+{
+    static const char *const names[] = {"zero", "loop", "end",      "statistics", "forward",
+                                        "loss", "sum",  "backward", "results"};
+    return op->kind == NM_OP_FORWARD && op->phase == NM_PHASE_BACKWARD ? "recompute" : names[op->kind];
+}
+
+/* Whose samples it takes; NULL: the whole batch. */
+static const nm_segment *segment_of(const printed *p, const nm_op *op)
+{
+    return is_loop(op) ? &p->program.segment[op->index] : op->segment;
+}
 
 /* The layer of an operation, and how many after it are done in the same one; a loss's type. */
-static const char *name_of(const nm_network *net, const nm_plan *plan, const nm_plan_op *op, char *text, size_t size)
+static const char *name_of(const printed *p, const nm_op *op, char *text, size_t size)
 {
     int fused = 0;
-    if (op->objective >= 0)
-        return net->objective[op->objective].type->name;
-    if (op->node < 0)
+    if (op->kind == NM_OP_LOSS)
+        return p->net->objectives ? p->net->objective[op->index].type->name : "";
+    if (op->index < 0 || is_loop(op))
         return "";
-    for (int i = op->node + 1; i < net->nodes && strcmp(op->kind, "sum") != 0; i++)
-        fused += nm_plan_head(plan, i) == op->node;
-    snprintf(text, size, fused ? "%s +%d" : "%s", net->node[op->node].name, fused);
+    for (int i = op->index + 1; i < p->net->nodes && op->kind != NM_OP_SUM; i++)
+        fused += nm_plan_head(p->plan, i) == op->index;
+    snprintf(text, size, fused ? "%s +%d" : "%s", p->net->node[op->index].name, fused);
     return text;
 }
 
-static void print_ops(const nm_network *net, const nm_plan *plan)
+/* The regions that an operation reads, or writes: "x:3 saved:7", each as a use and a number. */
+static const char *regions_of(const printed *p, const nm_op *op, bool written, char *text, size_t size)
 {
-    char name[256], samples[32], scratch[32];
-    printf("%4s %-12s %-24s %10s %9s  %-32s %s\n", "op", "kind", "layer", "samples", "scratch", "reads", "writes");
-    for (int i = 0; i < nm_plan_ops(plan); i++) {
-        nm_plan_op op = nm_plan_op_at(plan, i);
-        size_t memory = op.scratch + op.thread_scratch * (op.by_thread ? 1 : (size_t)nm_context_threads(net->ctx));
-        snprintf(samples, sizeof samples, "%d%s", op.samples, op.by_thread ? " a thread" : "");
-        printf("%4d %s%-*s %-24s %10s %9s  %-32s %s\n", i, op.in_loop ? "  " : "", op.in_loop ? 10 : 12, op.kind,
-               name_of(net, plan, &op, name, sizeof name), samples,
-               memory ? summary_bytes(memory, scratch, sizeof scratch) : "", op.reads, op.writes);
-    }
+    static const char *const uses[] = {"x", "y", "dy", "dx", "saved", "target", "part", "arena"};
+    size_t used = 0;
+    *text = '\0';
+    for (const nm_access *a = op->access; a < op->access + op->accesses && used < size; a++)
+        if (written ? a->write : a->read)
+            used += (size_t)snprintf(text + used, size - used, "%s%s:%d", used ? " " : "", uses[a->use],
+                                     (int)(nm_region_owner(a->region) - p->program.region));
+    return text;
 }
 
-static void print_regions(const nm_plan *plan)
+static void print_op(const printed *p, int index)
+{
+    char name[256], samples[32], scratch[32], reads[256], writes[256];
+    const nm_op *op = &p->program.op[index];
+    const nm_segment *segment = segment_of(p, op);
+    bool by_thread = segment && segment->by_thread, in_loop = op->loop != NM_NONE && !is_loop(op);
+    size_t memory = op->scratch + op->thread_scratch * (by_thread ? 1 : (size_t)nm_context_threads(p->net->ctx));
+    snprintf(samples, sizeof samples, "%d%s", segment ? segment->slice : p->program.batch,
+             by_thread ? " a thread" : "");
+    printf("%4d %s%-*s %-24s %10s %9s  %-32s %s\n", index, in_loop ? "  " : "", in_loop ? 10 : 12, kind_of(op),
+           name_of(p, op, name, sizeof name), samples, memory ? summary_bytes(memory, scratch, sizeof scratch) : "",
+           regions_of(p, op, false, reads, sizeof reads), regions_of(p, op, true, writes, sizeof writes));
+}
+
+static void print_region(const printed *p, int index)
 {
     char size[32];
-    printf("\n%6s %12s %9s  %s\n", "region", "offset", "memory", "alive in operations");
-    for (int i = 0; i < nm_plan_regions(plan); i++) {
-        nm_plan_region_use r = nm_plan_region_at(plan, i);
-        if (!r.intervals)
-            continue;
-        printf("%6d %12zu %9s  %d-%d", i, r.offset, summary_bytes(r.bytes, size, sizeof size), r.first[0], r.last[0]);
-        if (r.intervals > 1)
-            printf(", %d-%d", r.first[1], r.last[1]);
-        printf("%s\n", r.arena ? "  (each thread has one)" : r.whole ? "  (all samples of the batch)" : "");
-    }
+    const nm_region *r = &p->program.region[index];
+    if (!r->intervals)
+        return;
+    printf("%6d %12zu %9s  %d-%d", index, r->offset, summary_bytes(r->size, size, sizeof size), r->live[0].first,
+           r->live[0].last);
+    if (r->intervals > 1)
+        printf(", %d-%d", r->live[1].first, r->live[1].last);
+    printf("%s\n", r->segment ? "  (each thread has one)" : r->whole ? "  (all samples of the batch)" : "");
 }
 
 static void print_plan(const summary *s, const char *mode, const nm_plan *plan)
 {
-    printf("%s, batch %d: %d operations, %.1f MB activations\n\n", mode, s->batch, nm_plan_ops(plan),
+    printed p = read_plan(s, plan);
+    printf("%s, batch %d: %d operations, %.1f MB activations\n\n", mode, s->batch, p.program.ops,
            1e-6 * (double)nm_plan_memory_use(plan).activations);
-    print_ops(s->net, plan);
-    print_regions(plan);
+    printf("%4s %-12s %-24s %10s %9s  %-32s %s\n", "op", "kind", "layer", "samples", "scratch", "reads", "writes");
+    for (int i = 0; i < p.program.ops; i++)
+        print_op(&p, i);
+    printf("\n%6s %12s %9s  %s\n", "region", "offset", "memory", "alive in operations");
+    for (int i = 0; i < p.program.regions; i++)
+        print_region(&p, i);
 }
 
 void summary_print_plans(const summary *s)
@@ -65,32 +110,34 @@ void summary_print_plans(const summary *s)
     print_plan(s, "evaluation", s->eval);
 }
 
-static json_t *op_json(const nm_network *net, const nm_plan *plan, int index)
+static json_t *op_json(const printed *p, const nm_op *op)
 {
-    char name[256];
-    nm_plan_op op = nm_plan_op_at(plan, index);
-    return json_pack("{s:s, s:s, s:i, s:b, s:b, s:I, s:I, s:s, s:s}", "kind", op.kind, "layer",
-                     name_of(net, plan, &op, name, sizeof name), "samples", op.samples, "in_loop", op.in_loop,
-                     "by_thread", op.by_thread, "scratch_bytes", (json_int_t)op.scratch, "thread_scratch_bytes",
-                     (json_int_t)op.thread_scratch, "reads", op.reads, "writes", op.writes);
+    char name[256], reads[256], writes[256];
+    const nm_segment *segment = segment_of(p, op);
+    return json_pack("{s:s, s:s, s:i, s:b, s:b, s:I, s:I, s:s, s:s}", "kind", kind_of(op), "layer",
+                     name_of(p, op, name, sizeof name), "samples", segment ? segment->slice : p->program.batch,
+                     "in_loop", op->loop != NM_NONE && !is_loop(op), "by_thread", segment && segment->by_thread,
+                     "scratch_bytes", (json_int_t)op->scratch, "thread_scratch_bytes", (json_int_t)op->thread_scratch,
+                     "reads", regions_of(p, op, false, reads, sizeof reads), "writes",
+                     regions_of(p, op, true, writes, sizeof writes));
 }
 
-static json_t *region_json(const nm_plan *plan, int index)
+static json_t *region_json(const nm_region *r)
 {
-    nm_plan_region_use r = nm_plan_region_at(plan, index);
     json_t *alive = json_array();
-    for (int i = 0; i < r.intervals; i++)
-        json_array_append_new(alive, json_pack("[i,i]", r.first[i], r.last[i]));
-    return json_pack("{s:I, s:I, s:b, s:b, s:o}", "offset", (json_int_t)r.offset, "bytes", (json_int_t)r.bytes, "whole",
-                     r.whole, "arena", r.arena, "alive", alive);
+    for (int i = 0; i < r->intervals; i++)
+        json_array_append_new(alive, json_pack("[i,i]", r->live[i].first, r->live[i].last));
+    return json_pack("{s:I, s:I, s:b, s:b, s:o}", "offset", (json_int_t)r->offset, "bytes", (json_int_t)r->size,
+                     "whole", r->whole, "arena", r->segment != NULL, "alive", alive);
 }
 
 json_t *summary_plan_json(const summary *s, const nm_plan *plan)
 {
+    printed p = read_plan(s, plan);
     json_t *ops = json_array(), *regions = json_array();
-    for (int i = 0; i < nm_plan_ops(plan); i++)
-        json_array_append_new(ops, op_json(s->net, plan, i));
-    for (int i = 0; i < nm_plan_regions(plan); i++)
-        json_array_append_new(regions, region_json(plan, i));
+    for (int i = 0; i < p.program.ops; i++)
+        json_array_append_new(ops, op_json(&p, &p.program.op[i]));
+    for (int i = 0; i < p.program.regions; i++)
+        json_array_append_new(regions, region_json(&p.program.region[i]));
     return json_pack("{s:o, s:o}", "operations", ops, "regions", regions);
 }

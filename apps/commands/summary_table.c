@@ -1,4 +1,5 @@
 /* The table of norma summary. */
+#include "algorithm_choice.h"
 #include "characters.h"
 #include "summary.h"
 
@@ -147,8 +148,11 @@ static void print_paths(const summary *s, int i, int k)
 /* Why its algorithms and no others. */
 static void print_reasons(const summary *s, int i)
 {
-    char text[2048];
-    nm_plan_explain(s->train ? s->train : s->eval, i, text, sizeof text);
+    char text[2048] = "";
+    const nm_node *node = &s->net->node[i];
+    if (node->type && node->type->algorithms)
+        node->type->algorithms->explain(node->self, nm_plan_choice(s->train ? s->train : s->eval, i), text,
+                                        sizeof text);
     for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n"))
         printf("  not otherwise, %s\n", line);
 }

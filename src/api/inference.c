@@ -182,7 +182,7 @@ static nm_status run(nm_context *ctx, nm_session *s, int n, float *outputs)
 {
     const real *x = s->x;
     nm_batch batch = {.n = n, .x = &x};
-    nm_plan_forward(s->plan, &batch);
+    nm_plan_run(s->plan, &batch, NM_PHASE_FORWARD);
     const real *y = output_of(s, s->net.output);
     int broken = 0;
     for (int i = 0; i < n; i++)

@@ -45,7 +45,7 @@ nm_real *nm_trainer_gradient(nm_trainer *t, int index)
 const nm_real *nm_trainer_input_gradient(const nm_trainer *t, int input)
 {
     bool there = t->options.input_gradients && input >= 0 && input < t->net->inputs;
-    return there ? nm_plan_input_gradient(t->plan, input) : NULL;
+    return there ? nm_plan_output_gradient(t->plan, input) : NULL;
 }
 
 const nm_real *nm_trainer_layer_gradient(const nm_trainer *t, int layer)

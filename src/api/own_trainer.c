@@ -210,7 +210,7 @@ nm_status nm_trainer_forward(nm_trainer *t, const nm_minibatch *batch)
     t->phase = NM_IDLE;
     NM_TRY(nm_trainer_take_batch(t, batch, t->batch, &t->targets, t->held_x, &taken));
     t->held = taken;
-    nm_plan_forward(t->plan, &t->held);
+    nm_plan_run(t->plan, &t->held, NM_PHASE_FORWARD);
     t->phase = NM_FORWARD_DONE;
     return NM_OK;
 }
@@ -221,7 +221,7 @@ nm_status nm_trainer_loss(nm_trainer *t, nm_step_result *result)
     NM_TRY(need_phase(t, t->phase == NM_FORWARD_DONE, "nm_trainer_loss", "nm_trainer_forward"));
     NM_TRY(give_result(t, &(nm_result){0}, result));
     NM_TRY(nm_trainer_need_targets(t, &t->held));
-    nm_result r = nm_plan_loss(t->plan, &t->held);
+    nm_result r = nm_plan_run(t->plan, &t->held, NM_PHASE_LOSS);
     t->phase = NM_LOSS_DONE;
     NM_TRY(give_result(t, &r, result));
     return check_loss(t, &r);
@@ -231,7 +231,7 @@ nm_status nm_trainer_backward(nm_trainer *t)
 {
     nm_errors_clear(t->ctx);
     NM_TRY(need_phase(t, t->phase == NM_LOSS_DONE, "nm_trainer_backward", "nm_trainer_loss"));
-    nm_plan_backward(t->plan, &t->held);
+    nm_plan_run(t->plan, &t->held, NM_PHASE_BACKWARD);
     add_kept(t);
     return NM_OK;
 }
@@ -240,7 +240,9 @@ nm_status nm_trainer_backward_from(nm_trainer *t, const nm_real *gradient)
 {
     nm_errors_clear(t->ctx);
     NM_TRY(need_phase(t, t->phase == NM_FORWARD_DONE, "nm_trainer_backward_from", "nm_trainer_forward"));
-    nm_plan_backward_from(t->plan, &t->held, gradient);
+    t->held.dy = gradient;
+    nm_plan_run(t->plan, &t->held, NM_PHASE_LOSS | NM_PHASE_BACKWARD);
+    t->held.dy = NULL;
     add_kept(t);
     return NM_OK;
 }

@@ -164,7 +164,7 @@ nm_status nm_trainer_predict(nm_trainer *t, int n, const nm_real *x, nm_real *ou
     for (int first = 0; first < n; first += most) {
         const real *from = x + (size_t)first * in;
         nm_batch batch = {.n = n - first < most ? n - first : most, .x = &from};
-        nm_plan_forward(t->evaluation, &batch);
+        nm_plan_run(t->evaluation, &batch, NM_PHASE_FORWARD);
         const real *y = net->output < net->inputs ? from : nm_plan_output(t->evaluation, net->output);
         memcpy(outputs + (size_t)first * size, y, (size_t)batch.n * size * sizeof *y);
     }
@@ -181,7 +181,7 @@ static nm_status evaluate_batch(nm_trainer *t, const nm_data *data, int split, i
     NM_TRY(load(t, data, split, first, t->settings->eval_batch, b, &given));
     NM_TRY(nm_trainer_take_batch(t, &given, given.n, &t->evaluation_targets, &x, &batch));
     NM_TRY(nm_trainer_need_targets(t, &batch));
-    nm_plan_forward(t->evaluation, &batch);
+    nm_plan_run(t->evaluation, &batch, NM_PHASE_FORWARD);
     nm_result r = nm_add_losses(t->evaluation, batch, b->sample_loss, &sum->loss_sum);
     sum->correct += r.correct;
     sum->counted += r.counted;

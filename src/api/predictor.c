@@ -118,7 +118,7 @@ static int predict_piece(nm_predictor *p, int n, float *outputs)
 {
     const real *x = p->x;
     nm_batch batch = {.n = n, .x = &x};
-    nm_plan_forward(p->plan, &batch);
+    nm_plan_run(p->plan, &batch, NM_PHASE_FORWARD);
     const real *y = p->net->output < p->net->inputs ? x : nm_plan_output(p->plan, p->net->output);
     int broken = 0;
     for (int i = 0; i < n; i++)

@@ -135,7 +135,7 @@ nm_result nm_add_losses(nm_plan *plan, nm_batch batch, double *sample_loss, doub
 {
     memset(sample_loss, 0, (size_t)batch.n * sizeof *sample_loss);
     batch.sample_loss = sample_loss;
-    nm_result result = nm_plan_loss(plan, &batch);
+    nm_result result = nm_plan_run(plan, &batch, NM_PHASE_LOSS);
     for (int i = 0; i < batch.n; i++)
         *sum += sample_loss[i];
     return result;
@@ -150,7 +150,7 @@ static bool run_all(nm_evaluator *e, nm_loader *loader, const volatile int *stop
             return false;
         const nm_loaded *loaded = nm_loader_next(loader);
         nm_batch batch = {.n = loaded->n, .x = &loaded->x, .targets = nm_target_maker_make(&e->targets, loaded)};
-        nm_plan_forward(e->plan, &batch);
+        nm_plan_run(e->plan, &batch, NM_PHASE_FORWARD);
         nm_add_losses(e->plan, batch, e->sample_loss, &loss);
         count_predictions(e, loaded, &sums, out);
         out->samples += loaded->n;

@@ -18,8 +18,8 @@ nm_status nm_evaluator_run(nm_evaluator *evaluator, const volatile int *stop, nm
                            bool *stopped) NM_MUST_USE;
 void nm_evaluator_free(nm_evaluator *evaluator);
 
-/* nm_plan_loss, whose losses are added to *sum sample by sample: the bits of the sum are the same
- * however the samples are cut into batches. sample_loss: memory for [batch.n]. */
+/* the losses of a plan, whose losses are added to *sum sample by sample: the bits of the sum are
+ * the same however the samples are cut into batches. sample_loss: memory for [batch.n]. */
 nm_result nm_add_losses(nm_plan *plan, nm_batch batch, double *sample_loss, double *sum);
 
 #endif

@@ -66,7 +66,7 @@ nm_status nm_population_estimate(nm_train_run *t)
                           .seed = t->state.seed,
                           .step = (uint32_t)step,
                           .statistics_rate = 1.0 / (double)used};
-        nm_plan_forward(t->plan, &batch);
+        nm_plan_run(t->plan, &batch, NM_PHASE_FORWARD);
     }
     nm_loader_free(loader);
     if (status == NM_OK)

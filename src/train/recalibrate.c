@@ -41,9 +41,10 @@ nm_status nm_recalibrate(nm_context *ctx, nm_network *net, const nm_recalibratio
         if (b->n == 1 && seen > 0) /* has no variance after a dense layer */
             continue;
         seen += b->n;
-        nm_plan_forward(
+        nm_plan_run(
             plan,
-            &(nm_batch){.n = b->n, .x = &b->x, .seed = how->seed, .step = (uint32_t)i, .statistics_rate = b->n / seen});
+            &(nm_batch){.n = b->n, .x = &b->x, .seed = how->seed, .step = (uint32_t)i, .statistics_rate = b->n / seen},
+            NM_PHASE_FORWARD);
     }
     nm_loader_free(loader);
     nm_plan_free(plan);
@@ -88,8 +89,8 @@ nm_status nm_mode_gap(nm_context *ctx, nm_network *net, const nm_recalibration *
         if (b->n == 1 && seen > 0)
             break;
         for (int mode = 0; mode < 2; mode++) {
-            nm_plan_forward(g.plan[mode], &batch);
-            sum[mode] += nm_plan_loss(g.plan[mode], &batch).loss_sum;
+            nm_plan_run(g.plan[mode], &batch, NM_PHASE_FORWARD);
+            sum[mode] += nm_plan_run(g.plan[mode], &batch, NM_PHASE_LOSS).loss_sum;
             memcpy(net->states, g.states, net->state_count * sizeof *g.states);
         }
         seen += b->n;

@@ -4,7 +4,7 @@
 
 nm_result nm_training_step_run(const nm_training_step *step, const nm_batch *batch, uint64_t done)
 {
-    nm_result result = nm_plan_step(step->plan, batch);
+    nm_result result = nm_plan_run(step->plan, batch, NM_PHASE_ALL);
     if (!isfinite(result.loss_sum))
         return result;
     if (step->watch && (done + 1) % (uint64_t)step->watch_every == 0)

@@ -165,8 +165,8 @@ static nm_status time_steps(tuner *t, const char *name, bool data)
         for (int i = t->net->inputs; i < t->net->nodes; i++) {
             double forward, backward, *last = &before[2 * i];
             nm_plan_seconds(plan, i, &forward, &backward);
-            nm_plan_chosen(plan, i, chosen, sizeof chosen);
             if (step > 0 && t->node[i].open && !t->node[i].known) { /* the first touches memory for the first time */
+                t->net->node[i].type->algorithms->chosen(nm_plan_choice(plan, i), chosen, sizeof chosen);
                 tuned *first = &t->node[t->node[i].first];
                 if (!data)
                     judge(first, 0, forward - last[0], chosen);

@@ -157,7 +157,7 @@ START_TEST(taps_of_every_layer)
     nm_request request = {.mode = NM_EVAL, .batch = 5, .threads = 1, .keep_all = true};
     const real *x = values;
     ck_assert_int_eq(nm_plan_new(predictor->net, &request, &plan), NM_OK);
-    nm_plan_forward(plan, &(nm_batch){.n = 5, .x = &x});
+    nm_plan_run(plan, &(nm_batch){.n = 5, .x = &x}, NM_PHASE_FORWARD);
     for (int i = 0; i < net->nodes; i++) {
         nm_shape shape = nm_session_tap_shape(s, i);
         size_t count = 5 * nm_shape_size(shape);

@@ -121,7 +121,7 @@ START_TEST(hard_statistics)
     const nm_param *shift = &net->param[1];
     nm_param_values(net, shift)[1] = (real)0.7;
     const real *xs[1] = {x};
-    nm_plan_forward(plan, &(nm_batch){.n = N, .x = xs});
+    nm_plan_run(plan, &(nm_batch){.n = N, .x = xs}, NM_PHASE_FORWARD);
     real *states = net->states;
     const nm_param *running_mean = &net->param[2], *running_var = &net->param[3];
     ck_assert_double_lt(fabs((double)states[running_mean->offset] / mean - 1), 1e-7);
@@ -145,7 +145,7 @@ START_TEST(ghosts_move_the_average)
     const real *xs[1] = {x};
     nm_network_initialise(net, 1);
     ck_assert_int_eq(nm_plan_new(net, &(nm_request){.mode = NM_TRAIN, .batch = 6, .threads = 1}, &plan), NM_OK);
-    nm_plan_forward(plan, &(nm_batch){.n = 6, .x = xs});
+    nm_plan_run(plan, &(nm_batch){.n = 6, .x = xs}, NM_PHASE_FORWARD);
     int mean = nm_network_find_param(net, "batchnorm/running_mean"),
         var = nm_network_find_param(net, "batchnorm/running_var");
     ck_assert_double_eq_tol((double)*nm_param_values(net, &net->param[mean]), 0.3 * 16 / 3, 1e-6);
@@ -165,7 +165,7 @@ START_TEST(statistics_rate_averages_batches)
     const real batches[3][2] = {{1, 3}, {0, 10}, {-4, -2}};
     for (int k = 0; k < 3; k++) {
         const real *xs[1] = {batches[k]};
-        nm_plan_forward(plan, &(nm_batch){.n = 2, .x = xs, .statistics_rate = 1.0 / (k + 1)});
+        nm_plan_run(plan, &(nm_batch){.n = 2, .x = xs, .statistics_rate = 1.0 / (k + 1)}, NM_PHASE_FORWARD);
     }
     ck_assert_double_lt(fabs((double)net->states[net->param[2].offset] - (2 + 5 - 3) / 3.0), 1e-6);
     ck_assert_double_lt(fabs((double)net->states[net->param[3].offset] - (2 + 50 + 2) / 3.0), 1e-5);
@@ -197,9 +197,9 @@ START_TEST(fused_relu)
         const real *xs[1] = {x};
         const int32_t labels[4] = {0, 1, 2, 0};
         nm_batch batch = {.n = 4, .x = xs, .targets = {.labels = labels}};
-        nm_plan_forward(plan[k], &batch);
-        loss[k] = nm_plan_loss(plan[k], &batch).loss;
-        nm_plan_backward(plan[k], &batch);
+        nm_plan_run(plan[k], &batch, NM_PHASE_FORWARD);
+        loss[k] = nm_plan_run(plan[k], &batch, NM_PHASE_LOSS).loss;
+        nm_plan_run(plan[k], &batch, NM_PHASE_BACKWARD);
     }
     ck_assert_double_eq(loss[0], loss[1]);
     ck_assert_mem_eq(net[0]->states, net[1]->states, net[0]->state_count * sizeof(real));

@@ -51,7 +51,7 @@ static void run(nm_context *ctx, uint64_t seed, uint32_t step, int n, real *y)
     ck_assert_int_eq(nm_network_build(ctx, document, NULL, &net), NM_OK);
     ck_assert_int_eq(nm_plan_new(net, &(nm_request){.mode = NM_TRAIN, .batch = n, .threads = 2}, &plan), NM_OK);
     const real *xs[1] = {ones};
-    nm_plan_forward(plan, &(nm_batch){.n = n, .x = xs, .seed = seed, .step = step});
+    nm_plan_run(plan, &(nm_batch){.n = n, .x = xs, .seed = seed, .step = step}, NM_PHASE_FORWARD);
     memcpy(y, nm_plan_output(plan, net->output), (size_t)n * UNITS * sizeof *y);
     nm_plan_free(plan);
     nm_network_free(net);

@@ -55,7 +55,7 @@ START_TEST(whole_units)
     ck_assert_int_eq(nm_network_build(ctx, document, NULL, &net), NM_OK);
     ck_assert_int_eq(nm_plan_new(net, &(nm_request){.mode = NM_TRAIN, .batch = N, .threads = 2}, &plan), NM_OK);
     const real *xs[1] = {ones};
-    nm_plan_forward(plan, &(nm_batch){.n = N, .x = xs, .seed = 1, .step = 5});
+    nm_plan_run(plan, &(nm_batch){.n = N, .x = xs, .seed = 1, .step = 5}, NM_PHASE_FORWARD);
     const real *y = nm_plan_output(plan, net->output);
     int zeros = 0;
     for (int n = 0; n < N; n++)

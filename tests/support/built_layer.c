@@ -77,7 +77,7 @@ void open_built(built_layer *made, const layer_case *c)
         b.r[i] = (real)nm_rng_normal(&r);
     b.states = nm_alloc(b.ctx, b.net->state_count + 1, sizeof(real));
     memcpy(b.states, b.net->states, b.net->state_count * sizeof(real));
-    b.batch = (nm_batch){.n = b.n, .x = made->xs, .seed = 7, .step = 3};
+    b.batch = (nm_batch){.n = b.n, .x = made->xs, .seed = 7, .step = 3, .dy = b.r};
     *made = b;
 }
 
@@ -108,7 +108,7 @@ nm_plan *plan_built(built_layer *b, int threads, bool keep_all)
 void run_forward(built_layer *b, nm_plan *plan)
 {
     memcpy(b->net->states, b->states, b->net->state_count * sizeof(real));
-    nm_plan_forward(plan, &b->batch);
+    nm_plan_run(plan, &b->batch, NM_PHASE_FORWARD);
 }
 
 double *widen(built_layer *b, const real *from, size_t count)

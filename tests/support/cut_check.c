@@ -13,14 +13,14 @@ static void run_some(built_layer *b, nm_plan *plan, int first, int n, real *to)
     for (int i = 0; i < b->inputs; i++)
         xs[i] = b->x[i] + (size_t)first * nm_shape_size(b->c->in[i]);
     size_t out = nm_shape_size(b->net->node[b->node].out);
-    nm_batch some = {.n = n, .x = xs, .seed = 7, .step = 3};
-    nm_plan_forward(plan, &some);
+    nm_batch some = {.n = n, .x = xs, .seed = 7, .step = 3, .dy = b->r + (size_t)first * out};
+    nm_plan_run(plan, &some, NM_PHASE_FORWARD);
     memcpy(to, nm_plan_output(plan, b->node), (size_t)n * out * sizeof *to);
-    nm_plan_backward_from(plan, &some, b->r + (size_t)first * out);
+    nm_plan_run(plan, &some, NM_PHASE_LOSS | NM_PHASE_BACKWARD);
     to += (size_t)n * out;
     for (int i = 0; i < b->inputs; i++) {
         size_t size = (size_t)n * nm_shape_size(b->c->in[i]);
-        memcpy(to, nm_plan_input_gradient(plan, i), size * sizeof *to);
+        memcpy(to, nm_plan_output_gradient(plan, i), size * sizeof *to);
         to += size;
     }
 }

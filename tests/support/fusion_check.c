@@ -61,7 +61,9 @@ void check_training(nm_context *ctx, const char *layers, nm_shape in, int fused,
         if (k == 0 || lazy >= 0)
             ck_assert_msg(lazy_nodes(plan, net->nodes) == (k == 0 ? 0 : lazy), "%s: %d are left to the reader", layers,
                           lazy_nodes(plan, net->nodes));
-        loss[k] = nm_plan_step(plan, &(nm_batch){.n = FUSION_BATCH, .x = xs, .targets = {.labels = labels}}).loss;
+        loss[k] =
+            nm_plan_run(plan, &(nm_batch){.n = FUSION_BATCH, .x = xs, .targets = {.labels = labels}}, NM_PHASE_ALL)
+                .loss;
         weights = net->weight_count;
         stats = net->state_count;
         ck_assert(weights <= sizeof gradients[0] / sizeof(real) && stats <= sizeof states[0] / sizeof(real));

@@ -86,9 +86,9 @@ static void check_gradients(built_layer *b)
 {
     nm_plan *plan = plan_built(b, 1, true), *probe = plan_built(b, 1, false);
     run_forward(b, plan);
-    nm_plan_backward_from(plan, &b->batch, b->r);
+    nm_plan_run(plan, &b->batch, NM_PHASE_LOSS | NM_PHASE_BACKWARD);
     for (int i = 0; i < b->inputs; i++)
-        check_tensor(b, probe, text("input %d", i), b->x[i], nm_plan_input_gradient(plan, i),
+        check_tensor(b, probe, text("input %d", i), b->x[i], nm_plan_output_gradient(plan, i),
                      (size_t)b->n * nm_shape_size(b->c->in[i]));
     for (int i = 0; i < b->net->params; i++) {
         const nm_param *param = &b->net->param[i];
@@ -121,12 +121,12 @@ static real *everything(built_layer *b, nm_plan *plan, size_t *count)
     to += out;
     memcpy(to, b->net->states, b->net->state_count * sizeof *to);
     to += b->net->state_count;
-    nm_plan_backward_from(plan, &b->batch, b->r);
+    nm_plan_run(plan, &b->batch, NM_PHASE_LOSS | NM_PHASE_BACKWARD);
     memcpy(to, nm_plan_gradients(plan), b->net->weight_count * sizeof *to);
     to += b->net->weight_count;
     for (int i = 0; i < b->inputs; i++) {
         size_t size = (size_t)b->n * nm_shape_size(b->c->in[i]);
-        memcpy(to, nm_plan_input_gradient(plan, i), size * sizeof *to);
+        memcpy(to, nm_plan_output_gradient(plan, i), size * sizeof *to);
         to += size;
     }
     return all;

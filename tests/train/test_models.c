@@ -81,10 +81,10 @@ static void train_a_little(const char *name)
     const real *xs[] = {z.x};
     for (int i = 0; i < (large ? 1 : 5); i++) {
         nm_batch batch = {.n = z.n, .x = xs, .targets = {.labels = z.labels}, .seed = 1}; /* dropout draws the same */
-        nm_plan_forward(plan, &batch);
-        last = nm_plan_loss(plan, &batch).loss;
+        nm_plan_run(plan, &batch, NM_PHASE_FORWARD);
+        last = nm_plan_run(plan, &batch, NM_PHASE_LOSS).loss;
         first = i == 0 ? last : first;
-        nm_plan_backward(plan, &batch);
+        nm_plan_run(plan, &batch, NM_PHASE_BACKWARD);
         step(net, nm_plan_gradients(plan), 0.01);
         ck_assert_msg(isfinite(last), "%s: the loss is %g", name, last);
     }
@@ -176,7 +176,7 @@ static void evaluate(nm_network *net, const noise *z, int batch, real *y)
     for (int i = 0; i < z->n; i += batch) {
         int n = z->n - i < batch ? z->n - i : batch;
         const real *xs[] = {z->x + (size_t)i * in};
-        nm_plan_forward(plan, &(nm_batch){.n = n, .x = xs});
+        nm_plan_run(plan, &(nm_batch){.n = n, .x = xs}, NM_PHASE_FORWARD);
         memcpy(y + (size_t)i * out, nm_plan_output(plan, net->output), (size_t)n * out * sizeof *y);
     }
     nm_plan_free(plan);

@@ -1,5 +1,6 @@
 /* Choices by measuring: what is written into the document, what is remembered; and the rule that
  * sums be exact. */
+#include "algorithm_choice.h"
 #include "parse.h"
 #include "run_suite.h"
 #include "train.h"
@@ -47,7 +48,8 @@ static void chosen(nm_network *net, const char *layer, char *text, size_t size)
     nm_request request = {.mode = NM_TRAIN, .batch = 4, .threads = 1, .dry = true};
     nm_plan *plan;
     ck_assert_int_eq(nm_plan_new(net, &request, &plan), NM_OK);
-    nm_plan_chosen(plan, nm_network_find(net, layer), text, size);
+    int node = nm_network_find(net, layer);
+    net->node[node].type->algorithms->chosen(nm_plan_choice(plan, node), text, size);
     nm_plan_free(plan);
 }
 

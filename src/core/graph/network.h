@@ -10,6 +10,7 @@
 #include "layer.h"
 #include "loss.h"
 #include "option_read.h"
+#include "plan_program.h"
 #include "registry.h"
 
 typedef struct nm_param {
@@ -149,7 +150,7 @@ typedef struct nm_request {
     bool gradients;       /* backward can be run in eval mode too (in train mode it always can) */
     bool dry;             /* only to be described: no memory for activations, it cannot be run */
     int micro;            /* samples at once; 0, or batch and more: all. The result is that of the whole batch up to
-                             rounding. For nm_plan_step; ignored with keep_all and where nothing is trained */
+                             rounding. For all phases at once; ignored with keep_all and where nothing is trained */
     bool recompute;       /* outputs between batch norms are computed again in backward instead of kept */
     bool input_gradients; /* the gradient by the inputs is wanted too (keep_all implies it) */
     bool poison;          /* memory that nobody reads any more is filled with NaN, to find who does; always in builds
@@ -166,6 +167,8 @@ typedef struct nm_batch {
     uint64_t seed;        /* for layers that draw */
     uint32_t step;
     double statistics_rate; /* see nm_pass; 0: each layer's own */
+    const real *dy;         /* [n][h][w][c]: the gradient by the output, in place of the losses, for the phases loss and
+                               backward; NULL: the losses give it */
     double *sample_loss; /* [n]: each sample's loss, the weighted sum over the objectives, is added; NULL: not asked */
 } nm_batch;
 
@@ -176,23 +179,16 @@ typedef struct nm_result {
     double counted;  /* of so many: a label a sample, or a pixel; those that the loss ignores do not count */
 } nm_result;
 
-/* Forward, loss and backward: one training step but for the optimizer's part. */
-nm_result nm_plan_step(nm_plan *plan, const nm_batch *batch);
+/* Runs parts of a plan (nm_phase), in their order; the result is that of the losses. Run one by one
+ * (forward, then perhaps the loss, then perhaps backward) they are given the same batch, which must
+ * stay readable until the last has returned. With `micro` or `recompute` only forward can be run
+ * alone. Backward overwrites the gradient slab. */
+nm_result nm_plan_run(nm_plan *plan, const nm_batch *batch, unsigned phases);
 
-/* The same in three: forward -> (loss) -> (backward). A batch must stay readable until backward
- * returned. With `micro` or `recompute` only forward can be run alone. */
-void nm_plan_forward(nm_plan *plan, const nm_batch *batch);
-nm_result nm_plan_loss(nm_plan *plan, const nm_batch *batch); /* in train mode prepares backward */
-void nm_plan_backward(nm_plan *plan, const nm_batch *batch);  /* overwrites the gradient slab */
-
-const real *nm_plan_output(const nm_plan *plan, int node);          /* [n][h][w][c], while it is alive */
-const real *nm_plan_output_gradient(const nm_plan *plan, int node); /* with keep_all; NULL where none is computed */
-real *nm_plan_gradients(const nm_plan *plan);                       /* the gradient slab, as network->weights */
-
-/* For tests and trace: backward from a given gradient of the output instead of a loss. */
-void nm_plan_backward_from(nm_plan *plan, const nm_batch *batch, const real *dy);
-/* Where asked for: the gradient of the loss by input i of the network; otherwise NULL. */
-const real *nm_plan_input_gradient(const nm_plan *plan, int input);
+const real *nm_plan_output(const nm_plan *plan, int node); /* [n][h][w][c], while it is alive */
+/* With keep_all, and of the network's inputs with input_gradients; NULL where none is computed. */
+const real *nm_plan_output_gradient(const nm_plan *plan, int node);
+real *nm_plan_gradients(const nm_plan *plan); /* the gradient slab, as network->weights */
 
 typedef struct nm_plan_memory {
     size_t activations;    /* bytes of the activation slab (activations and their gradients) */
@@ -204,42 +200,16 @@ typedef struct nm_plan_memory {
 } nm_plan_memory;
 nm_plan_memory nm_plan_memory_use(const nm_plan *plan);
 
-/* What a plan does, in the order in which it is run, and the memory for it: for `norma summary
- * --plan`. */
-typedef struct nm_plan_op {
-    const char *kind; /* "forward"; "loop" and "end" stand around what is done for a few samples at a time */
-    int node;         /* -1: it is of no layer */
-    int objective;    /* of "loss"; else -1 */
-    int samples;      /* at once, at most */
-    bool in_loop;
-    bool by_thread;                 /* in a loop in which each thread takes samples of its own */
-    size_t scratch, thread_scratch; /* bytes, while it is run: for all threads together, for each */
-    double seconds;                 /* in all, with `timing` */
-    char reads[256], writes[256];   /* "x:3 saved:7": regions by their number, and what they are to it */
-} nm_plan_op;
-int nm_plan_ops(const nm_plan *plan);
-nm_plan_op nm_plan_op_at(const nm_plan *plan, int op);
-
-typedef struct nm_plan_region_use {
-    size_t offset, bytes;  /* in the activation slab */
-    int intervals;         /* in which it is alive; 0: another region took its place */
-    int first[2], last[2]; /* operations, inclusive */
-    bool whole;            /* for all samples, where others are for those of a loop */
-    bool arena;            /* each thread has one */
-} nm_plan_region_use;
-int nm_plan_regions(const nm_plan *plan);
-nm_plan_region_use nm_plan_region_at(const nm_plan *plan, int region);
+/* What a plan does, in the order in which it is run, and the memory for it. */
+nm_plan_program nm_plan_program_of(const nm_plan *plan);
 
 /* Seconds that a node's forward and backward have taken in all, with `timing`; otherwise 0. */
 void nm_plan_seconds(const nm_plan *plan, int node, double *forward, double *backward);
 /* The node that does a node's work: itself, or one before it. */
 int nm_plan_head(const nm_plan *plan, int node);
 void nm_plan_describe(const nm_plan *plan, int node, char *text, size_t size);
-/* Why a node's layer chose nothing else, a line for each pass; "" where there was nothing to
- * choose. */
-void nm_plan_explain(const nm_plan *plan, int node, char *text, size_t size);
-/* Its choice as the value of the option that nm_algorithm_choice names; "" where it has none. */
-void nm_plan_chosen(const nm_plan *plan, int node, char *text, size_t size);
+/* What a node's layer has chosen, for its nm_algorithm_choice; NULL: it has no choice. */
+const void *nm_plan_choice(const nm_plan *plan, int node);
 
 /* ---- what a network is like --------------------------------------------------------- */
 

@@ -33,92 +33,17 @@
 #include "fusion.h"
 #include "network.h"
 
-enum { NM_ALIGNMENT = 64, NM_NONE = -1 };
-
-/* ---- memory ------------------------------------------------------------------------- */
-
-typedef struct nm_interval {
-    int first, last; /* operations, both inclusive */
-} nm_interval;
-
-enum { NM_MAX_INTERVALS = 2 }; /* the second one: where it is computed again */
-
-typedef struct nm_region nm_region;
-
-typedef struct nm_segment {
-    int slice;          /* samples at once */
-    bool by_thread;     /* each thread takes slices of its own through the whole segment, in its own arena */
-    nm_region *arenas;  /* of all threads, one after the other */
-    size_t arena_bytes; /* of each */
-} nm_segment;
-
-struct nm_region {
-    size_t size, offset; /* bytes, of NM_ALIGNMENT; offset: in the slab, of the first thread's where it is in arenas */
-    int intervals;
-    nm_interval live[NM_MAX_INTERVALS]; /* [intervals], in order of time, apart from each other */
-    size_t sample_size;                 /* bytes of a sample, where it holds so many as its readers take at once */
-    bool whole;                         /* of a program with segments: holds all samples of the batch */
-    const nm_segment *segment;          /* in whose arenas it lies, one for each thread; NULL: in none */
-    bool wanted;                        /* while that is found: it is read before it is written anew */
-    nm_region *shares;                  /* the region whose place it takes; NULL: it has its own */
-    double weight;                      /* while it is placed: the heaviest come first */
-    nm_region *next_part;               /* of a gradient that several readers of an output leave in parts */
-};
+enum { NM_ALIGNMENT = 64 };
 
 static inline size_t nm_aligned(size_t bytes)
 {
     return (bytes + NM_ALIGNMENT - 1) / NM_ALIGNMENT * NM_ALIGNMENT;
 }
 
-/* The region that has the memory. */
-static inline nm_region *nm_region_owner(nm_region *region)
-{
-    while (region && region->shares)
-        region = region->shares;
-    return region;
-}
-
 /* Sets the offsets of those of the regions that lie in the arenas of `segment`, or in none, and the
  * size of all. lower_bound: most bytes alive at one operation. */
 nm_status nm_memory_place(nm_context *ctx, nm_region *regions, int count, const nm_segment *segment, size_t *size,
                           size_t *lower_bound) NM_MUST_USE;
-
-/* ---- the program -------------------------------------------------------------------- */
-
-typedef enum nm_op_kind {
-    NM_OP_ZERO,       /* the gradients of the parameters */
-    NM_OP_LOOP,       /* over slices of the batch: what follows, up to its NM_OP_LOOP_END */
-    NM_OP_LOOP_END,   /* the last slice is done */
-    NM_OP_STATISTICS, /* of a layer that has to know all samples before the first goes forward */
-    NM_OP_FORWARD,
-    NM_OP_LOSS,
-    NM_OP_SUM, /* of the gradients that several readers of one output have left, into the first */
-    NM_OP_BACKWARD,
-    NM_OP_RESULTS, /* what is to stay readable after the run is read here */
-} nm_op_kind;
-
-/* What an operation belongs to, as a bit: parts of the program can be run alone. */
-typedef enum nm_phase { NM_PHASE_FORWARD = 1, NM_PHASE_LOSS = 2, NM_PHASE_BACKWARD = 4 } nm_phase;
-
-/* What a region is to an operation that reads or writes it. */
-typedef enum nm_use { NM_AS_X, NM_AS_Y, NM_AS_DY, NM_AS_DX, NM_AS_SAVED, NM_AS_TARGET, NM_AS_PART, NM_AS_ARENA } nm_use;
-
-typedef struct nm_access {
-    nm_region *region;
-    nm_use use;
-    bool read, write; /* one that is written and not read begins anew: nothing of it is needed before */
-} nm_access;
-
-typedef struct nm_op {
-    nm_op_kind kind;
-    int index;                 /* the node; of NM_OP_LOSS the objective, of NM_OP_LOOP and its end the segment */
-    unsigned phase;            /* of a loop: those of its operations */
-    const nm_segment *segment; /* whose samples it takes; NULL: the whole batch */
-    int loop; /* of the loop that it is in, the operation NM_OP_LOOP; NM_NONE: it takes the whole batch */
-    int end;  /* of NM_OP_LOOP: its NM_OP_LOOP_END */
-    int accesses;
-    nm_access *access; /* [accesses] */
-} nm_op;
 
 /* Which region the operation uses so; NULL: none. */
 nm_region *nm_op_region(const nm_op *op, nm_use use);
@@ -172,7 +97,7 @@ struct nm_plan {
     int most_inputs;     /* of a node */
     real **pointers;     /* [workers][4][most_inputs]: for the calls of layers */
     real **w, **dw;      /* [params]: values; gradients, NULL where there is none */
-    double *seconds;     /* [workers][ops], with `timing` */
+    double *seconds;     /* [workers][ops], with `timing`: threads side by side share it */
     char *slab, *scratch, *thread_scratch;
     real *gradients;
     double *sample_loss;
@@ -182,30 +107,21 @@ struct nm_plan {
 
 /* ---- running ------------------------------------------------------------------------ */
 
-/* A part of the program being run. */
+/* Operations that are run for some samples, by the team or by a thread alone. */
 typedef struct nm_run {
     nm_plan *plan;
     const nm_batch *batch;
-    unsigned phases;   /* of nm_phase: operations of others are left out */
-    const real *dy;    /* given in place of the losses; NULL: the losses are run */
-    bool dy_is_placed; /* a loss at the output has been replaced */
-    nm_result result;
-    const nm_op *loop; /* the one that is run, */
-    int slice;         /* and how many samples it takes at once */
-} nm_run;
-
-/* Who runs an operation, for which samples. */
-typedef struct nm_turn {
-    nm_run *run;
+    unsigned phases; /* of nm_phase: operations of others are left out */
+    nm_result *result;
     int worker;   /* 0: the team; else thread number worker - 1, alone */
     int first, n; /* samples */
-} nm_turn;
+} nm_run;
 
-void nm_run_op(const nm_turn *t, const nm_op *op);
+void nm_run_op(const nm_run *r, const nm_op *op);
 
 /* ---- planning ----------------------------------------------------------------------- */
 
-/* Where the losses stand; without a loss, the output (for nm_plan_backward_from). */
+/* Where the losses stand; without a loss, the output (for a gradient that the caller gives). */
 static inline int nm_objective_count(const nm_network *net)
 {
     return net->objectives ? net->objectives : 1;

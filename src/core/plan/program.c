@@ -68,13 +68,19 @@ static void write_saved(nm_plan *plan, nm_op *op, bool read)
     add_access(op, NM_AS_SAVED, node->saved, read, true);
 }
 
+static nm_op *add_layer_op(nm_plan *plan, nm_op_kind kind, int head, nm_phase phase)
+{
+    nm_op *op = add_op(plan, kind, head, phase);
+    op->scratch = plan->node[head].scratch;
+    op->thread_scratch = plan->node[head].thread_scratch;
+    read_inputs(plan, op, kind == NM_OP_BACKWARD);
+    return op;
+}
+
 static void add_statistics(nm_plan *plan, int head)
 {
-    if (!plan->net->node[head].type->batch_statistics)
-        return;
-    nm_op *op = add_op(plan, NM_OP_STATISTICS, head, NM_PHASE_FORWARD);
-    read_inputs(plan, op, false);
-    write_saved(plan, op, false);
+    if (plan->net->node[head].type->batch_statistics)
+        write_saved(plan, add_layer_op(plan, NM_OP_STATISTICS, head, NM_PHASE_FORWARD), false);
 }
 
 /* With `phase` backward: what backward needs is computed again. The output of a layer that leaves
@@ -83,8 +89,7 @@ static void add_forward(nm_plan *plan, int head, nm_phase phase)
 {
     const nm_plan_node *node = &plan->node[head];
     nm_plan_node *last = &plan->node[node->last];
-    nm_op *op = add_op(plan, NM_OP_FORWARD, head, phase);
-    read_inputs(plan, op, false);
+    nm_op *op = add_layer_op(plan, NM_OP_FORWARD, head, phase);
     write_saved(plan, op, plan->net->node[head].type->batch_statistics);
     if (!last->value && !node->leaves_normalisation)
         last->value = add_output(plan, op, node->last);
@@ -106,8 +111,7 @@ static nm_region *write_gradient(nm_plan *plan, nm_op *op, int from)
 static void add_backward(nm_plan *plan, int head)
 {
     const nm_plan_node *node = &plan->node[head], *last = &plan->node[node->last];
-    nm_op *op = add_op(plan, NM_OP_BACKWARD, head, NM_PHASE_BACKWARD);
-    read_inputs(plan, op, true);
+    nm_op *op = add_layer_op(plan, NM_OP_BACKWARD, head, NM_PHASE_BACKWARD);
     if (node->memory & NM_BACK_Y)
         add_access(op, NM_AS_Y, last->value, true, false);
     add_access(op, NM_AS_SAVED, node->saved, true, true);

@@ -3,79 +3,61 @@
 
 #include "threads.h"
 
-static void run_loop(nm_run *r, const nm_op *loop);
+static void run_ops(const nm_run *r, int first, int last);
+
+/* A loop over slices of a run's samples. */
+typedef struct slices {
+    const nm_run *run;
+    int loop, slice; /* operation; samples at once */
+    bool by_thread;
+} slices;
+
+static void run_slice(void *arg, int index, int thread)
+{
+    const slices *s = arg;
+    nm_run r = *s->run;
+    r.first = index * s->slice;
+    r.n = r.n - r.first < s->slice ? r.n - r.first : s->slice;
+    r.worker = s->by_thread ? 1 + thread : 0;
+    run_ops(&r, s->loop + 1, r.plan->op[s->loop].end);
+}
+
+static void run_loop(const nm_run *r, int loop)
+{
+    const nm_segment *segment = &r->plan->segment[r->plan->op[loop].index];
+    int threads = r->plan->request.threads, share = nm_ceil_div(r->n, threads);
+    slices s = {r, loop, segment->by_thread && share < segment->slice ? share : segment->slice, segment->by_thread};
+    int count = nm_ceil_div(r->n, s.slice);
+    if (s.by_thread)
+        nm_parallel(threads, count, run_slice, &s);
+    for (int i = 0; i < count && !s.by_thread; i++)
+        run_slice(&s, i, 0);
+}
 
 /* Operations `first` to `last` - 1. Those of a loop have no phase that it has not. */
-static void run_ops(const nm_turn *t, int first, int last)
+static void run_ops(const nm_run *r, int first, int last)
 {
-    const nm_op *op = t->run->plan->op;
+    const nm_op *op = r->plan->op;
     for (int i = first; i < last; i++) {
-        if (!(op[i].phase & t->run->phases))
+        if (!(op[i].phase & r->phases))
             continue;
         if (op[i].kind == NM_OP_LOOP) {
-            run_loop(t->run, &op[i]);
+            run_loop(r, i);
             i = op[i].end;
         }
-        nm_run_op(t, &op[i]);
+        nm_run_op(r, &op[i]);
     }
-}
-
-static void run_slice(void *arg, int slice, int thread)
-{
-    nm_run *r = arg;
-    const nm_plan *plan = r->plan;
-    int first = slice * r->slice, left = r->batch->n - first;
-    int worker = plan->segment[r->loop->index].by_thread ? 1 + thread : 0;
-    nm_turn t = {r, worker, first, left < r->slice ? left : r->slice};
-    run_ops(&t, (int)(r->loop - plan->op) + 1, r->loop->end);
-}
-
-static void run_loop(nm_run *r, const nm_op *loop)
-{
-    const nm_segment *segment = &r->plan->segment[loop->index];
-    int n = r->batch->n, threads = r->plan->request.threads, share = nm_ceil_div(n, threads);
-    r->loop = loop;
-    r->slice = segment->by_thread && share < segment->slice ? share : segment->slice;
-    if (segment->by_thread)
-        nm_parallel(threads, nm_ceil_div(n, r->slice), run_slice, r);
-    for (int slice = 0; slice < nm_ceil_div(n, r->slice) && !segment->by_thread; slice++)
-        run_slice(r, slice, 0);
 }
 
 static void run_program(void *arg)
 {
-    nm_run *r = arg;
-    run_ops(&(nm_turn){r, 0, 0, r->batch->n}, 0, r->plan->ops);
+    run_ops(arg, 0, ((const nm_run *)arg)->plan->ops);
 }
 
-static nm_result run_phases(nm_run r)
+nm_result nm_plan_run(nm_plan *plan, const nm_batch *batch, unsigned phases)
 {
-    nm_with_team(run_program, &r);
-    r.result.loss = r.result.loss_sum / r.batch->n;
-    return r.result;
-}
-
-void nm_plan_forward(nm_plan *plan, const nm_batch *batch)
-{
-    run_phases((nm_run){plan, batch, NM_PHASE_FORWARD});
-}
-
-nm_result nm_plan_loss(nm_plan *plan, const nm_batch *batch)
-{
-    return run_phases((nm_run){plan, batch, NM_PHASE_LOSS});
-}
-
-void nm_plan_backward(nm_plan *plan, const nm_batch *batch)
-{
-    run_phases((nm_run){plan, batch, NM_PHASE_BACKWARD});
-}
-
-nm_result nm_plan_step(nm_plan *plan, const nm_batch *batch)
-{
-    return run_phases((nm_run){plan, batch, NM_PHASE_FORWARD | NM_PHASE_LOSS | NM_PHASE_BACKWARD});
-}
-
-void nm_plan_backward_from(nm_plan *plan, const nm_batch *batch, const real *dy)
-{
-    run_phases((nm_run){plan, batch, NM_PHASE_LOSS | NM_PHASE_BACKWARD, .dy = dy});
+    nm_result result = {0};
+    nm_with_team(run_program, &(nm_run){plan, batch, phases, &result, .n = batch->n});
+    result.loss = result.loss_sum / batch->n;
+    return result;
 }

@@ -59,7 +59,7 @@ static size_t take_steps(int threads, real gradients[MOST_WEIGHTS], double *loss
     ck_assert_msg(nm_plan_new(net, &request, &plan) == NM_OK, "%s", nm_error_message(ctx, 0));
     nm_batch batch = {.n = BATCH, .x = xs, .targets = {.labels = labels}, .seed = 1};
     for (int step = 0; step < STEPS; step++)
-        *loss = nm_plan_step(plan, &batch).loss;
+        *loss = nm_plan_run(plan, &batch, NM_PHASE_ALL).loss;
     size_t count = net->weight_count;
     ck_assert_uint_le(count, MOST_WEIGHTS);
     memcpy(gradients, nm_plan_gradients(plan), count * sizeof(real));

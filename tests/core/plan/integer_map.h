@@ -59,7 +59,7 @@ static inline void close_map(map *m)
 static inline void apply(map *m, const real *x0, const real *x1, real *y)
 {
     const real *xs[] = {x0, x1};
-    nm_plan_forward(m->plan, &(nm_batch){.n = N, .x = xs});
+    nm_plan_run(m->plan, &(nm_batch){.n = N, .x = xs}, NM_PHASE_FORWARD);
     memcpy(y, nm_plan_output(m->plan, m->net->output), m->out * sizeof *y);
 }
 

@@ -8,8 +8,8 @@
 static void transpose(map *m, const real *x0, const real *x1, const real *y, int k, real *x)
 {
     const real *xs[] = {x0, x1};
-    nm_plan_backward_from(m->plan, &(nm_batch){.n = N, .x = xs}, y);
-    memcpy(x, nm_plan_input_gradient(m->plan, k), m->in[k] * sizeof *x);
+    nm_plan_run(m->plan, &(nm_batch){.n = N, .x = xs, .dy = y}, NM_PHASE_LOSS | NM_PHASE_BACKWARD);
+    memcpy(x, nm_plan_output_gradient(m->plan, k), m->in[k] * sizeof *x);
 }
 
 static double product(const real *a, const real *b, size_t count)

@@ -145,7 +145,7 @@ static real *gradients_of(const char *layers, const real *x, const int32_t *labe
     const real *xs[] = {x + (size_t)first * SIDE * SIDE * DEEP};
     nm_request request = {.mode = NM_TRAIN, .batch = n, .threads = 2, .no_fuse = no_fuse};
     ck_assert_int_eq(nm_plan_new(net, &request, &plan), NM_OK);
-    nm_plan_step(plan, &(nm_batch){.n = n, .x = xs, .targets = {.labels = labels + first}});
+    nm_plan_run(plan, &(nm_batch){.n = n, .x = xs, .targets = {.labels = labels + first}}, NM_PHASE_ALL);
     *count = net->weight_count;
     real *gradients = nm_alloc(ctx, *count, sizeof *gradients);
     memcpy(gradients, nm_plan_gradients(plan), *count * sizeof *gradients);
@@ -215,7 +215,8 @@ static void statistics_of(const char *layers, int channels, real bias, real foun
     real *biases = nm_param_values(net, &net->param[nm_network_find_param(net, "c/bias")]);
     for (int c = 0; c < 16; c++)
         biases[c] = bias;
-    nm_plan_step(plan, &(nm_batch){.n = FUSION_BATCH, .x = (const real *const[]){x}, .targets = {.labels = labels}});
+    nm_plan_run(plan, &(nm_batch){.n = FUSION_BATCH, .x = (const real *const[]){x}, .targets = {.labels = labels}},
+                NM_PHASE_ALL);
     memcpy(found, nm_param_values(net, &net->param[nm_network_find_param(net, "n/running_mean")]), 16 * sizeof(real));
     memcpy(found + 16, nm_param_values(net, &net->param[nm_network_find_param(net, "n/running_var")]),
            16 * sizeof(real));

@@ -27,7 +27,7 @@ static void check_evaluation(const char *layers, nm_shape in, int expected)
         for (int i = 0; i < N; i += batch) {
             const real *xs[] = {x + (size_t)i * nm_shape_size(in)};
             int n = N - i < batch ? N - i : batch;
-            nm_plan_forward(plan, &(nm_batch){.n = n, .x = xs});
+            nm_plan_run(plan, &(nm_batch){.n = n, .x = xs}, NM_PHASE_FORWARD);
             memcpy(y[k] + (size_t)i * size, nm_plan_output(plan, net->output), (size_t)n * size * sizeof(real));
         }
         nm_plan_free(plan);

@@ -45,8 +45,8 @@ static outcome step_of(const char *text, nm_request request, const real *x)
     nm_batch batch = {.n = MANY, .x = xs, .targets = {.labels = labels}, .seed = 5, .step = 3};
     outcome o = {.net = built(text)};
     o.plan = plan_for(o.net, request);
-    nm_plan_step(o.plan, &batch); /* twice: nothing may stay behind but the running statistics */
-    o.result = nm_plan_step(o.plan, &batch);
+    nm_plan_run(o.plan, &batch, NM_PHASE_ALL); /* twice: nothing may stay behind but the running statistics */
+    o.result = nm_plan_run(o.plan, &batch, NM_PHASE_ALL);
     return o;
 }
 

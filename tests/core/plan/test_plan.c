@@ -41,9 +41,9 @@ START_TEST(tight_memory_gives_the_same_bits)
     double loss[2];
     for (int i = 0; i < 2; i++)
         for (int twice = 0; twice < 2; twice++) {
-            nm_plan_forward(plans[i], &in.batch);
-            loss[i] = nm_plan_loss(plans[i], &in.batch).loss;
-            nm_plan_backward(plans[i], &in.batch);
+            nm_plan_run(plans[i], &in.batch, NM_PHASE_FORWARD);
+            loss[i] = nm_plan_run(plans[i], &in.batch, NM_PHASE_LOSS).loss;
+            nm_plan_run(plans[i], &in.batch, NM_PHASE_BACKWARD);
         }
     ck_assert_double_eq(loss[0], loss[1]);
     ck_assert_mem_eq(nm_plan_gradients(tight), nm_plan_gradients(loose), net->weight_count * sizeof(real));
@@ -56,8 +56,8 @@ END_TEST
 #ifdef NM_DOUBLE
 static double loss_of(nm_plan *plan, const input *in)
 {
-    nm_plan_forward(plan, &in->batch);
-    return nm_plan_loss(plan, &in->batch).loss;
+    nm_plan_run(plan, &in->batch, NM_PHASE_FORWARD);
+    return nm_plan_run(plan, &in->batch, NM_PHASE_LOSS).loss;
 }
 
 START_TEST(splits_sum_gradients)
@@ -68,9 +68,9 @@ START_TEST(splits_sum_gradients)
     nm_request request = {.mode = NM_TRAIN, .batch = BATCH, .threads = 1, .input_gradients = true};
     nm_plan *plan = plan_for(net, request);
     loss_of(plan, &in);
-    nm_plan_backward(plan, &in.batch);
+    nm_plan_run(plan, &in.batch, NM_PHASE_BACKWARD);
     real analytic[PIXELS], most = 0;
-    memcpy(analytic, nm_plan_input_gradient(plan, 0), sizeof analytic);
+    memcpy(analytic, nm_plan_output_gradient(plan, 0), sizeof analytic);
     for (int i = 0; i < PIXELS; i++)
         most = fmax(most, fabs(analytic[i]));
     for (int i = 0; i < PIXELS; i++) {
@@ -119,9 +119,9 @@ START_TEST(frozen_parameters_get_no_gradient)
     int c1 = nm_network_find(net, "c1"), main_layer = nm_network_find(net, "main");
     ck_assert(!goes_backward(plan, c1));
     ck_assert(goes_backward(plan, main_layer));
-    nm_plan_forward(plan, &in.batch);
-    nm_plan_loss(plan, &in.batch);
-    nm_plan_backward(plan, &in.batch);
+    nm_plan_run(plan, &in.batch, NM_PHASE_FORWARD);
+    nm_plan_run(plan, &in.batch, NM_PHASE_LOSS);
+    nm_plan_run(plan, &in.batch, NM_PHASE_BACKWARD);
     const nm_param *frozen = &net->param[nm_network_find_param(net, "c1/weight")];
     for (size_t i = 0; i < frozen->count; i++)
         ck_assert(nm_plan_gradients(plan)[frozen->offset + i] == 0);
@@ -146,9 +146,9 @@ START_TEST(shared_parameters_sum_their_gradients)
     nm_plan *one = plan_for(net, request), *two = plan_for(apart, request);
     nm_plan *plans[2] = {one, two};
     for (int i = 0; i < 2; i++) {
-        nm_plan_forward(plans[i], &batch);
-        nm_plan_loss(plans[i], &batch);
-        nm_plan_backward(plans[i], &batch);
+        nm_plan_run(plans[i], &batch, NM_PHASE_FORWARD);
+        nm_plan_run(plans[i], &batch, NM_PHASE_LOSS);
+        nm_plan_run(plans[i], &batch, NM_PHASE_BACKWARD);
     }
     for (size_t i = 0; i < both->count; i++) {
         double sum = (double)nm_plan_gradients(two)[a->offset + i] + (double)nm_plan_gradients(two)[b->offset + i];

@@ -64,10 +64,10 @@ static outcome run(nm_network *net, nm_request request, const noise *s, const re
     ck_assert_done(nm_plan_new(net, &request, &plan));
     for (int twice = 0; twice < 2; twice++)
         if (request.mode == NM_TRAIN) {
-            o.loss = nm_plan_step(plan, &batch).loss;
+            o.loss = nm_plan_run(plan, &batch, NM_PHASE_ALL).loss;
         } else {
-            nm_plan_forward(plan, &batch);
-            o.loss = nm_plan_loss(plan, &batch).loss;
+            nm_plan_run(plan, &batch, NM_PHASE_FORWARD);
+            o.loss = nm_plan_run(plan, &batch, NM_PHASE_LOSS).loss;
         }
     o.weights = request.mode == NM_TRAIN ? net->weight_count : 0;
     o.outputs = (size_t)s->n * nm_shape_size(net->node[net->output].out);
@@ -137,12 +137,12 @@ START_TEST(a_life_cut_short_shows)
     nm_batch batch = {.n = s.n, .x = xs, .targets = {.labels = s.labels}};
     ck_assert_done(
         nm_plan_new(net, &(nm_request){.mode = NM_TRAIN, .batch = s.n, .threads = 1, .poison = true}, &plan));
-    ck_assert(isfinite(nm_plan_step(plan, &batch).loss));
+    ck_assert(isfinite(nm_plan_run(plan, &batch, NM_PHASE_ALL).loss));
     int first = 0;
     while (plan->op[first].kind != NM_OP_FORWARD)
         first++;
     nm_region_owner(nm_op_region(&plan->op[first], NM_AS_Y))->live[0].last = first;
-    ck_assert(!isfinite(nm_plan_step(plan, &batch).loss));
+    ck_assert(!isfinite(nm_plan_run(plan, &batch, NM_PHASE_ALL).loss));
     nm_plan_free(plan);
     nm_free(s.x);
     nm_free(s.labels);

@@ -75,7 +75,7 @@ static real *outputs_alone(nm_network *net, nm_request request, int node)
     nm_plan *alone = plan_for(net, request);
     ck_assert_int_eq(alone->segments, 1);
     for (int k = 0; k < BATCH; k++) {
-        nm_plan_forward(alone, &(nm_batch){.n = 1, .x = (const real *[]){x + (size_t)k * in}});
+        nm_plan_run(alone, &(nm_batch){.n = 1, .x = (const real *[]){x + (size_t)k * in}}, NM_PHASE_FORWARD);
         memcpy(y + (size_t)k * out, nm_plan_output(alone, node), out * sizeof *y);
     }
     nm_plan_free(alone);
@@ -100,7 +100,7 @@ static void check_slices(nm_network *net, nm_request request, real *const *alone
     ck_assert_int_gt(slices->segments, 1);
     ck_assert_int_eq(slices->workers, 1 + request.threads);
     for (int n = BATCH; n > 0; n -= 20) {
-        nm_plan_forward(slices, &(nm_batch){.n = n, .x = xs, .seed = 1});
+        nm_plan_run(slices, &(nm_batch){.n = n, .x = xs, .seed = 1}, NM_PHASE_FORWARD);
         for (int i = 0; i < net->objectives; i++)
             ck_same(net, slices, alone[i], net->objective[i].from, n);
     }
@@ -136,7 +136,7 @@ START_TEST(kept_values_are_whole)
         nm_plan *slices = plan_for(net, request);
         ck_assert_int_gt(slices->segments, 1);
         real *alone = outputs_alone(net, request, node);
-        nm_plan_forward(slices, &(nm_batch){.n = BATCH, .x = xs, .seed = 1});
+        nm_plan_run(slices, &(nm_batch){.n = BATCH, .x = xs, .seed = 1}, NM_PHASE_FORWARD);
         ck_same(net, slices, alone, node, BATCH);
         nm_plan_free(slices);
         nm_free(alone);
