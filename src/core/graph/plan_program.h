@@ -52,7 +52,6 @@ struct nm_region {
     const nm_segment *segment;          /* in whose arenas it lies, one for each thread; NULL: in none */
     bool wanted;                        /* while that is found: it is read before it is written anew */
     nm_region *shares;                  /* the region whose place it takes; NULL: it has its own */
-    double weight;                      /* while it is placed: the heaviest come first */
     nm_region *next_part;               /* of a gradient that several readers of an output leave in parts */
 };
 

@@ -4,7 +4,6 @@
 #include "alloc.h"
 #include "rng.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -85,47 +84,38 @@ static size_t most_alive(const placing *p)
 
 /* ---- orders to try ------------------------------------------------------------------ */
 
-enum { ROUNDS = 32, WORK = 1 << 21 };
+static int life_of(const nm_region *r)
+{
+    int life = 0;
+    for (int k = 0; k < r->intervals; k++)
+        life += r->live[k].last - r->live[k].first + 1;
+    return life;
+}
 
-static int by_weight(const void *a, const void *b)
+/* The longest life first, else as they come in the program. */
+static int by_life(const void *a, const void *b)
 {
     const nm_region *ra = *(nm_region *const *)a, *rb = *(nm_region *const *)b;
-    if (ra->weight != rb->weight)
-        return ra->weight < rb->weight ? 1 : -1;
-    return ra < rb ? -1 : ra > rb;
+    int longer = life_of(rb) - life_of(ra);
+    return longer ? longer : (ra > rb) - (ra < rb);
 }
 
-/* The heaviest first: size * life^power / e^(aging * birth). */
-static void order_by(placing *p, double power, double aging)
-{
-    for (int i = 0; i < p->count; i++) {
-        nm_region *r = p->order[i];
-        double life = 0;
-        for (int k = 0; k < r->intervals; k++)
-            life += r->live[k].last - r->live[k].first + 1;
-        r->weight = log((double)r->size) + power * log(life) - aging * r->live[0].first;
-    }
-    qsort(p->order, (size_t)p->count, sizeof *p->order, by_weight);
-}
+enum { FIRST_ROUNDS = 256, AT_ONCE = 64, WORK = 1 << 22 };
 
-/* Tries the order, then again with the region first that reached highest, and so on. */
-static void improve_order(placing *p)
+/* From order to order until no gap is left or time is up: the region first that reached highest,
+ * time after time, then the best order so far with a few regions exchanged at random. */
+static void find_order(placing *p)
 {
-    for (int round = 0; round < ROUNDS && p->size > p->lower_bound; round++) {
+    double rounds = FIRST_ROUNDS + WORK / ((double)p->count * p->count + 1);
+    nm_rng draw = nm_rng_stream(0, "plan", "memory");
+    qsort(p->order, (size_t)p->count, sizeof *p->order, by_life);
+    for (int round = 1; round < rounds && p->size > p->lower_bound; round++) {
         try_order(p);
         nm_region *highest = p->order[p->highest];
         memmove(p->order + 1, p->order, (size_t)p->highest * sizeof *p->order);
         p->order[0] = highest;
-    }
-}
-
-/* Where orders by rule leave gaps: the best one with a few regions exchanged at random, time
- * after time, until nothing is left to gain. */
-static void exchange_some(placing *p)
-{
-    double rounds = WORK / ((double)p->count * p->count + 1);
-    nm_rng draw = nm_rng_stream(0, "plan", "memory");
-    for (int round = 0; round < rounds && p->size > p->lower_bound; round++) {
+        if (round % (round < FIRST_ROUNDS ? AT_ONCE : 2))
+            continue;
         memcpy(p->order, p->best, (size_t)p->count * sizeof *p->order);
         for (int k = 0; k < 3; k++) {
             uint32_t a = nm_rng_below(&draw, (uint32_t)p->count), b = nm_rng_below(&draw, (uint32_t)p->count);
@@ -133,14 +123,14 @@ static void exchange_some(placing *p)
             p->order[a] = p->order[b];
             p->order[b] = first;
         }
-        try_order(p);
     }
+    memcpy(p->order, p->best, (size_t)p->count * sizeof *p->order);
+    try_order(p);
 }
 
 nm_status nm_memory_place(nm_context *ctx, nm_region *regions, int count, const nm_segment *segment, size_t *size,
                           size_t *lower_bound)
 {
-    static const double rules[][2] = {{0, 0}, {1, 0}, {16, 0}, {0, 64}, {0.5, 0}};
     placing p = {.size = SIZE_MAX, .order = nm_alloc(ctx, (size_t)count + 1, 3 * sizeof *p.order)};
     if (!p.order)
         return NM_FAILED;
@@ -150,14 +140,7 @@ nm_status nm_memory_place(nm_context *ctx, nm_region *regions, int count, const 
         if (regions[i].intervals && regions[i].segment == segment)
             p.order[p.count++] = &regions[i];
     *lower_bound = p.lower_bound = most_alive(&p);
-    improve_order(&p); /* as they come in the program */
-    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
-        order_by(&p, rules[i][0], rules[i][1]);
-        improve_order(&p);
-    }
-    exchange_some(&p);
-    memcpy(p.order, p.best, (size_t)p.count * sizeof *p.order);
-    try_order(&p);
+    find_order(&p);
     *size = p.size;
     nm_free(p.order);
     return NM_OK;

@@ -64,6 +64,7 @@ typedef struct nm_plan_node {
     bool leaves_normalisation; /* the last output is not written: its only reader normalises it */
     int head, last;            /* the node that does this one's work, itself where nobody does; the last one whose
                                 work this one does */
+    int last_reader;           /* the head that reads its output last, or 0 */
     int segment;
     nm_edge *edge;                       /* [inputs] */
     bool keep;                           /* its output stays readable */

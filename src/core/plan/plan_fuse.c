@@ -133,6 +133,8 @@ void nm_find_fusion(nm_plan *plan)
         plan->node[i].leaves_normalisation = plan->node[i].head == i && leaves_normalisation(plan, i);
     for (nm_edge *e = plan->edge; e < plan->edge + plan->edges; e++) {
         int head = plan->node[e->user].head;
-        e->reader = e->user != head && plan->node[e->from].head == head ? NM_NONE : head;
+        nm_plan_node *from = &plan->node[e->from];
+        e->reader = e->user != head && from->head == head ? NM_NONE : head;
+        from->last_reader = head > from->last_reader ? head : from->last_reader;
     }
 }

@@ -31,7 +31,6 @@ typedef struct slicing {
     nm_plan *plan;
     int sizes;
     int size[MOST_SIZES]; /* numbers of samples to choose from; the first is the whole batch, for all threads */
-    int *last_reader;     /* [nodes]: the head that reads the output last */
     way *way;             /* [nodes][sizes] */
 } slicing;
 
@@ -43,16 +42,6 @@ static void find_sizes(slicing *s)
     for (int pieces = s->plan->request.threads; s->sizes < MOST_SIZES && s->size[s->sizes - 1] > 1; pieces *= 2)
         if (nm_ceil_div(batch, pieces) < s->size[s->sizes - 1])
             s->size[s->sizes++] = nm_ceil_div(batch, pieces);
-}
-
-static void find_last_readers(slicing *s)
-{
-    const nm_plan *plan = s->plan;
-    for (int i = 0; i < plan->net->nodes; i++)
-        s->last_reader[i] = plan->node[i].head;
-    for (const nm_edge *e = plan->edge; e < plan->edge + plan->edges; e++)
-        if (plan->node[e->user].head > s->last_reader[e->from])
-            s->last_reader[e->from] = plan->node[e->user].head;
 }
 
 static double elements(const slicing *s, int node)
@@ -68,7 +57,7 @@ static int crossing(const slicing *s, int at, double *count)
     *count = 0;
     for (int head = s->plan->net->inputs; head < at; head++) {
         const nm_plan_node *node = &s->plan->node[head];
-        if (node->head == head && s->last_reader[node->last] >= at) {
+        if (node->head == head && s->plan->node[node->last].last_reader >= at) {
             values++;
             *count += elements(s, node->last);
         }
@@ -162,16 +151,12 @@ nm_status nm_find_slices(nm_plan *plan)
     if (plan->request.mode != NM_EVAL || plan->backward || plan->request.keep_all || net->nodes == net->inputs)
         return NM_OK;
     find_sizes(&s);
-    s.last_reader = nm_alloc(net->ctx, (size_t)net->nodes, sizeof *s.last_reader);
     s.way = nm_alloc(net->ctx, (size_t)(net->nodes * s.sizes), sizeof *s.way);
-    nm_status status = s.last_reader && s.way ? NM_OK : NM_FAILED;
-    if (status == NM_OK) {
-        find_last_readers(&s);
-        for (int i = net->inputs; i < net->nodes; i++)
-            find_ways(&s, i);
-        cut_segments(&s);
-    }
-    nm_free(s.last_reader);
+    if (!s.way)
+        return NM_FAILED;
+    for (int i = net->inputs; i < net->nodes; i++)
+        find_ways(&s, i);
+    cut_segments(&s);
     nm_free(s.way);
-    return status;
+    return NM_OK;
 }
