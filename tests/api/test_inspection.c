@@ -1,22 +1,8 @@
 /* Looking into a network: what its layers read, gradients by their outputs, trainers in evaluation
  * mode and of a part of the network. */
-#include <norma/training.h>
-
-#include "train_support.h"
-
-#include <math.h>
+#include "api_support.h"
 
 /* ---- layers ---- */
-
-static nm_network *network(const char *text)
-{
-    nm_model *model;
-    nm_network *net;
-    ck_assert_done(nm_model_parse(ctx, text, &model));
-    ck_assert_done(nm_network_new(ctx, model, &net));
-    nm_model_free(model);
-    return net;
-}
 
 static int layer_of(const nm_network *net, const char *name)
 {
@@ -27,12 +13,13 @@ static int layer_of(const nm_network *net, const char *name)
 
 START_TEST(layers_and_their_fields)
 {
-    nm_network *net = network("input: {height: 16, width: 16, channels: 1}\n"
-                              "layers:\n- {name: c, conv: {filters: 2, kernel: [3, 5], stride: [1, 2]}}\n- relu\n"
-                              "- {name: p, maxpool: {size: 2}}\n"
-                              "- {name: gaps, conv: {filters: 2, kernel: 2, dilation: 2}}\n"
-                              "- {name: d, dense: {units: 3}}\n- {name: b, dense: {units: 3}}\n"
-                              "- {name: s, dense: {units: 3}, share: b}\n");
+    nm_network *net = network_with("input: {height: 16, width: 16, channels: 1}\n"
+                                   "layers:\n- {name: c, conv: {filters: 2, kernel: [3, 5], stride: [1, 2]}}\n- relu\n"
+                                   "- {name: p, maxpool: {size: 2}}\n"
+                                   "- {name: gaps, conv: {filters: 2, kernel: 2, dilation: 2}}\n"
+                                   "- {name: d, dense: {units: 3}}\n- {name: b, dense: {units: 3}}\n"
+                                   "- {name: s, dense: {units: 3}, share: b}\n",
+                                   NULL);
     nm_receptive_field field[8];
     nm_layer_info info = NM_LAYER_INFO_INIT;
     nm_parameter p = NM_PARAMETER_INIT;
@@ -74,17 +61,11 @@ END_TEST
 enum { COUNT = 4, SIZE = 40, PLACES = 20, FILTERS = 3 };
 
 static nm_real x[COUNT * SIZE];
-static const int32_t labels[COUNT] = {0, 1, 2, 0};
+static int32_t labels[COUNT];
 
 static nm_minibatch batch_of(void)
 {
-    nm_minibatch batch = NM_MINIBATCH_INIT;
-    for (int i = 0; i < COUNT * SIZE; i++)
-        x[i] = (nm_real)sin(i * 0.7);
-    batch.n = COUNT;
-    batch.x = x;
-    batch.labels = labels;
-    return batch;
+    return wave_batch(x, labels, COUNT, SIZE);
 }
 
 static nm_trainer *trainer_of(nm_network *net, nm_trainer_options options)
@@ -93,13 +74,6 @@ static nm_trainer *trainer_of(nm_network *net, nm_trainer_options options)
     options.batch = COUNT;
     ck_assert_done(nm_trainer_new(ctx, net, &options, &trainer));
     return trainer;
-}
-
-static nm_parameter named(const nm_network *net, const char *name)
-{
-    nm_parameter p = NM_PARAMETER_INIT;
-    ck_assert_done(nm_network_parameter(ctx, net, nm_network_parameter_index(net, name), &p));
-    return p;
 }
 
 static nm_real *gradient_of(nm_trainer *trainer, const nm_network *net, const char *name)
@@ -149,10 +123,12 @@ static void check_layer_gradients(nm_trainer *trainer, const nm_network *net)
 
 START_TEST(gradients_by_outputs)
 {
-    nm_network *net = network("input: {height: 5, width: 4, channels: 2}\n"
-                              "layers:\n- {name: c, conv: {filters: 3, kernel: 3, pad: same, bias: true}}\n- tanh\n"
-                              "- {name: d, dense: {units: 3}}\n- {name: aside, dense: {units: 2}, from: c}\n"
-                              "loss: {softmax_ce: {}, from: d}\n");
+    nm_network *net =
+        network_with("input: {height: 5, width: 4, channels: 2}\n"
+                     "layers:\n- {name: c, conv: {filters: 3, kernel: 3, pad: same, bias: true}}\n- tanh\n"
+                     "- {name: d, dense: {units: 3}}\n- {name: aside, dense: {units: 2}, from: c}\n"
+                     "loss: {softmax_ce: {}, from: d}\n",
+                     NULL);
     nm_trainer *trainer = trainer_of(net, (nm_trainer_options){.size = sizeof(nm_trainer_options), .keep_all = true});
     run_backward(trainer);
     check_layer_gradients(trainer, net);
@@ -170,11 +146,11 @@ END_TEST
  */
 START_TEST(evaluation_mode)
 {
-    nm_network *net = network(NORMALISED);
+    nm_network *net = network_with(NORMALISED, NULL);
     nm_trainer_options options = NM_TRAINER_OPTIONS_INIT;
     options.evaluation = options.keep_all = true;
     nm_trainer *trainer = trainer_of(net, options);
-    nm_parameter w = named(net, "c/weight"), mean = named(net, "n/running_mean");
+    nm_parameter w = parameter_named(net, "c/weight"), mean = parameter_named(net, "n/running_mean");
     mean.values[1] = (nm_real)0.5;
     double loss = run_backward(trainer);
     ck_assert(loss == run_backward(trainer) && mean.values[1] == (nm_real)0.5 && mean.values[0] == 0);
@@ -209,7 +185,7 @@ END_TEST
 /* Of a part of the network: backward from a layer in the middle, and the rest is as it was. */
 START_TEST(backward_from_a_layer)
 {
-    nm_network *net = network(NORMALISED);
+    nm_network *net = network_with(NORMALISED, NULL);
     nm_trainer_options options = NM_TRAINER_OPTIONS_INIT;
     options.evaluation = options.input_gradients = options.no_optimizer = true;
     nm_trainer *whole = trainer_of(net, options);
@@ -246,7 +222,7 @@ END_TEST
 
 START_TEST(refuses_outputs)
 {
-    nm_network *net = network(NORMALISED);
+    nm_network *net = network_with(NORMALISED, NULL);
     nm_trainer_options options = NM_TRAINER_OPTIONS_INIT;
     nm_trainer *trainer;
     static const int wrong[] = {-1, 99};
@@ -261,7 +237,7 @@ END_TEST
 
 START_TEST(draws_by_the_seed)
 {
-    nm_network *net = network(NORMALISED);
+    nm_network *net = network_with(NORMALISED, NULL);
     double loss[3];
     for (int i = 0; i < 3; i++) {
         nm_trainer_options options = NM_TRAINER_OPTIONS_INIT;

@@ -2,9 +2,7 @@
  * layers that can be read, parameters that the caller changes. */
 #include <norma/objective.h>
 
-#include "train_support.h"
-
-#include <math.h>
+#include "api_support.h"
 
 #define LAYERS                                                                                                         \
     "input: {height: 4, width: 3, channels: 2}\n"                                                                      \
@@ -36,21 +34,9 @@ static nm_trainer_options plain_options(void)
 
 static void open_network(judged_network *j, const char *text, const char *train, nm_trainer_options options)
 {
-    nm_model *model;
-    ck_assert_done(nm_model_parse(ctx, text, &model));
-    if (train)
-        ck_assert_done(nm_model_set(ctx, model, "train", train));
-    ck_assert_done(nm_network_new(ctx, model, &j->net));
-    nm_model_free(model);
+    j->net = network_with(text, (const char *const[][2]){{"train", train}, {NULL}});
     ck_assert_done(nm_trainer_new(ctx, j->net, &options, &j->trainer));
-    for (int i = 0; i < BATCH * SIZE; i++)
-        j->x[i] = (nm_real)sin(i * 0.7);
-    for (int i = 0; i < BATCH; i++)
-        j->labels[i] = i % 3;
-    j->batch = (nm_minibatch)NM_MINIBATCH_INIT;
-    j->batch.n = BATCH;
-    j->batch.x = j->x;
-    j->batch.labels = j->labels;
+    j->batch = wave_batch(j->x, j->labels, BATCH, SIZE);
 }
 
 static void close_network(judged_network *j)

@@ -1,9 +1,5 @@
 /* training.h: an own loop gives the bits of nm_model_train. */
-#include <norma/training.h>
-
-#include "train_support.h"
-
-#include <math.h>
+#include "api_support.h"
 
 /* 400 samples in batches of 21 leave a single one. */
 static const char *const settings[][2] = {{"train.limit", "0"}, {"train.batch", "21"}, {"train.epochs", "2"}};
@@ -44,18 +40,11 @@ static nm_trainer *trainer_on(nm_network *net, const nm_data *data)
     return t;
 }
 
-static nm_parameter parameter(const nm_network *net, int index)
-{
-    nm_parameter p = NM_PARAMETER_INIT;
-    ck_assert_done(nm_network_parameter(ctx, net, index, &p));
-    return p;
-}
-
 static void assert_same_parameters(const nm_network *a, const nm_network *b)
 {
     ck_assert_int_eq(nm_network_parameters(a), nm_network_parameters(b));
     for (int i = 0; i < nm_network_parameters(a); i++) {
-        nm_parameter p = parameter(a, i), q = parameter(b, i);
+        nm_parameter p = parameter_at(a, i), q = parameter_at(b, i);
         ck_assert_str_eq(p.name, q.name);
         ck_assert_uint_eq(p.count, q.count);
         ck_assert_msg(memcmp(p.values, q.values, p.count * sizeof *p.values) == 0, "%s differs", p.name);

@@ -1,17 +1,6 @@
 /* The steps of training.h one by one: gradients are those of the loss, and what does not fit is
  * refused. */
-#include <norma/training.h>
-
-#include "train_support.h"
-
-#include <math.h>
-
-static nm_parameter parameter(const nm_network *net, int index)
-{
-    nm_parameter p = NM_PARAMETER_INIT;
-    ck_assert_done(nm_network_parameter(ctx, net, index, &p));
-    return p;
-}
+#include "api_support.h"
 
 /* ---- gradients ---- */
 
@@ -32,24 +21,12 @@ typedef struct smooth {
 
 static void open_smooth(smooth *s, const char *loss)
 {
-    nm_model *model;
     nm_trainer_options options = NM_TRAINER_OPTIONS_INIT;
-    ck_assert_done(nm_model_parse(ctx, SMOOTH_MODEL, &model));
-    if (loss)
-        ck_assert_done(nm_model_set(ctx, model, "loss", loss));
-    ck_assert_done(nm_network_new(ctx, model, &s->net));
-    nm_model_free(model);
+    s->net = network_with(SMOOTH_MODEL, (const char *const[][2]){{"loss", loss}, {NULL}});
     options.batch = SMOOTH_BATCH;
     options.input_gradients = true;
     ck_assert_done(nm_trainer_new(ctx, s->net, &options, &s->trainer));
-    for (int i = 0; i < SMOOTH_BATCH * SMOOTH_SIZE; i++)
-        s->x[i] = (nm_real)sin(i * 0.7);
-    for (int i = 0; i < SMOOTH_BATCH; i++)
-        s->labels[i] = i % 3;
-    s->batch = (nm_minibatch)NM_MINIBATCH_INIT;
-    s->batch.n = SMOOTH_BATCH;
-    s->batch.x = s->x;
-    s->batch.labels = s->labels;
+    s->batch = wave_batch(s->x, s->labels, SMOOTH_BATCH, SMOOTH_SIZE);
 }
 
 static void close_smooth(smooth *s)
@@ -85,7 +62,7 @@ START_TEST(gradients_by_name_and_input)
     nm_real by_x[SMOOTH_BATCH * SMOOTH_SIZE], by_w[54];
     open_smooth(&s, "softmax_ce");
     int index = nm_network_parameter_index(s.net, "c/weight");
-    nm_parameter w = parameter(s.net, index);
+    nm_parameter w = parameter_at(s.net, index);
     ck_assert_str_eq(w.layout, "HWIO");
     ck_assert(w.trained && w.count == 54 && w.rank == 4 && w.dims[0] == 3 && w.dims[3] == 3);
     loss_of(&s);
@@ -162,7 +139,7 @@ START_TEST(learning_rate_at_any_time)
     smooth s;
     open_smooth(&s, "softmax_ce");
     double preset = nm_trainer_lr(s.trainer);
-    nm_parameter bias = parameter(s.net, nm_network_parameter_index(s.net, "d/bias"));
+    nm_parameter bias = parameter_at(s.net, nm_network_parameter_index(s.net, "d/bias"));
     nm_real before = bias.values[0];
     ck_assert(preset > 0);
     nm_trainer_set_lr(s.trainer, 0);
@@ -286,7 +263,7 @@ START_TEST(a_loss_that_is_no_number)
 {
     smooth s;
     open_smooth(&s, "softmax_ce");
-    nm_parameter bias = parameter(s.net, nm_network_parameter_index(s.net, "d/bias"));
+    nm_parameter bias = parameter_at(s.net, nm_network_parameter_index(s.net, "d/bias"));
     nm_real before = bias.values[0];
     nm_step_result r = NM_STEP_RESULT_INIT;
     s.x[7] = (nm_real)NAN;

@@ -1,10 +1,6 @@
 /* training.h without norma's optimizer: parameters and running statistics that the caller writes.
  */
-#include <norma/training.h>
-
-#include "train_support.h"
-
-#include <math.h>
+#include "api_support.h"
 
 #define MODEL                                                                                                          \
     "input: {height: 4, width: 3, channels: 2}\n"                                                                      \
@@ -15,17 +11,11 @@
 enum { BATCH = 4, SIZE = 24 };
 
 static nm_real x[BATCH * SIZE];
-static const int32_t labels[BATCH] = {0, 1, 2, 0};
+static int32_t labels[BATCH];
 
 static nm_minibatch batch(void)
 {
-    nm_minibatch b = NM_MINIBATCH_INIT;
-    for (int i = 0; i < BATCH * SIZE; i++)
-        x[i] = (nm_real)sin(i * 0.7);
-    b.n = BATCH;
-    b.x = x;
-    b.labels = labels;
-    return b;
+    return wave_batch(x, labels, BATCH, SIZE);
 }
 
 static nm_model *model_with(const char *train)
@@ -38,11 +28,7 @@ static nm_model *model_with(const char *train)
 
 static nm_network *network(const char *train)
 {
-    nm_network *net;
-    nm_model *model = model_with(train);
-    ck_assert_done(nm_network_new(ctx, model, &net));
-    nm_model_free(model);
-    return net;
+    return network_with(MODEL, (const char *const[][2]){{"train", train}, {NULL}});
 }
 
 static nm_trainer *trainer(nm_network *net, bool no_optimizer)
@@ -55,18 +41,11 @@ static nm_trainer *trainer(nm_network *net, bool no_optimizer)
     return t;
 }
 
-static nm_parameter parameter(const nm_network *net, int index)
-{
-    nm_parameter p = NM_PARAMETER_INIT;
-    ck_assert_done(nm_network_parameter(ctx, net, index, &p));
-    return p;
-}
-
 /* Plain descent, by hand. */
 static void descend(nm_trainer *t, const nm_network *net)
 {
     for (int i = 0; i < nm_network_parameters(net); i++) {
-        nm_parameter p = parameter(net, i);
+        nm_parameter p = parameter_at(net, i);
         const nm_real *g = nm_trainer_gradient(t, i);
         for (size_t k = 0; p.trained && k < p.count; k++)
             p.values[k] -= (nm_real)0.25 * g[k];
@@ -76,7 +55,7 @@ static void descend(nm_trainer *t, const nm_network *net)
 static void assert_near(const nm_network *a, const nm_network *b, double tolerance)
 {
     for (int i = 0; i < nm_network_parameters(a); i++) {
-        nm_parameter p = parameter(a, i), q = parameter(b, i);
+        nm_parameter p = parameter_at(a, i), q = parameter_at(b, i);
         for (size_t k = 0; k < p.count; k++)
             ck_assert(fabs((double)p.values[k] - (double)q.values[k]) <= tolerance);
     }
@@ -139,7 +118,7 @@ START_TEST(what_needs_an_optimizer)
     nm_network *net = network("{optimizer: adam}");
     nm_trainer *t = trainer(net, true);
     nm_minibatch given = batch();
-    nm_parameter p = parameter(net, 0);
+    nm_parameter p = parameter_at(net, 0);
     nm_real before = p.values[0];
     nm_trainer_set_lr(t, 3);
     ck_assert(isnan(nm_trainer_lr(t)));
@@ -212,9 +191,9 @@ START_TEST(statistics_can_be_put_back)
     nm_trainer *t = trainer(net, true);
     nm_minibatch given = batch();
     int mean = nm_network_parameter_index(net, "n/running_mean"), weight = nm_network_parameter_index(net, "c/weight");
-    nm_parameter p = parameter(net, mean);
+    nm_parameter p = parameter_at(net, mean);
     nm_real before[3], after[3];
-    ck_assert(!p.trained && p.count == 3 && !parameter(net, weight).trained);
+    ck_assert(!p.trained && p.count == 3 && !parameter_at(net, weight).trained);
     memcpy(before, p.values, sizeof before);
     ck_assert_done(nm_trainer_forward(t, &given));
     memcpy(after, p.values, sizeof after);
@@ -234,7 +213,7 @@ START_TEST(a_fresh_network)
     ck_assert_int_ne(nm_network_new(ctx, model, &net), NM_OK);
     ck_assert_ptr_null(net);
     ck_assert_done(nm_network_new_fresh(ctx, model, &net));
-    ck_assert(parameter(net, nm_network_parameter_index(net, "c/weight")).trained);
+    ck_assert(parameter_at(net, nm_network_parameter_index(net, "c/weight")).trained);
     assert_near(net, plain, 0);
     nm_network_free(net);
     nm_network_free(plain);
