@@ -12,8 +12,8 @@
 typedef struct placing {
     int count;
     nm_region **order, **best, **placed; /* [count]: to be tried; that took least so far; by offset */
-    int highest;                         /* of the order that was tried: which region reaches highest */
-    size_t size, lower_bound;            /* of the best; that no order can go below */
+    int highest;              /* of the order that was tried: which region reaches highest, of those placed */
+    size_t size, lower_bound; /* of the best; that no order can go below */
 } placing;
 
 static bool meet(const nm_region *a, const nm_region *b)
@@ -44,7 +44,7 @@ static size_t find_gap(const placing *p, int count, const nm_region *r)
     return best != SIZE_MAX ? best : at;
 }
 
-/* Keeps the order if it is the best. */
+/* Keeps the order if it is the best; gives up where it is not. */
 static void try_order(placing *p)
 {
     size_t size = 0;
@@ -59,9 +59,9 @@ static void try_order(placing *p)
             continue;
         size = r->offset + r->size;
         p->highest = i;
+        if (size >= p->size)
+            return;
     }
-    if (size >= p->size)
-        return;
     p->size = size;
     memcpy(p->best, p->order, (size_t)p->count * sizeof *p->best);
 }
@@ -100,7 +100,7 @@ static int by_life(const void *a, const void *b)
     return longer ? longer : (ra > rb) - (ra < rb);
 }
 
-enum { FIRST_ROUNDS = 256, AT_ONCE = 64, WORK = 1 << 22 };
+enum { FIRST_ROUNDS = 256, AT_ONCE = 64, WORK = 1 << 21 };
 
 /* From order to order until no gap is left or time is up: the region first that reached highest,
  * time after time, then the best order so far with a few regions exchanged at random. */
@@ -125,6 +125,7 @@ static void find_order(placing *p)
         }
     }
     memcpy(p->order, p->best, (size_t)p->count * sizeof *p->order);
+    p->size = SIZE_MAX; /* so that all of it is placed */
     try_order(p);
 }
 
