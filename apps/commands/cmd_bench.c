@@ -79,8 +79,9 @@ static void step(bench *b)
         nm_plan_run(b->plan, &b->batch, NM_PHASE_FORWARD);
         return;
     }
-    nm_training_step step = {.plan = b->plan, .optimization = b->optimizer};
-    nm_training_step_run(&step, &b->batch, b->batch.step);
+    nm_training_step step = {.net = b->net, .plan = b->plan, .optimization = b->optimizer};
+    nm_bad_number bad; /* a rate of 0 leaves the parameters as they are */
+    nm_training_step_run(&step, &b->batch, b->batch.step, &bad);
     b->batch.step++;
 }
 

@@ -69,8 +69,9 @@ static void print_outcome(const nm_outcome *o)
     if (!isnan(o->waited))
         printf("waited %.2f %% of the time for data\n", 100 * o->waited);
     if (o->diverged)
-        printf("diverged: the loss was NaN or infinite at step %llu; a smaller --lr may help\n",
-               (unsigned long long)o->step);
+        printf("diverged: %s was NaN or infinite at step %llu; last.h5 is from before that, and\n"
+               "'norma train --resume --run %s --lr …' with a smaller rate goes on from it\n",
+               o->cause, (unsigned long long)o->step, o->run);
     if (o->stopped)
         printf("stopped at step %llu; 'norma train --resume --run %s …' goes on\n", (unsigned long long)o->step,
                o->run);

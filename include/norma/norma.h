@@ -107,7 +107,7 @@ typedef struct nm_training {
 /* What training gave. Set it to NM_OUTCOME_INIT; what it points to is freed by nm_outcome_free. */
 typedef struct nm_outcome {
     size_t size;
-    uint64_t step; /* updates done in all; where it diverged, the step whose loss was not finite, as in the last row */
+    uint64_t step; /* updates done in all; where it diverged, the step that met NaN or infinity, as in the last row */
     bool stopped;  /* by `stop`, before the end */
     bool diverged;
     double best_accuracy;         /* on the test split; NaN: never measured */
@@ -120,17 +120,19 @@ typedef struct nm_outcome {
     /* Of the highest accuracy on the test split, of those with the lowest loss the first; by loss
      * alone where no row has an accuracy. NULL: the test split was never evaluated. */
     const nm_metrics *best;
+    const char *cause; /* where it diverged: what was NaN or infinite, as "the gradient of c1/weight"; else NULL */
 } nm_outcome;
 #define NM_OUTCOME_INIT                                                                                                \
     {                                                                                                                  \
-        sizeof(nm_outcome), 0, false, false, 0, 0, 0, 0, NULL, NULL, NULL, NULL                                        \
+        sizeof(nm_outcome), 0, false, false, 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL                                  \
     }
 
 /* Sets *stop to 1, atomically. May be called by any thread and by signal handlers. */
 NM_API void nm_request_stop(volatile int *stop);
 
-/* Trains a fresh network (or goes on) as the model's `train:` section says. NM_DIVERGED: the loss
- * became NaN or infinite; last.h5 is the last checkpoint before that, and *outcome is filled. The
+/* Trains a fresh network (or goes on) as the model's `train:` section says. NM_DIVERGED: the
+ * loss, a gradient, a parameter, a running statistic or a slot of the optimizer became NaN or
+ * infinite; last.h5 is the last checkpoint before that, and *outcome is filled. The
  * result has the same bits for any number of threads, and the same bits whether or not training was
  * interrupted and resumed on the way. `how` NULL: nothing is kept; `outcome` NULL: it is not
  * wanted. */

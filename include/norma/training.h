@@ -214,8 +214,9 @@ typedef struct nm_step_result {
     }
 
 /* Forward, loss, backward and update (without an optimizer: no update); result may be NULL.
- * NM_DIVERGED: the loss is NaN or infinite; *result is filled and no parameter was changed (running
- * statistics were). */
+ * NM_DIVERGED: the loss, a running statistic or a gradient is NaN or infinite, which the message
+ * names; *result is filled and no parameter was changed (running statistics were). Also where a
+ * parameter became so by the update. */
 NM_API nm_status nm_trainer_step(nm_trainer *trainer, const nm_minibatch *batch, nm_step_result *result);
 
 /* The same one by one: forward, then loss, then backward; or forward, then backward_from. The

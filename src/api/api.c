@@ -17,12 +17,14 @@ static void pass_progress(void *arg, const nm_progress *progress)
         how->on_row(how->arg, progress->row);
 }
 
-/* What an outcome points to is one block, which begins with its `row`: pointers, rows, the path. */
+/* What an outcome points to is one block, which begins with its `row`: pointers, rows, the path,
+ * the cause. */
 static nm_status fill_outcome(nm_context *ctx, const nm_train_result *result, nm_outcome *o)
 {
-    size_t rows = (size_t)result->rows, path = result->run ? strlen(result->run) + 1 : 0;
+    size_t rows = (size_t)result->rows, path = result->run ? strlen(result->run) + 1 : 0,
+           cause = result->diverged ? strlen(result->cause) + 1 : 0;
     size_t pointers = (rows + 1) * sizeof(nm_metrics *);
-    char *block = nm_alloc(ctx, pointers + rows * sizeof(nm_metrics) + path, 1);
+    char *block = nm_alloc(ctx, pointers + rows * sizeof(nm_metrics) + path + cause, 1);
     if (!block)
         return NM_FAILED;
     const nm_metrics **row = (const nm_metrics **)(void *)block;
@@ -44,6 +46,8 @@ static nm_status fill_outcome(nm_context *ctx, const nm_train_result *result, nm
     o->best_accuracy = best < 0 ? (double)NAN : row[best]->test_accuracy;
     if (path)
         o->run = memcpy(block + pointers + rows * sizeof(nm_metrics), result->run, path);
+    if (cause)
+        o->cause = memcpy(block + pointers + rows * sizeof(nm_metrics) + path, result->cause, cause);
     return NM_OK;
 }
 
@@ -98,10 +102,11 @@ nm_status nm_model_train(nm_context *ctx, const nm_model *model, const nm_traini
     NM_TRY(train(ctx, model, &own, &found));
     if (outcome)
         NM_TRY(nm_sized_write(ctx, "NM_OUTCOME_INIT", outcome, &found, sizeof found));
+    nm_status status = NM_OK;
+    if (found.diverged)
+        status = nm_fail(ctx, NM_DIVERGED, "training diverged: %s was NaN or infinite at step %llu", found.cause,
+                         (unsigned long long)found.step);
     if (!outcome || outcome->size <= offsetof(nm_outcome, row)) /* it has no place for the rows */
         nm_outcome_free(&found);
-    if (found.diverged)
-        return nm_fail(ctx, NM_DIVERGED, "training diverged: the loss of step %llu is not a finite number",
-                       (unsigned long long)found.step);
-    return NM_OK;
+    return status;
 }

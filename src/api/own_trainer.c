@@ -148,12 +148,26 @@ static nm_status give_result(const nm_trainer *t, const nm_result *r, nm_step_re
     return out ? nm_sized_write(t->ctx, "NM_STEP_RESULT_INIT", out, &result, sizeof result) : NM_OK;
 }
 
+static nm_status fail_diverged(const nm_trainer *t, const nm_bad_number *bad)
+{
+    return nm_fail(t->ctx, NM_DIVERGED, "training diverged: %s was NaN or infinite at step %llu", bad->where,
+                   (unsigned long long)t->step + 1);
+}
+
 static nm_status check_loss(const nm_trainer *t, const nm_result *r)
 {
-    if (isfinite(r->loss_sum))
+    nm_bad_number bad;
+    nm_find_bad_number(t->net, r, &bad);
+    return bad.found ? fail_diverged(t, &bad) : NM_OK;
+}
+
+static nm_status update(nm_trainer *t)
+{
+    nm_bad_number bad;
+    if (nm_optimization_step(t->optimization, t->plan, t->step) == NM_UPDATED)
         return NM_OK;
-    return nm_fail(t->ctx, NM_DIVERGED, "training diverged: the loss of step %llu is not a finite number",
-                   (unsigned long long)t->step + 1);
+    nm_optimization_find_bad(t->optimization, t->plan, bad.where, sizeof bad.where);
+    return fail_diverged(t, &bad);
 }
 
 /* After every backward. */
@@ -181,13 +195,15 @@ nm_status nm_trainer_step(nm_trainer *t, const nm_minibatch *batch, nm_step_resu
     NM_TRY(nm_trainer_take_batch(t, batch, t->batch, &t->targets, t->held_x, &t->held));
     NM_TRY(nm_trainer_need_targets(t, &t->held));
     /* Where gradients were kept, they come in between. */
-    nm_training_step step = {.plan = t->plan, .optimization = t->keeps ? NULL : t->optimization};
-    nm_result r = nm_training_step_run(&step, &t->held, t->step);
+    nm_training_step step = {.net = t->net, .plan = t->plan, .optimization = t->keeps ? NULL : t->optimization};
+    nm_bad_number bad;
+    nm_result r = nm_training_step_run(&step, &t->held, t->step, &bad);
     NM_TRY(give_result(t, &r, result));
-    NM_TRY(check_loss(t, &r));
+    if (bad.found)
+        return fail_diverged(t, &bad);
     add_kept(t);
     if (t->optimization && !step.optimization)
-        nm_optimization_step(t->optimization, t->plan, t->step);
+        NM_TRY(update(t));
     if (t->optimization)
         count_update(t);
     return NM_OK;
@@ -252,7 +268,7 @@ nm_status nm_trainer_update(nm_trainer *t)
     nm_errors_clear(t->ctx);
     NM_TRY(need_phase(t, t->phase == NM_GRADIENTS_READY, "nm_trainer_update", "a backward"));
     if (t->optimization)
-        nm_optimization_step(t->optimization, t->plan, t->step);
+        NM_TRY(update(t));
     count_update(t);
     return NM_OK;
 }

@@ -3,6 +3,9 @@
 #include "checkpoint_read.h"
 #include "gemm.h"
 
+#include <float.h>
+#include <limits.h>
+#include <math.h>
 #include <string.h>
 
 /* The same bits are promised only on the same kind of machine and library; a difference is logged,
@@ -46,25 +49,60 @@ static nm_status load_slots(nm_context *ctx, const nm_checkpoint *c, const nm_ne
     return status;
 }
 
+/* ---- numbers: nothing that a training could not have written ----------------------------- */
+
+static const uint64_t MOST_STEPS = (uint64_t)1 << 53; /* all that a double counts */
+
+static nm_status refuse_number(const nm_checkpoint *c, const char *path, double found, const char *expected)
+{
+    return nm_fail(c->ctx, NM_INVALID, "%s: %s is %.17g; expected %s", c->path, path, found, expected);
+}
+
+/* A row is of a step behind the one before, and no later than the state. */
+static nm_status check_row(const nm_checkpoint *c, const nm_history_row *row, const nm_history_row *before,
+                           uint64_t step)
+{
+    const double values[] = {row->train_loss, row->train_accuracy, row->test_loss, row->test_accuracy};
+    if (row->step > step || (before && row->step <= before->step))
+        return refuse_number(c, "/history/step", (double)row->step, "growing numbers up to /train/step");
+    if (!isfinite(row->lr) || row->lr < 0)
+        return refuse_number(c, "/history/lr", row->lr, "a number from 0");
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++)
+        if (isinf(values[i]))
+            return refuse_number(c, "/history", values[i], "numbers, or NaN for what was not measured");
+    return NM_OK;
+}
+
+static nm_status read_column(const nm_checkpoint *c, const nm_history_column *which, size_t rows, uint64_t *column,
+                             nm_history_row *history)
+{
+    NM_TRY(nm_h5_read(c->h5, which->path, which->type, 1, &rows, column));
+    for (size_t r = 0; r < rows; r++) {
+        char *field = (char *)&history[r] + which->offset;
+        if (which->narrow && column[r] > UINT32_MAX)
+            return refuse_number(c, which->path, (double)column[r], "a number below 2^32");
+        if (which->narrow)
+            *(uint32_t *)field = (uint32_t)column[r];
+        else
+            memcpy(field, &column[r], sizeof *column); /* uint64 or the bits of a double */
+    }
+    return NM_OK;
+}
+
 static nm_status load_history(nm_context *ctx, const nm_checkpoint *c, nm_train_state *state)
 {
     nm_h5_shape shape;
     NM_TRY(nm_h5_look(c->h5, "/history/step", &shape));
     size_t rows = shape.rank == 1 ? shape.count : 0;
+    if (rows > INT_MAX)
+        return refuse_number(c, "the number of rows in /history", (double)rows, "less than 2^31");
     uint64_t *column = nm_alloc(ctx, rows + 1, sizeof *column);
     nm_history_row *history = nm_alloc(ctx, rows + 1, sizeof *history);
     nm_status status = column && history ? NM_OK : NM_FAILED;
-    for (int i = 0; i < NM_HISTORY_COLUMNS && status == NM_OK; i++) {
-        const nm_history_column *which = &nm_history_columns[i];
-        status = nm_h5_read(c->h5, which->path, which->type, 1, &rows, column);
-        for (size_t r = 0; r < rows && status == NM_OK; r++) {
-            char *field = (char *)&history[r] + which->offset;
-            if (which->narrow)
-                *(uint32_t *)field = (uint32_t)column[r];
-            else
-                memcpy(field, &column[r], sizeof *column); /* uint64 or the bits of a double */
-        }
-    }
+    for (int i = 0; i < NM_HISTORY_COLUMNS && status == NM_OK; i++)
+        status = read_column(c, &nm_history_columns[i], rows, column, history);
+    for (size_t r = 0; r < rows && status == NM_OK; r++)
+        status = check_row(c, &history[r], r ? &history[r - 1] : NULL, state->step);
     nm_free(column);
     if (status != NM_OK) {
         nm_free(history);
@@ -79,24 +117,42 @@ static nm_status load_numbers(const nm_checkpoint *c, nm_train_state *state)
 {
     const struct {
         const char *path;
-        nm_h5_type type;
-        void *value;
-    } numbers[] = {
-        {"/train/step", NM_H5_U64, &state->step},
-        {"/train/seed", NM_H5_U64, &state->seed},
-        {"/train/steps_per_epoch", NM_H5_U64, &state->steps_per_epoch},
-        {"/train/loss_sum", NM_H5_F64, &state->loss_sum},
-        {"/train/correct", NM_H5_F64, &state->correct},
-        {"/train/seen", NM_H5_U64, &state->seen},
-        {"/train/best_accuracy", NM_H5_F64, &state->best_accuracy},
-        {"/train/best_step", NM_H5_U64, &state->best_step},
+        uint64_t *value, most;
+    } counts[] = {
+        {"/train/step", &state->step, MOST_STEPS},
+        {"/train/seed", &state->seed, UINT64_MAX},
+        {"/train/steps_per_epoch", &state->steps_per_epoch, MOST_STEPS},
+        {"/train/seen", &state->seen, MOST_STEPS},
+        {"/train/best_step", &state->best_step, MOST_STEPS},
     };
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
-        NM_TRY(nm_h5_read(c->h5, numbers[i].path, numbers[i].type, 0, NULL, numbers[i].value));
-    state->normalisation = c->normalisation;
+    const struct {
+        const char *path;
+        double *value, least, most;
+        bool may_be_absent;
+    } sums[] = {
+        {"/train/loss_sum", &state->loss_sum, -DBL_MAX, DBL_MAX, false},
+        {"/train/correct", &state->correct, 0, DBL_MAX, false},
+        {"/train/counted", &state->counted, -1, DBL_MAX, true},
+    };
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+        NM_TRY(nm_h5_read(c->h5, counts[i].path, NM_H5_U64, 0, NULL, counts[i].value));
+        if (*counts[i].value > counts[i].most)
+            return refuse_number(c, counts[i].path, (double)*counts[i].value, "at most 2^53");
+    }
     state->counted = -1;
-    if (nm_h5_has(c->h5, "/train/counted"))
-        NM_TRY(nm_h5_read(c->h5, "/train/counted", NM_H5_F64, 0, NULL, &state->counted));
+    for (size_t i = 0; i < sizeof sums / sizeof *sums; i++) {
+        if (sums[i].may_be_absent && !nm_h5_has(c->h5, sums[i].path))
+            continue;
+        NM_TRY(nm_h5_read(c->h5, sums[i].path, NM_H5_F64, 0, NULL, sums[i].value));
+        if (!(*sums[i].value >= sums[i].least && *sums[i].value <= sums[i].most))
+            return refuse_number(c, sums[i].path, *sums[i].value, "a finite number that a sum can have");
+    }
+    NM_TRY(nm_h5_read(c->h5, "/train/best_accuracy", NM_H5_F64, 0, NULL, &state->best_accuracy));
+    if (state->best_accuracy < 0 || state->best_accuracy > 1)
+        return refuse_number(c, "/train/best_accuracy", state->best_accuracy, "a share, from 0 to 1");
+    if (state->best_step > state->step)
+        return refuse_number(c, "/train/best_step", (double)state->best_step, "at most /train/step");
+    state->normalisation = c->normalisation;
     return NM_OK;
 }
 

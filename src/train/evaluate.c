@@ -75,14 +75,6 @@ void nm_evaluator_free(nm_evaluator *e)
     nm_free(e);
 }
 
-bool nm_all_finite(const real *values, size_t count)
-{
-    real sum = 0;
-    for (size_t i = 0; i < count; i++)
-        sum += values[i] * (real)0; /* 0, or NaN from a NaN or an infinity on */
-    return sum == 0;
-}
-
 /* The first of the largest scores; -1 where one is NaN or infinite: such scores name no class. */
 static int predicted_class(const real *y, int classes)
 {

@@ -2,11 +2,9 @@
 #ifndef NM_EVALUATE_H
 #define NM_EVALUATE_H
 
+#include "finite.h"
 #include "targets.h"
 #include "train.h"
-
-/* Whether none of them is NaN or infinite. */
-bool nm_all_finite(const real *values, size_t count);
 
 typedef struct nm_evaluator nm_evaluator;
 /* What is pointed at must outlive it; the network's parameters may change between runs. */

@@ -2,9 +2,11 @@
 #include "optimization.h"
 
 #include "alloc.h"
+#include "finite.h"
 #include "foreign_names.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 struct nm_optimization {
@@ -206,11 +208,52 @@ double nm_optimization_rate(const nm_optimization *o, uint64_t step)
     return nm_schedule_rate(o->schedule, o->schedule_self, o->lr, step, o->steps, o->steps_per_epoch, o->warmup);
 }
 
-void nm_optimization_step(nm_optimization *o, nm_plan *plan, uint64_t step)
+nm_update_outcome nm_optimization_step(nm_optimization *o, nm_plan *plan, uint64_t step)
 {
     const real *gradients = nm_plan_gradients(plan);
+    nm_update_outcome outcome;
     for (int i = 0; i < o->count; i++)
         o->spans[i].dw = gradients + o->offsets[i];
-    nm_optimize(o->type, o->self, o->spans, o->count, nm_optimization_rate(o, step), step + 1, o->clip_norm,
-                o->threads);
+    nm_optimize(o->type, o->self, o->spans, o->count, nm_optimization_rate(o, step), step + 1, o->clip_norm, o->threads,
+                &outcome);
+    return outcome;
+}
+
+/* ---- NaN and infinity ---------------------------------------------------------------------- */
+
+static const char *name_at(const nm_network *net, size_t offset)
+{
+    for (int i = 0; i < net->params; i++)
+        if (net->param[i].kind != NM_STATE && net->param[i].offset == offset)
+            return net->param[i].name;
+    return "";
+}
+
+bool nm_optimization_find_bad(const nm_optimization *o, const nm_plan *plan, char *text, size_t size)
+{
+    const real *gradients = nm_plan_gradients(plan);
+    for (int i = o->count - 1; i >= 0; i--)
+        if (!nm_all_finite(gradients + o->offsets[i], o->spans[i].count)) {
+            snprintf(text, size, "the gradient of %s", name_at(o->net, o->offsets[i]));
+            return true;
+        }
+    for (int i = 0; i < o->count; i++) {
+        const nm_span *span = &o->spans[i];
+        const char *what = nm_all_finite(span->w, span->count) ? NULL : "";
+        for (int s = 0; s < o->type->slots && !what; s++)
+            what = nm_all_finite(span->slot[s], span->count) ? NULL : o->type->slot_names[s];
+        if (!what)
+            continue;
+        snprintf(text, size, "%s%s%s", what, *what ? " of " : "", name_at(o->net, o->offsets[i]));
+        return true;
+    }
+    return false;
+}
+
+bool nm_optimization_is_sound(const nm_optimization *o)
+{
+    for (int s = 0; s < o->type->slots; s++)
+        if (!nm_all_finite(o->slot[s], o->net->weight_count))
+            return false;
+    return true;
 }

@@ -28,7 +28,13 @@ bool nm_optimization_steady(const nm_optimization *o);
 double nm_optimization_rate(const nm_optimization *o, uint64_t step);
 /* From now on this rate, whatever the schedule says; NaN: the schedule's again. */
 void nm_optimization_fix_rate(nm_optimization *o, double rate);
-/* Updates the parameters with the plan's gradients; step counts from 0. */
-void nm_optimization_step(nm_optimization *o, nm_plan *plan, uint64_t step);
+/* Updates the parameters with the plan's gradients; step counts from 0. Where a gradient holds NaN
+ * or infinity nothing is updated. */
+nm_update_outcome nm_optimization_step(nm_optimization *o, nm_plan *plan, uint64_t step) NM_MUST_USE;
+/* The first parameter whose gradient (from the last on, as backward goes), value or slot holds NaN
+ * or infinity, as "the gradient of c1/weight"; false: none does. */
+bool nm_optimization_find_bad(const nm_optimization *o, const nm_plan *plan, char *text, size_t size);
+/* Whether all slots are finite numbers. */
+bool nm_optimization_is_sound(const nm_optimization *o);
 
 #endif

@@ -10,6 +10,7 @@
 #include "training_step.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 static double seconds_so_far(const nm_train_run *t)
@@ -146,8 +147,22 @@ static nm_status finish_row(nm_train_run *t, nm_history_row *row, bool lasting)
     return NM_OK;
 }
 
+/* The state stays at the last step that was sound, and so does last.h5. */
+static nm_status diverge(nm_train_run *t, nm_train_result *result, uint64_t step, const char *where)
+{
+    result->diverged = true;
+    result->step = step;
+    snprintf(result->cause, sizeof result->cause, "%s", where);
+    nm_history_row row = start_row(t, step);
+    NM_TRY(nm_train_run_add_row(t, &row, seconds_so_far(t)));
+    t->passing_rows++;
+    NM_TRY(write_metrics(t));
+    report(t, &row);
+    return nm_watch_flush(t->watch);
+}
+
 /* Makes the row unless a stop comes in between; it is due again on resuming then. */
-static nm_status make_row(nm_train_run *t)
+static nm_status make_row(nm_train_run *t, nm_train_result *result)
 {
     nm_history_row row = start_row(t, t->state.step);
     bool stopped = false;
@@ -158,6 +173,8 @@ static nm_status make_row(nm_train_run *t)
         row.test_loss = e.loss;
         row.test_accuracy = e.accuracy;
         nm_free(e.confusion);
+        if (!stopped && !isfinite(e.loss))
+            return diverge(t, result, t->state.step, "the loss on the test split");
     }
     return stopped ? NM_OK : finish_row(t, &row, t->state.step % t->row_every == 0);
 }
@@ -171,10 +188,11 @@ static bool row_due(const nm_train_run *t)
 
 /* ---- checkpoints -------------------------------------------------------------------------- */
 
-/* What is judged and saved must be numbers. */
-static bool sound(const nm_train_run *t)
+/* What is judged and saved must be numbers: all parameters, statistics and slots. */
+static bool is_sound(const nm_train_run *t)
 {
-    return nm_all_finite(t->net->weights, t->net->weight_count) && nm_all_finite(t->net->states, t->net->state_count);
+    return nm_all_finite(t->net->weights, t->net->weight_count) && nm_all_finite(t->net->states, t->net->state_count) &&
+           nm_optimization_is_sound(t->optimization);
 }
 
 static nm_status save(nm_train_run *t)
@@ -198,19 +216,6 @@ static bool save_due(const nm_train_run *t)
 
 /* ---- steps --------------------------------------------------------------------------------- */
 
-/* The state stays at the last step that was sound, and so does last.h5. */
-static nm_status diverge(nm_train_run *t, nm_train_result *result, uint64_t step)
-{
-    result->diverged = true;
-    result->step = step;
-    nm_history_row row = start_row(t, step);
-    NM_TRY(nm_train_run_add_row(t, &row, seconds_so_far(t)));
-    t->passing_rows++;
-    NM_TRY(write_metrics(t));
-    report(t, &row);
-    return nm_watch_flush(t->watch);
-}
-
 static nm_status one_step(nm_train_run *t, nm_train_result *result)
 {
     nm_train_state *s = &t->state;
@@ -221,10 +226,11 @@ static nm_status one_step(nm_train_run *t, nm_train_result *result)
                       .targets = nm_target_maker_make(&t->targets, loaded),
                       .seed = s->seed,
                       .step = (uint32_t)s->step};
-    nm_training_step step = {t->plan, t->optimization, t->watch, t->settings->watch_every};
-    nm_result r = nm_training_step_run(&step, &batch, s->step);
-    if (!isfinite(r.loss_sum))
-        return diverge(t, result, s->step + 1);
+    nm_training_step step = {t->net, t->plan, t->optimization, t->watch, t->settings->watch_every};
+    nm_bad_number bad;
+    nm_result r = nm_training_step_run(&step, &batch, s->step, &bad);
+    if (bad.found)
+        return diverge(t, result, s->step + 1, bad.where);
     s->step++;
     s->loss_sum += r.loss_sum;
     s->correct += r.correct;
@@ -239,13 +245,14 @@ static nm_status one_step(nm_train_run *t, nm_train_result *result)
 static nm_status loop(nm_train_run *t, nm_train_result *result)
 {
     while (!result->diverged) {
-        if ((row_due(t) || save_due(t)) && !sound(t))
-            return diverge(t, result, t->state.step);
-        if (row_due(t))
-            NM_TRY(make_row(t));
         bool stop = nm_stop_wanted(t->request->stop);
-        if (stop && !sound(t))
-            return diverge(t, result, t->state.step);
+        if ((row_due(t) || save_due(t) || stop) && !is_sound(t))
+            return diverge(t, result, t->state.step, "a parameter");
+        if (row_due(t))
+            NM_TRY(make_row(t, result));
+        if (result->diverged)
+            break;
+        stop = nm_stop_wanted(t->request->stop);
         if (stop || save_due(t))
             NM_TRY(save(t));
         result->stopped = stop && (t->state.step < t->steps || row_due(t));

@@ -73,9 +73,10 @@ typedef struct nm_train_request {
 } nm_train_request;
 
 typedef struct nm_train_result {
-    uint64_t step; /* updates done; where it diverged, the step whose loss was not finite */
+    uint64_t step; /* updates done; where it diverged, the step that met NaN or infinity */
     bool diverged, stopped;
-    char *run; /* the run directory; NULL: none */
+    char cause[160]; /* where it diverged: what was NaN or infinite, as "the gradient of c1/weight" */
+    char *run;       /* the run directory; NULL: none */
     double seconds;
     double waited; /* as in nm_progress */
     int rows;

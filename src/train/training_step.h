@@ -6,14 +6,26 @@
 #include "watch.h"
 
 typedef struct nm_training_step {
-    nm_plan *plan;                 /* of mode NM_TRAIN */
+    nm_network *net;
+    nm_plan *plan;                 /* of `net`, of mode NM_TRAIN */
     nm_optimization *optimization; /* NULL: the gradients are computed, the parameters stay */
     nm_watch *watch;               /* NULL: none */
     int watch_every;               /* steps between rows of the watch, >= 1 */
 } nm_training_step;
 
-/* Runs the step that comes after `done` updates. Where the loss is not finite (result.loss_sum) the
- * parameters stay as they were and the watch gets no row; running statistics have moved. */
-nm_result nm_training_step_run(const nm_training_step *step, const nm_batch *batch, uint64_t done);
+/* Where a step met NaN or infinity. */
+typedef struct nm_bad_number {
+    bool found;
+    char where[160]; /* "the gradient of c1/weight" */
+} nm_bad_number;
+
+/* Runs the step that comes after `done` updates. Where the loss, a running statistic or a gradient
+ * is not finite the parameters stay as they were, and the watch gets no row where the loss is not;
+ * a parameter or a slot that is not finite after the update is found too. */
+nm_result nm_training_step_run(const nm_training_step *step, const nm_batch *batch, uint64_t done, nm_bad_number *bad);
+
+/* What of the loss and the running statistics is not finite after a run that gave `result`; a
+ * parameter where it explains that. */
+void nm_find_bad_number(const nm_network *net, const nm_result *result, nm_bad_number *bad);
 
 #endif

@@ -210,5 +210,55 @@ START_TEST(no_memory)
 }
 END_TEST
 
+/* A state with one number changed, and the words of its refusal. */
+typedef struct odd_number {
+    size_t offset; /* in nm_train_state, or with `row` in the last row of the history */
+    bool row, whole;
+    double number; /* whole: plus 2^63 */
+    const char *words[3];
+} odd_number;
+
+#define STATE(field) offsetof(nm_train_state, field), false
+#define ROW(field) offsetof(nm_history_row, field), true
+
+/* Digests are right, the numbers are not. */
+START_TEST(odd_numbers)
+{
+    static const odd_number table[] = {
+        {STATE(step), true, 5, {"/train/step", "9.22337"}},
+        {STATE(steps_per_epoch), true, 0, {"/train/steps_per_epoch"}},
+        {STATE(seen), true, 5, {"/train/seen"}},
+        {STATE(best_step), true, 5, {"/train/best_step"}},
+        {STATE(loss_sum), false, (double)NAN, {"/train/loss_sum", "nan"}},
+        {STATE(loss_sum), false, (double)INFINITY, {"/train/loss_sum", "inf"}},
+        {STATE(correct), false, -1, {"/train/correct", "-1"}},
+        {STATE(correct), false, (double)NAN, {"/train/correct"}},
+        {STATE(counted), false, (double)INFINITY, {"/train/counted"}},
+        {STATE(best_accuracy), false, 1.5, {"/train/best_accuracy", "1.5"}},
+        {ROW(step), true, 5, {"/history/step"}},
+        {ROW(lr), false, (double)NAN, {"/history/lr", "nan"}},
+        {ROW(lr), false, -0.1, {"/history/lr"}},
+        {ROW(train_loss), false, (double)INFINITY, {"/history", "inf"}},
+        {ROW(test_accuracy), false, (double)-INFINITY, {"/history"}},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        saved s = make_saved();
+        char *field = (table[i].row ? (char *)&s.state.history[1] : (char *)&s.state) + table[i].offset;
+        uint64_t count = ((uint64_t)1 << 63) + (uint64_t)(table[i].whole ? table[i].number : 0);
+        memcpy(field, table[i].whole ? (const void *)&count : &table[i].number, sizeof count);
+        ck_assert_done(nm_checkpoint_save(ctx, in_folder("a.h5"), s.net, &s.state));
+        nm_checkpoint *c;
+        nm_train_state read = {.optimizer = "adam", .slots = 2, .slot_names = slot_names, .data = "digits"};
+        memcpy(read.slot, s.state.slot, sizeof read.slot);
+        ck_assert_done(nm_checkpoint_open(ctx, in_folder("a.h5"), &c));
+        ck_assert_int_eq(nm_checkpoint_load_state(ctx, c, s.net, &read), NM_INVALID);
+        assert_message(table[i].words);
+        nm_errors_clear(ctx);
+        nm_checkpoint_free(c);
+        free_saved(&s);
+    }
+}
+END_TEST
+
 SUITE_WITH("checkpoint damage", with_folder, every_bit_counts, damage_is_told, foreign_and_future, another_model,
-           full_disk, folder_that_is_not_there, no_memory)
+           full_disk, folder_that_is_not_there, no_memory, odd_numbers)

@@ -104,7 +104,7 @@ static void run_cut(trajectory *t, const nm_optimizer_type *type, const void *se
         nm_span span = {.count = (size_t)n, .w = state->w + first, .dw = dw + first, .l2 = l2};
         for (int s = 0; s < 4; s++)
             span.slot[s] = state->slot[s] + first;
-        nm_optimize(type, self, &span, 1, lr, (uint64_t)step, 0, 1);
+        nm_optimize(type, self, &span, 1, lr, (uint64_t)step, 0, 1, NULL);
     }
 }
 
@@ -134,6 +134,40 @@ static void check_every_cut(trajectory *t, const nm_optimizer_type *type, const 
  * stay equal. */
 enum { REPEAT = 3000 };
 
+/* NaN and infinity: a gradient that holds one changes nothing; a slot that does is found. */
+static void check_bad_numbers(nm_context *ctx, const nm_optimizer_type *type, const void *self)
+{
+    enum { COUNT = 40000 }; /* several chunks */
+    static const double bad[] = {(double)NAN, (double)INFINITY, (double)-INFINITY};
+    copies c = allocate(ctx, COUNT);
+    nm_span span = {.count = COUNT, .w = c.w, .dw = c.dw};
+    memcpy(span.slot, c.slot, sizeof span.slot);
+    real *before = nm_alloc(ctx, COUNT, sizeof *before);
+    for (int k = 0; k < 3; k++) {
+        nm_update_outcome outcome;
+        size_t at = k * (COUNT - 1) / 2;
+        for (size_t i = 0; i < COUNT; i++) {
+            c.w[i] = (real)1;
+            c.dw[i] = (real)0.5;
+            for (int s = 0; s < type->slots; s++)
+                c.slot[s][i] = 0;
+        }
+        nm_optimize(type, self, &span, 1, 0.01, 1, 0, 2, &outcome);
+        ck_assert_int_eq(outcome, NM_UPDATED);
+        memcpy(before, c.w, COUNT * sizeof *before);
+        c.dw[at] = (real)bad[k];
+        nm_optimize(type, self, &span, 1, 0.01, 2, 0, 2, &outcome);
+        ck_assert_int_eq(outcome, NM_BAD_GRADIENT);
+        ck_assert_mem_eq(before, c.w, COUNT * sizeof *before);
+        c.dw[at] = (real)0.5;
+        c.w[at] = (real)bad[k];
+        nm_optimize(type, self, &span, 1, 0.01, 2, 0, 2, &outcome);
+        ck_assert_int_eq(outcome, NM_BAD_UPDATE);
+    }
+    nm_free(before);
+    release(&c);
+}
+
 static void run_optimizer(trajectory *t)
 {
     static double w[MOST_VALUES], gradients[MOST_VALUES];
@@ -141,6 +175,7 @@ static void run_optimizer(trajectory *t)
     ck_assert_ptr_nonnull(type);
     void *self = options_of(t, type->options, type->size);
     check_every_cut(t, type, self);
+    check_bad_numbers(t->ctx, type, self);
     double start[64], lr = number_of(t->group, "lr"), l2 = number_of(t->group, "l2"),
                       clip = number_of(t->group, "clip");
     int n = values_of(t->group, "w0", start), steps = values_of(t->group, "gradients", gradients) / n;
@@ -155,7 +190,7 @@ static void run_optimizer(trajectory *t)
             c.dw[i] = (real)gradients[step * n + (int)(i % (size_t)n)];
         nm_span span = {.count = count, .w = c.w, .dw = c.dw, .l2 = l2};
         memcpy(span.slot, c.slot, sizeof span.slot);
-        nm_optimize(type, self, &span, 1, lr, (uint64_t)step + 1, clip, 1 + step % 3);
+        nm_optimize(type, self, &span, 1, lr, (uint64_t)step + 1, clip, 1 + step % 3, NULL);
         for (int i = 0; i < n; i++)
             ck_assert_msg(fabs((double)c.w[i] - w[step * n + i]) < 1e-6 * (1 + fabs(w[step * n + i])),
                           "%s: step %d, value %d: expected %.9g, found %.9g", t->name, step + 1, i, w[step * n + i],

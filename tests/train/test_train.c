@@ -203,5 +203,23 @@ START_TEST(divergence)
 }
 END_TEST
 
+/* A loss that is a number, then parameters that give none on the test split: nothing of it is kept,
+ * and a smaller rate goes on from before. */
+START_TEST(divergence_in_evaluation)
+{
+    nm_train_result r;
+    const char *const fast[] = {"train.lr=1e9", "train.steps=1", NULL};
+    ck_assert_done(train_with(SMALL_MODEL, in_folder("run"), false, NULL, fast, &r));
+    ck_assert(r.diverged && r.step == 1 && strstr(r.cause, "test split"));
+    free_result(&r);
+    ck_assert_int_ne(access(in_folder("run/best.h5"), F_OK), 0);
+    const char *const slow[] = {"train.lr=0.01", "train.steps=3", NULL};
+    ck_assert_done(train_with(SMALL_MODEL, in_folder("run"), true, NULL, slow, &r));
+    ck_assert(!r.diverged && r.step == 3 && isfinite(r.history[r.rows - 1].test_loss));
+    free_result(&r);
+}
+END_TEST
+
 SUITE_WITH("train", with_folder, a_run_and_its_files, same_bits_for_any_thread_count, stopping_changes_nothing,
-           seconds_go_on, more_steps, killing_changes_nothing, killing_changes_nothing_without_batchnorm, divergence)
+           seconds_go_on, more_steps, killing_changes_nothing, killing_changes_nothing_without_batchnorm, divergence,
+           divergence_in_evaluation)

@@ -1,6 +1,7 @@
 /* One step of any optimizer: the gradient's norm, clipping, sharing between threads. */
 #include "update.h"
 
+#include "finite.h"
 #include "parallel.h"
 
 #include <math.h>
@@ -16,6 +17,8 @@ typedef struct job {
     size_t chunks; /* in all spans */
     double lr;
     uint64_t step;
+    bool checks; /* what is updated, while it is in cache */
+    bool bad[MOST_TASKS];
     double sums[MOST_TASKS];
 } job;
 
@@ -73,13 +76,15 @@ static void update_remainder(const job *j, const nm_span *rest)
 
 static void update_chunk(job *j, int task, const nm_span *chunk)
 {
-    (void)task;
     nm_span whole = *chunk, rest = span_from(j, chunk, nm_span_count(chunk));
     whole.count = nm_span_count(chunk);
     if (whole.count > 0)
         j->type->update(&whole, j->lr, j->step, j->self);
     if (rest.count > 0)
         update_remainder(j, &rest);
+    j->bad[task] |= j->checks && !nm_all_finite(chunk->w, chunk->count);
+    for (int s = 0; s < j->type->slots && j->checks; s++)
+        j->bad[task] |= !nm_all_finite(chunk->slot[s], chunk->count);
 }
 
 static void update_task(void *arg, int task, int thread)
@@ -102,14 +107,39 @@ static void norm_task(void *arg, int task, int thread)
     each_chunk(arg, task, norm_chunk);
 }
 
-double nm_optimize(const nm_optimizer_type *type, const void *self, nm_span *spans, int count, double lr, uint64_t step,
-                   double clip_norm, int threads)
+static void check_chunk(job *j, int task, const nm_span *chunk)
 {
-    job j = {.type = type, .self = self, .spans = spans, .count = count, .lr = lr, .step = step};
+    j->bad[task] |= !nm_all_finite(chunk->dw, chunk->count);
+}
+
+static void check_task(void *arg, int task, int thread)
+{
+    (void)thread;
+    each_chunk(arg, task, check_chunk);
+}
+
+static bool any_bad(const job *j)
+{
+    for (int task = 0; task < j->tasks; task++)
+        if (j->bad[task])
+            return true;
+    return false;
+}
+
+double nm_optimize(const nm_optimizer_type *type, const void *self, nm_span *spans, int count, double lr, uint64_t step,
+                   double clip_norm, int threads, nm_update_outcome *outcome)
+{
+    job j = {.type = type, .self = self, .spans = spans, .count = count, .lr = lr, .step = step, .checks = outcome};
     for (int i = 0; i < count; i++)
         j.chunks += update_chunks_of(&spans[i]);
     j.tasks = j.chunks < MOST_TASKS ? (int)j.chunks : MOST_TASKS;
     double norm = 0, scale = 1;
+    if (outcome) {
+        nm_parallel(threads, j.tasks, check_task, &j);
+        *outcome = any_bad(&j) ? NM_BAD_GRADIENT : NM_UPDATED;
+        if (*outcome != NM_UPDATED)
+            return 0;
+    }
     if (clip_norm > 0) {
         nm_parallel(threads, j.tasks, norm_task, &j);
         for (int task = 0; task < j.tasks; task++)
@@ -120,6 +150,8 @@ double nm_optimize(const nm_optimizer_type *type, const void *self, nm_span *spa
     for (int i = 0; i < count; i++)
         spans[i].scale = scale;
     nm_parallel(threads, j.tasks, update_task, &j);
+    if (outcome && any_bad(&j))
+        *outcome = NM_BAD_UPDATE;
     return norm;
 }
 
