@@ -93,8 +93,8 @@ static nm_status train_all(comparison *c, int *signalled)
         nm_train_request request = {.document = a->document, .run = a->run, .resume = resume, .cache = &c->data};
         NM_TRY(train_shown(c->ctx, &request, &a->result, signalled));
         if (a->result.diverged)
-            fprintf(stderr, "%s: diverged at step %llu: %s was NaN or infinite\n", a->label,
-                    (unsigned long long)a->result.step, a->result.cause);
+            fprintf(stderr, "%s: %s was NaN or infinite: it diverged at step %llu\n", a->label, a->result.cause,
+                    (unsigned long long)a->result.step);
         judge(a);
     }
     return NM_OK;
