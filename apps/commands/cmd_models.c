@@ -1,6 +1,7 @@
 /* norma models: the ready networks. */
 #include "alloc.h"
 #include "command.h"
+#include "file.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -28,7 +29,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static void read_comments(const char *path, char *what, size_t what_size, char *reaches, size_t reaches_size)
 {
     char line[512];
-    FILE *f = fopen(path, "r");
+    FILE *f = nm_file_stream(path);
     size_t used = 0;
     *what = *reaches = '\0';
     while (f && fgets(line, sizeof line, f) && *line == '#') {

@@ -231,8 +231,11 @@ static nm_status tell(nm_context *ctx, summary *s, const summary_args *args)
     if (!s->field)
         return NM_FAILED;
     NM_TRY(make_plans(s));
-    NM_TRY(nm_network_paths(s->net, &s->paths));
-    for (int i = 0; i < s->net->nodes; i++)
+    if (args->verbose)
+        NM_TRY(nm_network_paths(s->net, &s->paths));
+    else
+        NM_TRY(nm_network_receptive(s->net, s->field));
+    for (int i = 0; s->paths && i < s->net->nodes; i++)
         s->field[i] = s->paths[i].all.largest;
     total(s);
     s->anchor = args->anchor;

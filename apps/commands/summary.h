@@ -11,11 +11,12 @@ typedef struct summary {
     nm_network *net;
     nm_plan *train, *eval; /* train NULL: the network has no loss */
     nm_receptive *field;   /* [nodes]: by the largest path */
-    nm_node_paths *paths;  /* [nodes] */
+    nm_node_paths *paths;  /* [nodes]; NULL: not asked for */
     int batch;
     const nm_train_settings *settings;
     size_t parameters;
     double cost;
+    int name_width;     /* columns of the longest name, in the table */
     int anchor, suited; /* the object's size, 0: none; the layer that suits it, or -1 */
 } summary;
 
@@ -35,7 +36,7 @@ static inline size_t output_bytes(const nm_node *node)
 /* "1.5 MB"; text: for the result. */
 const char *summary_bytes(size_t count, char *text, size_t size);
 
-void summary_print_table(const summary *s, bool verbose);
+void summary_print_table(summary *s, bool verbose);
 
 /* `--plan`: the operations and the memory of both plans; of one, for the JSON. */
 void summary_print_plans(const summary *s);

@@ -140,7 +140,7 @@ static void print_paths(const summary *s, int i, int k)
         if (first < f)
             continue;
         const char *name = f ? "" : s->net->node[s->net->node[i].from[k]].name;
-        printf("  %s %-*s", f ? "  " : "by", padded_width(name, name_width(s->net) + 62), name);
+        printf("  %s %-*s", f ? "  " : "by", padded_width(name, s->name_width + 62), name);
         print_alike(by, f);
     }
 }
@@ -162,7 +162,7 @@ static void print_layer(const summary *s, int i, bool verbose)
     const nm_node *node = &s->net->node[i];
     char shape[48], weights[48], cost[48], memory[32], chosen[256] = "";
     snprintf(shape, sizeof shape, "%dx%dx%d", node->out.h, node->out.w, node->out.c);
-    printf("%-*s %-12s %-14s %9s %12s %16s", padded_width(node->name, name_width(s->net)), node->name,
+    printf("%-*s %-12s %-14s %9s %12s %16s", padded_width(node->name, s->name_width), node->name,
            node->type ? node->type->name : "input", shape, summary_bytes(output_bytes(node), memory, sizeof memory),
            grouped((double)nm_node_weights(s->net, i), weights), grouped(nm_node_cost(node), cost));
     print_field(&s->field[i]);
@@ -218,10 +218,11 @@ static bool printed_gaps(const summary *s, bool verbose)
     return false;
 }
 
-void summary_print_table(const summary *s, bool verbose)
+void summary_print_table(summary *s, bool verbose)
 {
     char weights[48], cost[48], mode[64];
-    printf("%-*s %-12s %-14s %9s %12s %16s %10s %6s %6s%s\n", name_width(s->net), "layer", "type", "output", "memory",
+    s->name_width = name_width(s->net);
+    printf("%-*s %-12s %-14s %9s %12s %16s %10s %6s %6s%s\n", s->name_width, "layer", "type", "output", "memory",
            "parameters", "multiply-adds", "field ", "jump", "start", verbose ? "  algorithm" : "");
     for (int i = 0; i < s->net->nodes; i++)
         print_layer(s, i, verbose);

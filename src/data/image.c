@@ -10,7 +10,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
 /* Larger than any image that a network is trained on; a header that claims more is taken for
  * damage. */
@@ -126,13 +126,12 @@ enum { HEAD = 1 << 16 };
 
 static nm_status read_head(nm_context *ctx, const char *path, uint8_t *head, size_t *size, bool *whole)
 {
-    struct stat info;
-    FILE *f = fopen(path, "rb");
-    if (!f)
-        return nm_fail(ctx, errno == ENOENT ? NM_INVALID : NM_FAILED, "%s: cannot open: %s", path, strerror(errno));
-    if (fstat(fileno(f), &info) != 0 || !S_ISREG(info.st_mode)) {
-        fclose(f);
-        return nm_fail(ctx, NM_INVALID, "%s: expected an image file; it is no plain file", path);
+    int fd;
+    NM_TRY(nm_file_open(ctx, path, &fd));
+    FILE *f = fdopen(fd, "rb");
+    if (!f) {
+        close(fd);
+        return nm_fail(ctx, NM_FAILED, "%s: cannot open: %s", path, strerror(errno));
     }
     *size = fread(head, 1, HEAD, f);
     bool failed = ferror(f);

@@ -34,8 +34,7 @@ long long nm_run_step_of(const char *name)
 bool nm_run_is_checkpoint(const nm_run_dir *run, const char *name)
 {
     char *path = nm_run_dir_file(run, name), head[sizeof NM_H5_MARK - 1];
-    struct stat st;
-    FILE *f = path && stat(path, &st) == 0 && S_ISREG(st.st_mode) ? fopen(path, "rbe") : NULL;
+    FILE *f = path ? nm_file_stream(path) : NULL;
     nm_free(path);
     bool ours = f && fread(head, 1, sizeof head, f) == sizeof head && memcmp(head, NM_H5_MARK, sizeof head) == 0;
     if (f)

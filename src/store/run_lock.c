@@ -2,6 +2,7 @@
 #include "run_lock.h"
 
 #include "alloc.h"
+#include "file.h"
 #include "h5.h"
 
 #include <errno.h>
@@ -97,7 +98,7 @@ static bool has_checkpoint(const char *folder)
 {
     char path[4096], head[sizeof NM_H5_MARK - 1];
     snprintf(path, sizeof path, "%s/last.h5", folder);
-    FILE *f = fopen(path, "rbe");
+    FILE *f = nm_file_stream(path);
     bool ours = f && fread(head, 1, sizeof head, f) == sizeof head && memcmp(head, NM_H5_MARK, sizeof head) == 0;
     if (f)
         fclose(f);
@@ -109,7 +110,7 @@ nm_run_lock_state nm_run_lock_look(const char *folder)
     char path[4096], text[LOCK_TEXT];
     bool older;
     snprintf(path, sizeof path, "%s/lock", folder);
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    int fd = nm_file_descriptor(path);
     if (fd < 0)
         return errno == ENOENT ? NM_LOCK_NONE : NM_LOCK_FOREIGN;
     ssize_t got = read_lock(fd, text);

@@ -4,6 +4,7 @@
 
 #include "algorithm_choice.h"
 #include "alloc.h"
+#include "file.h"
 #include "gemm.h"
 #include "noise.h"
 #include "training_step.h"
@@ -66,7 +67,7 @@ static void cpu_name(char *name, size_t size)
 static void recall(tuner *t, const char *path)
 {
     char line[KEY + VALUE + 2];
-    FILE *f = path ? fopen(path, "r") : NULL;
+    FILE *f = path ? nm_file_stream(path) : NULL;
     while (f && fgets(line, sizeof line, f)) {
         char *tab = strchr(line, '\t');
         if (!tab)

@@ -78,7 +78,7 @@ START_TEST(damaged)
     ck_assert_refused(nm_image_probe(&r, "empty.png", &s), NM_INVALID, "empty.png: the file is empty");
     ck_assert_refused(nm_image_read(&r, "rgb.png", (nm_shape){H, W, 4}, pixels), NM_INVALID, "rgb.png", "takes 4");
     ck_assert(nm_image_read(&r, "nowhere.png", shape, pixels) != NM_OK);
-    ck_assert_refused(nm_image_probe(&r, ".", &s), NM_INVALID, "no plain file");
+    ck_assert_refused(nm_image_probe(&r, ".", &s), NM_INVALID, "expected a file; found a folder");
 }
 END_TEST
 

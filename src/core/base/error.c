@@ -62,6 +62,11 @@ const char *nm_error_message(const nm_context *ctx, int index)
     return index >= 0 && index < ctx->count ? ctx->messages[index] : "";
 }
 
+bool nm_errors_full(const nm_context *ctx)
+{
+    return ctx->count == MAX_MESSAGES;
+}
+
 void nm_errors_clear(nm_context *ctx)
 {
     for (int i = 0; i < ctx->count; i++)

@@ -5,10 +5,15 @@
 #include <norma/fail.h>
 #include <norma/norma.h>
 
+#include <stdbool.h>
+
 /* Puts "PLACE: " before each message from number `first` on: of functions that do not know where
  * their arguments stood.
  */
 void nm_errors_place(nm_context *ctx, int first, const char *place);
+
+/* Whether further messages would be dropped: what has failed already need not go on. */
+bool nm_errors_full(const nm_context *ctx);
 
 /* The status of "out of memory": NM_FAILED, with a message. */
 nm_status nm_fail_memory(nm_context *ctx, size_t bytes);

@@ -14,8 +14,6 @@
 #include <time.h>
 #include <unistd.h>
 
-/* ---- reading ------------------------------------------------------------------------- */
-
 /* Up to `size` bytes; fewer only at the end of the file. -1 with errno. */
 static ssize_t read_fully(int fd, char *to, size_t size)
 {
@@ -33,14 +31,76 @@ static ssize_t read_fully(int fd, char *to, size_t size)
     return (ssize_t)have;
 }
 
+/* ---- opening ------------------------------------------------------------------------- */
+
+/* What stands there in place of a file; NULL: a file. */
+static const char *other_kind(mode_t mode)
+{
+    return S_ISREG(mode)    ? NULL
+           : S_ISDIR(mode)  ? "a folder"
+           : S_ISFIFO(mode) ? "a pipe"
+           : S_ISSOCK(mode) ? "a socket"
+                            : "a device";
+}
+
+/* Looked at before it is opened, for to open a device may already act on it; and again behind, for
+ * it may have been replaced in between: O_NONBLOCK, so that a pipe put there does not hold the
+ * process. *other is set where it is no file. */
+static int open_file(const char *path, const char **other)
+{
+    struct stat st;
+    *other = NULL;
+    if (stat(path, &st) != 0)
+        return -1;
+    *other = other_kind(st.st_mode);
+    int fd = *other ? -1 : open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0)
+        return -1;
+    if (fstat(fd, &st) == 0 && !(*other = other_kind(st.st_mode)) && fcntl(fd, F_SETFL, O_RDONLY) == 0)
+        return fd;
+    int why = errno;
+    close(fd);
+    errno = why;
+    return -1;
+}
+
+int nm_file_descriptor(const char *path)
+{
+    const char *other;
+    int fd = open_file(path, &other);
+    if (fd < 0 && other)
+        errno = strcmp(other, "a folder") == 0 ? EISDIR : EINVAL;
+    return fd;
+}
+
+FILE *nm_file_stream(const char *path)
+{
+    int fd = nm_file_descriptor(path);
+    FILE *f = fd >= 0 ? fdopen(fd, "rb") : NULL;
+    if (fd >= 0 && !f)
+        close(fd);
+    return f;
+}
+
+nm_status nm_file_open(nm_context *ctx, const char *path, int *fd)
+{
+    const char *other;
+    *fd = open_file(path, &other);
+    if (*fd >= 0)
+        return NM_OK;
+    if (other)
+        return nm_fail(ctx, NM_INVALID, "%s: expected a file; found %s", path, other);
+    return nm_fail(ctx, errno == ENOENT || errno == ENOTDIR ? NM_INVALID : NM_FAILED, "%s: cannot open: %s", path,
+                   strerror(errno));
+}
+
+/* ---- reading ------------------------------------------------------------------------- */
+
 static nm_status read_open(nm_context *ctx, const char *path, int fd, char **bytes, size_t *size)
 {
     struct stat st;
     if (fstat(fd, &st) != 0)
         return nm_fail(ctx, NM_FAILED, "%s: cannot read: %s", path, strerror(errno));
-    if (!S_ISREG(st.st_mode))
-        return nm_fail(ctx, NM_INVALID, "%s: expected a file; found %s", path,
-                       S_ISDIR(st.st_mode) ? "a folder" : "a device or pipe");
     *bytes = nm_alloc(ctx, (size_t)st.st_size + 1, 1);
     if (!*bytes)
         return NM_FAILED;
@@ -55,17 +115,27 @@ static nm_status read_open(nm_context *ctx, const char *path, int fd, char **byt
                    : nm_fail(ctx, NM_FAILED, "%s: became shorter while it was read", path);
 }
 
-nm_status nm_file_read(nm_context *ctx, const char *path, char **bytes, size_t *size)
+nm_status nm_file_read_most(nm_context *ctx, const char *path, size_t most, const char *what, char **bytes,
+                            size_t *size)
 {
+    int fd;
+    struct stat st;
     *bytes = NULL;
     *size = 0;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return nm_fail(ctx, errno == ENOENT || errno == ENOTDIR ? NM_INVALID : NM_FAILED, "%s: cannot open: %s", path,
-                       strerror(errno));
-    nm_status status = read_open(ctx, path, fd, bytes, size);
+    NM_TRY(nm_file_open(ctx, path, &fd));
+    nm_status status = NM_OK;
+    if (fstat(fd, &st) == 0 && (uintmax_t)st.st_size > most)
+        status = nm_fail(ctx, NM_INVALID, "%s: found %jd bytes; expected %s of at most %zu", path, (intmax_t)st.st_size,
+                         what, most);
+    if (status == NM_OK)
+        status = read_open(ctx, path, fd, bytes, size);
     close(fd);
     return status;
+}
+
+nm_status nm_file_read(nm_context *ctx, const char *path, char **bytes, size_t *size)
+{
+    return nm_file_read_most(ctx, path, SIZE_MAX, "a file", bytes, size);
 }
 
 /* ---- writing ------------------------------------------------------------------------- */

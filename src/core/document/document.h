@@ -22,6 +22,10 @@ struct nm_yaml {
     struct nm_yaml **items; /* list: items; map: values */
 };
 
+/* A text is at most this long, nested 64 deep, and has 131,072 values, where aliases count each
+ * time: reading it takes time and memory in proportion to its length. */
+enum { NM_YAML_MOST = 1 << 20 };
+
 /* Parses `size` bytes of `text`; `file` is the name for messages. An empty text is an empty map. */
 nm_status nm_yaml_parse(nm_context *ctx, const char *file, const char *text, size_t size, nm_yaml **out) NM_MUST_USE;
 nm_status nm_yaml_load(nm_context *ctx, const char *path, nm_yaml **out) NM_MUST_USE;

@@ -8,6 +8,7 @@
 
 #include "document.h"
 #include "layer.h"
+#include "lookup.h"
 #include "loss.h"
 #include "option_read.h"
 #include "plan_program.h"
@@ -43,6 +44,7 @@ typedef struct nm_node {
     int pair;                 /* the node that it undoes (type->undoes), or -1 */
     bool activated;           /* the next node is the activation that was written with this one */
     nm_activation activation; /* what its output is: its type's, or that of the input whose probabilities it keeps */
+    bool rectified;           /* a rectifier reads its output, directly or through normalisations */
     int first_param, params;
     int users; /* how many inputs of other nodes and losses read its output */
 } nm_node;
@@ -79,8 +81,9 @@ typedef struct nm_network {
     nm_yaml *document; /* the whole model file, as edited */
     char *name;
     int nodes;
-    nm_node *node; /* in an order in which every node follows its inputs */
-    int inputs;    /* the first `inputs` nodes are the network's inputs */
+    nm_node *node;   /* in an order in which every node follows its inputs */
+    nm_lookup names; /* of the nodes, while it is linked */
+    int inputs;      /* the first `inputs` nodes are the network's inputs */
     int objectives;
     nm_objective *objective;
     int output;          /* the node that gives the prediction: the first objective's, or the last node */

@@ -1,25 +1,26 @@
 /* Plain or gzipped files, through zlib. */
 #include "packed.h"
 
+#include "file.h"
+
 #include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <unistd.h>
 #include <zlib.h>
 
 nm_status nm_packed_open(nm_context *ctx, const char *path, nm_packed *out)
 {
-    struct stat info;
+    int fd;
     *out = (nm_packed){.ctx = ctx, .path = path};
+    NM_TRY(nm_file_open(ctx, path, &fd));
     errno = 0;
-    if (stat(path, &info) != 0)
-        return nm_fail(ctx, errno == ENOENT || errno == ENOTDIR ? NM_INVALID : NM_FAILED, "%s: cannot open: %s", path,
-                       strerror(errno));
-    if (S_ISDIR(info.st_mode))
-        return nm_fail(ctx, NM_INVALID, "%s: expected a file, found a folder", path);
-    if (!(out->stream = gzopen(path, "rb")))
-        return nm_fail(ctx, NM_FAILED, "%s: cannot open: %s", path, errno ? strerror(errno) : "out of memory");
+    if (!(out->stream = gzdopen(fd, "rb"))) {
+        nm_fail(ctx, NM_FAILED, "%s: cannot open: %s", path, errno ? strerror(errno) : "out of memory");
+        close(fd);
+        return NM_FAILED;
+    }
     gzbuffer(out->stream, 1 << 17);
     return NM_OK;
 }
@@ -76,7 +77,7 @@ nm_status nm_packed_read(nm_packed *file, void *to, size_t size, const char *wha
  * passes over. */
 static void report_rest(const nm_packed *file)
 {
-    FILE *f = fopen(file->path, "rb");
+    FILE *f = nm_file_stream(file->path);
     unsigned char magic[2], b[4];
     bool gzip = f && fread(magic, 1, 2, f) == 2 && magic[0] == 0x1f && magic[1] == 0x8b;
     if (gzip && fseek(f, -4, SEEK_END) == 0 && fread(b, 1, 4, f) == 4) {

@@ -2,6 +2,7 @@
  * from labels to characters. Its images lie on their side: they are stored column by column, and
  * are turned here as one writes. */
 #include "alloc.h"
+#include "file.h"
 #include "idx.h"
 #include "sources.h"
 
@@ -106,7 +107,7 @@ static nm_status read_mapping(nm_context *ctx, const char *path, char names[MOST
 {
     char line[256];
     int first = 0, label, code;
-    FILE *f = fopen(path, "r");
+    FILE *f = nm_file_stream(path);
     *count = 0;
     if (!f)
         return errno == ENOENT ? NM_OK : nm_fail(ctx, NM_FAILED, "%s: cannot open: %s", path, strerror(errno));

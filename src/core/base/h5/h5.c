@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 /* ---- one thread at a time, silent ----------------------------------------------------- */
 
@@ -206,10 +207,9 @@ static nm_status open_verified(nm_h5 *h5, const char *path)
 
 static nm_status open_plain(nm_h5 *h5, const char *path)
 {
-    FILE *f = fopen(path, "rb"); /* for the reason of the operating system, which HDF5 buries */
-    if (!f)
-        return nm_fail(h5->ctx, NM_INVALID, "%s: cannot open: %s", path, strerror(errno));
-    fclose(f);
+    int fd; /* opened first for the reason of the operating system, which HDF5 buries */
+    NM_TRY(nm_file_open(h5->ctx, path, &fd));
+    close(fd);
     h5->file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
     return h5->file >= 0 ? NM_OK : nm_h5_fail(h5, NM_INVALID, "/", "not a readable HDF5 file");
 }

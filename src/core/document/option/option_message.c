@@ -151,7 +151,7 @@ nm_status nm_option_check_keys(nm_context *ctx, const nm_option *table, const nm
         return nm_yaml_fail(ctx, map, "%s: expected a map of options, as {name: value}%s", who,
                             lacks ? " (a space is missing after the ':')" : "");
     }
-    for (int i = 0; map && i < map->count; i++) {
+    for (int i = 0; map && i < map->count && !(status != NM_OK && nm_errors_full(ctx)); i++) {
         if (nm_option_find(table, map->keys[i]->text))
             continue;
         const char *names[MOST];

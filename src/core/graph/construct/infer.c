@@ -134,6 +134,7 @@ static nm_status check_target(nm_network *net, const nm_objective *o)
 
 nm_status nm_infer_shapes(nm_network *net)
 {
+    nm_find_rectified(net);
     NM_TRY(infer_nodes(net));
     for (int i = 0; i < net->objectives; i++) {
         nm_objective *o = &net->objective[i];

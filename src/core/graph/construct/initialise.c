@@ -6,23 +6,21 @@
 const char *const nm_init_names[] = {"auto",           "torch",  "he_normal", "he_uniform", "glorot_normal",
                                      "glorot_uniform", "normal", "constant",  NULL};
 
-/* Whether a rectifier reads the node's output, directly or through normalisations. */
-static bool is_rectified(const nm_network *net, int node)
+void nm_find_rectified(nm_network *net)
 {
-    for (int i = node + 1; i < net->nodes; i++) {
+    for (int i = net->nodes - 1; i >= net->inputs; i--) { /* every node follows those it reads */
         const nm_node *reader = &net->node[i];
-        for (int k = 0; k < reader->inputs; k++)
-            if (reader->from[k] == node && (reader->type->role == NM_ROLE_RECTIFIER ||
-                                            (reader->type->role == NM_ROLE_NORMALISATION && is_rectified(net, i))))
-                return true;
+        bool rectifies = reader->type->role == NM_ROLE_RECTIFIER ||
+                         (reader->type->role == NM_ROLE_NORMALISATION && reader->rectified);
+        for (int k = 0; rectifies && k < reader->inputs; k++)
+            net->node[reader->from[k]].rectified = true;
     }
-    return false;
 }
 
 nm_init nm_init_resolve(const nm_network *net, int node, nm_init init)
 {
     if (init.kind == NM_INIT_AUTO)
-        init.kind = is_rectified(net, node) ? NM_INIT_HE_NORMAL : NM_INIT_TORCH;
+        init.kind = net->node[node].rectified ? NM_INIT_HE_NORMAL : NM_INIT_TORCH;
     return init;
 }
 

@@ -2,12 +2,17 @@
 #include "parse.h"
 
 #include "alloc.h"
+#include "lookup.h"
 
 #include <stdio.h>
 #include <string.h>
 
 int nm_network_find(const nm_network *net, const char *name)
 {
+    if (net->names.tree) {
+        const int *node = nm_lookup_find(&net->names, name);
+        return node ? *node : -1;
+    }
     for (int i = 0; i < net->nodes; i++)
         if (strcmp(net->node[i].name, name) == 0)
             return i;
@@ -150,21 +155,30 @@ static nm_status leave_out(nm_network *net, const nm_strings *without, bool *gon
         if (gone[i] && net->node[i].inputs != 1)
             return nm_yaml_fail(net->ctx, net->node[i].at, "%s: a layer of %d inputs cannot be left out",
                                 net->node[i].label, net->node[i].inputs);
-        for (int k = 0; gone[i] && k < net->nodes; k++)
-            if (net->node[k].pair == i)
-                return nm_yaml_fail(net->ctx, net->node[i].at, "%s: cannot be left out: %s undoes it",
-                                    net->node[i].label, net->node[k].label);
         if (gone[i])
             give_bias(&net->node[net->node[i].from[0]]);
+    }
+    for (int k = 0; k < net->nodes; k++) {
+        const nm_node *undone = net->node[k].pair >= 0 ? &net->node[net->node[k].pair] : NULL;
+        if (undone && gone[net->node[k].pair])
+            return nm_yaml_fail(net->ctx, undone->at, "%s: cannot be left out: %s undoes it", undone->label,
+                                net->node[k].label);
     }
     return NM_OK;
 }
 
-static int beyond(const nm_network *net, const bool *gone, int node)
+/* The first node above that stays. Chains that were walked are shortened, so that each is walked
+ * once. */
+static int beyond(nm_network *net, const bool *gone, int node)
 {
-    for (int hops = 0; gone[node] && hops < net->nodes; hops++)
-        node = net->node[node].from[0];
-    return node;
+    int end = node;
+    for (int hops = 0; gone[end] && hops < net->nodes; hops++)
+        end = net->node[end].from[0];
+    for (int next; gone[node] && node != end; node = next) {
+        next = net->node[node].from[0];
+        net->node[node].from[0] = end;
+    }
+    return end;
 }
 
 static void bypass(nm_network *net, const bool *gone)
@@ -198,7 +212,9 @@ void nm_node_clear(nm_node *node)
 nm_status nm_link(nm_network *net, const nm_strings *without)
 {
     nm_status status = NM_OK;
-    for (int i = net->inputs; i < net->nodes; i++)
+    for (int i = 0; i < net->nodes; i++)
+        NM_TRY(nm_lookup_add(net->ctx, &net->names, net->node[i].name, i));
+    for (int i = net->inputs; i < net->nodes && !(status != NM_OK && nm_errors_full(net->ctx)); i++)
         if (link_inputs(net, i) != NM_OK)
             status = NM_INVALID;
     for (int i = net->inputs; i < net->nodes && status == NM_OK; i++)
@@ -211,6 +227,7 @@ nm_status nm_link(nm_network *net, const nm_strings *without)
     status = leave_out(net, without, gone);
     if (status == NM_OK) {
         bypass(net, gone);
+        nm_lookup_free(&net->names); /* the nodes change their places */
         status = nm_order(net, gone);
     }
     nm_free(gone);

@@ -7,6 +7,7 @@ void nm_network_free(nm_network *net)
 {
     if (!net)
         return;
+    nm_lookup_free(&net->names);
     for (int i = 0; i < net->nodes; i++)
         nm_node_clear(&net->node[i]);
     for (int i = 0; i < net->objectives; i++) {

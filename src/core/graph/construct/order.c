@@ -29,30 +29,89 @@ static nm_status report_cycle(nm_network *net, const bool *placed, int start)
                         net->node[first].label, text, net->node[node].name);
 }
 
+/* ---- sorting --------------------------------------------------------------------------- */
+
+typedef struct sorter {
+    int *waits;           /* of each node: how many it must follow that have no place yet */
+    int *first, *follows; /* follows[first[i]] to follows[first[i + 1] - 1] must follow node i */
+    int *heap, ready;     /* nodes that wait for none, the first one of the file on top */
+} sorter;
+
+/* The k-th node that `node` must follow; -1: none. */
+static int leader(const nm_node *node, int k)
+{
+    return k < node->inputs ? node->from[k] : k == node->inputs ? node->share : node->pair;
+}
+
+static void push(sorter *s, int node)
+{
+    int at = s->ready++;
+    for (; at > 0 && s->heap[(at - 1) / 2] > node; at = (at - 1) / 2)
+        s->heap[at] = s->heap[(at - 1) / 2];
+    s->heap[at] = node;
+}
+
+static int pop(sorter *s)
+{
+    int top = s->heap[0], last = s->heap[--s->ready], at = 0;
+    for (int below = 1; below < s->ready; below = 2 * at + 1) {
+        below += below + 1 < s->ready && s->heap[below + 1] < s->heap[below];
+        if (s->heap[below] >= last)
+            break;
+        s->heap[at] = s->heap[below];
+        at = below;
+    }
+    s->heap[at] = last;
+    return top;
+}
+
+static nm_status make_sorter(const nm_network *net, const bool *gone, sorter *s)
+{
+    size_t nodes = (size_t)net->nodes + 2, edges = 0;
+    for (int i = 0; i < net->nodes; i++)
+        edges += (size_t)net->node[i].inputs + 2;
+    int *memory = nm_alloc(net->ctx, 3 * nodes + edges, sizeof *memory);
+    if (!memory)
+        return NM_FAILED;
+    *s = (sorter){.waits = memory, .heap = memory + nodes, .first = memory + 2 * nodes, .follows = memory + 3 * nodes};
+    for (int i = 0; i < net->nodes; i++)
+        for (int k = 0; k < net->node[i].inputs + 2; k++)
+            if (leader(&net->node[i], k) >= 0) {
+                s->waits[i]++;
+                s->first[leader(&net->node[i], k) + 2]++;
+            }
+    for (int i = 2; i <= net->nodes; i++)
+        s->first[i] += s->first[i - 1];
+    for (int i = 0; i < net->nodes; i++)
+        for (int k = 0; k < net->node[i].inputs + 2; k++)
+            if (leader(&net->node[i], k) >= 0)
+                s->follows[s->first[leader(&net->node[i], k) + 1]++] = i;
+    for (int i = 0; i < net->nodes; i++)
+        if (s->waits[i] == 0 && !gone[i])
+            push(s, i);
+    return NM_OK;
+}
+
 /* order[new] = old: the file's order, but every node after its inputs; inputs of the network first.
  */
 static nm_status sort_nodes(nm_network *net, const bool *gone, bool *placed, int *order, int *count)
 {
+    sorter s;
+    NM_TRY(make_sorter(net, gone, &s));
     *count = 0;
-    for (;;) {
-        int next = -1, waiting = -1;
-        for (int i = 0; i < net->nodes && next < 0; i++) {
-            if (placed[i] || gone[i])
-                continue;
-            bool ready = (net->node[i].share < 0 || placed[net->node[i].share]) &&
-                         (net->node[i].pair < 0 || placed[net->node[i].pair]);
-            for (int k = 0; k < net->node[i].inputs; k++)
-                ready = ready && placed[net->node[i].from[k]];
-            if (ready)
-                next = i;
-            else if (waiting < 0)
-                waiting = i;
-        }
-        if (next < 0)
-            return waiting < 0 ? NM_OK : report_cycle(net, placed, waiting);
+    while (s.ready) {
+        int next = pop(&s);
         placed[next] = true;
         order[(*count)++] = next;
+        for (int k = s.first[next]; k < s.first[next + 1]; k++)
+            if (--s.waits[s.follows[k]] == 0 && !gone[s.follows[k]])
+                push(&s, s.follows[k]);
     }
+    nm_free(s.waits);
+    for (int i = 0; i < net->nodes; i++)
+        if (!placed[i] && !gone[i])
+            return report_cycle(net, placed, i);
+    return NM_OK;
 }
 
 static void count_users(nm_network *net)

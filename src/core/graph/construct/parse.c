@@ -3,13 +3,15 @@
 
 #include "alloc.h"
 #include "foreign_names.h"
+#include "lookup.h"
 
 #include <stdio.h>
 #include <string.h>
 
 const char *const nm_top_keys[NM_TOP_KEYS] = {"name",   "input", "inputs", "defaults",
                                               "layers", "loss",  "output", "train"};
-enum { NAME_SIZE = 200 };
+/* What comes behind takes more than linear time in the number of layers. */
+enum { NAME_SIZE = 200, MOST_LAYERS = 10000, MOST_INPUTS = 1000 };
 
 /* ---- entries ------------------------------------------------------------------------- */
 
@@ -45,49 +47,68 @@ nm_status nm_entry_read(nm_context *ctx, const nm_yaml *item, nm_entry *entry)
     return NM_OK;
 }
 
-/* "c1.relu", or the first of "c1.relu.2", "c1.relu.3", … that is free. */
-static void make_name(char *name, const char *last, const char *type, char *const *names, int count)
+/* Names that are taken, and the k of the last name that was made of each. */
+typedef struct namer {
+    nm_context *ctx;
+    nm_lookup taken;
+} namer;
+
+/* "c1.relu", or the first of "c1.relu.2", "c1.relu.3", … that is free: none becomes free again, so
+ * the search goes on where the last one ended. */
+static nm_status make_name(namer *n, char *name, const char *last, const char *type)
 {
-    for (int k = 1;; k++) {
-        int used = snprintf(name, NAME_SIZE, "%s%s%s", last, *last ? "." : "", type);
-        if (k > 1 && used < NAME_SIZE)
-            snprintf(name + used, (size_t)(NAME_SIZE - used), ".%d", k);
-        bool taken = false;
-        for (int i = 0; i < count && !taken; i++)
-            taken = strcmp(names[i], name) == 0;
-        if (!taken || used >= NAME_SIZE)
-            return;
+    int used = snprintf(name, NAME_SIZE, "%s%s%s", last, *last ? "." : "", type);
+    if (used >= NAME_SIZE - 12) /* the number must fit behind it */
+        return NM_OK;           /* no type is called so: it is refused by that */
+    int *k = nm_lookup_find(&n->taken, name);
+    while (k && nm_lookup_find(&n->taken, name))
+        snprintf(name + used, (size_t)(NAME_SIZE - used), ".%d", ++*k);
+    return nm_lookup_add(n->ctx, &n->taken, name, 1);
+}
+
+static nm_status take_name(namer *n, const nm_entry *entry, char *text)
+{
+    nm_status status = NM_OK;
+    if (strlen(entry->name) >= NAME_SIZE / 2)
+        status = nm_yaml_fail(n->ctx, entry->at, "a layer's name is longer than %d characters", NAME_SIZE / 2 - 1);
+    snprintf(text, NAME_SIZE / 2, "%s", entry->name);
+    if (nm_lookup_find(&n->taken, text))
+        return nm_yaml_fail(n->ctx, entry->at, "two layers are called '%s'", text);
+    NM_TRY(nm_lookup_add(n->ctx, &n->taken, text, 1));
+    return status;
+}
+
+static nm_status name_entries(namer *n, const nm_yaml *layers, char **names)
+{
+    char *text = (char *)(names + layers->count + 1);
+    const char *last = "";
+    nm_status status = NM_OK;
+    for (int i = 0; i < layers->count && !(status != NM_OK && nm_errors_full(n->ctx)); i++, text += NAME_SIZE) {
+        nm_entry entry;
+        names[i] = text;
+        nm_status one = nm_entry_read(n->ctx, layers->items[i], &entry);
+        if (one == NM_OK && entry.name)
+            one = take_name(n, &entry, text);
+        else if (one == NM_OK)
+            one = make_name(n, text, last, entry.type->text);
+        if (one != NM_OK)
+            status = one;
+        else if (entry.name)
+            last = text;
     }
+    return status;
 }
 
 nm_status nm_entry_names(nm_context *ctx, const nm_yaml *layers, char ***out)
 {
-    int count = layers->count;
-    char **names = nm_alloc(ctx, (size_t)count + 1, sizeof *names + NAME_SIZE);
+    namer n = {.ctx = ctx};
+    if (layers->count > MOST_LAYERS)
+        return nm_yaml_fail(ctx, layers, "found %d layers; expected at most %d", layers->count, MOST_LAYERS);
+    char **names = nm_alloc(ctx, (size_t)layers->count + 1, sizeof *names + NAME_SIZE);
     if (!names)
         return NM_FAILED;
-    char *text = (char *)(names + count + 1);
-    const char *last = "";
-    nm_status status = NM_OK;
-    for (int i = 0; i < count; i++, text += NAME_SIZE) {
-        nm_entry entry;
-        names[i] = text;
-        if (nm_entry_read(ctx, layers->items[i], &entry) != NM_OK) {
-            status = NM_INVALID;
-            continue;
-        }
-        if (!entry.name) {
-            make_name(text, last, entry.type->text, names, i);
-            continue;
-        }
-        if (strlen(entry.name) >= NAME_SIZE / 2)
-            status = nm_yaml_fail(ctx, entry.at, "a layer's name is longer than %d characters", NAME_SIZE / 2 - 1);
-        snprintf(text, NAME_SIZE / 2, "%s", entry.name);
-        last = text;
-        for (int j = 0; j < i; j++)
-            if (strcmp(names[j], text) == 0)
-                status = nm_yaml_fail(ctx, entry.at, "two layers are called '%s'", text);
-    }
+    nm_status status = name_entries(&n, layers, names);
+    nm_lookup_free(&n.taken);
     if (status != NM_OK) {
         nm_free(names);
         return status;
@@ -144,6 +165,8 @@ static nm_status parse_inputs(nm_network *net)
     if (!several || several->kind != NM_YAML_MAP || several->count == 0)
         return nm_yaml_fail(net->ctx, several ? several : net->document,
                             "expected 'input: {height: …, width: …, channels: …}'");
+    if (several->count > MOST_INPUTS)
+        return nm_yaml_fail(net->ctx, several, "found %d inputs; expected at most %d", several->count, MOST_INPUTS);
     nm_status status = NM_OK;
     for (int i = 0; i < several->count; i++)
         if (parse_input(net, several->keys[i]->text, several->keys[i], several->items[i]) != NM_OK)
@@ -229,7 +252,7 @@ static nm_status parse_layer(nm_network *net, const nm_yaml *item, const char *n
 static nm_status parse_layers(nm_network *net, const nm_yaml *layers, char *const *names)
 {
     nm_status status = NM_OK;
-    for (int i = 0; i < layers->count; i++)
+    for (int i = 0; i < layers->count && !(status != NM_OK && nm_errors_full(net->ctx)); i++)
         if (parse_layer(net, layers->items[i], names[i]) != NM_OK)
             status = NM_INVALID;
     for (int i = 0; i < net->inputs; i++)
@@ -244,7 +267,7 @@ static nm_status parse_layers(nm_network *net, const nm_yaml *layers, char *cons
 static nm_status check_keys(nm_context *ctx, const nm_yaml *document)
 {
     nm_status status = NM_OK;
-    for (int i = 0; i < document->count; i++) {
+    for (int i = 0; i < document->count && !(status != NM_OK && nm_errors_full(ctx)); i++) {
         const char *key = document->keys[i]->text;
         bool known = false;
         for (int k = 0; k < NM_TOP_KEYS; k++)
@@ -258,7 +281,7 @@ static nm_status check_keys(nm_context *ctx, const nm_yaml *document)
     }
     const nm_yaml *defaults = nm_yaml_get(document, "defaults");
     for (int i = 0; defaults && defaults->kind == NM_YAML_MAP && i < defaults->count; i++)
-        if (!nm_type_find(ctx, NM_LAYER, defaults->keys[i]->text))
+        if (!(status != NM_OK && nm_errors_full(ctx)) && !nm_type_find(ctx, NM_LAYER, defaults->keys[i]->text))
             status = unknown_type(ctx, defaults->keys[i], "defaults for an unknown layer type");
     return status;
 }
@@ -273,6 +296,8 @@ nm_status nm_parse(nm_network *net)
                                 ? " (a space is missing after the ':')"
                                 : "");
     nm_status status = check_keys(ctx, document);
+    if (status != NM_OK && nm_errors_full(ctx))
+        return status; /* what is wrong below would not be told */
     net->name = nm_strdup(ctx, nm_yaml_text(document, "name", "network"));
     const nm_yaml *layers = nm_yaml_get(document, "layers"), *inputs = nm_yaml_get(document, "inputs");
     if (!layers || layers->kind != NM_YAML_LIST || layers->count == 0)

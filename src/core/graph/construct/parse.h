@@ -14,6 +14,8 @@ nm_status nm_link(nm_network *net, const nm_strings *without);
 /* Sorts the nodes so that each follows those it reads, and drops those that are gone ([nodes]). */
 nm_status nm_order(nm_network *net, const bool *gone);
 void nm_node_clear(nm_node *node);
+/* Sets `rectified` of linked nodes. */
+void nm_find_rectified(nm_network *net);
 /* What `auto` means at this node: its readers are known once the nodes are linked. */
 nm_init nm_init_resolve(const nm_network *net, int node, nm_init init);
 /* Shapes and parameters; the slabs. */

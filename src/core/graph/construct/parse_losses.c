@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+enum { MOST_LOSSES = 1000 };
+
 /* The factor of a loss in the sum, where the file gives it. */
 static nm_status read_weight(nm_context *ctx, const nm_yaml *item, nm_objective *objective)
 {
@@ -69,6 +71,8 @@ nm_status nm_parse_losses(nm_network *net)
         return NM_OK;
     bool list = loss->kind == NM_YAML_LIST;
     int count = list ? loss->count : 1;
+    if (count > MOST_LOSSES)
+        return nm_yaml_fail(net->ctx, loss, "found %d losses; expected at most %d", count, MOST_LOSSES);
     net->objective = nm_alloc(net->ctx, (size_t)count + 1, sizeof *net->objective);
     if (!net->objective)
         return NM_FAILED;

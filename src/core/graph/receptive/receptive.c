@@ -209,6 +209,39 @@ static nm_status begin(const nm_network *net, nm_paths *out)
     return NM_OK;
 }
 
+static void free_fields(nm_paths *paths)
+{
+    for (int i = 0; i < paths->count; i++)
+        nm_reads_free(paths->field[i].reads);
+    nm_free(paths->field);
+    paths->field = NULL;
+    paths->count = 0;
+}
+
+static void free_inputs(const nm_network *net, nm_node_paths *paths, int i)
+{
+    for (int k = 0; paths[i].by && k < net->node[i].inputs; k++)
+        free_fields(&paths[i].by[k]);
+    nm_free(paths[i].by);
+    paths[i].by = NULL;
+}
+
+void nm_paths_free(const nm_network *net, nm_node_paths *paths)
+{
+    for (int i = 0; paths && i < net->nodes; i++) {
+        free_inputs(net, paths, i);
+        free_fields(&paths[i].all);
+    }
+    nm_free(paths);
+}
+
+static nm_status find_paths(const nm_network *net, int i, nm_node_paths *all)
+{
+    return net->node[i].inputs > 1    ? join(net, i, all)
+           : net->node[i].inputs == 1 ? follow_input(net, i, 0, all, &all[i].all)
+                                      : begin(net, &all[i].all);
+}
+
 nm_status nm_network_paths(const nm_network *net, nm_node_paths **out)
 {
     nm_status status = NM_OK;
@@ -216,9 +249,7 @@ nm_status nm_network_paths(const nm_network *net, nm_node_paths **out)
     if (!all)
         return NM_FAILED;
     for (int i = 0; i < net->nodes && status == NM_OK; i++)
-        status = net->node[i].inputs > 1    ? join(net, i, all)
-                 : net->node[i].inputs == 1 ? follow_input(net, i, 0, all, &all[i].all)
-                                            : begin(net, &all[i].all);
+        status = find_paths(net, i, all);
     if (status == NM_OK)
         *out = all;
     else
@@ -226,30 +257,32 @@ nm_status nm_network_paths(const nm_network *net, nm_node_paths **out)
     return status;
 }
 
-static void free_fields(nm_paths *paths)
+/* Frees what no node behind i reads: the paths of deep networks with many joins are too many to be
+ * kept for all nodes at once. */
+static void free_read(const nm_network *net, int i, const int *last_reader, nm_node_paths *all)
 {
-    for (int i = 0; i < paths->count; i++)
-        nm_reads_free(paths->field[i].reads);
-    nm_free(paths->field);
-}
-
-void nm_paths_free(const nm_network *net, nm_node_paths *paths)
-{
-    for (int i = 0; paths && i < net->nodes; i++) {
-        for (int k = 0; paths[i].by && k < net->node[i].inputs; k++)
-            free_fields(&paths[i].by[k]);
-        nm_free(paths[i].by);
-        free_fields(&paths[i].all);
-    }
-    nm_free(paths);
+    const nm_node *node = &net->node[i];
+    free_inputs(net, all, i);
+    for (int k = 0; k < node->inputs; k++)
+        if (last_reader[node->from[k]] == i)
+            free_fields(&all[node->from[k]].all);
 }
 
 nm_status nm_network_receptive(const nm_network *net, nm_receptive *out)
 {
-    nm_node_paths *paths;
-    NM_TRY(nm_network_paths(net, &paths));
-    for (int i = 0; i < net->nodes; i++)
-        out[i] = paths[i].all.largest;
-    nm_paths_free(net, paths);
-    return NM_OK;
+    nm_node_paths *all = nm_alloc(net->ctx, (size_t)net->nodes, sizeof *all);
+    int *last_reader = nm_alloc(net->ctx, (size_t)net->nodes, sizeof *last_reader);
+    nm_status status = all && last_reader ? NM_OK : NM_FAILED;
+    for (int i = 0; status == NM_OK && i < net->nodes; i++)
+        for (int k = 0; k < net->node[i].inputs; k++)
+            last_reader[net->node[i].from[k]] = i;
+    for (int i = 0; status == NM_OK && i < net->nodes; i++) {
+        if ((status = find_paths(net, i, all)) != NM_OK)
+            break;
+        out[i] = all[i].all.largest;
+        free_read(net, i, last_reader, all);
+    }
+    nm_free(last_reader);
+    nm_paths_free(net, all);
+    return status;
 }
