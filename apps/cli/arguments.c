@@ -119,3 +119,28 @@ bool read_arguments(const struct argp *argp, int argc, char **argv, void *input)
     argp_parse(argp, argc, argv, 0, NULL, input);
     return true;
 }
+
+/* ---- --max-memory -------------------------------------------------------------------------- */
+
+static size_t max_memory; /* 0: the preset */
+
+void set_max_memory(struct argp_state *state, const char *arg)
+{
+    max_memory = (size_t)parse_number(state, "--max-memory", arg, 1, 1 << 20) << 20;
+}
+
+size_t asked_max_memory(void)
+{
+    return max_memory;
+}
+
+static error_t parse_memory(int key, char *arg, struct argp_state *state)
+{
+    if (key != KEY_MAX_MEMORY)
+        return ARGP_ERR_UNKNOWN;
+    set_max_memory(state, arg);
+    return 0;
+}
+
+static const struct argp_option memory_options[] = {MEMORY_OPTION, {0}};
+const struct argp memory_argp = {memory_options, parse_memory, NULL, NULL, NULL, NULL, NULL};

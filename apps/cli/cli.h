@@ -47,6 +47,18 @@ int command_completions(int argc, char **argv);
  * False: only the flags were wanted (list_flags), and the command returns 0 at once. */
 bool read_arguments(const struct argp *argp, int argc, char **argv, void *input) __attribute__((warn_unused_result));
 
+/* --max-memory, for a command that reads images or data: its child. */
+extern const struct argp memory_argp;
+#define MEMORY_OPTION                                                                                                  \
+    {                                                                                                                  \
+        "max-memory", KEY_MAX_MEMORY, "MIB", 0,                                                                        \
+            "what an image or a file of data may take once unpacked (preset 256 MiB)", 8                               \
+    }
+enum { KEY_MAX_MEMORY = 0x3000 };
+/* The value of the flag, for the contexts that are opened from then on. */
+void set_max_memory(struct argp_state *state, const char *arg);
+size_t asked_max_memory(void);
+
 /* Calls `each` for every flag of a command, as its table has them, then for its arguments with name
  * NULL and what it says of them in `help` ("[MODEL]"). */
 typedef void flag_function(void *arg, const char *name, const char *value, bool optional, const char *help);

@@ -30,6 +30,7 @@ nm_context *open_context(void)
         exit(NM_FAILED);
     }
     nm_context_set_log(ctx, print_log, NULL);
+    nm_context_set_max_memory(ctx, asked_max_memory());
     nm_status status = nm_gemm_check(ctx);
     if (status != NM_OK)
         exit(close_context(ctx, status));

@@ -69,6 +69,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         add_change(state, arg, (size_t)(equals - arg), equals + 1, NULL);
     } else if (key == KEY_THREADS) {
         args->threads = parse_number(state, "--threads", arg, 1, MOST_THREADS);
+    } else if (key == KEY_MAX_MEMORY) {
+        set_max_memory(state, arg);
     } else if (key == KEY_EXACT || key == KEY_NO_FUSE) {
         add_flag(state, train_option(key == KEY_EXACT ? "exact" : "no_fuse"), "true");
     } else if (key >= KEY_FLAG && key < KEY_FLAG + MOST_FLAGS) {
@@ -112,7 +114,7 @@ static const char *value_name(const nm_option *o)
 
 const struct argp *model_train_argp(void)
 {
-    static struct argp_option options[MOST_FLAGS + 4];
+    static struct argp_option options[MOST_FLAGS + 5];
     static char names[MOST_FLAGS][32], helps[MOST_FLAGS][160];
     static struct argp argp;
     int count = 0;
@@ -127,7 +129,7 @@ const struct argp *model_train_argp(void)
         int flags = o->type == NM_OPT_BOOL ? OPTION_ARG_OPTIONAL : 0; /* alone: on */
         options[count++] = (struct argp_option){names[i], KEY_FLAG + i, value_name(o), flags, helps[i], 6};
     }
-    const struct argp_option shared[] = {MODEL_OPTIONS, {0}};
+    const struct argp_option shared[] = {MODEL_OPTIONS, MEMORY_OPTION, {0}};
     memcpy(&options[count], shared, sizeof shared);
     argp = (struct argp){options, parse, NULL, NULL, NULL, NULL, NULL};
     return &argp;

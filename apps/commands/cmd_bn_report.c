@@ -177,7 +177,8 @@ static nm_status run(nm_context *ctx, const report_args *args)
 
 static int run_command(int argc, char **argv, report_args *args, const struct argp_option *options, const char *doc)
 {
-    const struct argp argp = {options, parse, "CHECKPOINT", doc, NULL, NULL, NULL};
+    const struct argp_child children[] = {{&memory_argp, 0, NULL, 0}, {0}};
+    const struct argp argp = {options, parse, "CHECKPOINT", doc, children, NULL, NULL};
     if (!read_arguments(&argp, argc, argv, args))
         return 0;
     nm_context *ctx = open_context();

@@ -163,13 +163,14 @@ static void list_sources(bool json)
 int command_data(int argc, char **argv)
 {
     data_args args = {0};
+    const struct argp_child children[] = {{&memory_argp, 0, NULL, 0}, {0}};
     const struct argp argp = {
         options,
         parse,
         "[NAME]",
         "What the data set NAME (or NAME:PATH) holds: counts, shapes, classes, mean and deviation, "
         "and where it was found. Without NAME: the data sets that norma reads.",
-        NULL,
+        children,
         NULL,
         NULL};
     if (!read_arguments(&argp, argc, argv, &args))

@@ -212,12 +212,13 @@ static nm_status run(nm_context *ctx, const eval_args *args)
 int command_eval(int argc, char **argv)
 {
     eval_args args = {0};
+    const struct argp_child children[] = {{&memory_argp, 0, NULL, 0}, {0}};
     const struct argp argp = {options,
                               parse,
                               "CHECKPOINT",
                               "Loss and accuracy of CHECKPOINT (a file, or a run directory: its best.h5) on the test "
                               "split, in evaluation mode; a table of the classes; the confusion matrix.",
-                              NULL,
+                              children,
                               NULL,
                               NULL};
     if (!read_arguments(&argp, argc, argv, &args))

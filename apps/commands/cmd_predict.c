@@ -186,7 +186,8 @@ int command_predict(int argc, char **argv)
              "probabilities, or with scores where the network's loss makes no probabilities of them (hinge, mse, l1). "
              "FILE is a %s image, brought to the network's size as in training, or an IDX file of many images.",
              nm_image_formats());
-    const struct argp argp = {options, parse, "CHECKPOINT FILE...", help, NULL, NULL, NULL};
+    const struct argp_child children[] = {{&memory_argp, 0, NULL, 0}, {0}};
+    const struct argp argp = {options, parse, "CHECKPOINT FILE...", help, children, NULL, NULL};
     if (!read_arguments(&argp, argc, argv, &args))
         return 0;
     nm_context *ctx = open_context();

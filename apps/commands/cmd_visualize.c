@@ -139,6 +139,7 @@ static nm_status run(nm_context *ctx, const visualize_args *args)
 int command_visualize(int argc, char **argv)
 {
     visualize_args args = {0};
+    const struct argp_child children[] = {{&memory_argp, 0, NULL, 0}, {0}};
     const struct argp argp = {
         options,
         parse,
@@ -146,7 +147,7 @@ int command_visualize(int argc, char **argv)
         "Pictures of a trained network: filters.png (the first convolution's kernels), maps.png (what a shallow, "
         "a middle and a deep layer make of an image), distributions.png (weights, outputs and gradients of each "
         "layer), field.png (the receptive field of a unit, computed and measured).",
-        NULL,
+        children,
         NULL,
         NULL};
     if (!read_arguments(&argp, argc, argv, &args))

@@ -60,6 +60,12 @@ NM_API void nm_errors_clear(nm_context *ctx);
 NM_API void nm_context_set_threads(nm_context *ctx, int threads);
 NM_API int nm_context_threads(const nm_context *ctx);
 
+/* Bytes that the content of one file of others may take once it is unpacked: of an image the
+ * decoded pixels and what decoding needs beside them, of an IDX file or an archive all that is in
+ * it. What takes more is refused before the memory is taken. 0: the preset, 256 MiB. */
+NM_API void nm_context_set_max_memory(nm_context *ctx, size_t bytes);
+NM_API size_t nm_context_max_memory(const nm_context *ctx);
+
 /* Receives warnings and progress lines, without a newline. Preset: none. */
 typedef void nm_log_function(void *arg, const char *line);
 NM_API void nm_context_set_log(nm_context *ctx, nm_log_function *log, void *arg);

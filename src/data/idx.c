@@ -111,6 +111,7 @@ static nm_status images(nm_packed *f, nm_samples *samples)
     samples->count = (int)extent[0];
     samples->shape = (nm_shape){(int)extent[1], (int)extent[2], 1};
     size_t size = (size_t)samples->count * nm_shape_size(samples->shape);
+    NM_TRY(nm_packed_check_size(f, size + 16));
     samples->pixels = nm_alloc(ctx, size + 1, 1);
     if (!samples->pixels)
         return NM_FAILED;
@@ -126,6 +127,7 @@ static nm_status labels(nm_packed *f, nm_samples *samples)
     if (count != (uint32_t)samples->count)
         return nm_fail(ctx, NM_INVALID, "%s: expected %d labels, one for each image; its header says %u", f->path,
                        samples->count, count);
+    NM_TRY(nm_packed_check_size(f, (size_t)count * (sizeof *samples->labels + 1)));
     samples->labels = nm_alloc(ctx, (size_t)count + 1, sizeof *samples->labels);
     uint8_t *bytes = nm_alloc(ctx, (size_t)count + 1, 1);
     nm_status status = samples->labels && bytes ? nm_packed_read(f, bytes, count, "", (size_t)count + 8) : NM_FAILED;

@@ -12,9 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Larger than any image that a network is trained on; a header that claims more is taken for
- * damage. */
-enum { MOST_SIDE = 32768, MOST_PIXELS = 1 << 28 };
+/* Larger than any image that a network is trained on. */
+enum { MOST_SIDE = 32768 };
 
 static const nm_image_format *const formats[] = {&nm_image_png, &nm_image_jpeg, &nm_image_webp, &nm_image_tiff,
                                                  &nm_image_gif};
@@ -53,17 +52,27 @@ nm_status nm_image_unsupported(nm_image *image, const char *fmt, ...)
     return NM_INVALID;
 }
 
-static nm_status check_size(nm_image *image)
+/* The pixels, and beside them what decoding takes, or behind it the same pixels as RGB. */
+static nm_status check_size(const nm_context *ctx, nm_image *image)
 {
     long height = image->height, width = image->width;
-    if (height < 1 || width < 1 || height > MOST_SIDE || width > MOST_SIDE || height * width > MOST_PIXELS)
-        return nm_image_unsupported(image, "it has %ld x %ld pixels", width, height);
+    if (height < 1 || width < 1 || height > MOST_SIDE || width > MOST_SIDE)
+        return nm_image_unsupported(image, "it has %ld x %ld pixels; expected at most %d a side", width, height,
+                                    MOST_SIDE);
+    size_t each = (size_t)image->channels + (size_t)(image->scratch > 3 ? image->scratch : 3);
+    size_t bytes = (size_t)height * (size_t)width * each, most = nm_context_max_memory(ctx);
+    size_t mebibytes = (bytes + (1 << 20) - 1) >> 20;
+    if (bytes > most)
+        return nm_image_unsupported(image,
+                                    "its %ld x %ld pixels take %zu MiB; expected at most %zu: make it smaller, or "
+                                    "allow more by --max-memory %zu",
+                                    width, height, mebibytes, most >> 20, mebibytes);
     return NM_OK;
 }
 
 nm_status nm_image_allocate(nm_context *ctx, nm_image *image)
 {
-    NM_TRY(check_size(image));
+    NM_TRY(check_size(ctx, image));
     image->pixels = nm_alloc(ctx, (size_t)image->height * (size_t)image->width, (size_t)image->channels);
     return image->pixels ? NM_OK : NM_FAILED;
 }
@@ -95,7 +104,7 @@ static nm_status decode(nm_context *ctx, const char *path, const uint8_t *bytes,
                        other_format(bytes, size));
     nm_status status = format->decode(ctx, bytes, size, header_only, image);
     if (status == NM_OK)
-        status = check_size(image);
+        status = check_size(ctx, image);
     if (status == NM_INVALID && image->unsupported)
         status = nm_fail(ctx, NM_INVALID, "%s: a %s of this kind is not read: %s", path, format->name, image->message);
     else if (status == NM_INVALID)
@@ -140,11 +149,16 @@ static nm_status read_head(nm_context *ctx, const char *path, uint8_t *head, siz
     return failed ? nm_fail(ctx, NM_FAILED, "%s: cannot read: %s", path, strerror(errno)) : NM_OK;
 }
 
+static nm_status read_image_file(nm_context *ctx, const char *path, char **bytes, size_t *size)
+{
+    return nm_file_read_most(ctx, path, nm_context_max_memory(ctx), "an image (--max-memory allows more)", bytes, size);
+}
+
 static nm_status probe_whole(nm_context *ctx, const char *path, nm_image *image)
 {
     char *bytes;
     size_t size;
-    NM_TRY(nm_file_read(ctx, path, &bytes, &size));
+    NM_TRY(read_image_file(ctx, path, &bytes, &size));
     nm_status status = decode(ctx, path, (const uint8_t *)bytes, size, true, image);
     nm_free(bytes);
     return status;
@@ -162,7 +176,7 @@ nm_status nm_image_probe(const nm_image_reader *reader, const char *path, nm_sha
     if (status == NM_OK && (whole || !format))
         status = decode(ctx, path, head, size, true, &image);
     else if (status == NM_OK && (reader->rules.orient || format->decode(ctx, head, size, true, &image) != NM_OK ||
-                                 check_size(&image) != NM_OK))
+                                 check_size(ctx, &image) != NM_OK))
         status = probe_whole(ctx, path, &image);
     nm_free(head);
     if (status == NM_OK)
@@ -241,18 +255,23 @@ static void note_image(nm_image_reader *r, const char *path, const nm_image *ima
         count_image(&r->resized, path);
 }
 
-/* Brings a decoded image to `shape`. */
-static nm_status bring_to_shape(nm_image_reader *r, const char *path, const nm_image *image, nm_shape shape,
-                                uint8_t *pixels)
+/* Brings a decoded image to `shape`; its own pixels are freed as soon as they are converted. */
+static nm_status bring_to_shape(nm_image_reader *r, const char *path, nm_image *image, nm_shape shape, uint8_t *pixels)
 {
     nm_shape upright = upright_shape(&r->rules, image);
     upright.c = shape.c;
     size_t size = nm_shape_size(upright);
     bool turn = r->rules.orient && image->orientation != 1;
-    uint8_t *converted = nm_alloc(r->ctx, size, 1), *turned = turn ? nm_alloc(r->ctx, size, 1) : NULL;
+    uint8_t *converted = nm_alloc(r->ctx, size, 1), *turned = NULL;
+    seen s = {false, false};
+    if (converted)
+        s = convert_pixels(image, &r->rules, shape.c, converted);
+    nm_free(image->pixels);
+    image->pixels = NULL;
+    if (converted && turn)
+        turned = nm_alloc(r->ctx, size, 1);
     nm_status status = converted && (turned || !turn) ? NM_OK : NM_FAILED;
     if (status == NM_OK) {
-        seen s = convert_pixels(image, &r->rules, shape.c, converted);
         if (turn)
             nm_image_turn(image->orientation, image->height, image->width, shape.c, converted, turned);
         status = nm_image_resize(r->ctx, &r->rules, upright, turn ? turned : converted, shape, pixels);
@@ -270,44 +289,15 @@ nm_status nm_image_decode(nm_image_reader *r, const char *path, const void *byte
     if (shape.c != 1 && shape.c != 3)
         return nm_fail(r->ctx, NM_INVALID, "%s: images have 1 or 3 channels; the network takes %d", path, shape.c);
     NM_TRY(decode(r->ctx, path, bytes, size, false, &image));
-    nm_status status = bring_to_shape(r, path, &image, shape, pixels);
-    nm_free(image.pixels);
-    return status;
+    return bring_to_shape(r, path, &image, shape, pixels);
 }
 
 nm_status nm_image_read(nm_image_reader *r, const char *path, nm_shape shape, uint8_t *pixels)
 {
     char *bytes;
     size_t size;
-    NM_TRY(nm_file_read(r->ctx, path, &bytes, &size));
+    NM_TRY(read_image_file(r->ctx, path, &bytes, &size));
     nm_status status = nm_image_decode(r, path, bytes, size, shape, pixels);
     nm_free(bytes);
     return status;
-}
-
-/* ---- telling ------------------------------------------------------------------------------- */
-
-static void report_count(const nm_image_reader *r, const nm_image_count *n, const char *what)
-{
-    if (n->count == 1 && r->images == 1)
-        nm_log(r->ctx, "%s: %s", n->first, what);
-    else if (n->count > 0)
-        nm_log(r->ctx, "%d of %d images: %s; the first is %s", n->count, r->images, what, n->first);
-}
-
-void nm_image_report(const nm_image_reader *r)
-{
-    char text[320];
-    snprintf(text, sizeof text, "the file has a fault that decoding can pass over (%s)", r->warning);
-    report_count(r, &r->warned, text);
-    report_count(r, &r->rotated,
-                 "EXIF says that the camera was turned; the pixels are taken as stored (orient: true turns them)");
-    report_count(r, &r->transparent,
-                 r->rules.background == NM_BACKGROUND_WHITE
-                     ? "transparent pixels were put over white"
-                     : "transparent pixels were put over black (background: white)");
-    report_count(r, &r->made_grey, "in colour, made grey");
-    report_count(r, &r->made_rgb, "grey, made RGB");
-    snprintf(text, sizeof text, "resized%s", r->rules.fit == NM_FIT_CROP ? ", and cropped at the longer side" : "");
-    report_count(r, &r->resized, text);
 }

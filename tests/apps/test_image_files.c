@@ -87,4 +87,64 @@ START_TEST(predict_as_eval)
 }
 END_TEST
 
-SUITE_WITH("image files", in_own_folder, predict_as_eval)
+/* The limit is the command line's, whatever a file says, and the message tells the way out. */
+START_TEST(limit_of_memory)
+{
+    static uint8_t pixels[700 * 700 * 3];
+    write_folders();
+    png_image image = {.version = PNG_IMAGE_VERSION, .width = 700, .height = 700, .format = PNG_FORMAT_RGB};
+    ck_assert(png_image_write_to_file(&image, "set/train/c0/large.png", 0, pixels, 0, NULL));
+    static const char *const commands[] = {"data images:set", "train m.yaml --run r"};
+    for (int i = 0; i < 2; i++) {
+        contains(expect(2, "norma %s --max-memory 2", commands[i]).err,
+                 "set/train/c0/large.png: a PNG of this kind is not read: its 700 x 700 pixels take 3 MiB; expected at "
+                 "most 2: make it smaller, or allow more by --max-memory 3");
+        expect(0, "norma %s --max-memory 3", commands[i]);
+    }
+    contains(expect(2, "norma predict r set/train/c0/large.png --max-memory 1").err, "--max-memory 3");
+    expect(0, "norma predict r set/train/c0/large.png");
+    expect(0, "norma eval r --max-memory 3");
+    contains(expect(2, "norma data images:set --max-memory 0").err, "--max-memory");
+}
+END_TEST
+
+/* Nothing waits for a pipe that stands where a file is expected. */
+START_TEST(pipes)
+{
+    static const char *const files[] = {"last.h5", "best.h5", "model.yaml", "metrics.csv", "lock"};
+    write_folders();
+    expect(0, "norma train m.yaml --run r && mkfifo pipe");
+    static const char *const commands[] = {"summary pipe",
+                                           "train pipe",
+                                           "eval pipe",
+                                           "predict pipe pipe",
+                                           "predict r pipe",
+                                           "visualize pipe",
+                                           "bench pipe",
+                                           "data idx:pipe",
+                                           "data cifar10:pipe",
+                                           "data hdf5:pipe",
+                                           "plot pipe",
+                                           "data images:pipe",
+                                           "gradcheck pipe",
+                                           "bn-report pipe",
+                                           "train m.yaml --init-from pipe --run n",
+                                           "recalibrate pipe q",
+                                           "trace pipe --input pipe --output x"};
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+        said s = shell("timeout 10 \"$NORMA_PROGRAM\" %s", commands[i]);
+        ck_assert_msg(s.status == 2, "norma %s: exit status %d, %s", commands[i], s.status, s.err);
+    }
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        expect(0, "rm -rf c && cp -r r c && rm -f c/%s && mkfifo c/%s", files[i], files[i]);
+        static const char *const of_run[] = {"train --run c --resume --epochs 2", "train m.yaml --run c", "eval c",
+                                             "plot c"};
+        for (size_t k = 0; k < sizeof of_run / sizeof *of_run; k++) {
+            said s = shell("timeout 10 \"$NORMA_PROGRAM\" %s", of_run[k]);
+            ck_assert_msg(s.status <= 2, "%s a pipe: norma %s: exit status %d", files[i], of_run[k], s.status);
+        }
+    }
+}
+END_TEST
+
+SUITE_WITH("image files", in_own_folder, predict_as_eval, limit_of_memory, pipes)

@@ -17,6 +17,7 @@ struct nm_context {
     int count;
     char *messages[MAX_MESSAGES];
     int threads;
+    size_t max_memory;
     nm_log_function *log;
     void *log_arg;
     nm_type_list types[NM_TYPE_KINDS];
@@ -83,6 +84,16 @@ void nm_context_set_threads(nm_context *ctx, int threads)
 int nm_context_threads(const nm_context *ctx)
 {
     return ctx->threads > 0 ? ctx->threads : nm_threads_default();
+}
+
+void nm_context_set_max_memory(nm_context *ctx, size_t bytes)
+{
+    ctx->max_memory = bytes;
+}
+
+size_t nm_context_max_memory(const nm_context *ctx)
+{
+    return ctx->max_memory ? ctx->max_memory : (size_t)256 << 20;
 }
 
 void nm_context_set_log(nm_context *ctx, nm_log_function *log, void *arg)

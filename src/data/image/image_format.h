@@ -13,6 +13,7 @@
 typedef struct nm_image {
     int height, width;
     int channels;       /* 1: grey, 2: grey and alpha, 3: RGB, 4: RGB and alpha */
+    int scratch;        /* bytes a pixel that decoding takes besides */
     bool premultiplied; /* grey or RGB are already multiplied by alpha */
     int orientation;    /* EXIF's, 1 to 8; 1: upright */
     char warning[160];  /* the first fault that the decoder could pass over; empty: none */
@@ -33,7 +34,8 @@ typedef struct nm_image_format {
 
 extern const nm_image_format nm_image_png, nm_image_jpeg, nm_image_webp, nm_image_tiff, nm_image_gif;
 
-/* Memory for the pixels of an image whose height, width and channels are set. */
+/* Memory for the pixels of an image whose height, width, channels and scratch are set; refuses one
+ * that would take more than nm_context_max_memory. */
 nm_status nm_image_allocate(nm_context *ctx, nm_image *image) NM_MUST_USE;
 /* image->message, and NM_INVALID: for a damaged file, and for one of a kind that is not read. */
 nm_status nm_image_damaged(nm_image *image, const char *fmt, ...) NM_PRINTF(2, 3);

@@ -62,6 +62,19 @@ static boolean end_input(j_decompress_ptr d)
     return TRUE;
 }
 
+/* A progressive file may go through the whole image as often as it likes; encoders do in ten scans.
+ */
+enum { MOST_SCANS = 100 };
+
+static void check_scans(j_common_ptr d)
+{
+    jpeg_input *in = (jpeg_input *)d->err;
+    if (((j_decompress_ptr)d)->input_scan_number <= MOST_SCANS)
+        return;
+    (void)nm_image_unsupported(in->image, "it has more than %d scans", MOST_SCANS);
+    longjmp(in->refused, 1);
+}
+
 static void read_orientation(const struct jpeg_decompress_struct *d, nm_image *image)
 {
     for (jpeg_saved_marker_ptr m = d->marker_list; m; m = m->next)
@@ -83,6 +96,8 @@ static nm_status read_header(struct jpeg_decompress_struct *d, nm_image *image)
     image->height = (int)d->image_height;
     image->width = (int)d->image_width;
     image->channels = grey ? 1 : 3;
+    if (jpeg_has_multiple_scans(d))
+        image->scratch = 2 * d->num_components; /* the coefficients of the whole image */
     read_orientation(d, image);
     return NM_OK;
 }
@@ -140,6 +155,9 @@ static nm_status jpeg_decode(nm_context *ctx, const uint8_t *bytes, size_t size,
     jpeg_create_decompress(&d);
     jpeg_mem_src(&d, bytes, (unsigned long)size);
     d.src->fill_input_buffer = end_input;
+    d.mem->max_memory_to_use = (long)nm_context_max_memory(ctx);
+    struct jpeg_progress_mgr progress = {.progress_monitor = check_scans};
+    d.progress = &progress;
     nm_status status = read_header(&d, image);
     if (status == NM_OK && !header_only)
         status = nm_image_allocate(ctx, image);

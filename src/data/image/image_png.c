@@ -50,6 +50,13 @@ static void read_orientation(png_structp png, png_infop info, nm_image *image)
         image->orientation = nm_exif_orientation(exif, size);
 }
 
+/* Texts and profiles change no pixel: passed over unread, for each may unpack to 8 MB. */
+static void pass_over_texts(png_structp png)
+{
+    static const png_byte names[] = "tEXt\0zTXt\0iTXt\0iCCP\0sPLT\0hIST";
+    png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, names, (int)(sizeof names / 5));
+}
+
 /* Palettes, few bits and a transparent colour become 8 bits and alpha. */
 static void read_header(png_structp png, png_infop info, nm_image *image)
 {
@@ -96,6 +103,7 @@ static nm_status png_decode(nm_context *ctx, const uint8_t *bytes, size_t size, 
         return nm_fail_memory(ctx, 0);
     }
     png_set_read_fn(png, &in, read_bytes);
+    pass_over_texts(png);
     volatile nm_status status = NM_INVALID;
     if (!setjmp(png_jmpbuf(png))) {
         read_header(png, info, image);

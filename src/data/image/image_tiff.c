@@ -14,9 +14,6 @@ typedef struct tiff_input {
     nm_image *image;
 } tiff_input;
 
-/* No file asks libtiff for more at once. */
-enum { MOST_AT_ONCE = 1 << 30 };
-
 static bool tiff_known(const uint8_t *bytes, size_t size)
 {
     static const char *const marks[] = {"II*\0", "MM\0*", "II+\0", "MM\0+"};
@@ -70,12 +67,12 @@ static int on_warning(TIFF *tiff, void *arg, const char *module, const char *fmt
     return 1;
 }
 
-static TIFF *open_tiff(tiff_input *in)
+static TIFF *open_tiff(const nm_context *ctx, tiff_input *in)
 {
     TIFFOpenOptions *options = TIFFOpenOptionsAlloc();
     if (!options)
         return NULL;
-    TIFFOpenOptionsSetMaxSingleMemAlloc(options, MOST_AT_ONCE);
+    TIFFOpenOptionsSetMaxSingleMemAlloc(options, (tmsize_t)nm_context_max_memory(ctx));
     TIFFOpenOptionsSetErrorHandlerExtR(options, on_error, in->image);
     TIFFOpenOptionsSetWarningHandlerExtR(options, on_warning, in->image);
     TIFF *tiff = TIFFClientOpenExt("image", "rm", in, read_bytes, write_bytes, seek, close_input, input_size, NULL,
@@ -105,6 +102,7 @@ static nm_status read_header(TIFF *tiff, nm_image *image, uint16_t *orientation)
     image->height = (int)(turned ? width : height);
     image->width = (int)(turned ? height : width);
     image->channels = (grey ? 1 : 3) + alpha;
+    image->scratch = 4 + image->channels; /* libtiff's RGBA, and its channels before they are turned */
     /* Where the file does not have colours multiplied by alpha, libtiff multiplies them. */
     image->premultiplied = alpha && (!grey || extra[0] == EXTRASAMPLE_ASSOCALPHA);
     return NM_OK;
@@ -150,7 +148,7 @@ static nm_status tiff_decode(nm_context *ctx, const uint8_t *bytes, size_t size,
 {
     tiff_input in = {bytes, size, 0, image};
     uint16_t orientation = ORIENTATION_TOPLEFT;
-    TIFF *tiff = open_tiff(&in);
+    TIFF *tiff = open_tiff(ctx, &in);
     if (!tiff)
         return *image->message ? NM_INVALID : nm_image_damaged(image, "its header is cut short or damaged");
     nm_status status = read_header(tiff, image, &orientation);

@@ -51,6 +51,7 @@ static nm_status webp_decode(nm_context *ctx, const uint8_t *bytes, size_t size,
     image->height = features.height;
     image->width = features.width;
     image->channels = features.has_alpha || features.has_animation || !header_only ? 4 : 3;
+    image->scratch = 12 - image->channels; /* libwebp's two canvases of RGBA beside one of ours */
     image->orientation = find_orientation(&data);
     if (header_only)
         return NM_OK;

@@ -59,9 +59,21 @@ static nm_status ended(const nm_packed *file, const char *what, size_t expected)
                    *what ? " in " : "", what, file->done, packed);
 }
 
+nm_status nm_packed_check_size(const nm_packed *file, size_t size)
+{
+    size_t most = nm_context_max_memory(file->ctx), mebibytes = (size + (1 << 20) - 1) >> 20;
+    if (size <= most)
+        return NM_OK;
+    return nm_fail(file->ctx, NM_INVALID,
+                   "%s: its content takes %zu MiB or more; expected at most %zu: is it what it says? --max-memory %zu "
+                   "allows it",
+                   file->path, mebibytes, most >> 20, mebibytes);
+}
+
 nm_status nm_packed_read(nm_packed *file, void *to, size_t size, const char *what, size_t expected)
 {
     char passed_over[4096];
+    NM_TRY(nm_packed_check_size(file, file->done + size));
     for (size_t done = 0; done < size;) {
         size_t most = to ? 1u << 30 : sizeof passed_over, left = size - done;
         int got = gzread(file->stream, to ? (char *)to + done : passed_over, (unsigned)(left < most ? left : most));

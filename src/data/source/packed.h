@@ -19,6 +19,10 @@ typedef struct nm_packed {
 nm_status nm_packed_open(nm_context *ctx, const char *path, nm_packed *out) NM_MUST_USE;
 void nm_packed_close(nm_packed *file);
 
+/* Refuses content of `size` bytes (that a header tells) where it is more than
+ * nm_context_max_memory, before memory for it is taken; nm_packed_read does so by itself. */
+nm_status nm_packed_check_size(const nm_packed *file, size_t size) NM_MUST_USE;
+
 /* Exactly `size` bytes; `to` NULL: passed over. `what` names them in the message about a file that
  * ends before, and `expected` is the size of the whole content (0: not known). */
 nm_status nm_packed_read(nm_packed *file, void *to, size_t size, const char *what, size_t expected) NM_MUST_USE;
