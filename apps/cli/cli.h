@@ -39,6 +39,9 @@ int command_recalibrate(int argc, char **argv);
 int command_visualize(int argc, char **argv);
 int command_trace(int argc, char **argv);
 int command_models(int argc, char **argv);
+int command_inspect(int argc, char **argv);
+int command_diff(int argc, char **argv);
+int command_verify(int argc, char **argv);
 int command_completions(int argc, char **argv);
 
 /* ---- arguments ----------------------------------------------------------------------------- */

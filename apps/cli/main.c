@@ -22,6 +22,9 @@ const command commands[] = {
     {"recalibrate", "batch norm: statistics taken anew over the training set", command_recalibrate},
     {"bench", "images a second, against the machine's matrix products", command_bench},
     {"trace", "one pass, every activation and gradient into HDF5", command_trace},
+    {"inspect", "what a checkpoint holds, without trusting it", command_inspect},
+    {"diff", "where two checkpoints or runs begin to differ", command_diff},
+    {"verify", "whether interruptions and threads leave every bit as it is", command_verify},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 const int command_count = COMMANDS;

@@ -19,6 +19,9 @@
 #define MEMORY "memory"
 #define THREADS "threads"
 
+#define VERIFY "verify m.yaml --steps 4"
+#define DIFFERENT_RUN "train m.yaml --run r --seed 5 --optimizer adam"
+
 /* A key of `train:` and flag of train and compare: `flags` stand on both command lines. */
 typedef struct key_row {
     const char *name, *value, *flags, *see;
@@ -164,6 +167,19 @@ static const flag_row flag_rows[] = {
     {"recalibrate", "limit", NULL, "recalibrate t -o o.h5", "recalibrate t -o o.h5 --limit 64", OUTPUT},
     {"recalibrate", "json", NULL, "recalibrate t", "recalibrate t --json", OUT},
     {"recalibrate", "output", NULL, "recalibrate t", "recalibrate t --output r.h5", "ls r.h5"},
+
+    {"inspect", "model", NULL, "inspect t/last.h5", "inspect t/last.h5 --model", OUT},
+    {"inspect", "json", NULL, "inspect t/last.h5", "inspect t/last.h5 --json", OUT},
+    {"diff", "all", DIFFERENT_RUN, "diff t r", "diff t r --all", OUT " status"},
+    {"diff", "json", NULL, "diff t t", "diff t t --json", OUT},
+    {"verify", "data", NULL, VERIFY, VERIFY " --data images:pics", OUT},
+    {"verify", "steps", NULL, VERIFY, VERIFY " --steps 5", OUT},
+    {"verify", "plant", NULL, VERIFY, VERIFY " --plant", OUT " status"},
+    {"verify", "json", NULL, VERIFY, VERIFY " --json", OUT},
+    {"verify", "set", NULL, VERIFY, VERIFY " --set train.seed=5", OUT},
+    {"verify", "threads", NULL, VERIFY " --threads 1", VERIFY " --threads 9", OUT},
+    {"verify", "exact", NULL, VERIFY, VERIFY " --exact", OUT},
+    {"verify", "no-fuse", NULL, VERIFY, VERIFY " --no-fuse", OUT},
 
     /* exit status 1 where there is no gnuplot */
     {"plot", "output", NULL, "plot t", "plot t --output p", "cat status; ls p.csv"},

@@ -211,9 +211,9 @@ END_TEST
 
 START_TEST(helps)
 {
-    static const char *const commands[] = {"train",   "eval",      "predict",   "compare",    "plot",
-                                           "summary", "gradcheck", "layers",    "data",       "bench",
-                                           "trace",   "visualize", "bn-report", "recalibrate"};
+    static const char *const commands[] = {"train",     "eval",        "predict", "compare", "plot",  "summary",
+                                           "gradcheck", "layers",      "data",    "bench",   "trace", "visualize",
+                                           "bn-report", "recalibrate", "inspect", "diff",    "verify"};
     contains(expect(0, "norma --help").out, "norma train");
     contains(expect(0, "norma --version").out, "norma 0.");
     contains(expect(2, "norma").out, "Usage: norma COMMAND");

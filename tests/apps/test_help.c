@@ -21,7 +21,7 @@ START_TEST(help_in_every_way)
             ck_assert_msg(strcspn(line, "\n") <= 104, "%s: a line is too wide: %.120s", command, line);
         found++;
     }
-    ck_assert_int_ge(found, 15);
+    ck_assert_int_ge(found, 18);
     contains(expect(2, "norma help trian").err, "did you mean 'train'?");
     contains(expect(2, "norma fit").err, "norma calls it 'train'");
 }

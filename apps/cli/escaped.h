@@ -1,0 +1,12 @@
+/* Texts out of files, as they may be shown. */
+#ifndef ESCAPED_H
+#define ESCAPED_H
+
+/* The text with what could act on a terminal or belongs to no UTF-8 as \n, \x1b or \u202e, and with
+ * its end as … where it is longer than 1,000 bytes. One of eight buffers in turn. */
+const char *escaped(const char *text);
+
+/* Prints the whole of a text of lines so. */
+void print_escaped_lines(const char *text);
+
+#endif
