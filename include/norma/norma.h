@@ -98,10 +98,13 @@ typedef struct nm_training {
      * atomically while training runs. nm_request_stop may set it at any time, from a signal handler
      * or another thread; whatever else writes it must store atomically. NULL: never. */
     const volatile int *stop;
+    /* With `resume`: settings that would make another experiment of the run and may change all the
+     * same ("augment", "drop.rate"), NULL-terminated; noted in the checkpoint. NULL: none. */
+    const char *const *allow_change;
 } nm_training;
 #define NM_TRAINING_INIT                                                                                               \
     {                                                                                                                  \
-        sizeof(nm_training), NULL, NULL, false, NULL, NULL, NULL, NULL                                                 \
+        sizeof(nm_training), NULL, NULL, false, NULL, NULL, NULL, NULL, NULL                                           \
     }
 
 /* What training gave. Set it to NM_OUTCOME_INIT; what it points to is freed by nm_outcome_free. */

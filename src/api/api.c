@@ -73,6 +73,7 @@ static nm_status train(nm_context *ctx, const nm_model *model, nm_training *how,
     nm_train_request request = {.document = model->document,
                                 .run = how->run,
                                 .resume = how->resume,
+                                .allow_change = how->allow_change,
                                 .progress = pass_progress,
                                 .arg = how,
                                 .stop = how->stop};

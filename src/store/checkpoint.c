@@ -108,6 +108,8 @@ static nm_status write_train(nm_h5 *h5, const nm_train_state *state)
     }
     NM_TRY(nm_h5_write_text(h5, "/train/classes", state->classes ? state->classes : ""));
     NM_TRY(nm_h5_write_text(h5, "/train/data_digest", state->data_digest ? state->data_digest : ""));
+    if (state->changes)
+        NM_TRY(nm_h5_write_text(h5, "/train/changes", state->changes));
     return nm_h5_write_text(h5, "/train/data", state->data ? state->data : "");
 }
 

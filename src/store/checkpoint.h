@@ -33,6 +33,7 @@ typedef struct nm_train_state {
     const char *data;               /* name of the data set */
     const char *classes;            /* the names of its classes, one a line; NULL: none */
     const char *data_digest;        /* of nm_dataset_digest; NULL: none */
+    char *changes;                  /* settings that were changed on going on, one a line; NULL: none; nm_free */
 } nm_train_state;
 
 /* The document as text, such that parsing and writing it again gives the same text; nm_free. It is

@@ -153,7 +153,8 @@ static nm_status load_numbers(const nm_checkpoint *c, nm_train_state *state)
     if (state->best_step > state->step)
         return refuse_number(c, "/train/best_step", (double)state->best_step, "at most /train/step");
     state->normalisation = c->normalisation;
-    return NM_OK;
+    state->changes = NULL;
+    return nm_h5_has(c->h5, "/train/changes") ? nm_h5_read_text(c->h5, "/train/changes", &state->changes) : NM_OK;
 }
 
 nm_status nm_checkpoint_load_state(nm_context *ctx, const nm_checkpoint *c, const nm_network *net,
@@ -169,7 +170,12 @@ nm_status nm_checkpoint_load_state(nm_context *ctx, const nm_checkpoint *c, cons
     nm_status status = state->data ? same_text(c, "data set", data, state->data) : NM_OK;
     nm_free(data);
     NM_TRY(status);
-    NM_TRY(load_numbers(c, state));
     NM_TRY(load_slots(ctx, c, net, state));
-    return load_history(ctx, c, state);
+    NM_TRY(load_numbers(c, state));
+    status = load_history(ctx, c, state);
+    if (status != NM_OK) {
+        nm_free(state->changes);
+        state->changes = NULL;
+    }
+    return status;
 }

@@ -18,13 +18,18 @@ char *nm_run_dir_file(const nm_run_dir *run, const char *name)
     return nm_format(run->ctx, "%s/%s", run->path, name);
 }
 
-static bool exists(const nm_run_dir *run, const char *name)
+/* What cannot be looked at is not taken for absent. */
+static nm_status look(const nm_run_dir *run, const char *name, bool *there)
 {
     char *path = nm_run_dir_file(run, name);
     struct stat st;
-    bool there = path && lstat(path, &st) == 0;
+    *there = path && lstat(path, &st) == 0;
+    nm_status status = path ? NM_OK : NM_FAILED;
+    if (path && !*there && errno != ENOENT)
+        status = nm_fail(run->ctx, NM_FAILED, "%s: %s: whether it is there cannot be told, so nothing is touched", path,
+                         strerror(errno));
     nm_free(path);
-    return there;
+    return status;
 }
 
 /* ---- opening --------------------------------------------------------------------------- */
@@ -82,9 +87,10 @@ static nm_status read_old_metrics(nm_run_dir *run)
 {
     char *path = nm_run_dir_file(run, "metrics.csv"), *text = NULL;
     size_t size = 0;
-    nm_status status = !path                        ? NM_FAILED
-                       : exists(run, "metrics.csv") ? nm_file_read(run->ctx, path, &text, &size)
-                                                    : NM_OK;
+    bool there = false;
+    nm_status status = path ? look(run, "metrics.csv", &there) : NM_FAILED;
+    if (there)
+        status = nm_file_read(run->ctx, path, &text, &size);
     nm_free(path);
     size_t lines = 1;
     for (size_t i = 0; i < size; i++)
@@ -110,20 +116,47 @@ static nm_status read_old_metrics(nm_run_dir *run)
     return status;
 }
 
-/* Checkpoints without the one to go on from: it was lost, and a new run would replace the others.
- */
-static nm_status check_lost(const nm_run_dir *run)
+/* Whether it can be read, and its digest is right; what is wrong with it is no error here. */
+static bool is_whole(const nm_run_dir *run, const char *name)
 {
-    char name[64] = "best.h5";
-    long long step = nm_run_newest(run, LLONG_MAX);
-    if (step >= 0)
-        nm_run_step_name(step, name, sizeof name);
-    if (run->has_last || (step < 0 && !exists(run, name)))
+    nm_context *ctx = nm_context_new();
+    char *path = nm_run_dir_file(run, name);
+    nm_checkpoint *c = NULL;
+    bool whole = ctx && path && nm_checkpoint_open(ctx, path, &c) == NM_OK;
+    nm_checkpoint_free(c);
+    nm_free(path);
+    nm_context_free(ctx);
+    return whole;
+}
+
+/* Checkpoints without last.h5: it was lost. A new run would replace the others; to go on, the
+ * newest whole one is taken. */
+static nm_status find_last(nm_run_dir *run, bool resume)
+{
+    bool best;
+    strcpy(run->last, "last.h5");
+    NM_TRY(look(run, run->last, &run->has_last));
+    NM_TRY(look(run, "best.h5", &best));
+    long long step = nm_run_newest(run, LLONG_MAX), newest = step;
+    if (run->has_last || (step < 0 && !best))
         return NM_OK;
-    return nm_fail(run->ctx, NM_INVALID,
-                   "%s: last.h5 is missing, but %s is there: copied to last.h5 it can be gone on from (--resume); or "
-                   "choose another folder",
-                   run->path, name);
+    for (; step >= 0 && resume && !run->has_last; step = nm_run_newest(run, step)) {
+        nm_run_step_name(step, run->last, sizeof run->last);
+        run->has_last = is_whole(run, run->last);
+    }
+    if (!run->has_last && resume && best) {
+        strcpy(run->last, "best.h5");
+        run->has_last = is_whole(run, run->last);
+    }
+    if (run->has_last) {
+        nm_log(run->ctx, "%s: last.h5 is missing: it goes on from %s, the newest whole checkpoint", run->path,
+               run->last);
+        return NM_OK;
+    }
+    nm_run_step_name(newest, run->last, sizeof run->last);
+    return nm_fail(run->ctx, NM_INVALID, "%s: last.h5 is missing, but %s is there%s: choose another folder%s",
+                   run->path, newest >= 0 ? run->last : "best.h5", resume ? ", which is damaged" : "",
+                   resume ? "" : ", or go on from it (--resume)");
 }
 
 /* The folder is there. */
@@ -132,11 +165,10 @@ static nm_status open_folder(nm_run_dir *run, bool resume)
     bool was_run = nm_run_lock_look(run->path) == NM_LOCK_OURS;
     NM_TRY(check_foreign(run));
     NM_TRY(nm_run_lock_take(run->ctx, run->path, &run->lock));
-    run->has_last = exists(run, "last.h5");
+    NM_TRY(find_last(run, resume));
     if (run->has_last && !resume)
         return nm_fail(run->ctx, NM_INVALID,
                        "%s: holds a run already: --resume goes on with it; or choose another folder", run->path);
-    NM_TRY(check_lost(run));
     if (was_run)
         nm_run_each_file(run, remove_temporary, run);
     return resume ? read_old_metrics(run) : NM_OK;

@@ -28,7 +28,8 @@ typedef struct nm_run_dir {
     nm_run_lock lock;
     int folders;   /* that were made for it */
     bool begun;    /* the run's first file is written: what was made stays */
-    bool has_last; /* last.h5 was there when it was opened */
+    bool has_last; /* a checkpoint to go on from was there when it was opened: */
+    char last[64]; /* last.h5; where that is missing, the newest whole one */
     int old_rows;  /* what metrics.csv held then: seconds are not in the checkpoint */
     uint64_t *old_steps;
     double *old_seconds;

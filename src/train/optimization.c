@@ -17,7 +17,7 @@ struct nm_optimization {
     double lr, clip_norm;
     double fixed_rate; /* in place of the schedule's; NaN: none */
     uint64_t steps, steps_per_epoch, warmup;
-    nm_network *net;
+    const nm_network *net;
     real *slot[4];
     nm_span *spans;  /* of the parameters that are optimised */
     size_t *offsets; /* [spans], into the gradient slab */
@@ -71,11 +71,32 @@ static nm_status override(nm_context *ctx, nm_optimization *o, const char *name,
     return NM_OK;
 }
 
+nm_status nm_optimizer_read(nm_context *ctx, const nm_train_settings *settings, const nm_network *net,
+                            const nm_optimizer_type **type, void **options)
+{
+    nm_optimization o = {.net = net};
+    nm_status status = choose_optimizer(ctx, &settings->optimizer, &o);
+    if (status == NM_OK)
+        status = override(ctx, &o, "lr", settings->lr);
+    if (status == NM_OK)
+        status = override(ctx, &o, "momentum", settings->momentum);
+    *type = o.type;
+    *options = o.self;
+    return status;
+}
+
+void nm_optimizer_release(const nm_optimizer_type *type, void *options)
+{
+    if (options)
+        nm_options_free(type->options, options);
+    nm_free(options);
+}
+
 /* ---- spans ------------------------------------------------------------------------------ */
 
 static nm_status make_spans(nm_context *ctx, const nm_train_settings *settings, nm_optimization *o)
 {
-    nm_network *net = o->net;
+    const nm_network *net = o->net;
     o->spans = nm_alloc(ctx, (size_t)net->params + 1, sizeof *o->spans);
     o->offsets = nm_alloc(ctx, (size_t)net->params + 1, sizeof *o->offsets);
     if (!o->spans || !o->offsets)

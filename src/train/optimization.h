@@ -18,6 +18,11 @@ void nm_optimization_state(const nm_optimization *o, nm_train_state *state);
 /* How many parameters are optimised; 0 for a network that has none. */
 int nm_optimization_parameters(const nm_optimization *o);
 const nm_optimizer_type *nm_optimization_type(const nm_optimization *o);
+/* The optimizer that settings choose, with its options, without the memory for it; to be released
+ * by nm_optimizer_release, also where reading failed. */
+nm_status nm_optimizer_read(nm_context *ctx, const nm_train_settings *settings, const nm_network *net,
+                            const nm_optimizer_type **type, void **options) NM_MUST_USE;
+void nm_optimizer_release(const nm_optimizer_type *type, void *options);
 /* The options in use, of type->options. */
 const void *nm_optimization_options(const nm_optimization *o);
 const nm_schedule_type *nm_optimization_schedule(const nm_optimization *o, const void **options);

@@ -1,9 +1,10 @@
-/* Going on from last.h5: what the order of batches and the meaning of a step depend on must be as
- * it was. */
+/* Going on from a checkpoint: what it was trained with is compared with what is asked, by the rules
+ * of resume_rules.c. */
 #include "resume.h"
 
 #include "alloc.h"
 #include "option_text.h"
+#include "resume_rules.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -12,11 +13,10 @@ static nm_status differs(nm_train_run *t, const char *what, uint64_t found, uint
 {
     if (found == wanted)
         return NM_OK;
-    return nm_fail(
-        t->ctx, NM_INVALID,
-        "%s/last.h5: it was trained with %s %llu, the run has %llu: it cannot go on; give what it was trained "
-        "with, or start another run (--run)",
-        t->run->path, what, (unsigned long long)found, (unsigned long long)wanted);
+    return nm_fail(t->ctx, NM_INVALID,
+                   "%s/%s: it was trained with %s %llu, the run has %llu: it cannot go on; give what it was trained "
+                   "with, or start another run (--run)",
+                   t->run->path, t->run->last, what, (unsigned long long)found, (unsigned long long)wanted);
 }
 
 /* ---- data ---------------------------------------------------------------------------------- */
@@ -71,27 +71,105 @@ static int used_samples(const nm_train_run *t, const nm_train_settings *s)
     return s->limit > 0 && s->limit < count ? s->limit : count;
 }
 
-/* Settings that decide which samples make a batch and what the network sees of them. */
-static nm_status check_settings(nm_train_run *t, const nm_train_settings *old)
+static bool is_allowed(const nm_train_run *t, const char *name)
 {
-    static const char *const fixed[] = {"binary", "shuffle"};
+    for (const char *const *allowed = t->request->allow_change; allowed && *allowed; allowed++)
+        if (strcmp(*allowed, name) == 0)
+            return true;
+    return false;
+}
+
+/* In what is saved from now on. */
+static nm_status note_change(nm_train_run *t, const char *name, const char *from, const char *to)
+{
+    char *before = t->state.changes, *all = nm_format(t->ctx, "%sstep %llu: %s was %s, then %s\n", before ? before : "",
+                                                      (unsigned long long)t->resumed_step, name, from, to);
+    if (!all)
+        return NM_FAILED;
+    nm_free(before);
+    t->state.changes = all;
+    return NM_OK;
+}
+
+/* An option that is not what it was. */
+static nm_status take_change(nm_train_run *t, nm_resume_rule rule, const char *name, const nm_option *o,
+                             const void *old, const void *now)
+{
+    nm_text was = {.ctx = t->ctx}, is = {.ctx = t->ctx};
+    nm_status status = NM_OK;
+    nm_text_add_option(&was, o, old);
+    nm_text_add_option(&is, o, now);
+    const char *from = was.text && *was.text ? was.text : "nothing", *to = is.text && *is.text ? is.text : "nothing";
+    if (rule == NM_RESUME_ALLOWED && is_allowed(t, name)) {
+        nm_log(t->ctx, "%s/%s: %s was %s; going on with %s", t->run->path, t->run->last, name, from, to);
+        status = note_change(t, name, from, to);
+    } else if (rule == NM_RESUME_ALLOWED)
+        status = nm_fail(t->ctx, NM_INVALID,
+                         "%s/%s: it was trained with '%s': %s; found %s, which makes another experiment of it: give what "
+                         "it was trained with, or --allow-change %s",
+                         t->run->path, t->run->last, name, from, to, name);
+    else if (rule != NM_RESUME_FREE)
+        status = nm_fail(t->ctx, NM_INVALID,
+                         "%s/%s: it was trained with '%s': %s; found %s: it cannot go on; give what it was trained with, "
+                         "or start another run (--run)",
+                         t->run->path, t->run->last, name, from, to);
+    nm_free(was.text);
+    nm_free(is.text);
+    return status;
+}
+
+/* The options of one struct, NAME.OPTION; all that are refused are told. */
+static nm_status check_options(nm_train_run *t, const nm_option *table, const char *name, const void *old,
+                               const void *now)
+{
+    nm_status status = NM_OK;
+    for (const nm_option *o = table; o && o->name; o++) {
+        char path[256];
+        snprintf(path, sizeof path, "%s.%s", name, o->name);
+        if (!nm_option_same(t->ctx, o, old, now) &&
+            take_change(t, nm_resume_rule_of_option(o->name), path, o, old, now) != NM_OK)
+            status = NM_INVALID;
+    }
+    return status;
+}
+
+static nm_status check_optimizer(nm_train_run *t, const nm_network *old)
+{
+    const nm_optimizer_type *was, *is;
+    void *from = NULL, *to = NULL;
+    nm_status status = nm_optimizer_read(t->ctx, nm_settings_of(old), old, &was, &from);
+    if (status == NM_OK)
+        status = nm_optimizer_read(t->ctx, t->settings, t->net, &is, &to);
+    if (status == NM_OK && was == is) /* another type was refused by its slots */
+        status = check_options(t, is->options, "optimizer", from, to);
+    nm_optimizer_release(was, from);
+    nm_optimizer_release(is, to);
+    return status;
+}
+
+/* Settings that decide which samples make a batch and what the network sees of them come first. */
+static nm_status check_settings(nm_train_run *t, const nm_network *before)
+{
+    const nm_train_settings *old = nm_settings_of(before);
     const nm_option *from = nm_option_find(nm_train_options, "init_from");
     if (t->settings->init_from && !nm_option_same(t->ctx, from, old, t->settings))
-        nm_log(t->ctx, "train: 'init_from' has no effect: the run goes on from its own last.h5");
+        nm_log(t->ctx, "train: 'init_from' has no effect: the run goes on from its own %s", t->run->last);
     nm_status status = differs(t, "batch", (uint64_t)old->batch, (uint64_t)t->settings->batch);
     if (status == NM_OK)
         status = differs(t, "a number of samples (limit) of", (uint64_t)used_samples(t, old),
                          (uint64_t)used_samples(t, t->settings));
-    for (size_t i = 0; i < sizeof fixed / sizeof *fixed && status == NM_OK; i++) {
-        const nm_option *o = nm_option_find(nm_train_options, fixed[i]);
-        if (o && !nm_option_same(t->ctx, o, old, t->settings))
-            status =
-                nm_fail(t->ctx, NM_INVALID,
-                        "%s/last.h5: it was trained with another value of '%s': it cannot go on; give the one that it "
-                        "was trained with, or start another run (--run)",
-                        t->run->path, fixed[i]);
+    for (const nm_option *o = nm_train_options; o->name && status != NM_FAILED; o++) {
+        /* compared by what they do: above, by the state, by the network and the optimizer */
+        static const char *const elsewhere[] = {"batch", "limit", "seed", "without", "optimizer", "momentum"};
+        bool other = false;
+        for (size_t i = 0; i < sizeof elsewhere / sizeof *elsewhere; i++)
+            other = other || strcmp(o->name, elsewhere[i]) == 0;
+        if (!other && !nm_option_same(t->ctx, o, old, t->settings) &&
+            take_change(t, nm_resume_rule_of(o->name), o->name, o, old, t->settings) != NM_OK)
+            status = NM_INVALID;
     }
-    return status;
+    nm_status optimizer = status == NM_FAILED ? NM_OK : check_optimizer(t, before);
+    return status != NM_OK ? status : optimizer;
 }
 
 /* ---- the network ----------------------------------------------------------------------------- */
@@ -103,22 +181,6 @@ static nm_status another_network(nm_train_run *t, const char *where, const char 
                    where, was, is);
 }
 
-/* Options may change (a rate of dropout); that they have is logged. */
-static void report_options(nm_train_run *t, const nm_option *table, const char *who, const void *old, const void *now)
-{
-    for (const nm_option *o = table; o && o->name; o++) {
-        nm_text was = {.ctx = t->ctx}, is = {.ctx = t->ctx};
-        if (nm_option_same(t->ctx, o, old, now))
-            continue;
-        nm_text_add_option(&was, o, old);
-        nm_text_add_option(&is, o, now);
-        nm_log(t->ctx, "%s/last.h5: %s had %s: %s; going on with %s", t->run->path, who, o->name,
-               was.text ? was.text : "", is.text ? is.text : "");
-        nm_free(was.text);
-        nm_free(is.text);
-    }
-}
-
 static nm_status check_node(nm_train_run *t, const nm_network *old, int i)
 {
     const nm_node *was = &old->node[i], *is = &t->net->node[i];
@@ -127,16 +189,19 @@ static nm_status check_node(nm_train_run *t, const nm_network *old, int i)
     for (int k = 0; k < was->inputs; k++)
         if (was->from[k] != is->from[k])
             return another_network(t, is->label, old->node[was->from[k]].name, t->net->node[is->from[k]].name);
-    if (was->type)
-        report_options(t, was->type->options, is->label, was->self, is->self);
-    return NM_OK;
+    return was->type ? check_options(t, was->type->options, is->name, was->self, is->self) : NM_OK;
 }
 
 static nm_status check_network(nm_train_run *t, const nm_network *old)
 {
+    static const nm_option weight[] = {
+        {"weight", NM_OPT_REAL, offsetof(nm_objective, weight), "1", .help = "factor of the loss"}, {0}};
     const nm_network *net = t->net;
+    nm_status status = NM_OK;
     for (int i = 0; i < old->nodes && i < net->nodes; i++)
-        NM_TRY(check_node(t, old, i));
+        if (check_node(t, old, i) != NM_OK)
+            status = NM_INVALID;
+    NM_TRY(status);
     if (old->nodes != net->nodes) {
         const nm_network *longer = old->nodes > net->nodes ? old : net;
         const char *name = longer->node[longer->nodes < 1 ? 0 : longer->nodes - 1].name;
@@ -147,7 +212,8 @@ static nm_status check_network(nm_train_run *t, const nm_network *old)
         const nm_objective *is = i < net->objectives ? &net->objective[i] : NULL;
         if (!was || !is || was->type != is->type || was->from != is->from || was->target != is->target)
             return another_network(t, "a loss", was ? was->type->name : "", is ? is->type->name : "");
-        report_options(t, was->type->options, was->type->name, was->self, is->self);
+        NM_TRY(check_options(t, was->type->options, was->type->name, was->self, is->self));
+        NM_TRY(check_options(t, weight, was->type->name, was, is));
     }
     return NM_OK;
 }
@@ -160,9 +226,8 @@ static nm_status check_model(nm_train_run *t, const nm_checkpoint *last)
     nm_network *old = NULL;
     NM_TRY(nm_yaml_parse(t->ctx, "model.yaml", text, strlen(text), &document));
     NM_TRY(nm_network_open(t->ctx, document, &nm_train_section, &old));
-    nm_status status = check_settings(t, nm_settings_of(old));
-    if (status == NM_OK)
-        status = check_network(t, old);
+    nm_status settings = check_settings(t, old), network = check_network(t, old);
+    nm_status status = settings != NM_OK ? settings : network;
     nm_network_free(old);
     return status;
 }
@@ -198,7 +263,10 @@ static nm_status load_last(nm_train_run *t, const nm_checkpoint *last)
     nm_train_state loaded = t->state;
     NM_TRY(nm_checkpoint_load(t->ctx, last, t->net, false, NULL));
     NM_TRY(nm_checkpoint_load_state(t->ctx, last, t->net, &loaded));
+    t->state.changes = loaded.changes;
+    t->resumed_step = loaded.step;
     nm_status status = check_all(t, last, &loaded);
+    loaded.changes = t->state.changes;
     loaded.normalisation = t->state.normalisation; /* equal, and the trainer's own */
     if (loaded.counted < 0) {
         double places = (double)nm_label_places(&t->data->train);
@@ -220,7 +288,7 @@ static nm_status load_last(nm_train_run *t, const nm_checkpoint *last)
 
 nm_status nm_train_run_resume(nm_train_run *t)
 {
-    char *path = nm_run_dir_file(t->run, "last.h5");
+    char *path = nm_run_dir_file(t->run, t->run->last);
     nm_checkpoint *last = NULL;
     nm_status status = path ? nm_checkpoint_open(t->ctx, path, &last) : NM_FAILED;
     nm_free(path);

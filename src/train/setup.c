@@ -241,6 +241,7 @@ void nm_train_run_close(nm_train_run *t)
     nm_optimization_free(t->optimization);
     nm_free(t->population_state);
     nm_free(t->state.history);
+    nm_free(t->state.changes);
     nm_normalisation_free(&t->state.normalisation);
     nm_free(t->row_seconds);
     nm_free(t->classes);

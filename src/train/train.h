@@ -66,6 +66,8 @@ typedef struct nm_train_request {
     const char *run;      /* the run directory; NULL: none (nothing is written) */
     const char *run_stem; /* without `run`: the first of STEM-1, STEM-2, … that is free is made; may be NULL */
     bool resume;
+    const char *const *allow_change; /* settings that may change on resuming, NULL-terminated (resume_rules.h); NULL:
+                                        those that are free to change */
     nm_data_cache *cache; /* where the data is looked for and stays; NULL: it is opened, and closed with the run */
     void (*progress)(void *arg, const nm_progress *progress);
     void *arg;

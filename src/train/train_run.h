@@ -34,16 +34,16 @@ typedef struct nm_train_run {
     double *row_seconds; /* beside state.history */
     nm_run_dir *run;     /* NULL: nothing is written */
     nm_watch *watch;
-    uint64_t steps;                 /* where training ends */
-    uint64_t row_every, save_every; /* steps; save_every 0: at the end only */
-    int loader_steps;               /* batches that the loader makes in an epoch: steps_per_epoch, or one more */
-    uint64_t saved_step;            /* of last.h5; NEVER_SAVED */
-    double seconds_before;          /* of the run until this process took it up */
-    double started;                 /* clock */
-    double stepping;                /* seconds of this process within steps */
-    uint64_t stepped;               /* samples of this process */
-    bool population;                /* a batch norm wants `statistics: population` */
-    bool *population_state;         /* [params]: this state is one of those */
+    uint64_t steps;                    /* where training ends */
+    uint64_t row_every, save_every;    /* steps; save_every 0: at the end only */
+    int loader_steps;                  /* batches that the loader makes in an epoch: steps_per_epoch, or one more */
+    uint64_t resumed_step, saved_step; /* of last.h5; NEVER_SAVED */
+    double seconds_before;             /* of the run until this process took it up */
+    double started;                    /* clock */
+    double stepping;                   /* seconds of this process within steps */
+    uint64_t stepped;                  /* samples of this process */
+    bool population;                   /* a batch norm wants `statistics: population` */
+    bool *population_state;            /* [params]: this state is one of those */
 } nm_train_run;
 
 #define NM_NEVER_SAVED UINT64_MAX

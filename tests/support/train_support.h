@@ -138,8 +138,8 @@ static inline nm_yaml *parse_model(const char *text)
 }
 
 /* Settings are "KEY=VALUE" with NULL at the end, keys as nm_document_set takes them. */
-static inline nm_status train_with(const char *text, const char *run, bool resume, const volatile int *stop,
-                                   const char *const *settings, nm_train_result *result)
+static inline nm_status train_request(const char *text, nm_train_request request, const char *const *settings,
+                                      nm_train_result *result)
 {
     nm_yaml *document = parse_model(text);
     for (; settings && *settings; settings++) {
@@ -148,10 +148,15 @@ static inline nm_status train_with(const char *text, const char *run, bool resum
         snprintf(key, sizeof key, "%.*s", (int)(equals - *settings), *settings);
         ck_assert_int_eq(nm_document_set(ctx, document, key, equals + 1), NM_OK);
     }
-    nm_train_request request = {.document = document, .run = run, .resume = resume, .stop = stop};
+    request.document = document;
     nm_status status = nm_train(ctx, &request, result);
     nm_yaml_free(document);
     return status;
+}
+static inline nm_status train_with(const char *text, const char *run, bool resume, const volatile int *stop,
+                                   const char *const *settings, nm_train_result *result)
+{
+    return train_request(text, (nm_train_request){.run = run, .resume = resume, .stop = stop}, settings, result);
 }
 #define SETTINGS(...) ((const char *const[]){__VA_ARGS__, NULL})
 

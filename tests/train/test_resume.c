@@ -1,6 +1,9 @@
 /* What a run refuses to go on with, and what it reports: other data, classes, batches, layers. */
 #include "h5.h"
+#include "resume_rules.h"
 #include "train_support.h"
+
+#include <stdlib.h>
 
 static char logged[4096];
 
@@ -118,18 +121,151 @@ START_TEST(other_batches_and_layers)
 }
 END_TEST
 
+static void copy_run(const char *from, const char *to)
+{
+    char command[1400];
+    snprintf(command, sizeof command, "rm -rf '%s/%s' && cp -r '%s/%s' '%s/%s'", folder, to, folder, from, folder, to);
+    ck_assert_int_eq(system(command), 0);
+}
+
+static nm_status train_allowing(const char *run, const char *const *settings, const char *const *allow,
+                                nm_train_result *result)
+{
+    return train_request(SMALL_MODEL, (nm_train_request){.run = run, .resume = true, .allow_change = allow}, settings,
+                         result);
+}
+
+static void assert_noted(const char *checkpoint, const char *name)
+{
+    nm_h5 *h5;
+    char *text;
+    ck_assert_done(nm_h5_open(ctx, checkpoint, true, &h5));
+    ck_assert_done(nm_h5_read_text(h5, "/train/changes", &text));
+    ck_assert_msg(strncmp(text, "step 2: ", 8) == 0 && strstr(text, name), "%s", text);
+    nm_free(text);
+    nm_h5_free(h5);
+}
+
+/* A change between a run and its going on, and what becomes of it; name: of --allow-change, or
+ * within the refusal. */
+typedef struct change {
+    const char *setting;
+    nm_resume_rule rule;
+    const char *name;
+} change;
+
+static const change changes[] = {
+    {"train.epochs=9", NM_RESUME_FREE, NULL},
+    {"train.lr=0.02", NM_RESUME_FREE, NULL},
+    {"train.schedule=cosine", NM_RESUME_FREE, NULL},
+    {"train.warmup=3", NM_RESUME_FREE, NULL},
+    {"train.l2=0.001", NM_RESUME_FREE, NULL},
+    {"train.micro_batch=8", NM_RESUME_FREE, NULL},
+    {"train.recompute=true", NM_RESUME_FREE, NULL},
+    {"train.exact=true", NM_RESUME_FREE, NULL},
+    {"train.no_fuse=true", NM_RESUME_FREE, NULL},
+    {"train.eval_batch=7", NM_RESUME_FREE, NULL},
+    {"train.eval_every=1", NM_RESUME_FREE, NULL},
+    {"train.save_every=1s", NM_RESUME_FREE, NULL},
+    {"train.keep=1", NM_RESUME_FREE, NULL},
+    {"train.watch=[c1/0]", NM_RESUME_FREE, NULL},
+    {"train.watch_every=2", NM_RESUME_FREE, NULL},
+    {"train.population_batches=3", NM_RESUME_FREE, NULL},
+    {"train.resize=bilinear", NM_RESUME_FREE, NULL},
+    {"train.fit=crop", NM_RESUME_FREE, NULL},
+    {"train.background=white", NM_RESUME_FREE, NULL},
+    {"train.orient=true", NM_RESUME_FREE, NULL},
+    {"train.optimizer={sgd: {lr: 0.3, momentum: 0.9}}", NM_RESUME_FREE, NULL},
+    {"c1.algorithm=reference", NM_RESUME_FREE, NULL},
+    {"c1.init=normal", NM_RESUME_FREE, NULL},
+    {"train.momentum=0.5", NM_RESUME_ALLOWED, "optimizer.momentum"},
+    {"train.optimizer={sgd: {momentum: 0.5}}", NM_RESUME_ALLOWED, "optimizer.momentum"},
+    {"train.optimizer={sgd: {momentum: 0.9, nesterov: true}}", NM_RESUME_ALLOWED, "optimizer.nesterov"},
+    {"train.l2_all=true", NM_RESUME_ALLOWED, "l2_all"},
+    {"train.clip_norm=1", NM_RESUME_ALLOWED, "clip_norm"},
+    {"train.augment=[flip]", NM_RESUME_ALLOWED, "augment"},
+    {"train.freeze=[c1/*]", NM_RESUME_ALLOWED, "freeze"},
+    {"d1.dropout.rate=0.5", NM_RESUME_ALLOWED, "d1.dropout.rate"},
+    {"c1.pad=1", NM_RESUME_REFUSED, "d1/weight"},
+    {"c1.batchnorm.rate=0.5", NM_RESUME_ALLOWED, "c1.batchnorm.rate"},
+    {"c1.batchnorm.epsilon=0.1", NM_RESUME_ALLOWED, "c1.batchnorm.epsilon"},
+    {"c1.batchnorm.ghost=8", NM_RESUME_ALLOWED, "c1.batchnorm.ghost"},
+    {"c1.batchnorm.statistics=population", NM_RESUME_ALLOWED, "c1.batchnorm.statistics"},
+    {"loss={softmax_ce: {label_smoothing: 0.1}}", NM_RESUME_ALLOWED, "softmax_ce.label_smoothing"},
+    {"train.batch=16", NM_RESUME_REFUSED, "batch"},
+    {"train.batch=31", NM_RESUME_REFUSED, "batch"},
+    {"train.limit=100", NM_RESUME_REFUSED, "limit"},
+    {"train.seed=9", NM_RESUME_REFUSED, "seed"},
+    {"train.shuffle=false", NM_RESUME_REFUSED, "shuffle"},
+    {"train.binary=true", NM_RESUME_REFUSED, "trained"},
+    {"train.optimizer=adam", NM_RESUME_REFUSED, "optimizer"},
+    {"train.without=[batchnorm]", NM_RESUME_REFUSED, ""},
+    {"c1.filters=5", NM_RESUME_REFUSED, "c1/weight"},
+    {"c1.kernel=5", NM_RESUME_REFUSED, "c1/weight"},
+    {"c1.bias=false", NM_RESUME_REFUSED, "c1/bias"},
+    {"loss=hinge", NM_RESUME_REFUSED, "another model"},
+    {"train.data=digits", NM_RESUME_REFUSED, "data set"},
+};
+
+/* Each alone; what is refused stays refused with --allow-change, what is allowed is noted. */
+START_TEST(every_change)
+{
+    nm_train_result r;
+    start(SETTINGS("train.steps=2"));
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+        const change *c = &changes[i];
+        const char *const settings[] = {"train.steps=3", c->setting, NULL};
+        const char *const allow[] = {c->name ? c->name : "x", NULL};
+        copy_run("run", "again");
+        nm_status alone = train_with(SMALL_MODEL, in_folder("again"), true, NULL, settings, &r);
+        ck_assert_msg((alone == NM_OK) == (c->rule == NM_RESUME_FREE), "%s: status %d, %s", c->setting, alone,
+                      nm_error_message(ctx, 0));
+        if (alone == NM_OK) {
+            free_result(&r);
+            continue;
+        }
+        ck_assert_msg(strstr(nm_error_message(ctx, 0), c->name) != NULL, "%s: %s", c->setting,
+                      nm_error_message(ctx, 0));
+        nm_errors_clear(ctx);
+        nm_status allowed = train_allowing(in_folder("again"), settings, allow, &r);
+        ck_assert_msg((allowed == NM_OK) == (c->rule == NM_RESUME_ALLOWED), "%s: status %d, %s", c->setting, allowed,
+                      nm_error_message(ctx, 0));
+        nm_errors_clear(ctx);
+        if (allowed != NM_OK)
+            continue;
+        free_result(&r);
+        assert_noted(in_folder("again/last.h5"), c->name);
+    }
+}
+END_TEST
+
+/* A setting that is new has a rule, a row above that shows it, and a word in the docs. */
+START_TEST(every_setting_has_a_rule)
+{
+    for (const nm_option *o = nm_train_options; o->name; o++) {
+        char key[64];
+        bool shown = strcmp(o->name, "steps") == 0 || strcmp(o->name, "init_from") == 0; /* the tests around */
+        snprintf(key, sizeof key, "train.%s=", o->name);
+        for (size_t i = 0; i < sizeof changes / sizeof *changes; i++)
+            shown = shown || strncmp(changes[i].setting, key, strlen(key)) == 0;
+        ck_assert_msg(shown && nm_resume_rule_of(o->name) != NM_RESUME_UNKNOWN, "%s", o->name);
+    }
+    ck_assert_int_eq(nm_resume_rule_of("colour"), NM_RESUME_UNKNOWN);
+}
+END_TEST
+
 START_TEST(changed_options_are_told)
 {
     nm_train_result r;
     nm_context_set_log(ctx, keep_log, NULL);
     start(SETTINGS("train.steps=2"));
     logged[0] = '\0';
-    ck_assert_done(
-        train_with(SMALL_MODEL, in_folder("run"), true, NULL,
-                   SETTINGS("train.steps=3", "d1.dropout.rate=0.5", "loss={softmax_ce: {label_smoothing: 0.1}}"), &r));
+    ck_assert_done(train_allowing(
+        in_folder("run"), SETTINGS("train.steps=3", "d1.dropout.rate=0.5", "loss={softmax_ce: {label_smoothing: 0.1}}"),
+        SETTINGS("d1.dropout.rate", "softmax_ce.label_smoothing"), &r));
     free_result(&r);
-    ck_assert_msg(strstr(logged, "rate: 0.2") && strstr(logged, "going on with 0.5") &&
-                      strstr(logged, "label_smoothing: 0; going on with 0.1"),
+    ck_assert_msg(strstr(logged, "rate was 0.2") && strstr(logged, "going on with 0.5") &&
+                      strstr(logged, "label_smoothing was 0; going on with 0.1"),
                   "%s", logged);
 }
 END_TEST
@@ -184,5 +320,5 @@ START_TEST(no_digest_is_told)
 }
 END_TEST
 
-SUITE_WITH("resume", with_folder, other_pixels_or_labels, other_classes, other_batches_and_layers,
-           changed_options_are_told, init_from_is_told, no_digest_is_told)
+SUITE_WITH("resume", with_folder, other_pixels_or_labels, other_classes, other_batches_and_layers, every_change,
+           every_setting_has_a_rule, changed_options_are_told, init_from_is_told, no_digest_is_told)
