@@ -2,6 +2,7 @@
 #include "command.h"
 #include "foreign_names.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -116,7 +117,11 @@ bool read_arguments(const struct argp *argp, int argc, char **argv, void *input)
     for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
         if (strcmp(argv[i], "-h") == 0)
             argv[i] = help;
-    argp_parse(argp, argc, argv, 0, NULL, input);
+    error_t error = argp_parse(argp, argc, argv, 0, NULL, input);
+    if (error) {
+        (void)usage_error("%s: its arguments cannot be read: %s", argv[0] + strlen("norma "), strerror(error));
+        exit(error == ENOMEM ? NM_FAILED : NM_INVALID);
+    }
     return true;
 }
 

@@ -44,6 +44,12 @@ int command_diff(int argc, char **argv);
 int command_verify(int argc, char **argv);
 int command_completions(int argc, char **argv);
 
+/* ---- standard streams ------------------------------------------------------------------------ */
+
+/* Before anything else: holds descriptors 0 to 2 open, makes writing fail where SIGPIPE and SIGXFSZ
+ * would end the program, and at its end reports what stdout did not take (exit status 1). */
+void prepare_streams(void);
+
 /* ---- arguments ----------------------------------------------------------------------------- */
 
 /* argp_parse, and what it lacks: -h for help, and a suggestion for an unknown flag (exit status 2).

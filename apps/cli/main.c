@@ -61,8 +61,7 @@ static int run_command(const command *c, int argc, char **argv)
     char name[64];
     snprintf(name, sizeof name, "norma %s", c->name);
     argv[0] = name;
-    int status = c->run(argc, argv);
-    return fflush(stdout) != 0 || ferror(stdout) ? NM_FAILED : status;
+    return c->run(argc, argv);
 }
 
 /* norma help [COMMAND]. */
@@ -81,6 +80,7 @@ static int help(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    prepare_streams();
     argp_err_exit_status = NM_INVALID;
     setenv("ARGP_HELP_FMT", "rmargin=100,opt-doc-col=27,no-dup-args-note,long-opt-col=4,header-col=1", 0);
     if (argc < 2) {
