@@ -112,7 +112,9 @@ static nm_status check_folder(const comparison *c)
 {
     static const char *const files[] = {"compare.csv", "compare.gp", "compare.png", "compare.svg"};
     bool begun = false;
-    if (nm_run_lock_look(c->folder) == NM_LOCK_OURS)
+    nm_run_lock_state lock;
+    NM_TRY(nm_run_lock_look(c->ctx, c->folder, &lock));
+    if (lock == NM_LOCK_OURS)
         return nm_fail(c->ctx, NM_INVALID, "%s: is a run of norma train, not a comparison: choose another --run",
                        c->folder);
     for (int i = 0; i < c->arms; i++) {

@@ -68,9 +68,8 @@ static void find_foreign(void *arg, const char *name)
 }
 
 /* Nothing that somebody else put there may be replaced. */
-static nm_status check_foreign(const nm_run_dir *run)
+static nm_status check_foreign(const nm_run_dir *run, nm_run_lock_state lock)
 {
-    nm_run_lock_state lock = nm_run_lock_look(run->path);
     foreign_search search = {.run = run, .was_run = lock == NM_LOCK_OURS};
     if (lock == NM_LOCK_FOREIGN)
         strcpy(search.name, "lock");
@@ -162,14 +161,15 @@ static nm_status find_last(nm_run_dir *run, bool resume)
 /* The folder is there. */
 static nm_status open_folder(nm_run_dir *run, bool resume)
 {
-    bool was_run = nm_run_lock_look(run->path) == NM_LOCK_OURS;
-    NM_TRY(check_foreign(run));
+    nm_run_lock_state lock;
+    NM_TRY(nm_run_lock_look(run->ctx, run->path, &lock));
+    NM_TRY(check_foreign(run, lock));
     NM_TRY(nm_run_lock_take(run->ctx, run->path, &run->lock));
     NM_TRY(find_last(run, resume));
     if (run->has_last && !resume)
         return nm_fail(run->ctx, NM_INVALID,
                        "%s: holds a run already: --resume goes on with it; or choose another folder", run->path);
-    if (was_run)
+    if (lock == NM_LOCK_OURS)
         nm_run_each_file(run, remove_temporary, run);
     return resume ? read_old_metrics(run) : NM_OK;
 }

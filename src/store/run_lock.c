@@ -93,34 +93,54 @@ static ssize_t read_lock(int fd, char text[LOCK_TEXT])
     return got;
 }
 
-/* A power cut may have left the lock empty, but never a checkpoint. */
-static bool has_checkpoint(const char *folder)
+typedef struct beginning {
+    bool there, file;     /* something of that name; a file */
+    char text[LOCK_TEXT]; /* ends with a zero byte */
+    ssize_t size;
+} beginning;
+
+/* Only what is not there is absent: all else is told, as a run must not be taken for none. */
+static nm_status read_beginning(nm_context *ctx, const char *folder, const char *name, beginning *b)
 {
-    char path[4096], head[sizeof NM_H5_MARK - 1];
-    snprintf(path, sizeof path, "%s/last.h5", folder);
-    FILE *f = nm_file_stream(path);
-    bool ours = f && fread(head, 1, sizeof head, f) == sizeof head && memcmp(head, NM_H5_MARK, sizeof head) == 0;
-    if (f)
-        fclose(f);
-    return ours;
+    char path[4096];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    *b = (beginning){0};
+    int fd = nm_file_descriptor(path);
+    b->file = fd >= 0;
+    b->there = b->file || (errno != ENOENT && errno != ENOTDIR);
+    if (!b->file && (!b->there || errno == EISDIR || errno == EINVAL || errno == ELOOP)) /* it is no file */
+        return NM_OK;
+    bool failed = !b->file || (b->size = read_lock(fd, b->text)) < 0;
+    int why = errno;
+    if (b->file)
+        close(fd);
+    return failed ? nm_fail(ctx, NM_FAILED, "%s: cannot read: %s", path, strerror(why)) : NM_OK;
 }
 
-nm_run_lock_state nm_run_lock_look(const char *folder)
+nm_status nm_run_lock_look(nm_context *ctx, const char *folder, nm_run_lock_state *state)
 {
-    char path[4096], text[LOCK_TEXT];
+    beginning lock, last;
     bool older;
-    snprintf(path, sizeof path, "%s/lock", folder);
-    int fd = nm_file_descriptor(path);
-    if (fd < 0)
-        return errno == ENOENT ? NM_LOCK_NONE : NM_LOCK_FOREIGN;
-    ssize_t got = read_lock(fd, text);
-    close(fd);
-    if (got <= 0)
-        return got < 0 ? NM_LOCK_FOREIGN : has_checkpoint(folder) ? NM_LOCK_OURS : NM_LOCK_NONE;
-    if (!process_of(text, &older))
-        return NM_LOCK_FOREIGN;
+    *state = NM_LOCK_NONE;
+    NM_TRY(read_beginning(ctx, folder, "lock", &lock));
+    if (!lock.there)
+        return NM_OK;
+    *state = NM_LOCK_FOREIGN;
+    if (!lock.file)
+        return NM_OK;
+    if (lock.size == 0) { /* a power cut may have left the lock empty, but never a checkpoint */
+        NM_TRY(read_beginning(ctx, folder, "last.h5", &last));
+        size_t mark = sizeof NM_H5_MARK - 1;
+        bool ours = last.size >= (ssize_t)mark && memcmp(last.text, NM_H5_MARK, mark) == 0;
+        *state = ours ? NM_LOCK_OURS : NM_LOCK_NONE;
+        return NM_OK;
+    }
+    if (!process_of(lock.text, &older))
+        return NM_OK;
+    char path[4096];
     snprintf(path, sizeof path, "%s/model.yaml", folder);
-    return older && access(path, F_OK) != 0 ? NM_LOCK_FOREIGN : NM_LOCK_OURS;
+    *state = older && access(path, F_OK) != 0 ? NM_LOCK_FOREIGN : NM_LOCK_OURS;
+    return NM_OK;
 }
 
 static nm_status in_use(nm_context *ctx, const char *folder, int fd)
@@ -143,6 +163,37 @@ static bool still_there(int fd, const char *path)
            held.st_dev == named.st_dev;
 }
 
+/* Waits for nobody; 0, or an error's number. */
+static int lock_now(int fd)
+{
+    while (flock(fd, LOCK_EX | LOCK_NB) != 0)
+        if (errno != EINTR)
+            return errno;
+    return 0;
+}
+
+/* Another process has it only where the system says so. */
+static nm_status cannot_lock(nm_context *ctx, const char *path, int why)
+{
+    bool none = why == ENOLCK || why == ENOSYS || why == EOPNOTSUPP;
+    return nm_fail(ctx, NM_FAILED, "%s: cannot be locked: %s%s", path, strerror(why),
+                   none ? " (the file system gives no locks, as NFS without its lock service): choose a --run on a "
+                          "local disk"
+                        : "; choose another --run");
+}
+
+static nm_status write_owner(nm_context *ctx, const char *path, int fd)
+{
+    /* Over the text that is there, and as long as any: a process that is killed here never leaves
+     * the file empty. */
+    char own[LOCK_TEXT];
+    int length = snprintf(own, sizeof own, "norma %10ld\n", (long)getpid());
+    errno = ENOSPC; /* of a write that is cut short */
+    if (pwrite(fd, own, (size_t)length, 0) != length || ftruncate(fd, length) != 0)
+        return nm_fail(ctx, NM_FAILED, "%s: cannot write: %s", path, strerror(errno));
+    return NM_OK;
+}
+
 static nm_status take(nm_context *ctx, const char *folder, const char *path, nm_run_lock *lock)
 {
     do {
@@ -159,20 +210,15 @@ static nm_status take(nm_context *ctx, const char *folder, const char *path, nm_
             return nm_fail(ctx, NM_FAILED, "%s: cannot write in the run directory: %s; choose another --run", path,
                            strerror(errno));
         }
-        if (flock(lock->fd, LOCK_EX | LOCK_NB) != 0) {
-            int why = errno;
+        int why = lock_now(lock->fd);
+        if (why == EWOULDBLOCK) {
             lock->made = false; /* it is another's now */
-            return why == EWOULDBLOCK ? in_use(ctx, folder, lock->fd)
-                                      : nm_fail(ctx, NM_FAILED, "%s: cannot be locked: %s", path, strerror(why));
+            return in_use(ctx, folder, lock->fd);
         }
+        if (why)
+            return cannot_lock(ctx, path, why);
     } while (!still_there(lock->fd, path));
-    /* Over the text that is there, and as long as any: a process that is killed here never leaves
-     * the file empty. */
-    char own[LOCK_TEXT];
-    int length = snprintf(own, sizeof own, "norma %10ld\n", (long)getpid());
-    if (pwrite(lock->fd, own, (size_t)length, 0) != length || ftruncate(lock->fd, length) != 0)
-        return nm_fail(ctx, NM_FAILED, "%s: cannot write: %s", path, strerror(errno));
-    return NM_OK;
+    return write_owner(ctx, path, lock->fd);
 }
 
 nm_status nm_run_lock_take(nm_context *ctx, const char *folder, nm_run_lock *lock)

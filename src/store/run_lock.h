@@ -16,14 +16,16 @@ typedef enum nm_run_lock_state {
     NM_LOCK_OURS,    /* left or held by a run */
     NM_LOCK_FOREIGN, /* a file of that name that norma has not written */
 } nm_run_lock_state;
-nm_run_lock_state nm_run_lock_look(const char *folder);
+/* NM_FAILED: it is there and cannot be read. */
+nm_status nm_run_lock_look(nm_context *ctx, const char *folder, nm_run_lock_state *state) NM_MUST_USE;
 
 typedef struct nm_run_lock {
     int fd;    /* -1: not held */
     bool made; /* the file was not there before */
 } nm_run_lock;
 
-/* Refused (NM_INVALID) while another process holds it. */
+/* Refused (NM_INVALID) while another process holds it; NM_FAILED where there is no lock to be had.
+ */
 nm_status nm_run_lock_take(nm_context *ctx, const char *folder, nm_run_lock *lock) NM_MUST_USE;
 /* With `remove` the file goes too. */
 void nm_run_lock_release(nm_run_lock *lock, const char *folder, bool remove);

@@ -175,21 +175,34 @@ static int verify(int fd, const nm_bytes *blocks, int count)
     return 0;
 }
 
-/* The new name must survive a power cut as well. Some file systems cannot sync a folder: not an
- * error. */
-static void sync_folder(const char *path)
+/* Network file systems let signals interrupt it. */
+static int sync_fully(int fd)
+{
+    int result;
+    do
+        result = fsync(fd);
+    while (result != 0 && errno == EINTR);
+    return result;
+}
+
+/* The new name must survive a power cut as well. EINVAL and ENOTSUP: the file system has no sync of
+ * folders (some of those in user space), so that there is nothing more to be had. EACCES: a folder
+ * that may be written but not listed; its owner has chosen so. */
+static nm_status sync_folder(nm_context *ctx, const char *path)
 {
     char folder[4096];
     const char *slash = strrchr(path, '/');
-    int length = slash ? (int)(slash - path) + 1 : 0;
-    if (length >= (int)sizeof folder)
-        return;
-    snprintf(folder, sizeof folder, "%.*s", length ? length : 1, length ? path : ".");
+    snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - path) + 1 : 1, slash ? path : ".");
     int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return;
-    (void)!fsync(fd);
-    close(fd);
+    if (fd < 0 && errno == EACCES)
+        return NM_OK;
+    int why = fd < 0 || sync_fully(fd) != 0 ? errno : 0;
+    if (fd >= 0)
+        close(fd);
+    if (!why || why == EINVAL || why == ENOTSUP)
+        return NM_OK;
+    return nm_fail(ctx, NM_FAILED, "%s: is written, but its folder cannot be synced: %s; a power cut may undo it", path,
+                   strerror(why));
 }
 
 /* In the folder of `path`. The process number says whose it is, the random number distinguishes it
@@ -229,16 +242,14 @@ static nm_status replace(nm_context *ctx, const char *path, const char *temporar
     int bad = 0;
     for (int i = 0; i < count && !bad; i++)
         bad = write_fully(fd, blocks[i].bytes, blocks[i].size);
-    bad = bad || fsync(fd) != 0 || verify(fd, blocks, count) != 0;
+    bad = bad || sync_fully(fd) != 0 || verify(fd, blocks, count) != 0;
     int why = errno;
     if (close(fd) != 0 && !bad) {
         bad = 1;
         why = errno;
     }
-    if (!bad && rename(temporary, path) == 0) {
-        sync_folder(path);
-        return NM_OK;
-    }
+    if (!bad && rename(temporary, path) == 0)
+        return sync_folder(ctx, path);
     if (!bad)
         why = errno;
     unlink(temporary);
@@ -269,15 +280,15 @@ nm_status nm_file_link(nm_context *ctx, const char *from, const char *path)
     char *temporary = temporary_name(ctx, path);
     if (!temporary)
         return NM_FAILED;
-    nm_status status = NM_OK;
+    nm_status status;
     if (link(from, temporary) != 0) {
         status = copy(ctx, from, path);
     } else {
-        if (rename(temporary, path) != 0)
-            status =
-                nm_fail(ctx, NM_FAILED, "%s: cannot write: %s; what was there is unchanged", path, strerror(errno));
+        status =
+            rename(temporary, path) == 0
+                ? sync_folder(ctx, path)
+                : nm_fail(ctx, NM_FAILED, "%s: cannot write: %s; what was there is unchanged", path, strerror(errno));
         unlink(temporary); /* still there where both were names of one file already: rename does nothing then */
-        sync_folder(path);
     }
     nm_free(temporary);
     return status;

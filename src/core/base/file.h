@@ -26,7 +26,8 @@ nm_status nm_file_read_most(nm_context *ctx, const char *path, size_t most, cons
 
 /* Makes the blocks, one behind the other, the content of `path`: a temporary file in the same
  * folder, fsync, read back and compared, rename, fsync of the folder. Whatever fails, and whenever
- * the process dies, `path` has its old content (or is still missing) or the whole new one. */
+ * the process dies, `path` has its old content (or is still missing) or the whole new one:
+ * NM_FAILED with the new one where the folder cannot be synced. */
 nm_status nm_file_replace(nm_context *ctx, const char *path, const nm_bytes *blocks, int count) NM_MUST_USE;
 
 /* Makes `path` a second name of the file `from`, at once, in place of what it was. Where the file
