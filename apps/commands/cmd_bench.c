@@ -117,7 +117,9 @@ static nm_status measure_mode(bench *b, nm_mode mode, double *rate)
 {
     bool timing = b->args->layers || b->args->roofline;
     int steps;
+    nm_beside beside = {.flag = mode == NM_TRAIN ? "--set train.micro_batch=" : "--batch "};
     nm_request request = {.mode = mode,
+                          .beside = &beside,
                           .batch = b->batch.n,
                           .threads = nm_context_threads(b->ctx),
                           .timing = timing,

@@ -193,15 +193,25 @@ nm_status nm_loader_new(nm_context *ctx, const nm_loader_settings *settings, nm_
         status = nm_pixel_table_new(ctx, &l->s.normalisation, l->s.samples->shape.c, l->s.binary, &l->table);
     if (status == NM_OK) {
         order_epoch(l, (uint32_t)(l->next / (uint64_t)l->steps_per_epoch));
-        l->running = pthread_create(&l->thread, NULL, run, l) == 0;
-        if (!l->running)
-            status = nm_fail(ctx, NM_FAILED, "the loader's thread could not be started");
+        int error = pthread_create(&l->thread, NULL, run, l);
+        l->running = error == 0;
+        if (error)
+            status = nm_fail(ctx, NM_FAILED,
+                             "the loader's thread could not be started: %s: the limit of address space or of processes "
+                             "(ulimit -v, ulimit -u) is too small; raise it",
+                             strerror(error));
     }
     if (status == NM_OK)
         *out = l;
     else
         nm_loader_free(l);
     return status;
+}
+
+size_t nm_loader_sample_bytes(const nm_samples *samples)
+{
+    return AHEAD *
+           (nm_shape_size(samples->shape) * sizeof(real) + nm_label_places(samples) * sizeof(int32_t) + sizeof(int));
 }
 
 int nm_loader_steps_per_epoch(const nm_loader *l)

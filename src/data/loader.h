@@ -34,6 +34,8 @@ typedef struct nm_loaded {
 nm_status nm_loader_new(nm_context *ctx, const nm_loader_settings *settings, nm_loader **out) NM_MUST_USE;
 /* The next batch; valid until the next call. Never ends: epoch follows epoch. */
 const nm_loaded *nm_loader_next(nm_loader *loader);
+/* Bytes that a loader takes for each sample of a batch. */
+size_t nm_loader_sample_bytes(const nm_samples *samples);
 int nm_loader_steps_per_epoch(const nm_loader *loader);
 /* Seconds that nm_loader_next has waited in all. */
 double nm_loader_waited(const nm_loader *loader);

@@ -36,7 +36,7 @@ static void report_unjudged(nm_context *ctx, const nm_network *net)
 }
 
 nm_status nm_evaluator_new(nm_context *ctx, nm_network *net, const nm_samples *samples, int limit, int batch,
-                           const nm_normalisation *normalisation, bool binary, nm_evaluator **out)
+                           const nm_normalisation *normalisation, bool binary, nm_beside beside, nm_evaluator **out)
 {
     *out = NULL;
     int count = limit > 0 && limit < samples->count ? limit : samples->count;
@@ -49,8 +49,13 @@ nm_status nm_evaluator_new(nm_context *ctx, nm_network *net, const nm_samples *s
     *e = (nm_evaluator){.ctx = ctx, .net = net, .count = count};
     e->settings = (nm_loader_settings){
         .samples = samples, .limit = limit, .batch = batch, .normalisation = *normalisation, .binary = binary};
-    nm_request request = {
-        .mode = NM_EVAL, .batch = batch, .threads = nm_context_threads(ctx), .keep = &net->output, .keeps = 1};
+    nm_request request = {.mode = NM_EVAL,
+                          .batch = batch,
+                          .threads = nm_context_threads(ctx),
+                          .keep = &net->output,
+                          .keeps = 1,
+                          .beside = &beside};
+    beside.per_sample = nm_loader_sample_bytes(samples);
     nm_status status = nm_plan_new(net, &request, &e->plan);
     if (status == NM_OK)
         status = nm_target_maker_new(ctx, net, batch, &e->targets);
@@ -63,6 +68,11 @@ nm_status nm_evaluator_new(nm_context *ctx, nm_network *net, const nm_samples *s
         nm_evaluator_free(e);
     }
     return status;
+}
+
+size_t nm_evaluator_bytes(const nm_evaluator *e)
+{
+    return nm_plan_bytes(e->plan) + (size_t)e->settings.batch * nm_loader_sample_bytes(e->settings.samples);
 }
 
 void nm_evaluator_free(nm_evaluator *e)
@@ -227,7 +237,8 @@ nm_status nm_evaluate(nm_context *ctx, nm_network *net, const nm_samples *sample
     NM_TRY(nm_check_fit(ctx, net, samples, classes));
     NM_TRY(nm_check_finite(ctx, net));
     nm_evaluator *e;
-    NM_TRY(nm_evaluator_new(ctx, net, samples, limit, batch, normalisation, binary, &e));
+    nm_beside beside = {.flag = "--batch "};
+    NM_TRY(nm_evaluator_new(ctx, net, samples, limit, batch, normalisation, binary, beside, &e));
     e->by_class = true;
     bool stopped;
     nm_status status = nm_evaluator_run(e, NULL, out, &stopped);

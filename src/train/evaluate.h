@@ -7,9 +7,13 @@
 #include "train.h"
 
 typedef struct nm_evaluator nm_evaluator;
-/* What is pointed at must outlive it; the network's parameters may change between runs. */
+/* What is pointed at must outlive it; the network's parameters may change between runs. `beside`
+ * (until this returns): what the caller needs of memory, and the flag of the batch. */
 nm_status nm_evaluator_new(nm_context *ctx, nm_network *net, const nm_samples *samples, int limit, int batch,
-                           const nm_normalisation *normalisation, bool binary, nm_evaluator **out) NM_MUST_USE;
+                           const nm_normalisation *normalisation, bool binary, nm_beside beside,
+                           nm_evaluator **out) NM_MUST_USE;
+/* Memory that it takes while it runs. */
+size_t nm_evaluator_bytes(const nm_evaluator *evaluator);
 /* Fills loss and accuracy, not what nm_evaluate counts by class; there is nothing to free.
  * *stopped: `stop` (may be NULL) became non-zero, and *out is not filled. */
 nm_status nm_evaluator_run(nm_evaluator *evaluator, const volatile int *stop, nm_evaluation *out,

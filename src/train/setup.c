@@ -174,6 +174,44 @@ static nm_status open_run(nm_train_run *t)
 
 /* ---- opening and closing -------------------------------------------------------------------- */
 
+/* Memory of training beside its plan: the optimizer's slots and the evaluator's plan are there, the
+ * loader and checkpoints, which are built in memory and then copied, will come. */
+static nm_beside beside_plan(const nm_train_run *t)
+{
+    size_t weights = t->net->weight_count * sizeof(real), slots = (size_t)t->state.slots * weights;
+    bool saves = t->request->run || t->request->run_stem;
+    return (nm_beside){.untouched = slots + (t->evaluator ? nm_evaluator_bytes(t->evaluator) : 0),
+                       .fixed = saves ? 2 * (weights + slots) : 0,
+                       .per_sample = nm_loader_sample_bytes(&t->data->train),
+                       .flag = "--micro-batch "};
+}
+
+/* Before the plan of training, so that what fits beside it is known there. */
+static nm_status open_evaluator(nm_train_run *t)
+{
+    const nm_train_settings *s = t->settings;
+    if (t->data->test.count == 0)
+        return NM_OK;
+    nm_beside beside = beside_plan(t);
+    beside.flag = "--eval-batch ";
+    NM_TRY(nm_check_fit(t->ctx, t->net, &t->data->test, t->data->classes));
+    return nm_evaluator_new(t->ctx, t->net, &t->data->test, 0, s->eval_batch, &t->state.normalisation, s->binary,
+                            beside, &t->evaluator);
+}
+
+static nm_status open_plan(nm_train_run *t)
+{
+    nm_beside beside = beside_plan(t);
+    nm_request request = {.mode = NM_TRAIN,
+                          .batch = t->loading.batch,
+                          .threads = nm_context_threads(t->ctx),
+                          .micro = t->settings->micro_batch,
+                          .recompute = t->settings->recompute,
+                          .beside = &beside};
+    request.keep = nm_watch_nodes(t->watch, &request.keeps);
+    return nm_plan_new(t->net, &request, &t->plan);
+}
+
 static nm_status prepare(nm_train_run *t)
 {
     nm_context *ctx = t->ctx;
@@ -185,21 +223,10 @@ static nm_status prepare(nm_train_run *t)
         return NM_OK;
     if (nm_optimization_parameters(t->optimization) == 0)
         return nm_yaml_fail(ctx, t->document, "there is no parameter to train");
-    nm_request request = {.mode = NM_TRAIN,
-                          .batch = t->loading.batch,
-                          .threads = nm_context_threads(ctx),
-                          .micro = s->micro_batch,
-                          .recompute = s->recompute};
-    request.keep = nm_watch_nodes(t->watch, &request.keeps);
-    NM_TRY(nm_plan_new(t->net, &request, &t->plan));
+    NM_TRY(open_evaluator(t));
+    NM_TRY(open_plan(t));
     NM_TRY(nm_target_maker_new(ctx, t->net, t->loading.batch, &t->targets));
-    NM_TRY(nm_population_find(t));
-    if (t->data->test.count > 0) {
-        NM_TRY(nm_check_fit(ctx, t->net, &t->data->test, t->data->classes));
-        NM_TRY(nm_evaluator_new(ctx, t->net, &t->data->test, 0, s->eval_batch, &t->state.normalisation, s->binary,
-                                &t->evaluator));
-    }
-    return NM_OK;
+    return nm_population_find(t);
 }
 
 nm_status nm_train_run_set_up(nm_context *ctx, const nm_train_request *request, bool data, nm_train_run *t,

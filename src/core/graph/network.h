@@ -139,6 +139,14 @@ int nm_network_find_param(const nm_network *net, const char *name); /* parameter
 
 typedef struct nm_plan nm_plan;
 
+/* What its caller needs of memory beside a plan, in bytes. */
+typedef struct nm_beside {
+    size_t untouched;  /* it has them, but has not written to them yet */
+    size_t fixed;      /* it will have them */
+    size_t per_sample; /* and these for each sample of the batch */
+    const char *flag;  /* by which a user sets the samples at once, up to the number: "--micro-batch " */
+} nm_beside;
+
 typedef struct nm_request {
     nm_mode mode;
     int batch;       /* most samples at once, >= 1 */
@@ -158,6 +166,9 @@ typedef struct nm_request {
     bool input_gradients; /* the gradient by the inputs is wanted too (keep_all implies it) */
     bool poison;          /* memory that nobody reads any more is filled with NaN, to find who does; always in builds
                              for debugging */
+    const nm_beside
+        *beside; /* all is compared with the memory that is left (memory_left.h), and refused with the number
+                    of samples at once that fits: of `micro` in train mode, else of `batch`; NULL: it is not */
 } nm_request;
 
 nm_status nm_plan_new(nm_network *net, const nm_request *request, nm_plan **out) NM_MUST_USE;
@@ -202,6 +213,7 @@ typedef struct nm_plan_memory {
     size_t gradients;      /* the gradient slab */
 } nm_plan_memory;
 nm_plan_memory nm_plan_memory_use(const nm_plan *plan);
+size_t nm_plan_bytes(const nm_plan *plan); /* that running it takes, of all of them and all threads */
 
 /* What a plan does, in the order in which it is run, and the memory for it. */
 nm_plan_program nm_plan_program_of(const nm_plan *plan);

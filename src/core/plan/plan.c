@@ -77,6 +77,7 @@ static nm_status allocate_memory(nm_plan *plan)
     size_t timers = plan->request.timing ? workers * (size_t)plan->ops : 1;
     if (plan->request.dry)
         return NM_OK;
+    NM_TRY(nm_check_memory(plan));
     plan->slab = nm_alloc(ctx, m->activations + 1, 1);
     plan->scratch = nm_alloc(ctx, m->scratch + 1, 1);
     plan->thread_scratch = nm_alloc(ctx, (size_t)plan->request.threads, m->thread_scratch + NM_ALIGNMENT);
@@ -169,6 +170,7 @@ nm_status nm_plan_new(nm_network *net, const nm_request *request, nm_plan **out)
     complete_request(plan, request);
     nm_status status = build_plan(plan);
     plan->request.keep = NULL; /* these belong to the caller */
+    plan->request.beside = NULL;
     plan->request.prefer = plan->rules.prefer = NULL;
     if (status != NM_OK)
         nm_plan_free(plan);

@@ -11,6 +11,7 @@
  *     program.c     the list of operations
  *     liveness.c    what each region holds, and from when to when it is alive
  *     placing.c     where it lies: regions whose lives do not meet get the same memory
+ *     fitting.c     whether it fits into the memory that is left
  *
  * and runner.c runs the list (operations.c has what each kind does). A step of training is, where
  * the whole batch goes at once,
@@ -148,5 +149,7 @@ nm_status nm_write_program(nm_plan *plan) NM_MUST_USE;
 void nm_find_liveness(nm_plan *plan);
 /* The regions' offsets, and the size of the slab. */
 nm_status nm_place_regions(nm_plan *plan) NM_MUST_USE;
+/* Where request.beside is given: NM_FAILED, with the way out, where there is not the memory. */
+nm_status nm_check_memory(const nm_plan *plan) NM_MUST_USE;
 
 #endif
