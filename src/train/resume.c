@@ -105,13 +105,13 @@ static nm_status take_change(nm_train_run *t, nm_resume_rule rule, const char *n
         status = note_change(t, name, from, to);
     } else if (rule == NM_RESUME_ALLOWED)
         status = nm_fail(t->ctx, NM_INVALID,
-                         "%s/%s: it was trained with '%s': %s; found %s, which makes another experiment of it: give what "
-                         "it was trained with, or --allow-change %s",
+                         "%s/%s: it was trained with '%s': %s; found %s, which makes another experiment of it: give "
+                         "what it was trained with, or --allow-change %s",
                          t->run->path, t->run->last, name, from, to, name);
     else if (rule != NM_RESUME_FREE)
         status = nm_fail(t->ctx, NM_INVALID,
-                         "%s/%s: it was trained with '%s': %s; found %s: it cannot go on; give what it was trained with, "
-                         "or start another run (--run)",
+                         "%s/%s: it was trained with '%s': %s; found %s: it cannot go on; give what it was trained "
+                         "with, or start another run (--run)",
                          t->run->path, t->run->last, name, from, to);
     nm_free(was.text);
     nm_free(is.text);
