@@ -2,7 +2,9 @@
 #ifndef NM_DIGEST_H
 #define NM_DIGEST_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum { NM_DIGEST_SIZE = 65 }; /* hexadecimal text and its end */
 
@@ -12,5 +14,9 @@ typedef struct nm_bytes {
     size_t size;
 } nm_bytes;
 void nm_digest(const nm_bytes *blocks, int count, char text[NM_DIGEST_SIZE]);
+
+/* Of `size` bytes of an open file, which are not held in memory. false with errno; errno 0: the
+ * file ends before. */
+bool nm_digest_file(int fd, uint64_t from, uint64_t size, char text[NM_DIGEST_SIZE]);
 
 #endif

@@ -1,6 +1,7 @@
-/* HDF5 files: the only door to the HDF5 library. A file is built or opened in memory; the library's
- * own messages are kept silent and come back as messages of the context, which name the file and
- * the object in it.
+/* HDF5 files: the only door to the HDF5 library. A file is built in memory and saved; a file that
+ * is opened is read in a process of its own, since it may come from anywhere. The library's own
+ * messages are kept silent and come back as messages of the context, which name the file and the
+ * object in it.
  *
  *     nm_h5 *h5;
  *     NM_TRY(nm_h5_new(ctx, "weights.h5", &h5));
@@ -75,8 +76,12 @@ nm_status nm_h5_save(nm_h5 *h5, const char *path, bool digest) NM_MUST_USE;
 
 /* ---- reading ---- */
 
-/* digest: the file must have been saved with one; it is read whole into memory and verified.
- * Otherwise any HDF5 file; it stays on disk and is read block by block. */
+/* digest: the file must have been saved with one, and is verified. Otherwise any HDF5 file.
+ *
+ * Taken are groups and datasets by hard links, at most four levels and 4096 objects (or one for
+ * each 4 KiB of the file), in one piece or in chunks, and in memory no more than
+ * nm_context_max_memory or 32 times what the file has of them. The library runs in a child that can
+ * do nothing but read it (h5/h5_cage.h): its crash is a message, NM_INVALID. */
 nm_status nm_h5_open(nm_context *ctx, const char *path, bool digest, nm_h5 **out) NM_MUST_USE;
 
 bool nm_h5_has(nm_h5 *h5, const char *path);

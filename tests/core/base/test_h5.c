@@ -129,25 +129,37 @@ START_TEST(wrong_questions)
 }
 END_TEST
 
-/* Two threads with a context each: the library under it may have been built without thread safety.
- */
+/* Two threads with a context each: the library under it may have been built without thread safety,
+ * and a process is started for each file that is read while the other thread is in the library. */
+typedef struct thread_of_files {
+    char path[80];
+    int done;
+} thread_of_files;
+
+static nm_status write_and_read_once(nm_context *own, const char *name, double number)
+{
+    nm_h5 *h5;
+    double value = 0;
+    NM_TRY(nm_h5_new(own, name, &h5));
+    nm_status status = nm_h5_write(h5, "/a/b", NM_H5_F64, 0, NULL, &number);
+    if (status == NM_OK)
+        status = nm_h5_save(h5, name, true);
+    nm_h5_free(h5);
+    NM_TRY(status);
+    NM_TRY(nm_h5_open(own, name, true, &h5));
+    status = nm_h5_read(h5, "/a/b", NM_H5_F64, 0, NULL, &value);
+    if (nm_h5_read(h5, "/a/c", NM_H5_F64, 0, NULL, &value) == NM_OK || value != number)
+        status = NM_FAILED;
+    nm_h5_free(h5);
+    return status;
+}
+
 static void *write_and_read(void *arg)
 {
+    thread_of_files *t = arg;
     nm_context *own = nm_context_new();
-    for (int k = 0; k < 50; k++) {
-        nm_h5 *h5;
-        double value = 0;
-        if (nm_h5_new(own, "x", &h5) != NM_OK)
-            break;
-        nm_status status = nm_h5_write(h5, "/a/b", NM_H5_F64, 0, NULL, &(double){k});
-        if (status == NM_OK)
-            status = nm_h5_read(h5, "/a/b", NM_H5_F64, 0, NULL, &value);
-        if (status == NM_OK && value == k)
-            ++*(int *)arg;
-        status = nm_h5_read(h5, "/a/c", NM_H5_F64, 0, NULL, &value);
-        nm_errors_clear(own);
-        nm_h5_free(h5);
-    }
+    for (int k = 0; k < 50; k++)
+        t->done += write_and_read_once(own, t->path, k) == NM_OK;
     nm_context_free(own);
     return NULL;
 }
@@ -155,11 +167,15 @@ static void *write_and_read(void *arg)
 START_TEST(two_threads)
 {
     pthread_t thread;
-    int done[2] = {0};
-    pthread_create(&thread, NULL, write_and_read, &done[0]);
-    write_and_read(&done[1]);
+    thread_of_files files[2] = {0};
+    for (int i = 0; i < 2; i++)
+        snprintf(files[i].path, sizeof files[i].path, "%s-%d", path, i);
+    pthread_create(&thread, NULL, write_and_read, &files[0]);
+    write_and_read(&files[1]);
     pthread_join(thread, NULL);
-    ck_assert(done[0] == 50 && done[1] == 50);
+    for (int i = 0; i < 2; i++)
+        unlink(files[i].path);
+    ck_assert(files[0].done == 50 && files[1].done == 50);
 }
 END_TEST
 

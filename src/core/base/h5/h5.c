@@ -1,13 +1,11 @@
-/* HDF5 files as a whole: built in memory, saved with a digest, opened and verified. */
+/* HDF5 files as they are written: built in memory, saved with a digest. */
 #include "alloc.h"
 #include "file.h"
 #include "h5_private.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 /* ---- one thread at a time, silent ----------------------------------------------------- */
 
@@ -23,11 +21,21 @@ static void make_lock(void)
     pthread_mutexattr_destroy(&kind);
 }
 
+void nm_h5_lock(void)
+{
+    pthread_once(&lock_made, make_lock);
+    pthread_mutex_lock(&lock);
+}
+
+void nm_h5_unlock(void)
+{
+    pthread_mutex_unlock(&lock);
+}
+
 nm_h5_guard nm_h5_enter(void)
 {
     nm_h5_guard guard = {0};
-    pthread_once(&lock_made, make_lock);
-    pthread_mutex_lock(&lock);
+    nm_h5_lock();
     H5Eget_auto2(H5E_DEFAULT, &guard.print, &guard.print_arg);
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
     return guard;
@@ -37,7 +45,7 @@ void nm_h5_leave(nm_h5_guard *guard)
 {
     H5Eclear2(H5E_DEFAULT);
     H5Eset_auto2(H5E_DEFAULT, guard->print, guard->print_arg);
-    pthread_mutex_unlock(&lock);
+    nm_h5_unlock();
 }
 
 static herr_t keep_reason(unsigned n, const H5E_error2_t *error, void *arg)
@@ -58,27 +66,10 @@ nm_status nm_h5_fail(nm_h5 *h5, nm_status status, const char *object, const char
 
 /* ---- files ---------------------------------------------------------------------------- */
 
-static nm_h5 *new_handle(nm_context *ctx, const char *name)
+void nm_h5_close_file(nm_h5 *h5)
 {
-    nm_h5 *h5 = nm_alloc(ctx, 1, sizeof *h5);
-    if (!h5)
-        return NULL;
-    *h5 = (nm_h5){.ctx = ctx, .file = -1, .name = nm_strdup(ctx, name)};
-    if (h5->name)
-        return h5;
-    nm_free(h5);
-    return NULL;
-}
-
-void nm_h5_free(nm_h5 *h5)
-{
-    if (!h5)
-        return;
     NM_H5_ENTER;
-    if (h5->file >= 0)
-        H5Fclose(h5->file);
-    nm_free(h5->name);
-    nm_free(h5);
+    H5Fclose(h5->file);
 }
 
 /* Access properties of a file in memory: nothing goes to the disk, so that a full disk is never
@@ -100,7 +91,7 @@ static void memory_name(const nm_h5 *h5, char name[64])
 nm_status nm_h5_new(nm_context *ctx, const char *name, nm_h5 **out)
 {
     *out = NULL;
-    nm_h5 *h5 = new_handle(ctx, name);
+    nm_h5 *h5 = nm_h5_handle(ctx, name);
     if (!h5)
         return NM_FAILED;
     NM_H5_ENTER;
@@ -120,19 +111,7 @@ nm_status nm_h5_new(nm_context *ctx, const char *name, nm_h5 **out)
     return status;
 }
 
-/* ---- the user block ------------------------------------------------------------------- */
-
-static const char magic[] = NM_H5_MARK;
-
-/* Text, so that `head -c 512` shows it and `tail -c +513 FILE | sha256sum` checks it; zeros behind.
- */
-static void user_block(char block[NM_H5_USER_BLOCK], const void *body, size_t size)
-{
-    char digest[NM_DIGEST_SIZE];
-    nm_digest(&(nm_bytes){body, size}, 1, digest);
-    memset(block, 0, NM_H5_USER_BLOCK);
-    snprintf(block, NM_H5_USER_BLOCK, "%sbytes %zu\nsha256 %s\n", magic, size, digest);
-}
+/* ---- saving --------------------------------------------------------------------------- */
 
 nm_status nm_h5_save(nm_h5 *h5, const char *path, bool digest)
 {
@@ -149,82 +128,10 @@ nm_status nm_h5_save(nm_h5 *h5, const char *path, bool digest)
     if (status == NM_OK) {
         char block[NM_H5_USER_BLOCK] = {0};
         if (digest)
-            user_block(block, image, (size_t)size);
+            nm_h5_user_block(block, image, (size_t)size);
         nm_bytes blocks[2] = {{block, sizeof block}, {image, (size_t)size}};
         status = nm_file_replace(h5->ctx, path, blocks, 2);
     }
     nm_free(image);
-    return status;
-}
-
-/* Compares the whole user block with the one that belongs to the bytes behind it, so that no bit of
- * either goes unchecked; then says what is wrong. */
-static nm_status check_user_block(nm_h5 *h5, const char *bytes, size_t size)
-{
-    nm_context *ctx = h5->ctx;
-    char expected[NM_H5_USER_BLOCK], text[NM_H5_USER_BLOCK + 1] = "";
-    size_t noted = 0;
-    if (size >= sizeof magic - 1 && memcmp(bytes, "\x89HDF\r\n\x1a\n", 8) == 0)
-        return nm_fail(ctx, NM_INVALID, "%s: an HDF5 file that norma did not write: expected a digest in front of it",
-                       h5->name);
-    memcpy(text, bytes, size < NM_H5_USER_BLOCK ? size : NM_H5_USER_BLOCK);
-    if (strncmp(text, magic, sizeof magic - 1) != 0)
-        return nm_fail(ctx, NM_INVALID, "%s: not a file that norma wrote: expected it to begin with '%.15s'", h5->name,
-                       magic);
-    if (size <= NM_H5_USER_BLOCK)
-        return nm_fail(ctx, NM_INVALID, "%s: cut short: found %zu bytes, fewer than its first %d", h5->name, size,
-                       NM_H5_USER_BLOCK);
-    user_block(expected, bytes + NM_H5_USER_BLOCK, size - NM_H5_USER_BLOCK);
-    if (memcmp(bytes, expected, NM_H5_USER_BLOCK) == 0)
-        return NM_OK;
-    if (sscanf(text + sizeof magic - 1, "bytes %zu\n", &noted) == 1 && noted != size - NM_H5_USER_BLOCK)
-        return nm_fail(ctx, NM_INVALID, "%s: damaged or cut: expected %zu bytes behind the first %d, found %zu",
-                       h5->name, noted, NM_H5_USER_BLOCK, size - NM_H5_USER_BLOCK);
-    const char *was = strstr(text, "sha256 "), *is = strstr(expected, "sha256 ");
-    return nm_fail(ctx, NM_INVALID, "%s: damaged: expected SHA-256 %.16s…, found %.16s…", h5->name,
-                   was ? was + 7 : "(none)", is + 7);
-}
-
-static nm_status open_verified(nm_h5 *h5, const char *path)
-{
-    char *bytes;
-    size_t size;
-    NM_TRY(nm_file_read(h5->ctx, path, &bytes, &size));
-    nm_status status = check_user_block(h5, bytes, size);
-    if (status == NM_OK) {
-        hid_t access = memory_access();
-        char in_memory[64];
-        memory_name(h5, in_memory);
-        H5Pset_file_image(access, bytes, size); /* copies */
-        h5->file = H5Fopen(in_memory, H5F_ACC_RDONLY, access);
-        if (h5->file < 0)
-            status = nm_h5_fail(h5, NM_INVALID, "/", "the digest is right, but HDF5 cannot read it");
-        H5Pclose(access);
-    }
-    nm_free(bytes);
-    return status;
-}
-
-static nm_status open_plain(nm_h5 *h5, const char *path)
-{
-    int fd; /* opened first for the reason of the operating system, which HDF5 buries */
-    NM_TRY(nm_file_open(h5->ctx, path, &fd));
-    close(fd);
-    h5->file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
-    return h5->file >= 0 ? NM_OK : nm_h5_fail(h5, NM_INVALID, "/", "not a readable HDF5 file");
-}
-
-nm_status nm_h5_open(nm_context *ctx, const char *path, bool digest, nm_h5 **out)
-{
-    *out = NULL;
-    nm_h5 *h5 = new_handle(ctx, path);
-    if (!h5)
-        return NM_FAILED;
-    NM_H5_ENTER;
-    nm_status status = digest ? open_verified(h5, path) : open_plain(h5, path);
-    if (status == NM_OK)
-        *out = h5;
-    else
-        nm_h5_free(h5);
     return status;
 }

@@ -1,20 +1,14 @@
-/* Between the h5*.c files: the only ones that see hdf5.h. */
+/* Between the files that see hdf5.h. */
 #ifndef NM_H5_PRIVATE_H
 #define NM_H5_PRIVATE_H
 
-#include "h5.h"
+#include "h5_handle.h"
 
 #include <hdf5.h>
 
-struct nm_h5 {
-    nm_context *ctx;
-    char *name; /* for messages */
-    hid_t file;
-};
-
 /* The library may be built without thread safety, so one thread at a time is inside it; and while
- * we are, it prints nothing. Each function that calls it opens with NM_H5_ENTER; what was before
- * comes back at its return. */
+ * we are, it prints nothing. Each function that calls it in order to write opens with
+ * NM_H5_ENTER; what was before comes back at its return. */
 typedef struct nm_h5_guard {
     H5E_auto2_t print;
     void *print_arg;
@@ -31,8 +25,6 @@ typedef struct nm_h5_set {
     hid_t set, space, type;
     nm_h5_shape shape;
 } nm_h5_set;
-nm_status nm_h5_open_set(nm_h5 *h5, const char *path, nm_h5_set *set) NM_MUST_USE;
-void nm_h5_close_set(nm_h5_set *set);
 
 hid_t nm_h5_file_type(nm_h5_type type);
 hid_t nm_h5_memory_type(nm_h5_type type);

@@ -129,3 +129,18 @@ nm_status nm_h5_check_filters(nm_h5 *h5, const char *path, hid_t set)
         H5Pclose(creation);
     return status;
 }
+
+void nm_h5_dims_text(int rank, const size_t *dims, char *text, size_t size)
+{
+    size_t used = (size_t)snprintf(text, size, rank ? "" : "one number");
+    for (int i = 0; i < rank && used < size; i++)
+        used += (size_t)snprintf(text + used, size - used, "%s%zu", i ? "x" : "", dims[i]);
+}
+
+const char *nm_h5_describe(const nm_h5_shape *shape, char text[NM_H5_DESCRIPTION])
+{
+    char dims[128];
+    nm_h5_dims_text(shape->rank, shape->dims, dims, sizeof dims);
+    snprintf(text, NM_H5_DESCRIPTION, "%s of %s", nm_h5_type_name(shape->type), dims);
+    return text;
+}
