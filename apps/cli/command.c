@@ -46,6 +46,8 @@ void print_errors(nm_context *ctx)
 
 int close_context(nm_context *ctx, nm_status status)
 {
+    if (status == NM_INVALID) /* also where a function on the way took what it had no memory for as wrong */
+        status = nm_failed_status(ctx);
     if (status != NM_OK)
         print_errors(ctx);
     nm_context_free(ctx);
@@ -157,7 +159,7 @@ nm_status open_trained(nm_context *ctx, const char *path, trained *out)
 {
     nm_checkpoint *checkpoint = NULL;
     *out = (trained){.file = find_checkpoint(ctx, path)};
-    nm_status status = out->file ? nm_checkpoint_open(ctx, out->file, &checkpoint) : NM_INVALID;
+    nm_status status = out->file ? nm_checkpoint_open(ctx, out->file, &checkpoint) : nm_failed_status(ctx);
     if (status == NM_OK)
         status = read_trained(ctx, checkpoint, out);
     nm_checkpoint_free(checkpoint);
@@ -205,7 +207,7 @@ nm_status open_predictor(nm_context *ctx, const char *path, nm_predictor **out)
 {
     char *file = find_checkpoint(ctx, path);
     *out = NULL;
-    nm_status status = file ? nm_predictor_open(ctx, file, out) : NM_INVALID;
+    nm_status status = file ? nm_predictor_open(ctx, file, out) : nm_failed_status(ctx);
     nm_free(file);
     return status;
 }

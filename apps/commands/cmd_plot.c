@@ -142,6 +142,8 @@ static nm_status add_runs(nm_context *ctx, curve_list *list, const char *folder)
     }
     if (found >= 0)
         free(entries);
+    if (status == NM_OK && nm_failed_status(ctx) == NM_FAILED)
+        status = NM_FAILED; /* not all could be looked at */
     if (status == NM_OK && list->count == before)
         return nm_fail(ctx, NM_INVALID, "%s: not a run directory, nor a folder of some: it has no metrics.csv", folder);
     return status;

@@ -63,7 +63,7 @@ nm_status nm_check_fit(nm_context *ctx, const nm_network *net, const nm_samples 
         return nm_fail(ctx, NM_INVALID, "%s: the model has no `loss:`", net->document->file);
     for (int i = 0; i < net->objectives; i++)
         if (check_objective(ctx, net, &net->objective[i], samples, classes) != NM_OK)
-            status = NM_INVALID;
+            status = nm_failed_status(ctx);
     return status == NM_OK ? check_values(ctx, net) : status;
 }
 

@@ -6,6 +6,7 @@
 #include "h5.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,11 +35,15 @@ long long nm_run_step_of(const char *name)
 bool nm_run_is_checkpoint(const nm_run_dir *run, const char *name)
 {
     char *path = nm_run_dir_file(run, name), head[sizeof NM_H5_MARK - 1];
+    errno = path ? 0 : ENOMEM;
     FILE *f = path ? nm_file_stream(path) : NULL;
-    nm_free(path);
     bool ours = f && fread(head, 1, sizeof head, f) == sizeof head && memcmp(head, NM_H5_MARK, sizeof head) == 0;
+    int why =
+        (f && !ferror(f)) || errno == EISDIR || errno == EINVAL ? 0 : errno; /* a folder, a pipe: known not to be */
     if (f)
         fclose(f);
+    nm_free(path);
+    errno = why;
     return ours;
 }
 
@@ -142,8 +147,8 @@ static void rotate(const nm_run_dir *run, long long step, int keep)
         char name[64];
         nm_run_step_name(at, name, sizeof name);
         char *path = at >= 0 && i >= keep && nm_run_is_checkpoint(run, name) ? nm_run_dir_file(run, name) : NULL;
-        if (path)
-            unlink(path);
+        if (path && unlink(path) != 0 && errno != ENOENT)
+            nm_log(run->ctx, "%s: cannot be removed: %s; it stays beside the newest %d", path, strerror(errno), keep);
         nm_free(path);
     }
 }

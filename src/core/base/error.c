@@ -7,6 +7,7 @@
 
 #include <ctype.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@ enum { MAX_MESSAGES = 64, MESSAGE_SIZE = 2048 };
 
 struct nm_context {
     int count;
+    bool ran_out_of_memory; /* one of the messages says so */
     char *messages[MAX_MESSAGES];
     int threads;
     size_t max_memory;
@@ -74,6 +76,7 @@ void nm_errors_clear(nm_context *ctx)
         if (ctx->messages[i] != no_memory)
             free(ctx->messages[i]);
     ctx->count = 0;
+    ctx->ran_out_of_memory = false;
 }
 
 void nm_context_set_threads(nm_context *ctx, int threads)
@@ -147,7 +150,13 @@ void nm_errors_place(nm_context *ctx, int first, const char *place)
 
 nm_status nm_fail_memory(nm_context *ctx, size_t bytes)
 {
+    ctx->ran_out_of_memory = true;
     return nm_fail(ctx, NM_FAILED, "out of memory: %zu bytes could not be had", bytes);
+}
+
+nm_status nm_failed_status(const nm_context *ctx)
+{
+    return ctx->ran_out_of_memory ? NM_FAILED : NM_INVALID;
 }
 
 /* Optimal string alignment (edits and swaps of neighbours). */

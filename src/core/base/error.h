@@ -17,6 +17,9 @@ bool nm_errors_full(const nm_context *ctx);
 
 /* The status of "out of memory": NM_FAILED, with a message. */
 nm_status nm_fail_memory(nm_context *ctx, size_t bytes);
+/* The status of work that goes on after a message, to report all that is wrong at once: NM_INVALID,
+ * or NM_FAILED where memory ran out on the way, because what was read may be right then. */
+nm_status nm_failed_status(const nm_context *ctx);
 
 /* Did you mean: the candidate nearest to `word` (edit distance at most 1 + length / 4), or NULL. */
 const char *nm_nearest(const char *word, const char *const *candidates, int count);

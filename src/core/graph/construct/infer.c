@@ -110,7 +110,7 @@ static nm_status infer_nodes(nm_network *net)
         for (int k = 0; k < net->node[i].inputs; k++)
             known = known && net->node[net->node[i].from[k]].out.c > 0;
         if (known && infer_node(net, i) != NM_OK) {
-            status = NM_INVALID;
+            status = nm_failed_status(net->ctx);
             known = false;
         }
         if (!known)

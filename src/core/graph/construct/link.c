@@ -53,7 +53,7 @@ static nm_status link_inputs(nm_network *net, int index)
     nm_status status = NM_OK;
     for (int k = 0; from && k < node->inputs; k++)
         if (resolve(net, list ? from->items[k] : from, node->label, &node->from[k]) != NM_OK)
-            status = NM_INVALID;
+            status = nm_failed_status(net->ctx);
         else if (net->node[node->from[k]].activated)
             node->from[k]++; /* the layer's output is that of its activation */
     int least = node->type->least_inputs, most = node->type->most_inputs;
@@ -112,12 +112,12 @@ static nm_status link_objectives(nm_network *net)
         const nm_yaml *from = o->at->kind == NM_YAML_MAP ? nm_yaml_get(o->at, "from") : NULL;
         o->from = net->output;
         if (from && resolve(net, from, o->type->name, &o->from) != NM_OK)
-            status = NM_INVALID;
+            status = nm_failed_status(net->ctx);
         else if (from && net->node[o->from].activated)
             o->from++;
         const nm_yaml *target = o->at->kind == NM_YAML_MAP ? nm_yaml_get(o->at, "target") : NULL;
         if (target && resolve(net, target, o->type->name, &o->target) != NM_OK)
-            status = NM_INVALID;
+            status = nm_failed_status(net->ctx);
         else if (target && net->node[o->target].activated)
             o->target++;
     }
@@ -216,11 +216,11 @@ nm_status nm_link(nm_network *net, const nm_strings *without)
         NM_TRY(nm_lookup_add(net->ctx, &net->names, net->node[i].name, i));
     for (int i = net->inputs; i < net->nodes && !(status != NM_OK && nm_errors_full(net->ctx)); i++)
         if (link_inputs(net, i) != NM_OK)
-            status = NM_INVALID;
+            status = nm_failed_status(net->ctx);
     for (int i = net->inputs; i < net->nodes && status == NM_OK; i++)
         status = link_pair(net, i);
     if (link_objectives(net) != NM_OK || status != NM_OK)
-        return NM_INVALID;
+        return nm_failed_status(net->ctx);
     bool *gone = nm_alloc(net->ctx, (size_t)net->nodes + 1, sizeof *gone);
     if (!gone)
         return NM_FAILED;

@@ -92,7 +92,7 @@ static nm_status name_entries(namer *n, const nm_yaml *layers, char **names)
         else if (one == NM_OK)
             one = make_name(n, text, last, entry.type->text);
         if (one != NM_OK)
-            status = one;
+            status = nm_failed_status(n->ctx);
         else if (entry.name)
             last = text;
     }
@@ -170,7 +170,7 @@ static nm_status parse_inputs(nm_network *net)
     nm_status status = NM_OK;
     for (int i = 0; i < several->count; i++)
         if (parse_input(net, several->keys[i]->text, several->keys[i], several->items[i]) != NM_OK)
-            status = NM_INVALID;
+            status = nm_failed_status(net->ctx);
     return status;
 }
 
@@ -254,7 +254,7 @@ static nm_status parse_layers(nm_network *net, const nm_yaml *layers, char *cons
     nm_status status = NM_OK;
     for (int i = 0; i < layers->count && !(status != NM_OK && nm_errors_full(net->ctx)); i++)
         if (parse_layer(net, layers->items[i], names[i]) != NM_OK)
-            status = NM_INVALID;
+            status = nm_failed_status(net->ctx);
     for (int i = 0; i < net->inputs; i++)
         for (int j = 0; j < layers->count; j++)
             if (strcmp(net->node[i].name, names[j]) == 0)

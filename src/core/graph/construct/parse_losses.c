@@ -79,6 +79,6 @@ nm_status nm_parse_losses(nm_network *net)
     nm_status status = NM_OK;
     for (int i = 0; i < count; i++)
         if (parse_objective(net, list ? loss->items[i] : loss) != NM_OK)
-            status = NM_INVALID;
+            status = nm_failed_status(net->ctx);
     return status;
 }

@@ -75,7 +75,7 @@ nm_status nm_find_prediction(nm_network *net)
     find_activations(net);
     for (int i = 0; i < net->objectives; i++)
         if (check_scores(net, &net->objective[i]) != NM_OK)
-            status = NM_INVALID;
+            status = nm_failed_status(net->ctx);
     NM_TRY(status);
     bool *reached = nm_alloc(net->ctx, (size_t)net->nodes, sizeof *reached);
     if (!reached)
