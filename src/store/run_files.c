@@ -137,19 +137,30 @@ uint64_t nm_run_dir_diverged(const nm_run_dir *run)
 
 /* ---- checkpoints ------------------------------------------------------------------------- */
 
+/* What stays is told: nothing depends on its going. */
+static void remove_checkpoint(const nm_run_dir *run, const char *name)
+{
+    char *path = nm_run_dir_file(run, name);
+    bool ours = path && nm_run_is_checkpoint(run, name);
+    int why = path ? errno : ENOMEM;
+    if (ours)
+        why = unlink(path) == 0 ? 0 : errno;
+    if (why && why != ENOENT)
+        nm_log(run->ctx, "%s/%s: cannot be removed: %s; it stays", run->path, name, strerror(why));
+    nm_free(path);
+}
+
 /* Keeps the newest `keep` of the files up to this step, and whatever a run that was further on has
  * left. */
 static void rotate(const nm_run_dir *run, long long step, int keep)
 {
     long long at = step + 1;
     for (int i = 0; at >= 0; i++) {
-        at = nm_run_newest(run, at);
         char name[64];
+        at = nm_run_newest(run, at);
         nm_run_step_name(at, name, sizeof name);
-        char *path = at >= 0 && i >= keep && nm_run_is_checkpoint(run, name) ? nm_run_dir_file(run, name) : NULL;
-        if (path && unlink(path) != 0 && errno != ENOENT)
-            nm_log(run->ctx, "%s: cannot be removed: %s; it stays beside the newest %d", path, strerror(errno), keep);
-        nm_free(path);
+        if (at >= 0 && i >= keep)
+            remove_checkpoint(run, name);
     }
 }
 

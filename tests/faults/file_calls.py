@@ -94,7 +94,7 @@ class Save:
             return done.crash()
         if done.status not in (0, 1):
             return 'status %d: %s' % (done.status, done.err.strip()[-300:])
-        said = [line for line in done.messages() if run in line and 'resum' not in line and 'going on' not in line]
+        said = [line for line in done.messages() if run in line and 'resum' not in line and 'cannot be removed' not in line]
         if done.status == 1 and len(said) != 1:
             return 'status 1 with %d lines: %s' % (len(said), done.err.strip()[-300:])
         bad = self.difference(run, 'status 0, but it ends with', done.err) if done.status == 0 else None

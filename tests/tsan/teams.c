@@ -1,0 +1,53 @@
+/* teams [race]: rounds of a team whose width and number of tasks change, for ThreadSanitizer. Each
+ * task writes what the leader and the next round's tasks read without locks: the team's own atomics
+ * are all that orders them. With `race`, tasks write one number: that must be reported. */
+#include "threads.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { TASKS = 97, ROUNDS = 400, THREADS = 4 };
+
+typedef struct work {
+    long before[TASKS], after[TASKS], by_thread[THREADS];
+    int tasks;
+    bool race;
+    long shared;
+} work;
+
+static int width = THREADS;
+
+static int choose_width(int threads)
+{
+    return width < threads ? width : threads;
+}
+
+/* Reads what any thread may have written a round ago. */
+static void do_task(void *arg, int task, int thread)
+{
+    work *w = arg;
+    w->after[task] = w->before[(task + 31) % TASKS] + 1;
+    w->by_thread[thread]++;
+    if (w->race)
+        w->shared++;
+}
+
+int main(int argc, char **argv)
+{
+    static work w;
+    w.race = argc > 1 && strcmp(argv[1], "race") == 0;
+    nm_team_size_from(choose_width);
+    long done = 0, tasks = 0;
+    for (int round = 0; round < ROUNDS; round++) {
+        width = 1 + round % THREADS;
+        w.tasks = 2 + round * 7 % (TASKS - 1);
+        nm_parallel(THREADS, w.tasks, do_task, &w);
+        memcpy(w.before, w.after, sizeof w.before);
+        tasks += w.tasks;
+    }
+    for (int k = 0; k < THREADS; k++)
+        done += w.by_thread[k];
+    printf("%ld tasks of %ld\n", done, tasks);
+    return done == tasks ? 0 : 1;
+}
