@@ -53,7 +53,8 @@ static void remove_temporary(void *arg, const char *name)
 typedef struct foreign_search {
     const nm_run_dir *run;
     bool was_run;
-    char name[64]; /* of a file that is in the way */
+    int unreadable; /* errno, where it may be a checkpoint of the run */
+    char name[64];  /* of a file that is in the way */
 } foreign_search;
 
 static void find_foreign(void *arg, const char *name)
@@ -61,10 +62,14 @@ static void find_foreign(void *arg, const char *name)
     static const char *const ours[] = {"model.yaml", "metrics.csv", "watch.csv", "last.h5", "best.h5"};
     foreign_search *s = arg;
     bool hit = nm_run_step_of(name) >= 0 && !(s->was_run && nm_run_is_checkpoint(s->run, name));
+    int why = hit && s->was_run ? errno : 0;
+    hit = hit && why != ENOENT; /* it has just gone */
     for (size_t i = 0; i < sizeof ours / sizeof *ours && !s->was_run; i++)
         hit = hit || strcmp(name, ours[i]) == 0;
-    if (hit)
+    if (hit) {
+        s->unreadable = why;
         snprintf(s->name, sizeof s->name, "%s", name);
+    }
 }
 
 /* Nothing that somebody else put there may be replaced. */
@@ -77,6 +82,9 @@ static nm_status check_foreign(const nm_run_dir *run, nm_run_lock_state lock)
         nm_run_each_file(run, find_foreign, &search);
     if (!*search.name)
         return NM_OK;
+    if (search.unreadable)
+        return nm_fail(run->ctx, NM_FAILED, "%s/%s: cannot be read: %s", run->path, search.name,
+                       strerror(search.unreadable));
     return nm_fail(run->ctx, NM_INVALID,
                    "%s: %s a '%s' that is not norma's and would be replaced: choose another folder", run->path,
                    search.was_run ? "holds" : "not a run directory, but it has", search.name);
