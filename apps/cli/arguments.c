@@ -89,11 +89,21 @@ static void unknown_flag(const flags *all, const char *program, const char *name
     exit(usage_error("%s: unknown flag '--%s'%s", program + strlen("norma "), word, hint));
 }
 
+/* Ends the program where the word begins with a flag that no letter is: the name of a file that is
+ * to be written ./NAME. */
+static void check_letter(const char *program, const char *word)
+{
+    if (word[1] && (word[1] < ' ' || word[1] == 127))
+        exit(usage_error("%s: unknown flag '%s'", program + strlen("norma "), word));
+}
+
 static void check_flags(const struct argp *argp, int argc, char **argv)
 {
     flags all = {0};
     collect(argp, &all);
     for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        if (argv[i][0] == '-' && argv[i][1] != '-') /* getopt would print the letter as it is */
+            check_letter(argv[0], argv[i]);
         if (strncmp(argv[i], "--", 2) != 0)
             continue;
         const char *name = argv[i] + 2, *equals = strchr(name, '=');

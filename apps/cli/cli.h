@@ -91,6 +91,8 @@ int usage_error(const char *fmt, ...) PRINTS(1, 2);
 /* Prints a JSON value as one line on stdout and frees it. */
 void print_json(json_t *value);
 json_t *json_number(double value); /* null for NaN and infinities */
+/* A path or file's name: JSON is UTF-8, and those need not be. What is not is escaped. */
+json_t *json_text(const char *text);
 
 /* For argp parsers: a whole number in [least, most]; anything else ends the program with a message.
  */

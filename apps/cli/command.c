@@ -2,7 +2,9 @@
 #include "command.h"
 
 #include "alloc.h"
+#include "characters.h"
 #include "gemm.h"
+#include "printable.h"
 #include "threads.h"
 
 #include <errno.h>
@@ -57,11 +59,13 @@ int close_context(nm_context *ctx, nm_status status)
 int usage_error(const char *fmt, ...)
 {
     va_list args;
+    char *text = NULL;
     va_start(args, fmt);
-    fprintf(stderr, "norma: ");
-    vfprintf(stderr, fmt, args);
-    fprintf(stderr, "\n");
+    if (vasprintf(&text, fmt, args) < 0)
+        text = NULL;
     va_end(args);
+    fprintf(stderr, "norma: %s\n", text ? shown(text) : "out of memory");
+    free(text);
     return NM_INVALID;
 }
 
@@ -72,9 +76,24 @@ json_t *json_number(double value)
 
 void print_json(json_t *value)
 {
-    json_dumpf(value, stdout, JSON_COMPACT | JSON_REAL_PRECISION(9));
+    char *text = json_dumps(value, JSON_COMPACT | JSON_REAL_PRECISION(9));
+    for (const char *at = text; at && *at;) { /* jansson leaves DEL and what is beyond ASCII as it is */
+        const char *start = at;
+        int c = next_character(&at);
+        if (nm_is_printable(c))
+            fwrite(start, 1, (size_t)(at - start), stdout);
+        else
+            printf("\\u%04x", (unsigned)c);
+    }
     printf("\n");
+    free(text);
     json_decref(value);
+}
+
+json_t *json_text(const char *text)
+{
+    json_t *value = json_string(text);
+    return value ? value : json_string(shown(text));
 }
 
 int parse_number(struct argp_state *state, const char *flag, const char *text, int least, int most)
@@ -82,7 +101,7 @@ int parse_number(struct argp_state *state, const char *flag, const char *text, i
     char *end;
     long value = strtol(text, &end, 10);
     if (end == text || *end || value < least || value > most)
-        argp_error(state, "%s must be a whole number from %d to %d; found '%s'", flag, least, most, text);
+        argp_error(state, "%s must be a whole number from %d to %d; found '%s'", flag, least, most, shown(text));
     return (int)value;
 }
 
@@ -91,7 +110,7 @@ error_t parse_checkpoint(int key, char *arg, struct argp_state *state, const cha
     switch (key) {
     case ARGP_KEY_ARG:
         if (*checkpoint)
-            argp_error(state, "one CHECKPOINT is enough; found '%s' and '%s'", *checkpoint, arg);
+            argp_error(state, "one CHECKPOINT is enough; found '%s' and '%s'", shown(*checkpoint), shown(arg));
         *checkpoint = arg;
         return 0;
     case ARGP_KEY_END:
@@ -179,7 +198,7 @@ void close_trained(trained *t)
 
 static void print_state(const char *file, uint64_t step, uint64_t epoch)
 {
-    fprintf(stderr, "norma: %s, step %llu", file, (unsigned long long)step);
+    fprintf(stderr, "norma: %s, step %llu", shown(file), (unsigned long long)step);
     if (epoch)
         fprintf(stderr, " (epoch %llu)", (unsigned long long)epoch);
     fprintf(stderr, "\n");
@@ -187,7 +206,7 @@ static void print_state(const char *file, uint64_t step, uint64_t epoch)
 
 static void add_state(json_t *object, const char *file, uint64_t step)
 {
-    json_object_set_new(object, "checkpoint", json_string(file));
+    json_object_set_new(object, "checkpoint", json_text(file));
     json_object_set_new(object, "step", json_integer((json_int_t)step));
 }
 

@@ -1,4 +1,5 @@
 /* Models on the command line: their name, and settings as --set and as flags. */
+#include "characters.h"
 #include "cli.h"
 
 #include <stdio.h>
@@ -20,7 +21,7 @@ static void add_change(struct argp_state *state, const char *path, size_t length
 {
     model_args *args = state->input;
     if (args->changes == sizeof args->change / sizeof *args->change || length >= sizeof args->change->path)
-        argp_error(state, "too many changes, or too long a key: '%s'", path);
+        argp_error(state, "too many changes, or too long a key: '%s'", shown(path));
     struct model_change *change = &args->change[args->changes++];
     memcpy(change->path, path, length);
     change->path[length] = '\0';
@@ -65,7 +66,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     if (key == KEY_SET) {
         const char *equals = strchr(arg, '=');
         if (!equals)
-            argp_error(state, "--set takes PATH=VALUE; found '%s'", arg);
+            argp_error(state, "--set takes PATH=VALUE; found '%s'", shown(arg));
         add_change(state, arg, (size_t)(equals - arg), equals + 1, NULL);
     } else if (key == KEY_THREADS) {
         args->threads = parse_number(state, "--threads", arg, 1, MOST_THREADS);

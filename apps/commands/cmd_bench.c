@@ -1,6 +1,7 @@
 /* norma bench [MODEL…]: images a second, and how that stands to the machine's matrix products. */
 #include "bench.h"
 #include "bench_models.h"
+#include "characters.h"
 #include "clock.h"
 #include "command.h"
 #include "gemm.h"
@@ -185,7 +186,7 @@ static nm_status draw(const bench *b)
     bool drawn;
     NM_TRY(write_roofline(b->ctx, prefix, &b->layers, b->peak, nm_context_threads(b->ctx), &drawn));
     if (!b->args->json)
-        printf(drawn ? "roofline: %s.png, %s.svg\n" : "roofline: %s.csv, %s.gp\n", prefix, prefix);
+        printf(drawn ? "roofline: %s.png, %s.svg\n" : "roofline: %s.csv, %s.gp\n", shown(prefix), shown(prefix));
     return NM_OK;
 }
 

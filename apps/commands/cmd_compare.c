@@ -47,7 +47,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case ARGP_KEY_ARG:
         if (args->model.model)
-            argp_error(state, "one MODEL is enough; found '%s' and '%s'", args->model.model, arg);
+            argp_error(state, "one MODEL is enough; found '%s' and '%s'", shown(args->model.model), shown(arg));
         args->model.model = arg;
         return 0;
     case ARGP_KEY_END:
@@ -88,12 +88,12 @@ static nm_status train_all(comparison *c, int *signalled)
 {
     for (int i = 0; i < c->arms && !*signalled; i++) {
         arm *a = &c->arm[i];
-        fprintf(stderr, "%s (%d of %d)\n", a->label, i + 1, c->arms);
+        fprintf(stderr, "%s (%d of %d)\n", shown(a->label), i + 1, c->arms);
         bool resume = c->args->resume && comparison_has(c, a->run, "last.h5");
         nm_train_request request = {.document = a->document, .run = a->run, .resume = resume, .cache = &c->data};
         NM_TRY(train_shown(c->ctx, &request, &a->result, signalled));
         if (a->result.diverged)
-            fprintf(stderr, "%s: %s was NaN or infinite: it diverged at step %llu\n", a->label, a->result.cause,
+            fprintf(stderr, "%s: %s was NaN or infinite: it diverged at step %llu\n", shown(a->label), a->result.cause,
                     (unsigned long long)a->result.step);
         judge(a);
     }
@@ -125,12 +125,13 @@ static void print_table(const comparison *c)
     char title[64], final[24], best[24], steps[32], seconds[32];
     int width = 8;
     for (int i = 0; i < c->arms; i++)
-        width = wider(width, c->arm[i].label);
+        width = wider(width, shown(c->arm[i].label));
     snprintf(title, sizeof title, isnan(goal) ? "to the first's best:" : "to %.2f %%:", 100 * goal);
     printf("%-*s %10s %10s  %20s %8s %8s %9s\n", width, "variant", "final", "best", title, "steps", "seconds",
            "total s");
     for (int i = 0; i < c->arms; i++) {
         const arm *a = &c->arm[i];
+        const char *label = shown(a->label);
         int row = reached(a, goal);
         percent(a->final, final, sizeof final);
         percent(a->best, best, sizeof best);
@@ -140,8 +141,8 @@ static void print_table(const comparison *c)
             snprintf(steps, sizeof steps, "%llu", (unsigned long long)a->result.history[row].step);
             snprintf(seconds, sizeof seconds, "%.1f", a->result.row_seconds[row]);
         }
-        printf("%-*s %10s %10s  %20s %8s %8s %9.1f", padded_width(a->label, width), a->label, final, best, "", steps,
-               seconds, a->result.seconds);
+        printf("%-*s %10s %10s  %20s %8s %8s %9.1f", padded_width(label, width), label, final, best, "", steps, seconds,
+               a->result.seconds);
         if (a->result.diverged)
             printf("  diverged at step %llu", (unsigned long long)a->result.step);
         printf("\n");
@@ -155,9 +156,9 @@ static void print_as_json(const comparison *c)
         const arm *a = &c->arm[i];
         int row = reached(a, c->arm[0].best);
         json_array_append_new(
-            list, json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:b, s:I, s:f, s:s}", "variant", a->label, "run", a->run,
-                            "final_accuracy", json_number(a->final), "best_accuracy", json_number(a->best),
-                            "steps_to_first_best",
+            list, json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:I, s:f, s:s}", "variant", json_text(a->label), "run",
+                            json_text(a->run), "final_accuracy", json_number(a->final), "best_accuracy",
+                            json_number(a->best), "steps_to_first_best",
                             row < 0 ? json_null() : json_integer((json_int_t)a->result.history[row].step),
                             "seconds_to_first_best", row < 0 ? json_null() : json_real(a->result.row_seconds[row]),
                             "diverged", a->result.diverged, "steps", (json_int_t)a->result.step, "seconds",
@@ -179,7 +180,7 @@ static nm_status finish(comparison *c)
     else
         print_table(c);
     if (status == NM_OK && !c->args->json)
-        printf(drawn ? "curves: %s.png, %s.svg\n" : "curves: %s.csv, %s.gp\n", prefix, prefix);
+        printf(drawn ? "curves: %s.png, %s.svg\n" : "curves: %s.csv, %s.gp\n", shown(prefix), shown(prefix));
     nm_free(prefix);
     return status;
 }
@@ -228,7 +229,7 @@ int command_compare(int argc, char **argv)
     if (status == NM_OK)
         status = train_all(&c, &signalled);
     if (status == NM_OK && signalled)
-        printf("stopped; 'norma compare … --resume --run %s' goes on\n", c.folder);
+        printf("stopped; 'norma compare … --resume --run %s' goes on\n", shown(c.folder));
     else if (status == NM_OK)
         status = finish(&c);
     clear(&c);

@@ -2,6 +2,7 @@
  * lines, from the program's own tables. They ask the program for the models, which may be added at
  * any time. */
 #include "alloc.h"
+#include "characters.h"
 #include "command.h"
 
 #include <stdio.h>
@@ -117,7 +118,7 @@ static int print_models(void)
     int count;
     nm_status status = nm_model_names(ctx, &names, &count);
     for (int i = 0; status == NM_OK && i < count; i++)
-        printf("%s\n", names[i]);
+        printf("%s\n", shown(names[i]));
     if (status == NM_OK)
         nm_free(names);
     return close_context(ctx, status);

@@ -32,7 +32,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     else if (key == ARGP_KEY_ARG && !args->name)
         args->name = arg;
     else if (key == ARGP_KEY_ARG)
-        argp_error(state, "one NAME is enough; found '%s' and '%s'", args->name, arg);
+        argp_error(state, "one NAME is enough; found '%s' and '%s'", shown(args->name), shown(arg));
     else
         return ARGP_ERR_UNKNOWN;
     return 0;
@@ -72,7 +72,7 @@ static void print_balance(const nm_dataset *data, const size_t *train)
 
 static void print_text(const nm_dataset *data, const nm_normalisation *n, const size_t *train, const size_t *test)
 {
-    printf("%s, found in %s\n", data->name, data->found);
+    printf("%s, found in %s\n", shown(data->name), shown(data->found));
     print_split("train", &data->train);
     print_split("test", &data->test);
     print_balance(data, train);
@@ -110,8 +110,9 @@ static void print_as_json(const nm_dataset *data, const nm_normalisation *n, con
         json_array_append_new(mean, json_real(n->mean[c]));
         json_array_append_new(deviation, json_real(n->deviation[c]));
     }
-    print_json(json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o}", "name", data->name, "found", data->found, "classes",
-                         names, "train", split_json(&data->train, train, data->classes), "test",
+    print_json(json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name", json_text(data->name), "found",
+                         json_text(data->found), "classes", names, "train",
+                         split_json(&data->train, train, data->classes), "test",
                          split_json(&data->test, test, data->classes), "mean", mean, "deviation", deviation));
 }
 

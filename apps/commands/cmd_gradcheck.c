@@ -1,6 +1,7 @@
 /* norma gradcheck MODEL: numerical against analytic gradients. The double build does the work
  * (norma-f64, which stands beside this program or in ../libexec/norma); the float build calls it.
  */
+#include "characters.h"
 #include "gradients.h"
 
 #include <errno.h>
@@ -33,7 +34,8 @@ static int run_in_double(int argc, char **argv)
         execv(path, words);
     }
     free(words);
-    fprintf(stderr, "norma: gradients are checked by norma-f64, the double build: %s: %s\n", path, strerror(errno));
+    fprintf(stderr, "norma: gradients are checked by norma-f64, the double build: %s: %s\n", shown(path),
+            strerror(errno));
     return NM_FAILED;
 }
 
@@ -73,14 +75,14 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case KEY_TOLERANCE:
         args->tolerance = strtod(arg, &end);
         if (*end || !(args->tolerance > 0))
-            argp_error(state, "--tolerance must be a number above 0; found '%s'", arg);
+            argp_error(state, "--tolerance must be a number above 0; found '%s'", shown(arg));
         return 0;
     case KEY_JSON:
         args->json = true;
         return 0;
     case ARGP_KEY_ARG:
         if (args->model.model)
-            argp_error(state, "one MODEL is enough; found '%s' and '%s'", args->model.model, arg);
+            argp_error(state, "one MODEL is enough; found '%s' and '%s'", shown(args->model.model), shown(arg));
         args->model.model = arg;
         return 0;
     default:

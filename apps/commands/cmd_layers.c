@@ -1,4 +1,5 @@
 /* norma layers [TYPE]: the words of model files, from the option tables. */
+#include "characters.h"
 #include "command.h"
 #include "foreign_names.h"
 
@@ -86,7 +87,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     else if (key == ARGP_KEY_ARG && !args->type)
         args->type = arg;
     else if (key == ARGP_KEY_ARG)
-        argp_error(state, "one TYPE is enough; found '%s' and '%s'", args->type, arg);
+        argp_error(state, "one TYPE is enough; found '%s' and '%s'", shown(args->type), shown(arg));
     else
         return ARGP_ERR_UNKNOWN;
     return 0;

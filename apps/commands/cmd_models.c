@@ -1,5 +1,6 @@
 /* norma models: the ready networks. */
 #include "alloc.h"
+#include "characters.h"
 #include "command.h"
 #include "file.h"
 
@@ -18,7 +19,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     if (key == 'j')
         args->json = true;
     else if (key == ARGP_KEY_ARG)
-        argp_error(state, "'norma summary %s' tells about one model", arg);
+        argp_error(state, "'norma summary %s' tells about one model", shown(arg));
     else
         return ARGP_ERR_UNKNOWN;
     return 0;
@@ -56,7 +57,8 @@ static void print_row(const nm_network *net, const char *name, double parameters
     const nm_shape in = net->node[0].out;
     char input[32];
     snprintf(input, sizeof input, "%dx%dx%d", in.h, in.w, in.c);
-    printf("%-22s  %-10s  %11.0f  %8.1f M  %-13s  %s\n", name, input, parameters, 1e-6 * cost, data_of(net), reaches);
+    printf("%-22s  %-10s  %11.0f  %8.1f M  %-13s  %s\n", shown(name), input, parameters, 1e-6 * cost,
+           shown(data_of(net)), shown(reaches));
 }
 
 static nm_status print_model(nm_context *ctx, const char *name, json_t *list)
@@ -77,10 +79,10 @@ static nm_status print_model(nm_context *ctx, const char *name, json_t *list)
     }
     const nm_shape in = net->node[0].out;
     if (list)
-        json_array_append_new(list,
-                              json_pack("{s:s, s:s, s:[i,i,i], s:I, s:I, s:s, s:s}", "name", name, "what", what,
-                                        "input", in.h, in.w, in.c, "parameters", (json_int_t)parameters,
-                                        "multiply_adds", (json_int_t)cost, "data", data_of(net), "reaches", reaches));
+        json_array_append_new(list, json_pack("{s:o, s:o, s:[i,i,i], s:I, s:I, s:o, s:o}", "name", json_text(name),
+                                              "what", json_text(what), "input", in.h, in.w, in.c, "parameters",
+                                              (json_int_t)parameters, "multiply_adds", (json_int_t)cost, "data",
+                                              json_text(data_of(net)), "reaches", json_text(reaches)));
     else
         print_row(net, name, parameters, cost, reaches);
     nm_network_free(net);

@@ -1,5 +1,6 @@
 /* norma plot RUN…: curves of runs. */
 #include "alloc.h"
+#include "characters.h"
 #include "command.h"
 
 #include <dirent.h>
@@ -159,7 +160,7 @@ static nm_status draw(nm_context *ctx, const plot_args *args, const curve_list *
     bool drawn;
     nm_status status = prefix ? write_curves(ctx, prefix, list->curves, list->count, &drawn) : NM_FAILED;
     if (status == NM_OK)
-        printf(drawn ? "%s.png\n%s.svg\n" : "%s.csv\n%s.gp\n", prefix, prefix);
+        printf(drawn ? "%s.png\n%s.svg\n" : "%s.csv\n%s.gp\n", shown(prefix), shown(prefix));
     nm_free(prefix);
     return status == NM_OK && !drawn ? NM_FAILED : status;
 }

@@ -1,5 +1,6 @@
 /* norma summary MODEL: what a network is made of, layer by layer. */
 #include "alloc.h"
+#include "characters.h"
 #include "command.h"
 #include "summary.h"
 
@@ -71,7 +72,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case ARGP_KEY_ARG:
         if (args->model.model)
-            argp_error(state, "one MODEL is enough; found '%s' and '%s'", args->model.model, arg);
+            argp_error(state, "one MODEL is enough; found '%s' and '%s'", shown(args->model.model), shown(arg));
         args->model.model = arg;
         return 0;
     default:

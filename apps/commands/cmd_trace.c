@@ -1,6 +1,7 @@
 /* norma trace MODEL|CHECKPOINT --input FILE --output FILE: one pass, with every activation and
  * gradient, into HDF5. */
 #include "alloc.h"
+#include "characters.h"
 #include "command.h"
 #include "trace.h"
 
@@ -48,14 +49,15 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case KEY_MODE:
         args->train = strcmp(arg, "train") == 0;
         if (!args->train && strcmp(arg, "eval") != 0)
-            argp_error(state, "--mode must be train or eval; found '%s'", arg);
+            argp_error(state, "--mode must be train or eval; found '%s'", shown(arg));
         return 0;
     case KEY_SEED:
         args->seed = parse_number(state, "--seed", arg, 0, 1 << 30);
         return 0;
     case ARGP_KEY_ARG:
         if (args->model.model)
-            argp_error(state, "one MODEL or CHECKPOINT is enough; found '%s' and '%s'", args->model.model, arg);
+            argp_error(state, "one MODEL or CHECKPOINT is enough; found '%s' and '%s'", shown(args->model.model),
+                       shown(arg));
         args->model.model = arg;
         return 0;
     case ARGP_KEY_END:

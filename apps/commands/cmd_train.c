@@ -1,4 +1,5 @@
 /* norma train MODEL: one run. */
+#include "characters.h"
 #include "cli.h"
 
 #include <math.h>
@@ -51,7 +52,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case ARGP_KEY_ARG:
         if (args->model.model)
-            argp_error(state, "one MODEL is enough; found '%s' and '%s'", args->model.model, arg);
+            argp_error(state, "one MODEL is enough; found '%s' and '%s'", shown(args->model.model), shown(arg));
         args->model.model = arg;
         return 0;
     default:
@@ -81,11 +82,11 @@ static void print_outcome(const nm_outcome *o)
     if (o->diverged)
         printf("diverged: %s was NaN or infinite at step %llu; last.h5 is from before that, and\n"
                "'norma train --resume --run %s --lr …' with a smaller rate goes on from it\n",
-               o->cause, (unsigned long long)o->step, o->run);
+               o->cause, (unsigned long long)o->step, shown(o->run));
     if (o->stopped)
         printf("stopped at step %llu; 'norma train --resume --run %s …' goes on\n", (unsigned long long)o->step,
-               o->run);
-    printf("run directory: %s\n", o->run);
+               shown(o->run));
+    printf("run directory: %s\n", shown(o->run));
 }
 
 /* A resumed run takes the model that stands in the run directory, unless another is given. NULL:

@@ -1,4 +1,5 @@
 /* norma visualize CHECKPOINT: what a trained network has learnt, as pictures. */
+#include "characters.h"
 #include "visualize.h"
 
 #include "gnuplot.h"
@@ -56,7 +57,7 @@ static nm_status draw_script(view *v, const char *name, const char *text, size_t
         status = plot_draw(v->ctx, prefix, &drawn);
     v->not_drawn = !drawn;
     if (status == NM_OK)
-        printf("%s.%s\n", prefix, drawn ? "png" : "gp");
+        printf("%s.%s\n", shown(prefix), drawn ? "png" : "gp");
     free(prefix);
     return status;
 }
@@ -68,8 +69,9 @@ static nm_status draw(view *v, const char *name, int width, int height, int colu
     FILE *f = open_memstream(&text, &size);
     if (!f)
         return nm_fail(v->ctx, NM_FAILED, "out of memory");
+    fprintf(f, "# 'gnuplot FILE.gp' draws this again.\n");
+    put_prefix(f);
     fprintf(f,
-            "# 'gnuplot FILE.gp' draws this again.\nprefix = ARG0[1:strlen(ARG0) - 3]\nset encoding utf8\n"
             "set terminal pngcairo noenhanced size %d,%d font 'Sans,11'\nset output prefix.'.png'\n"
             "set multiplot layout %d,%d\n",
             width, height, rows, columns);

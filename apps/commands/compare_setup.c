@@ -1,4 +1,5 @@
 /* Setting a comparison up: what is wrong with any variant is found before the first is trained. */
+#include "characters.h"
 #include "compare.h"
 
 #include "alloc.h"
@@ -56,8 +57,8 @@ static void report_overruled(const comparison *c)
             for (size_t at = 0; same && key[at]; at++)
                 same = last[at] == key[at] || (last[at] == '_' && key[at] == '-');
             if (same || strcmp(path, key) == 0)
-                fprintf(stderr, "norma: %s=%s has no effect: --vary %s sets it in every variant\n", path,
-                        c->args->model.change[i].value, key);
+                fprintf(stderr, "norma: %s=%s has no effect: --vary %s sets it in every variant\n", shown(path),
+                        shown(c->args->model.change[i].value), shown(key));
         }
 }
 
@@ -130,7 +131,8 @@ static nm_status check_folder(const comparison *c)
                            "%s: holds a %s of another comparison, which would be replaced: choose another --run",
                            c->folder, files[i]);
     if (c->args->resume && !begun)
-        fprintf(stderr, "norma: %s: there is nothing to resume yet: starting every variant at step 0\n", c->folder);
+        fprintf(stderr, "norma: %s: there is nothing to resume yet: starting every variant at step 0\n",
+                shown(c->folder));
     return NM_OK;
 }
 

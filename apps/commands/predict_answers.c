@@ -1,4 +1,5 @@
 /* What predict says of an image. */
+#include "characters.h"
 #include "predict.h"
 
 #include <math.h>
@@ -28,14 +29,14 @@ static void print_as_json(const oracle *o, const char *name, const float *scores
         json_array_append_new(
             all, json_pack("{s:s, s:o}", "class", name_of(o, best[k]), what, json_number((double)scores[best[k]])));
     json_t *first = !isnan(scores[best[0]]) ? json_string(name_of(o, best[0])) : json_null();
-    json_t *whole = json_pack("{s:s, s:o, s:o}", "file", name, "class", first, "top", all);
+    json_t *whole = json_pack("{s:o, s:o, s:o}", "file", json_text(name), "class", first, "top", all);
     add_predictor(whole, o->predictor);
     print_json(whole);
 }
 
 static void print_as_text(const oracle *o, const char *name, const float *scores, const int *best, int count)
 {
-    printf("%s:", name);
+    printf("%s:", shown(name));
     for (int k = 0; k < count; k++)
         printf("%s %s %s%.4f", k ? "," : "", name_of(o, best[k]),
                nm_predictor_probabilities(o->predictor) ? "" : "score ", (double)scores[best[k]]);
@@ -57,7 +58,7 @@ nm_status predict_print(const oracle *o, const char *name, const float *scores)
     else if (status == NM_OK && !isnan(scores[0]))
         print_as_text(o, name, scores, best, count);
     else if (status == NM_OK)
-        printf("%s: no class\n", name);
+        printf("%s: no class\n", shown(name));
     free(taken);
     free(best);
     return status;

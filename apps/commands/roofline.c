@@ -226,11 +226,9 @@ static void put_points(FILE *f, const roofline *r)
 
 static void put_script(FILE *f, const roofline *r)
 {
-    fprintf(f,
-            "# Roofline of a network's layers. 'gnuplot FILE.gp' draws it again.\n"
-            "if (!exists('prefix')) prefix = ARG0[1:strlen(ARG0) - 3]\nset encoding utf8\n"
-            "peak = %.6g # GFLOP/s\nbandwidth = %.6g # GB/s\n",
-            r->peak, r->bandwidth);
+    fprintf(f, "# Roofline of a network's layers. 'gnuplot FILE.gp' draws it again.\n");
+    put_prefix(f);
+    fprintf(f, "peak = %.6g # GFLOP/s\nbandwidth = %.6g # GB/s\n", r->peak, r->bandwidth);
     put_blocks(f, r);
     put_axes(f, r);
     roofline_put_labels(f, r);

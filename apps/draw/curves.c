@@ -201,9 +201,9 @@ static void put_script(FILE *f, const variant *v, int count, const char *title)
     int lines, rows = (count_panels(v, count, &lines) + 1) / 2, above = 14 + 22 * lines;
     header s = plan_header(v, count, title);
     int height = s.height + PANEL * rows;
-    fprintf(f, "# Curves of training. 'gnuplot FILE.gp' draws them again.\n"
-               "if (!exists('prefix')) prefix = ARG0[1:strlen(ARG0) - 3]\n"
-               "set encoding utf8\nset datafile missing 'nan'\n");
+    fprintf(f, "# Curves of training. 'gnuplot FILE.gp' draws them again.\n");
+    put_prefix(f);
+    fprintf(f, "set datafile missing 'nan'\n");
     put_blocks(f, v, count);
     fprintf(
         f,

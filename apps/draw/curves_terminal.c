@@ -1,5 +1,6 @@
 /* Curves as text. */
 #include "alloc.h"
+#include "characters.h"
 #include "curves.h"
 #include "gnuplot.h"
 
@@ -107,9 +108,9 @@ static void put_terminal(FILE *f, const variant *v, int count)
 static void print_key(const variant *v, int count, const char *common)
 {
     if (common)
-        printf("%s\n", common);
+        printf("%s\n", shown(common));
     for (int i = 0; i < count && count > 1; i++)
-        printf("%c  %s%s\n", letter_of(i), v[i].name, state_of(&v[i]));
+        printf("%c  %s%s\n", letter_of(i), shown(v[i].name), state_of(&v[i]));
 }
 
 nm_status draw_on_terminal(nm_context *ctx, const curve *curves, int count)

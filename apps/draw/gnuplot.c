@@ -66,6 +66,11 @@ nm_status gnuplot_status(nm_context *ctx, int result)
     return nm_fail(ctx, NM_FAILED, "gnuplot ended with status %d", result);
 }
 
+const char *plain_path(const char *path)
+{
+    return *path == '/' ? "" : "./";
+}
+
 char *plot_path(nm_context *ctx, const char *fmt, ...)
 {
     char *path = NULL;
@@ -97,8 +102,7 @@ nm_status plot_draw(nm_context *ctx, const char *prefix, bool *drawn)
                prefix);
         return NM_OK;
     }
-    /* a path that begins with '-' would be an option */
-    char *script = plot_path(ctx, "%s%s.gp", prefix[0] == '-' ? "./" : "", prefix);
+    char *script = plot_path(ctx, "%s%s.gp", plain_path(prefix), prefix);
     if (!script)
         return NM_FAILED;
     int result = gnuplot_run(script, NULL);

@@ -12,8 +12,8 @@
  * file or a folder: no character of it may end the string or start a command, and one that no font
  * has would be drawn as a box over half of the picture. */
 
-/* One line within single quotes: the quote is doubled, a control character is a blank, and a
- * character that no font has is written "U+72AC"; plot_draw then says which font is missing. */
+/* One line as a string: what is not printable is escaped (shown), and a character that no font has
+ * is written "U+72AC"; plot_draw then says which font is missing. */
 void put_label(FILE *f, const char *text);
 /* The same, wrapped into lines of at most `columns` letters. How many lines. */
 int put_wrapped(FILE *f, const char *text, int columns);
@@ -24,6 +24,12 @@ int count_wrapped(const char *text, int columns, int *longest);
 
 /* At most `columns` letters of it: the middle of a longer one is left out. */
 void put_short_label(FILE *f, const char *text, int columns);
+/* The same for `set xtics (…)`, where gnuplot reads formats. */
+void put_tick_label(FILE *f, const char *text, int columns);
+
+/* The beginning of a script that draws beside itself: `prefix` is its path without ".gp", and
+ * begins with '/' or "./", as `set output` runs what follows a '|' as a command. */
+void put_prefix(FILE *f);
 
 /* Makes a range begin and end at round numbers. */
 void round_range(double range[2]);
@@ -31,19 +37,23 @@ void round_range(double range[2]);
  * one. */
 void put_log_ticks(FILE *f, char axis, const double range[2]);
 
-/* A field of CSV, within quotes where it needs them. */
+/* A field of CSV on one line, within quotes where it needs them. */
 void put_csv_field(FILE *f, const char *text);
 
 /* ---- running ------------------------------------------------------------------------------- */
 
 enum { NO_GNUPLOT = 127 };
 
-/* Runs gnuplot with the script in `text` (through a pipe) or in `path`, without the user's own
- * gnuplotrc. Its exit status, or NO_GNUPLOT. */
+/* Runs gnuplot with the script in `text` (through a pipe) or in `path`, without a shell and without
+ * the user's own gnuplotrc. The path begins with '/' or "./" (plain_path). Its exit status, or
+ * NO_GNUPLOT. */
 int gnuplot_run(const char *path, const char *text);
 /* NM_OK, or a message that says what to do. */
 nm_status gnuplot_status(nm_context *ctx, int result) NM_MUST_USE;
 
+/* "./" where a path does not begin with '/', else "": gnuplot takes a name that begins with '-' for
+ * an option, runs what follows a '<' or '|' as a command, and looks for a home behind a '~'. */
+const char *plain_path(const char *path);
 /* A path or its beginning, as printf has it; free. NULL, with a message: no memory. */
 char *plot_path(nm_context *ctx, const char *fmt, ...) NM_PRINTF(2, 3);
 

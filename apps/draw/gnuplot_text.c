@@ -3,19 +3,27 @@
 #include "fonts.h"
 #include "gnuplot.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-static void put_quoted(FILE *f, char quote, const char *text, size_t bytes)
+/* A string of gnuplot's. Within single quotes it reads neither escapes nor `commands` nor @macros,
+ * but two quotes at the beginning of a string are an empty one to it: a text with a quote stands
+ * within double quotes, with nothing but letters, digits and blanks as they are. `tick`: it stands
+ * at an axis, where what follows a '%' is a format. */
+static void put_quoted(FILE *f, const char *text, size_t bytes, bool tick)
 {
-    fputc(quote, f);
+    bool octal = memchr(text, '\'', bytes) != NULL;
+    fputc(octal ? '"' : '\'', f);
     for (size_t i = 0; i < bytes; i++) {
-        if (text[i] == quote)
-            fputc(quote, f);
-        fputc(text[i], f);
+        unsigned char byte = (unsigned char)text[i];
+        if (octal && byte < 0x80 && byte != ' ' && !isalnum(byte))
+            fprintf(f, tick && byte == '%' ? "%%%%" : "\\%03o", (unsigned)byte);
+        else
+            fputs(tick && byte == '%' ? "%%" : (char[]){(char)byte, '\0'}, f);
     }
-    fputc(quote, f);
+    fputc(octal ? '"' : '\'', f);
 }
 
 /* A copy that can be drawn as it is; free. NULL without memory. */
@@ -24,14 +32,11 @@ static char *drawable(const char *text)
     char *copy = NULL;
     size_t size = 0;
     FILE *f = open_memstream(&copy, &size);
+    text = shown(text);
     while (f && *text) {
         const char *start = text;
         int c = next_character(&text);
-        if (c < 0)
-            fputc('?', f);
-        else if (c < 0x20 || (c >= 0x7f && c < 0xa0))
-            fputc(' ', f);
-        else if (fonts_have(c))
+        if (fonts_have(c))
             fwrite(start, 1, (size_t)(text - start), f);
         else
             fprintf(f, "U+%04X", (unsigned)c);
@@ -41,12 +46,16 @@ static char *drawable(const char *text)
     return copy;
 }
 
-void put_label(FILE *f, const char *text)
+static void put_one_line(FILE *f, const char *text, bool tick)
 {
     char *copy = drawable(text);
-    const char *shown = copy ? copy : "";
-    put_quoted(f, '\'', shown, strlen(shown));
+    put_quoted(f, copy ? copy : "", copy ? strlen(copy) : 0, tick);
     free(copy);
+}
+
+void put_label(FILE *f, const char *text)
+{
+    put_one_line(f, text, false);
 }
 
 /* Where the line ends that begins at `text`: behind its last blank or comma that fits, or in a word
@@ -86,7 +95,7 @@ static int wrap(FILE *f, const char *text, int columns, int *longest)
         if (f && lines)
             fputs(".\"\\n\".", f);
         if (f)
-            put_quoted(f, '\'', at, bytes);
+            put_quoted(f, at, bytes, false);
         at = end;
     }
     free(copy);
@@ -104,8 +113,9 @@ int count_wrapped(const char *text, int columns, int *longest)
     return wrap(NULL, text, columns, longest);
 }
 
-void put_short_label(FILE *f, const char *text, int columns)
+static void put_short(FILE *f, const char *text, int columns, bool tick)
 {
+    text = shown(text);
     int width = text_width(text), at = 0;
     char *copy = NULL;
     size_t size = 0;
@@ -123,8 +133,26 @@ void put_short_label(FILE *f, const char *text, int columns)
     }
     if (shorter)
         fclose(shorter);
-    put_label(f, copy ? copy : text);
+    put_one_line(f, copy ? copy : text, tick);
     free(copy);
+}
+
+void put_short_label(FILE *f, const char *text, int columns)
+{
+    put_short(f, text, columns, false);
+}
+
+void put_tick_label(FILE *f, const char *text, int columns)
+{
+    put_short(f, text, columns, true);
+}
+
+void put_prefix(FILE *f)
+{
+    fputs("set encoding utf8\n"
+          "if (!exists('prefix')) prefix = ARG0[1:strlen(ARG0) - 3]\n"
+          "if (prefix[1:1] ne '/') prefix = './'.prefix\n",
+          f);
 }
 
 void round_range(double range[2])
@@ -162,8 +190,12 @@ void put_log_ticks(FILE *f, char axis, const double range[2])
 
 void put_csv_field(FILE *f, const char *text)
 {
-    if (strpbrk(text, ",\"\n\r"))
-        put_quoted(f, '"', text, strlen(text));
-    else
-        fputs(text, f);
+    text = shown(text);
+    bool quoted = strpbrk(text, ",\"") != NULL;
+    if (quoted)
+        fputc('"', f);
+    for (; *text; text++)
+        fputs(*text == '"' ? "\"\"" : (char[]){*text, '\0'}, f);
+    if (quoted)
+        fputc('"', f);
 }

@@ -195,7 +195,7 @@ void sheet_spreads(FILE *f, int number, const char *title, const char *label, co
     fprintf(f, "set xtics scale 0 nomirror rotate by 45 right (");
     for (int i = 0; i < count; i += every) {
         fprintf(f, "%s", i ? ", " : "");
-        put_short_label(f, s[i].name, NAME_LETTERS);
+        put_tick_label(f, s[i].name, NAME_LETTERS);
         fprintf(f, " %d", i);
     }
     fprintf(f, ")\n");

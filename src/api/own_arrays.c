@@ -2,6 +2,7 @@
 #include "api_types.h"
 
 #include "alloc.h"
+#include "classes.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -96,6 +97,8 @@ static nm_status name_classes(nm_context *ctx, nm_data *data, const char *const 
         return NM_FAILED;
     for (int c = 0; c < data->classes; c++) {
         snprintf(number, sizeof number, "%d", c);
+        if (names)
+            NM_TRY(nm_class_name_check(ctx, data->name, c, names[c]));
         if (!(data->class_names[c] = nm_strdup(ctx, names ? names[c] : number)))
             return NM_FAILED;
     }

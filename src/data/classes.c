@@ -1,6 +1,7 @@
 #include "classes.h"
 
 #include "alloc.h"
+#include "printable.h"
 #include "sources.h"
 
 #include <stdio.h>
@@ -20,6 +21,14 @@ typedef struct match {
     int *number;     /* [data->classes]: the number wanted; -1: not known */
     bool *used;      /* [data->classes]: there are samples of it */
 } match;
+
+nm_status nm_class_name_check(nm_context *ctx, const char *source, int number, const char *name)
+{
+    if (nm_text_is_printable(name, ""))
+        return NM_OK;
+    return nm_fail(ctx, NM_INVALID, "%s: class %d: a name must be of printable characters in UTF-8; found '%s'", source,
+                   number, name);
+}
 
 static int by_name(const void *a, const void *b)
 {

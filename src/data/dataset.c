@@ -2,6 +2,7 @@
 #include "dataset.h"
 
 #include "alloc.h"
+#include "classes.h"
 #include "sources.h"
 
 #include <errno.h>
@@ -190,6 +191,8 @@ nm_status nm_dataset_set_classes(nm_context *ctx, nm_dataset *data, const char *
     for (int i = 0; i < count; i++) {
         char number[16];
         snprintf(number, sizeof number, "%d", i);
+        if (names)
+            NM_TRY(nm_class_name_check(ctx, data->found ? data->found : data->name, i, names[i]));
         if (!(data->class_names[i] = nm_strdup(ctx, names ? names[i] : number)))
             return NM_FAILED;
     }

@@ -1,6 +1,7 @@
 /* Reading checkpoints: whole and verified, or not at all. */
 #include "checkpoint_read.h"
 #include "alloc.h"
+#include "printable.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -43,6 +44,17 @@ static nm_status read_normalisation(nm_checkpoint *c)
     return nm_h5_read(c->h5, "/train/deviation", NM_H5_F64, 1, shape.dims, c->normalisation.deviation);
 }
 
+/* The names, one a line. */
+static nm_status read_classes(nm_checkpoint *c)
+{
+    NM_TRY(nm_h5_read_text(c->h5, "/train/classes", &c->classes));
+    if (nm_text_is_printable(c->classes, "\n"))
+        return NM_OK;
+    return nm_fail(c->ctx, NM_INVALID,
+                   "%s: /train/classes: expected names of printable characters in UTF-8, one a line; found '%.200s'",
+                   c->path, c->classes);
+}
+
 static nm_status read_opened(nm_checkpoint *c, const char *path)
 {
     if (!(c->path = nm_strdup(c->ctx, path)))
@@ -55,7 +67,7 @@ static nm_status read_opened(nm_checkpoint *c, const char *path)
     if (nm_h5_has(c->h5, "/train/steps_per_epoch"))
         NM_TRY(nm_h5_read(c->h5, "/train/steps_per_epoch", NM_H5_U64, 0, NULL, &c->steps_per_epoch));
     if (nm_h5_has(c->h5, "/train/classes"))
-        NM_TRY(nm_h5_read_text(c->h5, "/train/classes", &c->classes));
+        NM_TRY(read_classes(c));
     if (nm_h5_has(c->h5, "/train/data_digest"))
         NM_TRY(nm_h5_read_text(c->h5, "/train/data_digest", &c->data_digest));
     return read_normalisation(c);

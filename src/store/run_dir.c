@@ -3,6 +3,7 @@
 
 #include "alloc.h"
 #include "file.h"
+#include "printable.h"
 #include "run_files.h"
 
 #include <errno.h>
@@ -198,13 +199,16 @@ void nm_run_name(const char *name, char *out, size_t size)
 {
     enum { MOST = 150 }; /* bytes; names of files have at most 255 */
     size_t used = 0, most = size - 1 < MOST ? size - 1 : MOST;
-    for (; *name && used < most; name++, used++) {
-        bool unfit = (unsigned char)*name < ' ' || *name == 127 || *name == '/' || (used == 0 && *name == '.');
-        out[used] = unfit ? '_' : *name;
+    while (*name) {
+        const char *start = name;
+        int c = nm_utf8_next(&name);
+        bool unfit = !nm_is_printable(c) || c == '/' || (used == 0 && c == '.');
+        size_t bytes = unfit ? 1 : (size_t)(name - start);
+        if (used + bytes > most)
+            break;
+        memcpy(out + used, unfit ? "_" : start, bytes);
+        used += bytes;
     }
-    if (((unsigned char)*name & 0xc0) == 0x80) /* cut within a character of UTF-8 */
-        while (used > 0 && (unsigned char)out[--used] < 0xc0)
-            continue;
     out[used] = '\0';
     if (!used)
         snprintf(out, size, "network");

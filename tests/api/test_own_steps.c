@@ -240,6 +240,21 @@ START_TEST(data_without_targets)
 }
 END_TEST
 
+START_TEST(names_of_classes)
+{
+    static const float images[2];
+    static const char *const names[] = {"cat", "a\nb"};
+    nm_arrays a = NM_ARRAYS_INIT;
+    nm_data *data;
+    a.count = 2;
+    a.height = a.width = a.channels = 1;
+    a.images = images;
+    a.images_type = NM_FLOAT32;
+    ck_assert_int_eq(nm_data_from_arrays(ctx, &a, NULL, 2, names, &data), NM_INVALID);
+    assert_message(WORDS("arrays: class 1: a name must be of printable characters", "found 'a\\nb'"));
+}
+END_TEST
+
 START_TEST(data_of_another_shape)
 {
     nm_data *data;
@@ -274,5 +289,5 @@ START_TEST(a_loss_that_is_no_number)
 END_TEST
 
 SUITE_WITH("own steps", with_folder, gradients_by_name_and_input, backward_from_a_gradient, gradients_accumulate,
-           learning_rate_at_any_time, wrong_arrays, wrong_steps, data_without_targets, data_of_another_shape,
-           a_loss_that_is_no_number)
+           learning_rate_at_any_time, wrong_arrays, wrong_steps, data_without_targets, names_of_classes,
+           data_of_another_shape, a_loss_that_is_no_number)

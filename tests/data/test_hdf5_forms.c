@@ -243,6 +243,13 @@ END_TEST
 START_TEST(what_cannot_be_read_is_told)
 {
     nm_dataset *d;
+    const char *evil[] = {"red", "gr\xffn\x1b[2J", "blue"};
+    form named = usual();
+    hid_t with_names = begin(&named);
+    put_strings(with_names, 0, 3, evil);
+    H5Fclose(with_names);
+    ck_assert_refused(nm_dataset_open(ctx, "hdf5:f.h5", NULL, &d), NM_INVALID, "class 1: a name must be of printable",
+                      "found 'gr\\xffn\\x1b[2J'");
     form f = usual();
     f.filter = 32000;
     write_form(&f);

@@ -105,6 +105,17 @@ START_TEST(test_classes)
 }
 END_TEST
 
+START_TEST(folders_that_are_no_names)
+{
+    two_classes("d/train");
+    ck_assert_int_eq(system("mv d/train/a \"$(printf 'd/train/a\\033[2J')\""), 0);
+    ck_assert_refused(open_folder(NULL), NM_INVALID, "d: class 0: a name must be of printable characters",
+                      "found 'a\\x1b[2J'");
+    ck_assert_int_eq(system("mv d/train/a* \"$(printf 'd/train/\\344')\""), 0);
+    ck_assert_refused(open_folder(NULL), NM_INVALID, "class 1: a name", "found '\\xe4'");
+}
+END_TEST
+
 START_TEST(passed_over)
 {
     two_classes("d/train");
@@ -173,5 +184,5 @@ START_TEST(rules)
 }
 END_TEST
 
-SUITE_WITH("folders of images", in_own_folder, form_of_network, validation_folder, test_classes, passed_over,
-           wrong_files, too_large, rules)
+SUITE_WITH("folders of images", in_own_folder, form_of_network, validation_folder, test_classes,
+           folders_that_are_no_names, passed_over, wrong_files, too_large, rules)

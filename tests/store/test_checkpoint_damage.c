@@ -79,6 +79,48 @@ START_TEST(foreign_and_future)
 }
 END_TEST
 
+START_TEST(names_that_are_not_printable)
+{
+    saved s = make_saved();
+    nm_checkpoint *c;
+    s.state.classes = "zero\none\n\x1b[2J";
+    ck_assert_done(nm_checkpoint_save(ctx, in_folder("a.h5"), s.net, &s.state));
+    refuses(in_folder("a.h5"),
+            WORDS("a.h5: /train/classes: expected names of printable characters", "found 'zero\\none\\n\\x1b[2J'"));
+    s.state.classes = "zero\none\n\xff";
+    ck_assert_done(nm_checkpoint_save(ctx, in_folder("a.h5"), s.net, &s.state));
+    refuses(in_folder("a.h5"), WORDS("found 'zero\\none\\n\\xff'"));
+    s.state.classes = "zero\nein\u00e9";
+    ck_assert_done(nm_checkpoint_save(ctx, in_folder("a.h5"), s.net, &s.state));
+    ck_assert_done(nm_checkpoint_open(ctx, in_folder("a.h5"), &c));
+    nm_checkpoint_free(c);
+    free_saved(&s);
+}
+END_TEST
+
+/* A checkpoint that nothing is wrong with but the names in its model. */
+START_TEST(layers_that_are_not_printable)
+{
+    static const char model[] =
+        "input: {height: 28, width: 28, channels: 1}\nlayers:\n"
+        "- {name: \"c1\\nsystem(\\\"touch x\\\")\\n#\", dense: {units: 10}}\nloss: softmax_ce\n";
+    nm_h5 *h5;
+    nm_checkpoint *c;
+    nm_network *net;
+    ck_assert_done(nm_h5_new(ctx, "x", &h5));
+    ck_assert_done(nm_h5_note_text(h5, "/", "format", "norma checkpoint"));
+    ck_assert_done(nm_h5_note_int(h5, "/", "format_version", 1));
+    ck_assert_done(nm_h5_note_text(h5, "/", "norma_version", "0.1"));
+    ck_assert_done(nm_h5_write_text(h5, "/model_yaml", model));
+    ck_assert_done(nm_h5_save(h5, in_folder("a.h5"), true));
+    nm_h5_free(h5);
+    ck_assert_done(nm_checkpoint_open(ctx, in_folder("a.h5"), &c));
+    ck_assert_int_eq(nm_checkpoint_network(ctx, c, &net), NM_INVALID);
+    assert_message(WORDS("a layer's name must be of printable characters", "found 'c1\\nsystem(\"touch x\")\\n#'"));
+    nm_checkpoint_free(c);
+}
+END_TEST
+
 #define OTHER_HEAD "input: {height: 28, width: 28, channels: 1}\nlayers:\n"
 
 START_TEST(another_model)
@@ -260,5 +302,6 @@ START_TEST(odd_numbers)
 }
 END_TEST
 
-SUITE_WITH("checkpoint damage", with_folder, every_bit_counts, damage_is_told, foreign_and_future, another_model,
-           full_disk, folder_that_is_not_there, no_memory, odd_numbers)
+SUITE_WITH("checkpoint damage", with_folder, every_bit_counts, damage_is_told, names_that_are_not_printable,
+           layers_that_are_not_printable, foreign_and_future, another_model, full_disk, folder_that_is_not_there,
+           no_memory, odd_numbers)

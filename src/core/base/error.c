@@ -2,6 +2,7 @@
 #include "error.h"
 
 #include "alloc.h"
+#include "printable.h"
 #include "registry.h"
 #include "threads.h"
 
@@ -105,6 +106,14 @@ void nm_context_set_log(nm_context *ctx, nm_log_function *log, void *arg)
     ctx->log_arg = arg;
 }
 
+/* One line, whatever the names and paths in it hold. */
+static void write_message(char text[MESSAGE_SIZE], const char *fmt, va_list args)
+{
+    char raw[MESSAGE_SIZE];
+    vsnprintf(raw, sizeof raw, fmt, args);
+    nm_text_escape(text, MESSAGE_SIZE, raw);
+}
+
 void nm_log(nm_context *ctx, const char *fmt, ...)
 {
     if (!ctx->log)
@@ -112,7 +121,7 @@ void nm_log(nm_context *ctx, const char *fmt, ...)
     char line[MESSAGE_SIZE];
     va_list args;
     va_start(args, fmt);
-    vsnprintf(line, sizeof line, fmt, args);
+    write_message(line, fmt, args);
     va_end(args);
     ctx->log(ctx->log_arg, line);
 }
@@ -124,7 +133,7 @@ nm_status nm_fail(nm_context *ctx, nm_status status, const char *fmt, ...)
     char text[MESSAGE_SIZE];
     va_list args;
     va_start(args, fmt);
-    vsnprintf(text, sizeof text, fmt, args);
+    write_message(text, fmt, args);
     va_end(args);
     for (int i = 0; i < ctx->count; i++)
         if (strcmp(ctx->messages[i], text) == 0)
@@ -137,8 +146,9 @@ nm_status nm_fail(nm_context *ctx, nm_status status, const char *fmt, ...)
 void nm_errors_place(nm_context *ctx, int first, const char *place)
 {
     for (int i = first; i < ctx->count; i++) {
-        char text[MESSAGE_SIZE];
-        snprintf(text, sizeof text, "%s: %s", place, ctx->messages[i]);
+        char raw[MESSAGE_SIZE], text[MESSAGE_SIZE];
+        snprintf(raw, sizeof raw, "%s: %s", place, ctx->messages[i]);
+        nm_text_escape(text, sizeof text, raw);
         char *copy = strdup(text);
         if (!copy)
             continue; /* the message without its place */

@@ -4,6 +4,7 @@
 #include "alloc.h"
 #include "foreign_names.h"
 #include "lookup.h"
+#include "printable.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -18,6 +19,16 @@ enum { NAME_SIZE = 200, MOST_LAYERS = 10000, MOST_INPUTS = 1000 };
 static bool is_meta(const char *key)
 {
     return strcmp(key, "name") == 0 || strcmp(key, "from") == 0 || strcmp(key, "share") == 0;
+}
+
+/* Names become paths in files, and are shown on terminals and in pictures. */
+static nm_status check_name(nm_context *ctx, const nm_yaml *name, const char *what)
+{
+    if (name->kind != NM_YAML_SCALAR || !*name->text || strchr(name->text, '/') || strcmp(name->text, ".") == 0)
+        return nm_yaml_fail(ctx, name, "%s name must be a word without '/'", what);
+    if (!nm_text_is_printable(name->text, ""))
+        return nm_yaml_fail(ctx, name, "%s name must be of printable characters; found '%s'", what, name->text);
+    return NM_OK;
 }
 
 nm_status nm_entry_read(nm_context *ctx, const nm_yaml *item, nm_entry *entry)
@@ -41,8 +52,8 @@ nm_status nm_entry_read(nm_context *ctx, const nm_yaml *item, nm_entry *entry)
     if (!entry->type)
         return nm_yaml_fail(ctx, item, "a layer without a type: expected {TYPE: {options}}");
     const nm_yaml *name = nm_yaml_get(item, "name");
-    if (name && (name->kind != NM_YAML_SCALAR || !*name->text || strchr(name->text, '/')))
-        return nm_yaml_fail(ctx, name, "a layer's name must be a word without '/'");
+    if (name)
+        NM_TRY(check_name(ctx, name, "a layer's"));
     entry->name = name ? name->text : NULL;
     return NM_OK;
 }
@@ -169,7 +180,8 @@ static nm_status parse_inputs(nm_network *net)
         return nm_yaml_fail(net->ctx, several, "found %d inputs; expected at most %d", several->count, MOST_INPUTS);
     nm_status status = NM_OK;
     for (int i = 0; i < several->count; i++)
-        if (parse_input(net, several->keys[i]->text, several->keys[i], several->items[i]) != NM_OK)
+        if (check_name(net->ctx, several->keys[i], "an input's") != NM_OK ||
+            parse_input(net, several->keys[i]->text, several->keys[i], several->items[i]) != NM_OK)
             status = nm_failed_status(net->ctx);
     return status;
 }
@@ -267,6 +279,9 @@ static nm_status parse_layers(nm_network *net, const nm_yaml *layers, char *cons
 static nm_status check_keys(nm_context *ctx, const nm_yaml *document)
 {
     nm_status status = NM_OK;
+    const nm_yaml *name = nm_yaml_get(document, "name");
+    if (name && name->kind == NM_YAML_SCALAR && !nm_text_is_printable(name->text, ""))
+        status = nm_yaml_fail(ctx, name, "a network's name must be of printable characters; found '%s'", name->text);
     for (int i = 0; i < document->count && !(status != NM_OK && nm_errors_full(ctx)); i++) {
         const char *key = document->keys[i]->text;
         bool known = false;
