@@ -14,7 +14,7 @@ typedef struct change {
     const char *name;
 } change;
 
-static const change changes[] = {
+static const change resume_changes[] = {
     {"train.epochs=9", NM_RESUME_FREE, NULL},
     {"train.lr=0.02", NM_RESUME_FREE, NULL},
     {"train.schedule=cosine", NM_RESUME_FREE, NULL},

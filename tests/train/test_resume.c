@@ -56,7 +56,7 @@ START_TEST(other_pixels_or_labels)
                    {"data/mnist/t10k-images-idx3-ubyte", 16, 1700}};
     nm_train_result r;
     start(SETTINGS("train.steps=2"));
-    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+    for (size_t i = 0; i < sizeof resume_changes / sizeof *resume_changes; i++) {
         swap_bytes(in_folder(changes[i].file), changes[i].a, changes[i].b);
         refused(SETTINGS("train.steps=4"), WORDS("last.h5", "other data", "pixels or labels", "--data"));
         swap_bytes(in_folder(changes[i].file), changes[i].a, changes[i].b);
@@ -151,8 +151,8 @@ START_TEST(every_change)
 {
     nm_train_result r;
     start(SETTINGS("train.steps=2"));
-    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
-        const change *c = &changes[i];
+    for (size_t i = 0; i < sizeof resume_changes / sizeof *resume_changes; i++) {
+        const change *c = &resume_changes[i];
         const char *const settings[] = {"train.steps=3", c->setting, NULL};
         const char *const allow[] = {c->name ? c->name : "x", NULL};
         copy_run("run", "again");
@@ -185,8 +185,8 @@ START_TEST(every_setting_has_a_rule)
         char key[64];
         bool shown = strcmp(o->name, "steps") == 0 || strcmp(o->name, "init_from") == 0; /* the tests around */
         snprintf(key, sizeof key, "train.%s=", o->name);
-        for (size_t i = 0; i < sizeof changes / sizeof *changes; i++)
-            shown = shown || strncmp(changes[i].setting, key, strlen(key)) == 0;
+        for (size_t i = 0; i < sizeof resume_changes / sizeof *resume_changes; i++)
+            shown = shown || strncmp(resume_changes[i].setting, key, strlen(key)) == 0;
         ck_assert_msg(shown && nm_resume_rule_of(o->name) != NM_RESUME_UNKNOWN, "%s", o->name);
     }
     ck_assert_int_eq(nm_resume_rule_of("colour"), NM_RESUME_UNKNOWN);
