@@ -117,6 +117,22 @@ static nm_status read_beginning(nm_context *ctx, const char *folder, const char 
     return failed ? nm_fail(ctx, NM_FAILED, "%s: cannot read: %s", path, strerror(why)) : NM_OK;
 }
 
+/* Whether this is what a power cut leaves of a new lock: a beginning of its text, or none, and
+ * zeros. */
+static bool is_remnant(const char *text, ssize_t size)
+{
+    static const char begin[] = "norma ";
+    ssize_t at = 0;
+    while (at < size && at < (ssize_t)sizeof begin - 1 && text[at] == begin[at])
+        at++;
+    if (at == (ssize_t)sizeof begin - 1)
+        while (at < size && (text[at] == ' ' || (text[at] >= '0' && text[at] <= '9')))
+            at++;
+    while (at < size && text[at] == '\0')
+        at++;
+    return at == size;
+}
+
 nm_status nm_run_lock_look(nm_context *ctx, const char *folder, nm_run_lock_state *state)
 {
     beginning lock, last;
@@ -128,7 +144,7 @@ nm_status nm_run_lock_look(nm_context *ctx, const char *folder, nm_run_lock_stat
     *state = NM_LOCK_FOREIGN;
     if (!lock.file)
         return NM_OK;
-    if (lock.size == 0) { /* a power cut may have left the lock empty, but never a checkpoint */
+    if (is_remnant(lock.text, lock.size)) { /* a power cut may leave a lock so, but never a checkpoint */
         NM_TRY(read_beginning(ctx, folder, "last.h5", &last));
         size_t mark = sizeof NM_H5_MARK - 1;
         bool ours = last.size >= (ssize_t)mark && memcmp(last.text, NM_H5_MARK, mark) == 0;

@@ -12,7 +12,7 @@ nm_status nm_folder_make(nm_context *ctx, const char *path, bool fresh, int *mad
 void nm_folder_remove(const char *path, int made);
 
 typedef enum nm_run_lock_state {
-    NM_LOCK_NONE,    /* no lock file, or an empty one without a checkpoint: the folder has not been a run's */
+    NM_LOCK_NONE,    /* no lock file, or the remnant of one and no checkpoint: the folder has not been a run's */
     NM_LOCK_OURS,    /* left or held by a run */
     NM_LOCK_FOREIGN, /* a file of that name that norma has not written */
 } nm_run_lock_state;
