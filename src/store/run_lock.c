@@ -172,11 +172,12 @@ static nm_status in_use(nm_context *ctx, const char *folder, int fd)
 
 /* Whether the file that is held still has the name: its holder may have removed it before it let
  * go. */
-static bool still_there(int fd, const char *path)
+static bool still_there(int fd, const char *path, int *why)
 {
     struct stat held, named;
-    return fstat(fd, &held) == 0 && stat(path, &named) == 0 && held.st_ino == named.st_ino &&
-           held.st_dev == named.st_dev;
+    bool there = fstat(fd, &held) == 0 && stat(path, &named) == 0;
+    *why = there || errno == ENOENT ? 0 : errno;
+    return there && held.st_ino == named.st_ino && held.st_dev == named.st_dev;
 }
 
 /* Waits for nobody; 0, or an error's number. */
@@ -212,7 +213,7 @@ static nm_status write_owner(nm_context *ctx, const char *path, int fd)
 
 static nm_status take(nm_context *ctx, const char *folder, const char *path, nm_run_lock *lock)
 {
-    do {
+    for (bool there = false; !there;) {
         if (lock->fd >= 0)
             close(lock->fd);
         lock->made = true;
@@ -233,8 +234,17 @@ static nm_status take(nm_context *ctx, const char *folder, const char *path, nm_
         }
         if (why)
             return cannot_lock(ctx, path, why);
-    } while (!still_there(lock->fd, path));
-    return write_owner(ctx, path, lock->fd);
+        there = still_there(lock->fd, path, &why);
+        if (why)
+            return cannot_lock(ctx, path, why);
+    }
+    NM_TRY(write_owner(ctx, path, lock->fd));
+    if (!lock->made)
+        return NM_OK;
+    /* It says that the folder is a run's, so it is on the disk before the run's first file. */
+    if (fsync(lock->fd) != 0)
+        return nm_fail(ctx, NM_FAILED, "%s: cannot be synced: %s", path, strerror(errno));
+    return nm_file_sync_folder(ctx, path);
 }
 
 nm_status nm_run_lock_take(nm_context *ctx, const char *folder, nm_run_lock *lock)

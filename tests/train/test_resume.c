@@ -56,7 +56,7 @@ START_TEST(other_pixels_or_labels)
                    {"data/mnist/t10k-images-idx3-ubyte", 16, 1700}};
     nm_train_result r;
     start(SETTINGS("train.steps=2"));
-    for (size_t i = 0; i < sizeof resume_changes / sizeof *resume_changes; i++) {
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
         swap_bytes(in_folder(changes[i].file), changes[i].a, changes[i].b);
         refused(SETTINGS("train.steps=4"), WORDS("last.h5", "other data", "pixels or labels", "--data"));
         swap_bytes(in_folder(changes[i].file), changes[i].a, changes[i].b);

@@ -185,10 +185,10 @@ static int sync_fully(int fd)
     return result;
 }
 
-/* The new name must survive a power cut as well. EINVAL and ENOTSUP: the file system has no sync of
+/* EINVAL and ENOTSUP: the file system has no sync of
  * folders (some of those in user space), so that there is nothing more to be had. EACCES: a folder
  * that may be written but not listed; its owner has chosen so. */
-static nm_status sync_folder(nm_context *ctx, const char *path)
+nm_status nm_file_sync_folder(nm_context *ctx, const char *path)
 {
     char folder[4096];
     const char *slash = strrchr(path, '/');
@@ -249,7 +249,7 @@ static nm_status replace(nm_context *ctx, const char *path, const char *temporar
         why = errno;
     }
     if (!bad && rename(temporary, path) == 0)
-        return sync_folder(ctx, path);
+        return nm_file_sync_folder(ctx, path);
     if (!bad)
         why = errno;
     unlink(temporary);
@@ -286,7 +286,7 @@ nm_status nm_file_link(nm_context *ctx, const char *from, const char *path)
     } else {
         status =
             rename(temporary, path) == 0
-                ? sync_folder(ctx, path)
+                ? nm_file_sync_folder(ctx, path)
                 : nm_fail(ctx, NM_FAILED, "%s: cannot write: %s; what was there is unchanged", path, strerror(errno));
         unlink(temporary); /* still there where both were names of one file already: rename does nothing then */
     }

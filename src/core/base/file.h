@@ -30,6 +30,9 @@ nm_status nm_file_read_most(nm_context *ctx, const char *path, size_t most, cons
  * NM_FAILED with the new one where the folder cannot be synced. */
 nm_status nm_file_replace(nm_context *ctx, const char *path, const nm_bytes *blocks, int count) NM_MUST_USE;
 
+/* A name that is new must survive a power cut as well: syncs the folder of `path`. */
+nm_status nm_file_sync_folder(nm_context *ctx, const char *path) NM_MUST_USE;
+
 /* Makes `path` a second name of the file `from`, at once, in place of what it was. Where the file
  * system has no such names, the content is copied as nm_file_replace does. */
 nm_status nm_file_link(nm_context *ctx, const char *from, const char *path) NM_MUST_USE;
