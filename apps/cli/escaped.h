@@ -2,7 +2,7 @@
 #ifndef ESCAPED_H
 #define ESCAPED_H
 
-/* The text with what could act on a terminal or belongs to no UTF-8 as \n, \x1b or \u202e, and with
+/* As `shown` (characters.h), with
  * its end as … where it is longer than 1,000 bytes. One of eight buffers in turn. */
 const char *escaped(const char *text);
 

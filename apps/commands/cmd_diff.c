@@ -113,7 +113,7 @@ static nm_status print_runs(nm_context *ctx, const run_difference *d, bool all)
     print_settings(&d->settings, all);
     print_row(d);
     if (d->file && d->missing)
-        printf("%s: not in %s\n", d->file, d->missing);
+        printf("%s: not in %s\n", d->file, shown(d->missing));
     else if (d->file)
         printf("first checkpoint that differs: %s\n", d->file);
     return print_checkpoints(ctx, &d->at, all);
@@ -170,7 +170,7 @@ static json_t *runs_as_json(const run_difference *d)
         json_object_set_new(all, "watch_line", json_integer(d->watch_line));
     json_object_set_new(all, "checkpoint", d->file ? json_string(d->file) : json_null());
     if (d->missing)
-        json_object_set_new(all, "missing_in", json_string(d->missing));
+        json_object_set_new(all, "missing_in", json_text(d->missing));
     add_checkpoints(all, &d->at);
     return all;
 }

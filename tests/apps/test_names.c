@@ -87,7 +87,7 @@ START_TEST(every_byte_in_the_name_of_a_run)
         for (int b = part * 64; b < part * 64 + 64; b++) {
             char start[16] = {(char)b};
             if (b < ' ' || b >= 127)
-                snprintf(start, sizeof start, b == 9 ? "\\t" : b == 10 ? "\\n" : b == 13 ? "\\r" : "\\x%02x", b);
+                snprintf(start, sizeof start, b == 10 ? "\\n" : "\\x%02x", b);
             strcat(start, "\"");
             if (b != 0 && b != '/' && b != '.')
                 has_string(script, start);
@@ -190,14 +190,14 @@ START_TEST(paths_are_escaped)
 {
     write_text("name", "d\x1b[2J\r\n\xff\xc2\x9b");
     said s = expect(0, "norma train tiny.yaml --steps 1 --run \"$(cat name)\"");
-    contains(s.out, "run directory: d\\x1b[2J\\r\\n\\xff\\u009b\n");
+    contains(s.out, "run directory: d\\x1b[2J\\x0d\\n\\xff\\u009b\n");
     is_plain(s.out);
     is_plain(s.err);
-    contains(expect(0, "norma eval \"$(cat name)\"").err, "norma: d\\x1b[2J\\r\\n\\xff\\u009b/best.h5, step 1");
+    contains(expect(0, "norma eval \"$(cat name)\"").err, "norma: d\\x1b[2J\\x0d\\n\\xff\\u009b/best.h5, step 1");
     said json = expect(0, "norma eval --json \"$(cat name)\"");
     is_plain(json.out);
     json_t *value = parse_json(json.out);
-    ck_assert_str_eq(text_at(value, "checkpoint"), "d\\x1b[2J\\r\\n\\xff\\u009b/best.h5"); /* JSON has no such byte */
+    ck_assert_str_eq(text_at(value, "checkpoint"), "d\\x1b[2J\\x0d\\n\\xff\\u009b/best.h5"); /* JSON has no such byte */
     json_decref(value);
     expect(0, "mv \"$(cat name)\" good");
     write_text("utf8", "d\x1b[2J\xc2\x9b");

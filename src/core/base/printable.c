@@ -31,7 +31,8 @@ int nm_utf8_next(const char **at)
 bool nm_is_printable(int c)
 {
     bool control = c < 0x20 || (c >= 0x7f && c < 0xa0), separator = c == 0x2028 || c == 0x2029;
-    return !control && !separator && !(c >= 0x202a && c <= 0x202e) && !(c >= 0x2066 && c <= 0x2069);
+    bool direction = c == 0x200e || c == 0x200f || (c >= 0x202a && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);
+    return !control && !separator && !direction && c != 0xfeff;
 }
 
 bool nm_text_is_printable(const char *text, const char *also)
@@ -47,10 +48,8 @@ bool nm_text_is_printable(const char *text, const char *also)
 /* How a character is written that is no printable one; `byte` is the first of it. */
 static void escape(char out[16], int character, unsigned char byte)
 {
-    static const char letters[] = "\n\t\r", names[] = "ntr";
-    const char *letter = character > 0 && character < 0x80 ? strchr(letters, character) : NULL;
-    if (letter)
-        snprintf(out, 16, "\\%c", names[letter - letters]);
+    if (character == '\n')
+        snprintf(out, 16, "\\n");
     else if (character < 0x80)
         snprintf(out, 16, "\\x%02x", (unsigned)byte);
     else

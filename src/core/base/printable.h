@@ -11,13 +11,13 @@
 int nm_utf8_next(const char **at);
 
 /* False for control characters, for those that end a line or paragraph, for those that turn the
- * direction of what follows, and for -1. */
+ * direction of what follows, for the mark of byte order, and for -1. */
 bool nm_is_printable(int character);
 
 /* Whether the text is UTF-8 of printable characters, or of those in `also` ("\n", or ""). */
 bool nm_text_is_printable(const char *text, const char *also);
 
-/* Writes the text with "\n", "\t", "\r", "\x1b" (a byte) or "\u202e" for what is not printable; a
+/* Writes the text with "\n", "\x1b" (a byte) or "\u202e" for what is not printable; a
  * backslash of the text stays one, so that paths read as they are. What does not fit is left out,
  * whole characters at a time. The bytes that all of it takes, without the zero byte. */
 size_t nm_text_escape(char *out, size_t size, const char *text);

@@ -28,6 +28,10 @@ nm_status nm_find_prediction(nm_network *net);
 enum { NM_TOP_KEYS = 8 };
 extern const char *const nm_top_keys[NM_TOP_KEYS];
 
+/* Refuses a name that is not a word of printable characters: names become paths in files, and are
+ * shown on terminals and in pictures. `whose` is "a layer's" or the like. */
+nm_status nm_check_name(nm_context *ctx, const nm_yaml *name, const char *whose);
+
 /* One entry of `layers:`: its type word, its options (NULL: none), its own name or NULL. */
 typedef struct nm_entry {
     const nm_yaml *at, *type, *options;
