@@ -1,5 +1,5 @@
-/* norma inspect FILE: what a checkpoint holds. The file may come from anyone: a child process with
- * little memory and time reads it, its network is not built, and its texts are escaped. */
+/* norma inspect FILE: what a checkpoint holds. The file may come from anyone: as any HDF5 file it
+ * is read in a process of its own (h5.h), its network is not built, and its texts are escaped. */
 #include "alloc.h"
 #include "inspect.h"
 
@@ -7,14 +7,8 @@
 #include "escaped.h"
 
 #include <math.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 typedef struct inspect_args {
     const char *file;
@@ -144,13 +138,6 @@ static nm_status look_inside(inspection *in, const inspect_args *args, bool *who
     return NM_OK;
 }
 
-/* HDF5 lets a file name others that hold its arrays and groups. */
-static void open_nothing_more(void)
-{
-    (void)text_width("é"); /* whose first call may read a locale */
-    setrlimit(RLIMIT_NOFILE, &(struct rlimit){0, 0});
-}
-
 /* Messages may hold what the file does. */
 static void print_messages(nm_context *ctx)
 {
@@ -164,10 +151,8 @@ static int inspect(const inspect_args *args)
     bool whole = true;
     inspection in = {.ctx = open_context(), .file = args->file};
     nm_status status = nm_contents_open(in.ctx, args->file, false, &in.contents);
-    if (status == NM_OK) {
-        open_nothing_more();
+    if (status == NM_OK)
         status = nm_contents_list(in.contents);
-    }
     if (status == NM_OK)
         status = look_inside(&in, args, &whole);
     nm_free(in.numbers);
@@ -175,42 +160,6 @@ static int inspect(const inspect_args *args)
     print_messages(in.ctx);
     int code = close_context(in.ctx, status);
     return code ? code : whole ? 0 : NM_INVALID;
-}
-
-/* ---- and around it ----------------------------------------------------------------------- */
-
-/* Memory and time that follow from the file's size: it is read twice, and held by HDF5. */
-static void limit_child(const char *file)
-{
-    struct stat st;
-    rlim_t size = stat(file, &st) == 0 && st.st_size > 0 ? (rlim_t)st.st_size : 0;
-    rlim_t seconds = 20 + size / 10000000;
-    setrlimit(RLIMIT_CPU, &(struct rlimit){seconds, seconds});
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-#ifndef __SANITIZE_ADDRESS__ /* which maps terabytes */
-    FILE *f = fopen("/proc/self/statm", "r");
-    unsigned long pages = 0;
-    if (f && fscanf(f, "%lu", &pages) == 1) {
-        rlim_t memory = pages * (rlim_t)sysconf(_SC_PAGESIZE) + 4 * size + ((rlim_t)256 << 20);
-        setrlimit(RLIMIT_AS, &(struct rlimit){memory, memory});
-    }
-    if (f)
-        fclose(f);
-#endif
-}
-
-static int end_of_child(const char *file, int state)
-{
-    if (WIFEXITED(state))
-        return WEXITSTATUS(state);
-    int number = WTERMSIG(state);
-    bool long_one = number == SIGXCPU || number == SIGKILL;
-    bool crashed = number == SIGSEGV || number == SIGBUS || number == SIGABRT || number == SIGFPE || number == SIGILL;
-    if (!long_one && !crashed)
-        return 128 + number;
-    return usage_error("%s: damaged: reading it %s", escaped(file),
-                       long_one ? "took too long" : "crashed the HDF5 library");
 }
 
 int command_inspect(int argc, char **argv)
@@ -228,21 +177,5 @@ int command_inspect(int argc, char **argv)
         NULL,
         NULL,
         NULL};
-    int state = 0;
-    if (!read_arguments(&argp, argc, argv, &args))
-        return 0;
-    fflush(NULL);
-    pid_t child = fork();
-    if (child < 0) {
-        fprintf(stderr, "norma: cannot start a process that reads %s\n", escaped(args.file));
-        return NM_FAILED;
-    }
-    if (child == 0) {
-        limit_child(args.file);
-        int code = inspect(&args);
-        _exit(fflush(stdout) != 0 || ferror(stdout) ? NM_FAILED : code);
-    }
-    while (waitpid(child, &state, 0) < 0)
-        ;
-    return end_of_child(args.file, state);
+    return read_arguments(&argp, argc, argv, &args) ? inspect(&args) : 0;
 }
