@@ -164,9 +164,10 @@ static nm_status open_file(nm_contents *c, const char *path, bool verified)
         return status;
     NM_TRY(keep_problem(c->ctx, status, &c->digest_problem));
     status = nm_h5_open(c->ctx, path, false, &c->h5);
-    if (status != NM_OK) { /* why it is no whole file of norma's says more than what HDF5 says */
-        nm_errors_clear(c->ctx);
-        return nm_fail(c->ctx, status, "%s", c->digest_problem);
+    if (status != NM_OK) { /* why it is no whole file of norma's, and why it is none that is read */
+        char *reason = take_problem(c->ctx);
+        (void)nm_fail(c->ctx, status, "%s; %s", c->digest_problem, reason ? reason : "");
+        nm_free(reason);
     }
     return status;
 }

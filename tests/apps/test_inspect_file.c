@@ -133,27 +133,26 @@ START_TEST(hostile_structures)
 {
     hid_t file = new_file(), group;
     write_sparse(file, "sparse");
-    contains(inspect_hostile(file).out,
-             "expected arrays that are not larger than the file, found uint8 of 40000x300x300");
+    contains(inspect_hostile(file).err, "/sparse: it takes 3434 MiB, of which the file holds 0 bytes");
     file = new_file();
     write_external(file, "weight");
-    contains(inspect_hostile(file).out, "unable to open external raw data file");
+    contains(inspect_hostile(file).err, "/weight: its values are stored in another file");
     file = new_file();
     write_external(file, "weight");
     H5Lcreate_external("/etc/passwd", "/", file, "elsewhere", H5P_DEFAULT, H5P_DEFAULT);
-    contains(inspect_hostile(file).out, "/elsewhere");
+    contains(inspect_hostile(file).err, "/elsewhere: found an external link");
     file = new_file(); /* a group that is in itself */
     group = H5Gcreate2(file, "g", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
     H5Lcreate_hard(file, "/", group, "again", H5P_DEFAULT, H5P_DEFAULT);
     H5Gclose(group);
-    contains(inspect_hostile(file).out, "expected groups at most 3 deep");
+    contains(inspect_hostile(file).err, "/g/again: a group that holds itself");
     file = new_file();
     for (int i = 0; i < 5000; i++) {
         char name[16];
         snprintf(name, sizeof name, "g%d", i);
         H5Gclose(H5Gcreate2(file, name, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
     }
-    contains(inspect_hostile(file).out, "expected at most 4096 objects, found more");
+    contains(inspect_hostile(file).err, "found more than 4096 groups and datasets");
 }
 END_TEST
 

@@ -1,8 +1,8 @@
 /* Checkpoints with one byte changed and the digest made right again, as whoever means harm would:
  * each is refused, or is a checkpoint. */
+#include "changed_bytes.h"
 #include "checkpoint_support.h"
 #include "digest.h"
-#include "fuzz.h"
 #include "h5.h"
 
 static void write_digest(char *bytes, size_t size)

@@ -1,8 +1,8 @@
 /* A file in chunks, compressed and not, with one byte changed: it is refused or read, and whatever
  * the HDF5 library makes of it stays in its process. */
 #include "alloc.h"
+#include "changed_bytes.h"
 #include "file.h"
-#include "fuzz.h"
 #include "h5.h"
 #include "run_suite.h"
 

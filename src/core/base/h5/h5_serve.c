@@ -6,7 +6,7 @@
 #include <string.h>
 
 /* Seconds of the processor: for the structure of any file, and for bytes that are unpacked. */
-static const double walk_time = 0.4, bytes_each_second = 20e6;
+static const double walk_time = 0.6, bytes_each_second = 20e6;
 
 typedef struct serving {
     nm_h5 *h5;

@@ -1,7 +1,7 @@
 /* Changing bytes at random: how often, where, and what it may cost. NORMA_FUZZ=100000 asks for more
  * than the ordinary number. */
-#ifndef FUZZ_H
-#define FUZZ_H
+#ifndef CHANGED_BYTES_H
+#define CHANGED_BYTES_H
 
 #include "rng.h"
 #include "sanitized.h"
