@@ -5,8 +5,9 @@
 
 #include <string.h>
 
-/* Seconds of the processor: for the structure of any file, and for bytes that are unpacked. */
-static const double walk_time = 0.6, bytes_each_second = 20e6;
+/* Seconds of the processor: for the structure of any file, twice that for large ones, whose
+ * networks have many layers; and for bytes that are unpacked. */
+static const double walk_time = 0.3, large_file = 1 << 26, bytes_each_second = 20e6;
 
 typedef struct serving {
     nm_h5 *h5;
@@ -158,7 +159,7 @@ void nm_h5_serve(void *arg, int socket, char *shared)
     serving s = {.h5 = arg, .socket = socket, .shared = shared, .builder.h5 = arg, .open = {-1, -1, -1, {0}}};
     nm_h5_request request;
     nm_errors_clear(s.h5->ctx);
-    nm_cage_allow_time(walk_time);
+    nm_cage_allow_time((double)s.h5->size < large_file ? walk_time : 2 * walk_time);
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
     nm_status status = open_image(s.h5);
     if (status == NM_OK)
