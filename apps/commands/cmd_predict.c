@@ -109,10 +109,7 @@ static nm_status predict_waiting(oracle *o)
 {
     nm_status status = o->waiting ? nm_predict_u8(o->ctx, o->predictor, o->waiting, o->pixels, o->scores) : NM_OK;
     bool predicted = status == NM_OK || status == NM_DIVERGED;
-    if (predicted)
-        nm_errors_clear(o->ctx); /* each image has its own message */
-    else
-        print_errors(o->ctx);
+    print_errors(o->ctx); /* what names the layer that is to blame; each image has its own message too */
     for (int i = 0; i < o->waiting; i++) {
         nm_status one = predicted ? print_scores(o, i) : NM_OK;
         status = status == NM_OK ? one : status;

@@ -80,7 +80,7 @@ static void print_outcome(const nm_outcome *o)
     if (!isnan(o->waited))
         printf("waited %.2f %% of the time for data\n", 100 * o->waited);
     if (o->diverged)
-        printf("diverged: %s was NaN or infinite at step %llu; last.h5 is from before that, and\n"
+        printf("diverged: %s was NaN or infinite at step %llu; last.h5 is from before that, and "
                "'norma train --resume --run %s --lr …' with a smaller rate goes on from it\n",
                o->cause, (unsigned long long)o->step, shown(o->run));
     if (o->stopped)

@@ -267,10 +267,11 @@ NM_API void nm_trainer_set_lr(nm_trainer *trainer, double lr);
 
 /* What the network predicts in evaluation mode, with its parameters of now, for any n >= 1: outputs
  * gets [n][values of the prediction], scores or probabilities as the last layer gives them. Ends
- * what forward has begun. */
+ * what forward has begun. NM_DIVERGED: some are NaN or infinite; outputs is filled. */
 NM_API nm_status nm_trainer_predict(nm_trainer *trainer, int n, const nm_real *x, nm_real *outputs);
 
-/* Loss and accuracy on a split, in evaluation mode. Set the result to NM_EVALUATION_RESULT_INIT. */
+/* Loss and accuracy on a split, in evaluation mode. Set the result to NM_EVALUATION_RESULT_INIT.
+ * NM_DIVERGED: the loss is NaN or infinite; the result is filled. */
 typedef struct nm_evaluation_result {
     size_t size;
     int samples;

@@ -184,12 +184,20 @@ static nm_status run(nm_context *ctx, nm_session *s, int n, float *outputs)
     nm_batch batch = {.n = n, .x = &x};
     nm_plan_run(s->plan, &batch, NM_PHASE_FORWARD);
     const real *y = output_of(s, s->net.output);
-    int broken = 0;
+    int broken = 0, first = 0;
     for (int i = 0; i < n; i++)
-        broken += !nm_finish_outputs(&s->net, y + (size_t)i * s->outputs, outputs + (size_t)i * s->outputs);
+        if (!nm_finish_outputs(&s->net, y + (size_t)i * s->outputs, outputs + (size_t)i * s->outputs) && broken++ == 0)
+            first = i;
     s->done = n;
-    return broken ? nm_fail(ctx, NM_DIVERGED, "the network yields NaN or infinity for %d of %d images", broken, n)
-                  : NM_OK;
+    if (!broken)
+        return NM_OK;
+    char culprit[NM_CULPRIT];
+    x += (size_t)first * s->inputs;
+    s->net.ctx = ctx;
+    bool found = nm_find_culprit(&s->net, NM_EVAL, &(nm_batch){.n = 1, .x = &x}, culprit);
+    s->net.ctx = NULL;
+    return nm_fail(ctx, NM_DIVERGED, "the network yields NaN or infinity for %d of %d images%s%s", broken, n,
+                   found ? "; the first to hold it is " : "", culprit);
 }
 
 nm_status nm_session_run_u8(nm_context *ctx, nm_session *s, int n, const uint8_t *pixels, size_t pixels_length,

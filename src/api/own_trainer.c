@@ -154,10 +154,10 @@ static nm_status fail_diverged(const nm_trainer *t, const nm_bad_number *bad)
                    (unsigned long long)t->step + 1);
 }
 
-static nm_status check_loss(const nm_trainer *t, const nm_result *r)
+static nm_status check_loss(nm_trainer *t, const nm_result *r)
 {
     nm_bad_number bad;
-    nm_find_bad_number(t->net, r, &bad);
+    nm_find_bad_number(t->net, &t->held, r, &bad);
     return bad.found ? fail_diverged(t, &bad) : NM_OK;
 }
 

@@ -160,15 +160,23 @@ nm_status nm_trainer_predict(nm_trainer *t, int n, const nm_real *x, nm_real *ou
                        n, net->inputs);
     NM_TRY(need_evaluation(t));
     size_t in = nm_shape_size(net->node[0].out), size = nm_shape_size(net->node[net->output].out);
-    int most = t->settings->eval_batch;
+    int most = t->settings->eval_batch, broken = -1;
     for (int first = 0; first < n; first += most) {
         const real *from = x + (size_t)first * in;
         nm_batch batch = {.n = n - first < most ? n - first : most, .x = &from};
         nm_plan_run(t->evaluation, &batch, NM_PHASE_FORWARD);
         const real *y = net->output < net->inputs ? from : nm_plan_output(t->evaluation, net->output);
         memcpy(outputs + (size_t)first * size, y, (size_t)batch.n * size * sizeof *y);
+        for (int i = 0; i < batch.n && broken < 0; i++)
+            broken = nm_all_finite(y + (size_t)i * size, size) ? -1 : first + i;
     }
-    return NM_OK;
+    if (broken < 0)
+        return NM_OK;
+    char culprit[NM_CULPRIT];
+    const real *sample = x + (size_t)broken * in;
+    bool found = nm_find_culprit(t->net, NM_EVAL, &(nm_batch){.n = 1, .x = &sample}, culprit);
+    return nm_fail(t->ctx, NM_DIVERGED, "the network yields NaN or infinity, for sample %d first%s%s", broken,
+                   found ? "; the first to hold it is " : "", culprit);
 }
 
 /* Adds the samples from `first` on. */
@@ -207,7 +215,14 @@ nm_status nm_trainer_evaluate(nm_trainer *t, const nm_data *data, int split, nm_
     bool judged = t->net->judge >= 0 && sum.counted > 0;
     nm_evaluation_result result = {
         .samples = count, .loss = sum.loss_sum / count, .accuracy = judged ? sum.correct / sum.counted : (double)NAN};
-    return nm_sized_write(t->ctx, "NM_EVALUATION_RESULT_INIT", out, &result, sizeof result);
+    NM_TRY(nm_sized_write(t->ctx, "NM_EVALUATION_RESULT_INIT", out, &result, sizeof result));
+    if (isfinite(result.loss))
+        return NM_OK;
+    NM_TRY(nm_check_finite(t->ctx, t->net));
+    return nm_fail(t->ctx, NM_DIVERGED,
+                   "the loss over %d samples is not a finite number: the network yields NaN or "
+                   "infinity, or numbers too large for its loss",
+                   count);
 }
 
 /* ---- checkpoints ---- */

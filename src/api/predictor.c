@@ -120,15 +120,21 @@ static int predict_piece(nm_predictor *p, int n, float *outputs)
     nm_batch batch = {.n = n, .x = &x};
     nm_plan_run(p->plan, &batch, NM_PHASE_FORWARD);
     const real *y = p->net->output < p->net->inputs ? x : nm_plan_output(p->plan, p->net->output);
-    int broken = 0;
+    int broken = 0, first = 0;
     for (int i = 0; i < n; i++)
-        broken += !nm_finish_outputs(p->net, y + (size_t)i * p->outputs, outputs + (size_t)i * p->outputs);
+        if (!nm_finish_outputs(p->net, y + (size_t)i * p->outputs, outputs + (size_t)i * p->outputs) && broken++ == 0)
+            first = i;
+    x += (size_t)first * p->inputs;
+    if (broken)
+        (void)nm_find_culprit(p->net, NM_EVAL, &(nm_batch){.n = 1, .x = &x}, p->culprit);
     return broken;
 }
 
-static nm_status check_outputs(nm_context *ctx, int broken, int n)
+static nm_status check_outputs(nm_context *ctx, const nm_predictor *p, int broken, int n)
 {
-    return broken ? nm_fail(ctx, NM_DIVERGED, "the network yields NaN or infinity for %d of %d images", broken, n)
+    const char *first = *p->culprit ? "; the first to hold it is " : "";
+    return broken ? nm_fail(ctx, NM_DIVERGED, "the network yields NaN or infinity for %d of %d images%s%s", broken, n,
+                            first, p->culprit)
                   : NM_OK;
 }
 
@@ -146,7 +152,7 @@ nm_status nm_predict_u8(nm_context *ctx, nm_predictor *p, int n, const uint8_t *
         nm_normalise(p->table, channels, from, (size_t)part * p->inputs, p->x);
         broken += predict_piece(p, part, outputs + (size_t)first * p->outputs);
     }
-    return check_outputs(ctx, broken, n);
+    return check_outputs(ctx, p, broken, n);
 }
 
 nm_status nm_predict_f32(nm_context *ctx, nm_predictor *p, int n, const float *values, float *outputs)
@@ -162,7 +168,7 @@ nm_status nm_predict_f32(nm_context *ctx, nm_predictor *p, int n, const float *v
             p->x[i] = (real)values[(size_t)first * p->inputs + i];
         broken += predict_piece(p, part, outputs + (size_t)first * p->outputs);
     }
-    return check_outputs(ctx, broken, n);
+    return check_outputs(ctx, p, broken, n);
 }
 
 /* ---- evaluation ---------------------------------------------------------------------------- */

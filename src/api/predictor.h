@@ -18,6 +18,7 @@ struct nm_predictor {
     char *names;                       /* the same, with a zero behind each */
     nm_image_reader images;            /* by the rules of training */
     size_t inputs, outputs;
+    char culprit[NM_CULPRIT]; /* of the last images whose outputs were not finite */
 };
 
 /* Makes p->table where it is not there yet. */

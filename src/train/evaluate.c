@@ -18,6 +18,7 @@ struct nm_evaluator {
     nm_plan *plan;
     nm_target_maker targets;
     double *sample_loss; /* [batch] */
+    bool searched;       /* for what is not finite: once a run */
 };
 
 /* Labels that no loss holds against the prediction count nothing right or wrong. */
@@ -120,13 +121,20 @@ static bool judged(const nm_network *net, int label)
     return label >= 0 && (!judge->type->counts || judge->type->counts(judge->self, label));
 }
 
-static void count_predictions(const nm_evaluator *e, const nm_loaded *loaded, tally *sums, nm_evaluation *out)
+static void count_predictions(nm_evaluator *e, const nm_loaded *loaded, tally *sums, nm_evaluation *out)
 {
     int output = e->net->output;
     const real *y = output < e->net->inputs ? loaded->x : nm_plan_output(e->plan, output);
     size_t size = nm_shape_size(e->net->node[e->net->output].out);
-    for (int i = 0; i < loaded->n; i++)
-        out->not_finite += !nm_all_finite(y + (size_t)i * size, size);
+    for (int i = 0; i < loaded->n; i++) {
+        bool finite = nm_all_finite(y + (size_t)i * size, size);
+        out->not_finite += !finite;
+        if (e->searched || (finite && isfinite(e->sample_loss[i])))
+            continue;
+        const real *x = loaded->x + (size_t)i * nm_shape_size(e->net->node[0].out);
+        (void)nm_find_culprit(e->net, NM_EVAL, &(nm_batch){.n = 1, .x = &x}, out->culprit);
+        e->searched = true;
+    }
     size_t places = (size_t)loaded->n * nm_label_places(e->settings.samples);
     for (size_t i = 0; i < places && out->classes; i++, y += out->classes)
         if (judged(e->net, loaded->labels[i]))
@@ -162,6 +170,19 @@ static bool run_all(nm_evaluator *e, nm_loader *loader, const volatile int *stop
     return true;
 }
 
+bool nm_evaluator_predicts(nm_evaluator *e, const real *x, int n, char culprit[NM_CULPRIT])
+{
+    int output = e->net->output;
+    nm_batch batch = {.n = n < e->settings.batch ? n : e->settings.batch, .x = &x};
+    nm_plan_run(e->plan, &batch, NM_PHASE_FORWARD);
+    const real *y = output < e->net->inputs ? x : nm_plan_output(e->plan, output);
+    bool finite = nm_all_finite(y, (size_t)batch.n * nm_shape_size(e->net->node[output].out));
+    culprit[0] = '\0';
+    if (!finite)
+        (void)nm_find_culprit(e->net, NM_EVAL, &batch, culprit);
+    return finite;
+}
+
 /* The matrix is left out where it would take too much memory, or where an int could not count what
  * falls into it. */
 static nm_status make_counts(const nm_evaluator *e, nm_evaluation *out)
@@ -180,17 +201,13 @@ static nm_status make_counts(const nm_evaluator *e, nm_evaluation *out)
 nm_status nm_evaluator_run(nm_evaluator *e, const volatile int *stop, nm_evaluation *out, bool *stopped)
 {
     *out = (nm_evaluation){.classes = e->net->judge >= 0 ? e->net->node[e->net->output].out.c : 0};
-    *stopped = false;
+    *stopped = e->searched = false;
     nm_loader *loader;
     NM_TRY(nm_loader_new(e->ctx, &e->settings, &loader));
     nm_status status = make_counts(e, out);
     if (status == NM_OK)
         *stopped = !run_all(e, loader, stop, out);
     nm_loader_free(loader);
-    if (out->not_finite && !e->by_class)
-        nm_log(e->ctx,
-               "the network yields NaN or infinity for %d of the %d samples it was evaluated on: they count as wrong",
-               out->not_finite, out->samples);
     if (status != NM_OK || *stopped)
         nm_evaluation_free(out);
     return status;
@@ -219,11 +236,14 @@ nm_status nm_check_finite(nm_context *ctx, const nm_network *net)
 
 static nm_status check_result(nm_context *ctx, const nm_evaluation *e)
 {
+    const char *first = *e->culprit ? "; the first to hold it is " : "";
     if (e->not_finite)
-        return nm_fail(ctx, NM_DIVERGED, "the network yields NaN or infinity for %d of %d samples: they have no class",
-                       e->not_finite, e->samples);
+        return nm_fail(ctx, NM_DIVERGED,
+                       "the network yields NaN or infinity for %d of %d samples: they have no class%s%s", e->not_finite,
+                       e->samples, first, e->culprit);
     if (!isfinite(e->loss))
-        return nm_fail(ctx, NM_DIVERGED, "the loss over %d samples is not a finite number", e->samples);
+        return nm_fail(ctx, NM_DIVERGED, "the loss over %d samples is not a finite number%s%s", e->samples, first,
+                       e->culprit);
     return NM_OK;
 }
 

@@ -19,6 +19,9 @@ size_t nm_evaluator_bytes(const nm_evaluator *evaluator);
 nm_status nm_evaluator_run(nm_evaluator *evaluator, const volatile int *stop, nm_evaluation *out,
                            bool *stopped) NM_MUST_USE;
 void nm_evaluator_free(nm_evaluator *evaluator);
+/* Whether what is predicted for n samples, at most a batch, is finite; `culprit`: see
+ * nm_find_culprit. */
+bool nm_evaluator_predicts(nm_evaluator *evaluator, const real *x, int n, char culprit[NM_CULPRIT]);
 
 /* the losses of a plan, whose losses are added to *sum sample by sample: the bits of the sum are
  * the same however the samples are cut into batches. sample_loss: memory for [batch.n]. */

@@ -251,6 +251,8 @@ nm_status nm_train_run_open(nm_context *ctx, const nm_train_request *request, nm
 {
     NM_TRY(nm_train_run_set_up(ctx, request, true, t, result));
     NM_TRY(open_run(t));
+    if (!(t->states = nm_alloc(ctx, t->net->state_count + 1, sizeof *t->states)))
+        return NM_FAILED;
     NM_TRY(nm_idle_report(t));
     if (t->taken)
         nm_log(ctx, "%s: took %d of the model's %d parameters", t->settings->init_from, t->taken, t->net->params);
@@ -267,6 +269,7 @@ void nm_train_run_close(nm_train_run *t)
     nm_run_dir_close(t->run);
     nm_optimization_free(t->optimization);
     nm_free(t->population_state);
+    nm_free(t->states);
     nm_free(t->state.history);
     nm_free(t->state.changes);
     nm_normalisation_free(&t->state.normalisation);

@@ -7,176 +7,59 @@
 #include "train_run.h"
 
 #include "alloc.h"
+#include "divergence.h"
 #include "training_step.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-static double seconds_so_far(const nm_train_run *t)
-{
-    return t->seconds_before + nm_clock() - t->started;
-}
-
 /* ---- rows --------------------------------------------------------------------------------- */
 
-nm_status nm_train_run_add_row(nm_train_run *t, const nm_history_row *row, double seconds)
-{
-    int count = t->state.history_count;
-    if (count == t->row_capacity) {
-        int capacity = 2 * count + 16;
-        nm_history_row *rows = nm_alloc(t->ctx, (size_t)capacity, sizeof *rows);
-        double *beside = nm_alloc(t->ctx, (size_t)capacity, sizeof *beside);
-        if (!rows || !beside) {
-            nm_free(rows);
-            nm_free(beside);
-            return NM_FAILED;
-        }
-        if (count) {
-            memcpy(rows, t->state.history, (size_t)count * sizeof *rows);
-            memcpy(beside, t->row_seconds, (size_t)count * sizeof *beside);
-        }
-        nm_free(t->state.history);
-        nm_free(t->row_seconds);
-        t->state.history = rows;
-        t->row_seconds = beside;
-        t->row_capacity = capacity;
-    }
-    t->state.history[count] = *row;
-    t->row_seconds[count] = seconds;
-    t->state.history_count++;
-    return NM_OK;
-}
-
-static double waited_share(const nm_train_run *t)
-{
-    return t->stepping > 0 ? nm_loader_waited(t->loader) / t->stepping : (double)NAN;
-}
-
-/* NaN where nothing counts, as where the loss does not classify. */
-static double train_accuracy(const nm_train_state *s)
-{
-    return s->counted > 0 ? s->correct / s->counted : (double)NAN;
-}
-
-static void report(const nm_train_run *t, const nm_history_row *row)
-{
-    if (!t->request->progress)
-        return;
-    const nm_train_state *s = &t->state;
-    double rate = t->stepping > 0 ? (double)t->stepped / t->stepping : 0, left = (double)(t->steps - s->step);
-    uint64_t epoch_steps = s->steps_per_epoch;
-    double seconds = seconds_so_far(t);
-    nm_metrics metrics = row ? nm_row_metrics(row, seconds) : (nm_metrics){0};
-    nm_progress progress = {
-        .size = sizeof progress,
-        .step = s->step,
-        .steps = t->steps,
-        .epoch = (int)((s->step + epoch_steps - 1) / epoch_steps),
-        .epochs = (int)((t->steps + epoch_steps - 1) / epoch_steps),
-        .loss = s->seen ? s->loss_sum / (double)s->seen : (double)NAN,
-        .accuracy = train_accuracy(s),
-        .images_per_second = rate,
-        .seconds_left = rate > 0 ? left * t->loading.batch / rate : 0,
-        .waited = waited_share(t),
-        .seconds = seconds,
-        .row = row ? &metrics : NULL,
-    };
-    if (row) { /* its sums have started anew */
-        progress.loss = row->train_loss;
-        progress.accuracy = row->train_accuracy;
-    }
-    t->request->progress(t->request->arg, &progress);
-}
-
-static nm_history_row start_row(const nm_train_run *t, uint64_t step)
-{
-    uint64_t last = step ? step - 1 : 0; /* the number of the step that led here */
-    return (nm_history_row){.step = step,
-                            .epoch = (uint32_t)(last / t->state.steps_per_epoch + 1),
-                            .lr = nm_optimization_rate(t->optimization, last),
-                            .train_loss = (double)NAN,
-                            .train_accuracy = (double)NAN,
-                            .test_loss = (double)NAN,
-                            .test_accuracy = (double)NAN};
-}
-
-/* metrics.csv with what the history holds. */
-static nm_status write_metrics(const nm_train_run *t)
-{
-    return t->run ? nm_run_dir_metrics(t->run, t->state.history, t->row_seconds, t->state.history_count) : NM_OK;
-}
-
-/* The row is the history's last. */
-static nm_status keep_best(nm_train_run *t, const nm_history_row *row)
-{
-    nm_train_state *s = &t->state;
-    if (nm_best_row(s->history, s->history_count) != s->history_count - 1)
-        return NM_OK;
-    s->best_accuracy = row->test_accuracy;
-    s->best_step = row->step;
-    return t->run ? nm_run_dir_save_best(t->run, t->net, s) : NM_OK;
-}
-
-/* A row belongs to the state when it falls on the beat of rows. The row at the end of a run of so
- * many steps may not: it is reported and written to metrics.csv, but the state stays as if training
- * had not ended there, so that going on with more steps is the same as never having stopped. */
-static nm_status finish_row(nm_train_run *t, nm_history_row *row, bool lasting)
-{
-    nm_train_state *s = &t->state, before = *s;
-    if (s->seen) {
-        row->train_loss = s->loss_sum / (double)s->seen;
-        row->train_accuracy = train_accuracy(s);
-    }
-    NM_TRY(nm_train_run_add_row(t, row, seconds_so_far(t)));
-    s->loss_sum = 0;
-    s->correct = s->counted = 0;
-    s->seen = 0;
-    NM_TRY(keep_best(t, row));
-    NM_TRY(write_metrics(t));
-    report(t, row);
-    if (!lasting) {
-        s->loss_sum = before.loss_sum;
-        s->correct = before.correct;
-        s->counted = before.counted;
-        s->seen = before.seen;
-        s->best_accuracy = before.best_accuracy;
-        s->best_step = before.best_step;
-    }
-    t->passing_rows += !lasting;
-    return NM_OK;
-}
-
-/* The state stays at the last step that was sound, and so does last.h5. */
-static nm_status diverge(nm_train_run *t, nm_train_result *result, uint64_t step, const char *where)
+/* Records what was NaN or infinite at `step`; the caller returns, and the loop ends. */
+static nm_status diverged(nm_train_result *result, uint64_t step, const char *where)
 {
     result->diverged = true;
     result->step = step;
     snprintf(result->cause, sizeof result->cause, "%s", where);
-    nm_history_row row = start_row(t, step);
-    NM_TRY(nm_train_run_add_row(t, &row, seconds_so_far(t)));
-    t->passing_rows++;
-    NM_TRY(write_metrics(t));
-    report(t, &row);
-    return nm_watch_flush(t->watch);
+    return NM_DIVERGED;
+}
+
+/* What is judged and saved must be numbers: all parameters, statistics and slots. */
+static nm_status check_state(const nm_train_run *t, nm_train_result *result)
+{
+    for (int i = 0; i < t->net->params; i++)
+        if (!nm_all_finite(nm_param_values(t->net, &t->net->param[i]), t->net->param[i].count))
+            return diverged(result, t->state.step, t->net->param[i].name);
+    return nm_optimization_is_sound(t->optimization) ? NM_OK
+                                                     : diverged(result, t->state.step, "the optimizer's memory");
 }
 
 /* Makes the row unless a stop comes in between; it is due again on resuming then. */
 static nm_status make_row(nm_train_run *t, nm_train_result *result)
 {
-    nm_history_row row = start_row(t, t->state.step);
-    bool stopped = false;
+    nm_history_row row = nm_train_run_start_row(t, t->state.step);
+    NM_TRY(check_state(t, result));
     NM_TRY(nm_population_estimate(t));
+    if (t->population)
+        NM_TRY(check_state(t, result));
     if (t->evaluator) {
+        bool stopped;
         nm_evaluation e;
         NM_TRY(nm_evaluator_run(t->evaluator, t->request->stop, &e, &stopped));
+        if (stopped)
+            return NM_OK;
+        if (e.not_finite || !isfinite(e.loss)) {
+            char where[NM_CULPRIT + 64];
+            snprintf(where, sizeof where, "%s%sthe loss on the test split%s", e.culprit, *e.culprit ? ", and so " : "",
+                     *e.culprit ? "," : "");
+            return diverged(result, t->state.step, where);
+        }
         row.test_loss = e.loss;
         row.test_accuracy = e.accuracy;
-        nm_free(e.confusion);
-        if (!stopped && !isfinite(e.loss))
-            return diverge(t, result, t->state.step, "the loss on the test split");
+        t->evaluated_step = t->state.step;
     }
-    return stopped ? NM_OK : finish_row(t, &row, t->state.step % t->row_every == 0);
+    return nm_train_run_finish_row(t, &row, t->state.step % t->row_every == 0);
 }
 
 static bool row_due(const nm_train_run *t)
@@ -188,17 +71,9 @@ static bool row_due(const nm_train_run *t)
 
 /* ---- checkpoints -------------------------------------------------------------------------- */
 
-/* What is judged and saved must be numbers: all parameters, statistics and slots. */
-static bool is_sound(const nm_train_run *t)
+static nm_status save(nm_train_run *t, nm_train_result *result)
 {
-    return nm_all_finite(t->net->weights, t->net->weight_count) && nm_all_finite(t->net->states, t->net->state_count) &&
-           nm_optimization_is_sound(t->optimization);
-}
-
-static nm_status save(nm_train_run *t)
-{
-    if (!t->run || t->saved_step == t->state.step)
-        return NM_OK;
+    NM_TRY(check_state(t, result));
     NM_TRY(nm_watch_flush(t->watch));
     nm_train_state lasting = t->state;
     lasting.history_count -= t->passing_rows;
@@ -208,57 +83,158 @@ static nm_status save(nm_train_run *t)
     return NM_OK;
 }
 
-static bool save_due(const nm_train_run *t)
+static void exchange(real *a, real *b, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        real value = a[i];
+        a[i] = b[i];
+        b[i] = value;
+    }
+}
+
+/* Some samples of the batch in evaluation mode, which reads running statistics where training takes
+ * the batch's. */
+static nm_status check_prediction(const nm_train_run *t, nm_train_result *result, const nm_batch *batch)
+{
+    enum { SOME = 16 };
+    char culprit[NM_CULPRIT];
+    int n = batch->n < SOME ? batch->n : SOME;
+    if (!t->evaluator || nm_evaluator_predicts(t->evaluator, batch->x[0], n, culprit))
+        return NM_OK;
+    return diverged(result, t->state.step, *culprit ? culprit : "the prediction");
+}
+
+/* With the running statistics that the state had before the next step's forward moved them. */
+static nm_status save_before(nm_train_run *t, nm_train_result *result, const nm_batch *batch)
+{
+    exchange(t->net->states, t->states, t->net->state_count);
+    nm_status status = check_prediction(t, result, batch);
+    if (status == NM_OK)
+        status = save(t, result);
+    exchange(t->net->states, t->states, t->net->state_count);
+    return status;
+}
+
+static bool save_due(const nm_train_run *t, bool stop)
 {
     uint64_t step = t->state.step;
-    return step == t->steps || step == 0 || (t->save_every && step % t->save_every == 0);
+    if (!t->run || t->saved_step == step)
+        return false;
+    return stop || step == t->steps || step == 0 || (t->save_every && step % t->save_every == 0);
 }
 
 /* ---- steps --------------------------------------------------------------------------------- */
 
-static nm_status one_step(nm_train_run *t, nm_train_result *result)
+/* The state stays at the last step that was sound, and so does last.h5. */
+static nm_status end_diverged(nm_train_run *t, nm_train_result *result)
+{
+    nm_history_row row = nm_train_run_start_row(t, result->step);
+    result->stopped = false;
+    NM_TRY(nm_train_run_add_row(t, &row, nm_train_run_seconds(t)));
+    t->passing_rows++;
+    NM_TRY(nm_train_run_write_metrics(t));
+    nm_train_run_report(t, &row);
+    return nm_watch_flush(t->watch);
+}
+
+/* A step in progress, from its gradients to its update. */
+typedef struct started_step {
+    nm_training_step step;
+    nm_batch batch;
+    const real *x;
+    nm_result r;
+    nm_bad_number bad;
+} started_step;
+
+/* Forward, loss and backward of the next step. `proof`: the gradients must be numbers too, which
+ * the update would find out otherwise. */
+static nm_status start_step(nm_train_run *t, nm_train_result *result, bool proof, started_step *s)
+{
+    double start = nm_clock();
+    const nm_loaded *loaded = nm_train_run_next(t, t->loader);
+    s->x = loaded->x;
+    s->batch = (nm_batch){.n = loaded->n,
+                          .x = &s->x,
+                          .targets = nm_target_maker_make(&t->targets, loaded),
+                          .seed = t->state.seed,
+                          .step = (uint32_t)t->state.step};
+    s->step = (nm_training_step){t->net, t->plan, t->optimization, t->watch, t->settings->watch_every};
+    if (proof && t->net->state_count)
+        memcpy(t->states, t->net->states, t->net->state_count * sizeof(real));
+    s->r = nm_plan_run(t->plan, &s->batch, NM_PHASE_ALL);
+    t->stepping += nm_clock() - start;
+    nm_find_bad_number(t->net, &s->batch, &s->r, &s->bad);
+    if (proof && !s->bad.found)
+        s->bad.found = nm_optimization_find_bad(t->optimization, t->plan, s->bad.where, sizeof s->bad.where);
+    return s->bad.found ? diverged(result, t->state.step + 1, s->bad.where) : NM_OK;
+}
+
+static nm_status finish_step(nm_train_run *t, nm_train_result *result, started_step *now)
 {
     nm_train_state *s = &t->state;
     double start = nm_clock();
-    const nm_loaded *loaded = nm_train_run_next(t, t->loader);
-    nm_batch batch = {.n = loaded->n,
-                      .x = &loaded->x,
-                      .targets = nm_target_maker_make(&t->targets, loaded),
-                      .seed = s->seed,
-                      .step = (uint32_t)s->step};
-    nm_training_step step = {t->net, t->plan, t->optimization, t->watch, t->settings->watch_every};
-    nm_bad_number bad;
-    nm_result r = nm_training_step_run(&step, &batch, s->step, &bad);
-    if (bad.found)
-        return diverge(t, result, s->step + 1, bad.where);
+    nm_training_step_update(&now->step, &now->batch, s->step, &now->bad);
+    if (now->bad.found)
+        return diverged(result, s->step + 1, now->bad.where);
     s->step++;
-    s->loss_sum += r.loss_sum;
-    s->correct += r.correct;
-    s->counted += r.counted;
-    s->seen += (uint64_t)loaded->n;
+    s->loss_sum += now->r.loss_sum;
+    s->correct += now->r.correct;
+    s->counted += now->r.counted;
+    s->seen += (uint64_t)now->batch.n;
     t->stepping += nm_clock() - start;
-    t->stepped += (uint64_t)loaded->n;
-    report(t, NULL);
+    t->stepped += (uint64_t)now->batch.n;
+    nm_train_run_report(t, NULL);
     return NM_OK;
 }
 
+/* Whether the loss is so far above where training began that the run is lost unless it falls: what
+ * is saved of it would have to be thrown away with it, so that last.h5 waits. */
+static bool blown_up(nm_train_run *t, double loss)
+{
+    enum { FACTOR = 10000 };
+    if (t->first_loss == 0) {
+        t->first_loss = loss;
+        for (int i = 0; i < t->state.history_count; i++) /* NaN: greater than nothing */
+            t->first_loss = fmax(t->first_loss, t->state.history[i].train_loss);
+    }
+    bool before = t->withheld;
+    t->withheld = t->first_loss > 0 && loss > FACTOR * t->first_loss;
+    if (t->withheld && !before && t->run)
+        nm_log(t->ctx, "step %llu: the loss has grown from %g to %g: last.h5 stays as it is until it falls again",
+               (unsigned long long)t->state.step + 1, t->first_loss, loss);
+    return t->withheld;
+}
+
+/* One step, and before its update the checkpoint of the state that it starts from, where that is
+ * due: a state is good when the loss and the gradients of the step that follows are numbers (at the
+ * end: its evaluation). Otherwise a state that only yields NaN could take the place of one that can
+ * be gone on from. `last`: no step follows; it is computed only as a proof. */
+static nm_status save_and_step(nm_train_run *t, nm_train_result *result, bool saves, bool last)
+{
+    started_step s;
+    bool proved = t->state.step == 0 || (last && t->evaluated_step == t->state.step);
+    if (saves && proved)
+        NM_TRY(save(t, result));
+    saves = saves && !proved;
+    if (last && !saves)
+        return NM_OK;
+    NM_TRY(start_step(t, result, saves, &s));
+    bool waits = blown_up(t, s.r.loss);
+    if (saves && (last || !waits))
+        NM_TRY(save_before(t, result, &s.batch));
+    return last ? NM_OK : finish_step(t, result, &s);
+}
+
+/* NM_DIVERGED: it did, and *result says where. */
 static nm_status loop(nm_train_run *t, nm_train_result *result)
 {
-    while (!result->diverged) {
-        bool stop = nm_stop_wanted(t->request->stop);
-        if ((row_due(t) || save_due(t) || stop) && !is_sound(t))
-            return diverge(t, result, t->state.step, "a parameter");
+    for (bool last = false; !last;) {
         if (row_due(t))
             NM_TRY(make_row(t, result));
-        if (result->diverged)
-            break;
-        stop = nm_stop_wanted(t->request->stop);
-        if (stop || save_due(t))
-            NM_TRY(save(t));
+        bool stop = nm_stop_wanted(t->request->stop);
+        last = stop || t->state.step >= t->steps;
         result->stopped = stop && (t->state.step < t->steps || row_due(t));
-        if (stop || t->state.step >= t->steps)
-            break;
-        NM_TRY(one_step(t, result));
+        NM_TRY(save_and_step(t, result, save_due(t, stop), last));
     }
     return NM_OK;
 }
@@ -272,11 +248,13 @@ nm_status nm_train(nm_context *ctx, const nm_train_request *request, nm_train_re
         status = NM_FAILED;
     if (status == NM_OK)
         status = loop(&t, result);
+    if (result->diverged)
+        status = end_diverged(&t, result);
     if (status == NM_OK) {
         if (!result->diverged)
             result->step = t.state.step;
-        result->seconds = seconds_so_far(&t);
-        result->waited = waited_share(&t);
+        result->seconds = nm_train_run_seconds(&t);
+        result->waited = nm_train_run_waited(&t);
         result->rows = t.state.history_count;
         result->history = t.state.history;
         result->row_seconds = t.row_seconds;

@@ -8,6 +8,7 @@
 #include "augment.h"
 #include "checkpoint.h"
 #include "dataset.h"
+#include "divergence.h"
 #include "network.h"
 
 typedef struct nm_train_settings {
@@ -77,7 +78,7 @@ typedef struct nm_train_request {
 typedef struct nm_train_result {
     uint64_t step; /* updates done; where it diverged, the step that met NaN or infinity */
     bool diverged, stopped;
-    char cause[160]; /* where it diverged: what was NaN or infinite, as "the gradient of c1/weight" */
+    char cause[256]; /* where it diverged: what was NaN or infinite, as "the gradient of c1/weight" */
     char *run;       /* the run directory; NULL: none */
     double seconds;
     double waited; /* as in nm_progress */
@@ -159,6 +160,7 @@ typedef struct nm_evaluation {
     int samples, classes; /* classes 0: no loss judges the prediction by labels, so that there is no accuracy (NaN) */
     double loss, accuracy;
     int not_finite;           /* samples for which the prediction holds NaN or infinity */
+    char culprit[NM_CULPRIT]; /* of the first of these, or of those whose loss does: see nm_find_culprit */
     nm_class_count *of_class; /* [classes]; NULL: not asked for */
     int *confusion;           /* [classes][classes], row: true class; NULL: not asked for, or too large */
 } nm_evaluation;

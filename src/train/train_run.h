@@ -38,6 +38,10 @@ typedef struct nm_train_run {
     uint64_t row_every, save_every;    /* steps; save_every 0: at the end only */
     int loader_steps;                  /* batches that the loader makes in an epoch: steps_per_epoch, or one more */
     uint64_t resumed_step, saved_step; /* of last.h5; NEVER_SAVED */
+    uint64_t evaluated_step; /* of the last evaluation, whose results were finite; 0: none */
+    double first_loss;       /* the largest that training began with; 0: no step yet */
+    bool withheld;           /* the loss is far above that: nothing is saved */
+    real *states;            /* as net->states: of before the step whose gradients are computed */
     double seconds_before;             /* of the run until this process took it up */
     double started;                    /* clock */
     double stepping;                   /* seconds of this process within steps */
@@ -66,8 +70,21 @@ nm_status nm_train_run_load_from(nm_train_run *t, uint64_t step, nm_loader **loa
 /* The batch of the next step: passes over the single sample that an epoch may leave. */
 const nm_loaded *nm_train_run_next(const nm_train_run *t, nm_loader *loader);
 
+/* Of the run, in all processes. */
+double nm_train_run_seconds(const nm_train_run *t);
+/* The share of the steps' time that went by waiting for data; NaN: no step was made. */
+double nm_train_run_waited(const nm_train_run *t);
+/* A row of `step` in which nothing is measured yet. */
+nm_history_row nm_train_run_start_row(const nm_train_run *t, uint64_t step);
 /* Appends a row to the history; takes row_seconds along. */
 nm_status nm_train_run_add_row(nm_train_run *t, const nm_history_row *row, double seconds) NM_MUST_USE;
+/* Fills in what training gave since the last row, and does with it all that is due: history,
+ * best.h5, metrics.csv, progress. */
+nm_status nm_train_run_finish_row(nm_train_run *t, nm_history_row *row, bool lasting) NM_MUST_USE;
+/* metrics.csv with what the history holds. */
+nm_status nm_train_run_write_metrics(const nm_train_run *t) NM_MUST_USE;
+/* Calls request->progress; row: one was made, else NULL. */
+void nm_train_run_report(const nm_train_run *t, const nm_history_row *row);
 
 /* Finds the batch norms that want `statistics: population`. */
 nm_status nm_population_find(nm_train_run *t) NM_MUST_USE;

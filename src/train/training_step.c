@@ -15,8 +15,9 @@ static bool find_parameter(const nm_network *net, nm_bad_number *bad)
     return false;
 }
 
-void nm_find_bad_number(const nm_network *net, const nm_result *result, nm_bad_number *bad)
+void nm_find_bad_number(nm_network *net, const nm_batch *batch, const nm_result *result, nm_bad_number *bad)
 {
+    char culprit[NM_CULPRIT], loss[80] = "the loss";
     *bad = (nm_bad_number){0};
     if (isfinite(result->loss_sum) && nm_all_finite(net->states, net->state_count))
         return;
@@ -24,21 +25,27 @@ void nm_find_bad_number(const nm_network *net, const nm_result *result, nm_bad_n
         return;
     bad->found = true;
     if (net->objectives == 1)
-        snprintf(bad->where, sizeof bad->where, "the loss, %s of %s", net->objective->type->name,
+        snprintf(loss, sizeof loss, "the loss, %s of %s", net->objective->type->name,
                  net->node[net->objective->from].name);
+    if (nm_find_culprit(net, NM_TRAIN, batch, culprit))
+        snprintf(bad->where, sizeof bad->where, "%s, and so %s,", culprit, loss);
     else
-        snprintf(bad->where, sizeof bad->where, "the loss");
+        snprintf(bad->where, sizeof bad->where, "%s", loss);
+}
+
+void nm_training_step_update(const nm_training_step *step, const nm_batch *batch, uint64_t done, nm_bad_number *bad)
+{
+    if (step->watch && (done + 1) % (uint64_t)step->watch_every == 0)
+        nm_watch_row(step->watch, step->plan, batch, done + 1);
+    bad->found = step->optimization && nm_optimization_step(step->optimization, step->plan, done) != NM_UPDATED &&
+                 nm_optimization_find_bad(step->optimization, step->plan, bad->where, sizeof bad->where);
 }
 
 nm_result nm_training_step_run(const nm_training_step *step, const nm_batch *batch, uint64_t done, nm_bad_number *bad)
 {
     nm_result result = nm_plan_run(step->plan, batch, NM_PHASE_ALL);
-    nm_find_bad_number(step->net, &result, bad);
-    if (bad->found)
-        return result;
-    if (step->watch && (done + 1) % (uint64_t)step->watch_every == 0)
-        nm_watch_row(step->watch, step->plan, batch, done + 1);
-    if (step->optimization && nm_optimization_step(step->optimization, step->plan, done) != NM_UPDATED)
-        bad->found = nm_optimization_find_bad(step->optimization, step->plan, bad->where, sizeof bad->where);
+    nm_find_bad_number(step->net, batch, &result, bad);
+    if (!bad->found)
+        nm_training_step_update(step, batch, done, bad);
     return result;
 }

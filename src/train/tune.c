@@ -7,7 +7,6 @@
 #include "file.h"
 #include "gemm.h"
 #include "noise.h"
-#include "training_step.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -162,8 +161,7 @@ static nm_status time_steps(tuner *t, const char *name, bool data)
     double *before = nm_alloc(t->ctx, 2 * (size_t)t->net->nodes, sizeof *before);
     nm_batch batch = nm_noise_batch(&t->noise);
     for (int step = 0; before && step < STEPS; step++) {
-        nm_bad_number bad; /* its data is noise */
-        nm_training_step_run(&(nm_training_step){.net = t->net, .plan = plan}, &batch, 0, &bad);
+        nm_plan_run(plan, &batch, NM_PHASE_ALL);
         for (int i = t->net->inputs; i < t->net->nodes; i++) {
             double forward, backward, *last = &before[2 * i];
             nm_plan_seconds(plan, i, &forward, &backward);
