@@ -33,6 +33,48 @@ static const char *read_numbers(const char *line, double *numbers, int fields)
     return line;
 }
 
+static bool is_count(double number)
+{
+    return number >= 0 && number <= 9007199254740992.0 && number == floor(number);
+}
+
+static bool is_share(double number)
+{
+    return isnan(number) || (number >= 0 && number <= 1);
+}
+
+/* The column whose number no training writes, or -1. */
+static int wrong_column(const double *row)
+{
+    bool right[COLUMNS];
+    for (int i = 0; i < COLUMNS; i++)
+        right[i] = true;
+    right[COL_EPOCH] = is_count(row[COL_EPOCH]);
+    right[COL_STEP] = is_count(row[COL_STEP]);
+    right[COL_LR] = row[COL_LR] >= 0 && isfinite(row[COL_LR]);
+    right[COL_TRAIN_ACCURACY] = is_share(row[COL_TRAIN_ACCURACY]);
+    right[COL_TEST_ACCURACY] = is_share(row[COL_TEST_ACCURACY]);
+    right[COL_SECONDS] = row[COL_SECONDS] >= 0 && isfinite(row[COL_SECONDS]);
+    for (int i = 0; i < COLUMNS; i++)
+        if (!right[i])
+            return i;
+    return -1;
+}
+
+static nm_status check_row(nm_context *ctx, const char *path, const table *t)
+{
+    static const char *const names[] = {"epoch",     "step",          "lr",     "train_loss", "train_accuracy",
+                                        "test_loss", "test_accuracy", "seconds"};
+    const double *row = t->row[t->rows];
+    int wrong = wrong_column(row);
+    if (wrong >= 0)
+        return nm_fail(ctx, NM_INVALID, "%s:%d: %s is %.17g; expected %s", path, t->rows + 2, names[wrong], row[wrong],
+                       wrong <= COL_STEP                                           ? "a whole number from 0 to 2^53"
+                       : wrong == COL_TRAIN_ACCURACY || wrong == COL_TEST_ACCURACY ? "a share from 0 to 1, or nan"
+                                                                                   : "a finite number from 0");
+    return NM_OK;
+}
+
 static nm_status read_file(nm_context *ctx, const char *run, const char *name, char **path, char **text)
 {
     size_t size;
@@ -62,6 +104,8 @@ nm_status read_metrics(nm_context *ctx, const char *run, table *out)
                              out->rows + 2, COLUMNS);
             break;
         }
+        if ((status = check_row(ctx, path, out)) != NM_OK)
+            break;
         out->rows++;
     }
     nm_free(text);

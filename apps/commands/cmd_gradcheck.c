@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,7 +75,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_TOLERANCE:
         args->tolerance = strtod(arg, &end);
-        if (*end || !(args->tolerance > 0))
+        if (*end || !(args->tolerance > 0) || isinf(args->tolerance))
             argp_error(state, "--tolerance must be a number above 0; found '%s'", shown(arg));
         return 0;
     case KEY_JSON:

@@ -3,6 +3,8 @@
 #include "alloc.h"
 #include "printable.h"
 
+#include <float.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -41,7 +43,29 @@ static nm_status read_normalisation(nm_checkpoint *c)
                        c->path, shape.count, shape.rank);
     NM_TRY(nm_normalisation_init(c->ctx, (int)shape.count, &c->normalisation));
     NM_TRY(nm_h5_read(c->h5, "/train/mean", NM_H5_F64, 1, shape.dims, c->normalisation.mean));
-    return nm_h5_read(c->h5, "/train/deviation", NM_H5_F64, 1, shape.dims, c->normalisation.deviation);
+    NM_TRY(nm_h5_read(c->h5, "/train/deviation", NM_H5_F64, 1, shape.dims, c->normalisation.deviation));
+    for (int i = 0; i < c->normalisation.channels; i++) {
+        double mean = c->normalisation.mean[i], deviation = c->normalisation.deviation[i];
+        if (!(fabs(mean) <= (double)FLT_MAX))
+            return nm_fail(c->ctx, NM_INVALID, "%s: /train/mean is %g for channel %d; expected a finite number",
+                           c->path, mean, i);
+        if (!(deviation >= (double)FLT_MIN && deviation <= (double)FLT_MAX))
+            return nm_fail(c->ctx, NM_INVALID, "%s: /train/deviation is %g for channel %d; expected a number above 0",
+                           c->path, deviation, i);
+    }
+    return NM_OK;
+}
+
+/* The number at `path`, where it is there: at most what a double counts. */
+static nm_status read_count(const nm_checkpoint *c, const char *path, uint64_t *value)
+{
+    if (!nm_h5_has(c->h5, path))
+        return NM_OK;
+    NM_TRY(nm_h5_read(c->h5, path, NM_H5_U64, 0, NULL, value));
+    if (*value > (uint64_t)1 << 53)
+        return nm_fail(c->ctx, NM_INVALID, "%s: %s is %llu; expected at most 2^53", c->path, path,
+                       (unsigned long long)*value);
+    return NM_OK;
 }
 
 /* The names, one a line. */
@@ -62,10 +86,8 @@ static nm_status read_opened(nm_checkpoint *c, const char *path)
     NM_TRY(nm_h5_open(c->ctx, path, true, &c->h5));
     NM_TRY(check_format(c));
     NM_TRY(nm_h5_read_text(c->h5, "/model_yaml", &c->model));
-    if (nm_h5_has(c->h5, "/train/step"))
-        NM_TRY(nm_h5_read(c->h5, "/train/step", NM_H5_U64, 0, NULL, &c->step));
-    if (nm_h5_has(c->h5, "/train/steps_per_epoch"))
-        NM_TRY(nm_h5_read(c->h5, "/train/steps_per_epoch", NM_H5_U64, 0, NULL, &c->steps_per_epoch));
+    NM_TRY(read_count(c, "/train/step", &c->step));
+    NM_TRY(read_count(c, "/train/steps_per_epoch", &c->steps_per_epoch));
     if (nm_h5_has(c->h5, "/train/classes"))
         NM_TRY(read_classes(c));
     if (nm_h5_has(c->h5, "/train/data_digest"))

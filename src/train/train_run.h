@@ -38,10 +38,10 @@ typedef struct nm_train_run {
     uint64_t row_every, save_every;    /* steps; save_every 0: at the end only */
     int loader_steps;                  /* batches that the loader makes in an epoch: steps_per_epoch, or one more */
     uint64_t resumed_step, saved_step; /* of last.h5; NEVER_SAVED */
-    uint64_t evaluated_step; /* of the last evaluation, whose results were finite; 0: none */
-    double first_loss;       /* the largest that training began with; 0: no step yet */
-    bool withheld;           /* the loss is far above that: nothing is saved */
-    real *states;            /* as net->states: of before the step whose gradients are computed */
+    uint64_t evaluated_step;           /* of the last evaluation, whose results were finite; 0: none */
+    double first_loss;                 /* the largest that training began with; 0: no step yet */
+    bool withheld;                     /* the loss is far above that: nothing is saved */
+    real *states;                      /* as net->states: of before the step whose gradients are computed */
     double seconds_before;             /* of the run until this process took it up */
     double started;                    /* clock */
     double stepping;                   /* seconds of this process within steps */

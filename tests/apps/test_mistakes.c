@@ -64,11 +64,15 @@ END_TEST
 START_TEST(checkpoints_that_are_lost)
 {
     expect(0, "norma train tiny.yaml --steps 4 --save-every 2s --run r && cp -r r d && rm r/last.h5");
-    contains(expect(2, "norma train --resume --run r").err, "step-00000004.h5 is there: copied to last.h5");
     contains(expect(2, "norma train tiny.yaml --run r").err, "step-00000004.h5 is there");
-    expect(0, "rm r/step-*");
-    contains(expect(2, "norma train --resume --run r").err, "best.h5 is there");
-    expect(0, "cp r/best.h5 r/last.h5 && norma train --resume --run r --steps 5");
+    expect(0, "cp -r r s && head -c 9000 r/step-00000004.h5 >s/step-00000004.h5");
+    contains(expect(0, "norma train --resume --run r --steps 4").err, "goes on from step-00000004.h5");
+    contains(expect(0, "norma train --resume --run s --steps 4").err, "goes on from step-00000002.h5");
+    expect(0, "cmp r/last.h5 s/last.h5");
+    expect(0, "rm r/last.h5 r/step-*");
+    contains(expect(0, "norma train --resume --run r --steps 5").err, "goes on from best.h5");
+    expect(0, "rm s/last.h5 && head -c 9000 s/best.h5 >s/step-00000004.h5 && rm s/best.h5 s/step-00000002.h5");
+    contains(expect(2, "norma train --resume --run s").err, "step-00000004.h5 is there, which is damaged");
     expect(0, "rm r/model.yaml");
     contains(expect(2, "norma train --resume --run r").err, "model.yaml is missing; name the MODEL");
     expect(0, "norma train tiny.yaml --resume --run r --steps 6");

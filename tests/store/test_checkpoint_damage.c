@@ -267,7 +267,7 @@ typedef struct odd_number {
 START_TEST(odd_numbers)
 {
     static const odd_number table[] = {
-        {STATE(step), true, 5, {"/train/step", "9.22337"}},
+        {STATE(step), true, 5, {"/train/step", "9223372036854775813"}},
         {STATE(steps_per_epoch), true, 0, {"/train/steps_per_epoch"}},
         {STATE(seen), true, 5, {"/train/seen"}},
         {STATE(best_step), true, 5, {"/train/best_step"}},
@@ -292,8 +292,10 @@ START_TEST(odd_numbers)
         nm_checkpoint *c;
         nm_train_state read = {.optimizer = "adam", .slots = 2, .slot_names = slot_names, .data = "digits"};
         memcpy(read.slot, s.state.slot, sizeof read.slot);
-        ck_assert_done(nm_checkpoint_open(ctx, in_folder("a.h5"), &c));
-        ck_assert_int_eq(nm_checkpoint_load_state(ctx, c, s.net, &read), NM_INVALID);
+        nm_status status = nm_checkpoint_open(ctx, in_folder("a.h5"), &c);
+        if (status == NM_OK)
+            status = nm_checkpoint_load_state(ctx, c, s.net, &read);
+        ck_assert_int_eq(status, NM_INVALID);
         assert_message(table[i].words);
         nm_errors_clear(ctx);
         nm_checkpoint_free(c);

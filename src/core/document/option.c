@@ -5,6 +5,7 @@
 #include "option/option_message.h"
 
 #include <errno.h>
+#include <float.h>
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
@@ -36,7 +37,9 @@ static nm_status wrong(const reading *r, const nm_yaml *value)
 
 static bool in_range(const nm_option *o, double value)
 {
-    return (o->least == 0 && o->most == 0) || (value >= o->least && value <= o->most);
+    if (o->least == 0 && o->most == 0)
+        return fabs(value) <= (double)FLT_MAX; /* what computes with it does so in float */
+    return value >= o->least && value <= o->most;
 }
 
 static bool scalar_int(const nm_option *o, const nm_yaml *value, int *out)

@@ -27,7 +27,7 @@ static void range_text(const nm_option *o, bool whole, char *text, size_t size)
     const char *what = whole ? "a whole number" : "a number";
     bool any = o->least == 0 && o->most == 0;
     if (any && !whole) {
-        snprintf(text, size, "%s", what);
+        snprintf(text, size, "%s that float holds", what);
         return;
     }
     char least[32], most[32];
