@@ -282,7 +282,8 @@ static nm_status load_last(nm_train_run *t, const nm_checkpoint *last)
         status = nm_train_run_add_row(t, &history[i], nm_run_dir_seconds(t->run, history[i].step));
     nm_free(history);
     t->seconds_before = rows && status == NM_OK ? nm_run_dir_seconds(t->run, t->state.history[rows - 1].step) : 0;
-    t->saved_step = t->state.step;
+    if (strcmp(t->run->last, "last.h5") == 0) /* another is last.h5 soon */
+        t->saved_step = t->state.step;
     return status;
 }
 
