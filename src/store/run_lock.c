@@ -29,7 +29,9 @@ static nm_status make_level(nm_context *ctx, const char *path, const char *level
                        strerror(errno));
     if (fresh)
         return NM_OK;
-    if (stat(level, &st) != 0 || !S_ISDIR(st.st_mode))
+    if (stat(level, &st) != 0)
+        return nm_fail(ctx, NM_FAILED, "%s: '%s' cannot be looked at: %s", path, level, strerror(errno));
+    if (!S_ISDIR(st.st_mode))
         return nm_fail(ctx, NM_INVALID, "%s: expected a folder for the run; '%s' is a file: choose another --run", path,
                        level);
     return NM_OK;

@@ -1,11 +1,11 @@
 /* Reading option tables. */
 #include "option_read.h"
+#include "real.h"
 
 #include "alloc.h"
 #include "option/option_message.h"
 
 #include <errno.h>
-#include <float.h>
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
@@ -38,7 +38,7 @@ static nm_status wrong(const reading *r, const nm_yaml *value)
 static bool in_range(const nm_option *o, double value)
 {
     if (o->least == 0 && o->most == 0)
-        return fabs(value) <= (double)FLT_MAX; /* what computes with it does so in float */
+        return isfinite((real)value); /* what computes with it does so in this precision */
     return value >= o->least && value <= o->most;
 }
 
