@@ -89,7 +89,9 @@ static nm_status train_all(comparison *c, int *signalled)
     for (int i = 0; i < c->arms && !*signalled; i++) {
         arm *a = &c->arm[i];
         fprintf(stderr, "%s (%d of %d)\n", shown(a->label), i + 1, c->arms);
-        bool resume = c->args->resume && comparison_has(c, a->run, "last.h5");
+        bool begun;
+        NM_TRY(nm_run_dir_has_checkpoint(c->ctx, a->run, &begun));
+        bool resume = begun && c->args->resume;
         nm_train_request request = {.document = a->document, .run = a->run, .resume = resume, .cache = &c->data};
         NM_TRY(train_shown(c->ctx, &request, &a->result, signalled));
         if (a->result.diverged)

@@ -119,7 +119,8 @@ static nm_status check_folder(const comparison *c)
         return nm_fail(c->ctx, NM_INVALID, "%s: is a run of norma train, not a comparison: choose another --run",
                        c->folder);
     for (int i = 0; i < c->arms; i++) {
-        bool run = comparison_has(c, c->arm[i].run, "last.h5");
+        bool run;
+        NM_TRY(nm_run_dir_has_checkpoint(c->ctx, c->arm[i].run, &run));
         begun = begun || run;
         if (run && !c->args->resume)
             return nm_fail(c->ctx, NM_INVALID,

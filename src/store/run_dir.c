@@ -7,30 +7,14 @@
 #include "run_files.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 char *nm_run_dir_file(const nm_run_dir *run, const char *name)
 {
     return nm_format(run->ctx, "%s/%s", run->path, name);
-}
-
-/* What cannot be looked at is not taken for absent. */
-static nm_status look(const nm_run_dir *run, const char *name, bool *there)
-{
-    char *path = nm_run_dir_file(run, name);
-    struct stat st;
-    *there = path && lstat(path, &st) == 0;
-    nm_status status = path ? NM_OK : NM_FAILED;
-    if (path && !*there && errno != ENOENT)
-        status = nm_fail(run->ctx, NM_FAILED, "%s: %s: whether it is there cannot be told, so nothing is touched", path,
-                         strerror(errno));
-    nm_free(path);
-    return status;
 }
 
 /* ---- opening --------------------------------------------------------------------------- */
@@ -80,7 +64,7 @@ static nm_status check_foreign(const nm_run_dir *run, nm_run_lock_state lock)
     if (lock == NM_LOCK_FOREIGN)
         strcpy(search.name, "lock");
     else
-        nm_run_each_file(run, find_foreign, &search);
+        NM_TRY(nm_run_each_file(run, find_foreign, &search));
     if (!*search.name)
         return NM_OK;
     if (search.unreadable)
@@ -96,7 +80,7 @@ static nm_status read_old_metrics(nm_run_dir *run)
     char *path = nm_run_dir_file(run, "metrics.csv"), *text = NULL;
     size_t size = 0;
     bool there = false;
-    nm_status status = path ? look(run, "metrics.csv", &there) : NM_FAILED;
+    nm_status status = path ? nm_run_has(run, "metrics.csv", &there) : NM_FAILED;
     if (there)
         status = nm_file_read(run->ctx, path, &text, &size);
     nm_free(path);
@@ -125,49 +109,6 @@ static nm_status read_old_metrics(nm_run_dir *run)
     return status;
 }
 
-/* Whether it can be read, and its digest is right; what is wrong with it is no error here. */
-static bool is_whole(const nm_run_dir *run, const char *name)
-{
-    nm_context *ctx = nm_context_new();
-    char *path = nm_run_dir_file(run, name);
-    nm_checkpoint *c = NULL;
-    bool whole = ctx && path && nm_checkpoint_open(ctx, path, &c) == NM_OK;
-    nm_checkpoint_free(c);
-    nm_free(path);
-    nm_context_free(ctx);
-    return whole;
-}
-
-/* Checkpoints without last.h5: it was lost. A new run would replace the others; to go on, the
- * newest whole one is taken. */
-static nm_status find_last(nm_run_dir *run, bool resume)
-{
-    bool best;
-    strcpy(run->last, "last.h5");
-    NM_TRY(look(run, run->last, &run->has_last));
-    NM_TRY(look(run, "best.h5", &best));
-    long long step = nm_run_newest(run, LLONG_MAX), newest = step;
-    if (run->has_last || (step < 0 && !best))
-        return NM_OK;
-    for (; step >= 0 && resume && !run->has_last; step = nm_run_newest(run, step)) {
-        nm_run_step_name(step, run->last, sizeof run->last);
-        run->has_last = is_whole(run, run->last);
-    }
-    if (!run->has_last && resume && best) {
-        strcpy(run->last, "best.h5");
-        run->has_last = is_whole(run, run->last);
-    }
-    if (run->has_last) {
-        nm_log(run->ctx, "%s: last.h5 is missing: it goes on from %s, the newest whole checkpoint", run->path,
-               run->last);
-        return NM_OK;
-    }
-    nm_run_step_name(newest, run->last, sizeof run->last);
-    return nm_fail(run->ctx, NM_INVALID, "%s: last.h5 is missing, but %s is there%s: choose another folder%s",
-                   run->path, newest >= 0 ? run->last : "best.h5", resume ? ", which is damaged" : "",
-                   resume ? "" : ", or go on from it (--resume)");
-}
-
 /* The folder is there. */
 static nm_status open_folder(nm_run_dir *run, bool resume)
 {
@@ -175,12 +116,9 @@ static nm_status open_folder(nm_run_dir *run, bool resume)
     NM_TRY(nm_run_lock_look(run->ctx, run->path, &lock));
     NM_TRY(check_foreign(run, lock));
     NM_TRY(nm_run_lock_take(run->ctx, run->path, &run->lock));
-    NM_TRY(find_last(run, resume));
-    if (run->has_last && !resume)
-        return nm_fail(run->ctx, NM_INVALID,
-                       "%s: holds a run already: --resume goes on with it; or choose another folder", run->path);
+    NM_TRY(nm_run_find_last(run, resume));
     if (lock == NM_LOCK_OURS)
-        nm_run_each_file(run, remove_temporary, run);
+        NM_TRY(nm_run_each_file(run, remove_temporary, run));
     return resume ? read_old_metrics(run) : NM_OK;
 }
 

@@ -42,6 +42,8 @@ typedef struct nm_run_dir {
 nm_status nm_run_dir_open(nm_context *ctx, const char *path, bool resume, nm_run_dir **out) NM_MUST_USE;
 /* Makes the first of the folders STEM-1, STEM-2, … that is not there. */
 nm_status nm_run_dir_open_fresh(nm_context *ctx, const char *stem, nm_run_dir **out) NM_MUST_USE;
+/* Whether the folder, which need not be there, has a run's checkpoint, whole or not. */
+nm_status nm_run_dir_has_checkpoint(nm_context *ctx, const char *path, bool *there) NM_MUST_USE;
 /* A word that can be a folder's name: `name` without slashes, control characters and a dot at its
  * beginning, and not too long for more to be put behind it. */
 void nm_run_name(const char *name, char *out, size_t size);

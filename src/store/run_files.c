@@ -47,14 +47,30 @@ bool nm_run_is_checkpoint(const nm_run_dir *run, const char *name)
     return ours;
 }
 
-void nm_run_each_file(const nm_run_dir *run, void (*each)(void *arg, const char *name), void *arg)
+nm_status nm_run_each_file(const nm_run_dir *run, void (*each)(void *arg, const char *name), void *arg)
 {
     DIR *folder = opendir(run->path);
+    if (!folder)
+        return nm_fail(run->ctx, NM_FAILED, "%s: cannot open: %s", run->path, strerror(errno));
     struct dirent *entry;
-    while (folder && (entry = readdir(folder)))
+    for (errno = 0; (entry = readdir(folder)); errno = 0)
         each(arg, entry->d_name);
-    if (folder)
-        closedir(folder);
+    int why = errno;
+    closedir(folder);
+    return why ? nm_fail(run->ctx, NM_FAILED, "%s: cannot read: %s", run->path, strerror(why)) : NM_OK;
+}
+
+nm_status nm_run_has(const nm_run_dir *run, const char *name, bool *there)
+{
+    char *path = nm_run_dir_file(run, name);
+    struct stat st;
+    *there = path && lstat(path, &st) == 0;
+    nm_status status = path ? NM_OK : NM_FAILED;
+    if (path && !*there && errno != ENOENT)
+        status = nm_fail(run->ctx, NM_FAILED, "%s: %s: whether it is there cannot be told, so nothing is touched", path,
+                         strerror(errno));
+    nm_free(path);
+    return status;
 }
 
 typedef struct newest {
@@ -70,11 +86,12 @@ static void find_newest(void *arg, const char *name)
         n->found = step;
 }
 
-long long nm_run_newest(const nm_run_dir *run, long long below)
+nm_status nm_run_newest(const nm_run_dir *run, long long below, long long *found)
 {
     newest n = {.below = below, .found = -1};
-    nm_run_each_file(run, find_newest, &n);
-    return n.found;
+    nm_status status = nm_run_each_file(run, find_newest, &n);
+    *found = n.found;
+    return status;
 }
 
 /* ---- model.yaml, metrics.csv ------------------------------------------------------------ */
@@ -152,16 +169,17 @@ static void remove_checkpoint(const nm_run_dir *run, const char *name)
 
 /* Keeps the newest `keep` of the files up to this step, and whatever a run that was further on has
  * left. */
-static void rotate(const nm_run_dir *run, long long step, int keep)
+static nm_status rotate(const nm_run_dir *run, long long step, int keep)
 {
     long long at = step + 1;
     for (int i = 0; at >= 0; i++) {
         char name[64];
-        at = nm_run_newest(run, at);
+        NM_TRY(nm_run_newest(run, at, &at));
         nm_run_step_name(at, name, sizeof name);
         if (at >= 0 && i >= keep)
             remove_checkpoint(run, name);
     }
+    return NM_OK;
 }
 
 nm_status nm_run_dir_save(const nm_run_dir *run, const nm_network *net, const nm_train_state *state, int keep)
@@ -171,10 +189,10 @@ nm_status nm_run_dir_save(const nm_run_dir *run, const nm_network *net, const nm
     nm_status status = last && numbered ? NM_OK : NM_FAILED;
     if (status == NM_OK)
         status = nm_checkpoint_save(run->ctx, keep > 0 ? numbered : last, net, state);
-    if (status == NM_OK && keep > 0) {
-        rotate(run, (long long)state->step, keep);
+    if (status == NM_OK && keep > 0)
+        status = rotate(run, (long long)state->step, keep);
+    if (status == NM_OK && keep > 0)
         status = nm_file_link(run->ctx, numbered, last);
-    }
     nm_free(numbered);
     nm_free(last);
     return status;

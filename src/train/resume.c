@@ -23,11 +23,10 @@ static nm_status differs(nm_train_run *t, const char *what, uint64_t found, uint
 
 static nm_status other_data(nm_train_run *t, const char *what)
 {
-    return nm_fail(
-        t->ctx, NM_INVALID,
-        "%s/last.h5: it was trained on other data: %s differ (%s): it cannot go on; give the data that it was "
-        "trained on (--data), or start another run (--run … --init-from %s/last.h5)",
-        t->run->path, what, t->data->found, t->run->path);
+    return nm_fail(t->ctx, NM_INVALID,
+                   "%s/%s: it was trained on other data: %s differ (%s): it cannot go on; give the data that it was "
+                   "trained on (--data), or start another run (--run … --init-from %s/%s)",
+                   t->run->path, t->run->last, what, t->data->found, t->run->path, t->run->last);
 }
 
 /* Two lists of names, one a line. */
@@ -55,9 +54,8 @@ static nm_status check_data(nm_train_run *t, const nm_checkpoint *last, const nm
     if (classes)
         NM_TRY(check_classes(t, classes, t->classes));
     if (!digest)
-        nm_log(t->ctx,
-               "%s/last.h5: written by a norma that kept no digest of the data: that it is the same is not checked",
-               t->run->path);
+        nm_log(t->ctx, "%s/%s: written by a norma that kept no digest of the data: that it is the same is not checked",
+               t->run->path, t->run->last);
     else if (strcmp(digest, t->data_digest) != 0)
         return other_data(t, "pixels or labels");
     return NM_OK;
@@ -176,9 +174,8 @@ static nm_status check_settings(nm_train_run *t, const nm_network *before)
 
 static nm_status another_network(nm_train_run *t, const char *where, const char *was, const char *is)
 {
-    return nm_fail(t->ctx, NM_INVALID,
-                   "%s/last.h5: of another model: %s was '%s', in the model it is '%s': it cannot go on", t->run->path,
-                   where, was, is);
+    return nm_fail(t->ctx, NM_INVALID, "%s/%s: of another model: %s was '%s', in the model it is '%s': it cannot go on",
+                   t->run->path, t->run->last, where, was, is);
 }
 
 static nm_status check_node(nm_train_run *t, const nm_network *old, int i)

@@ -28,20 +28,18 @@ static nm_status open_network(nm_train_run *t)
 }
 
 /* A run that is resumed before its first checkpoint starts as a new one does. */
-static bool goes_on(const nm_train_run *t)
+static nm_status take_values(nm_train_run *t)
 {
-    char path[4096];
-    if (!t->request->resume || !t->request->run)
-        return false;
-    snprintf(path, sizeof path, "%s/last.h5", t->request->run);
-    return access(path, F_OK) == 0;
+    bool goes_on = false;
+    if (t->request->resume && t->request->run)
+        NM_TRY(nm_run_dir_has_checkpoint(t->ctx, t->request->run, &goes_on));
+    return goes_on ? NM_OK : nm_network_take_values(t->ctx, t->net, &t->taken);
 }
 
 static nm_status initialise(nm_train_run *t, char digest[65])
 {
     nm_network_initialise(t->net, (uint64_t)t->settings->seed);
-    if (!goes_on(t))
-        NM_TRY(nm_network_take_values(t->ctx, t->net, &t->taken));
+    NM_TRY(take_values(t));
     nm_bytes *blocks = nm_alloc(t->ctx, 2 * (size_t)t->net->params + 1, sizeof *blocks);
     if (!blocks)
         return NM_FAILED;

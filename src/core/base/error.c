@@ -71,12 +71,17 @@ bool nm_errors_full(const nm_context *ctx)
     return ctx->count == MAX_MESSAGES;
 }
 
-void nm_errors_clear(nm_context *ctx)
+void nm_errors_drop(nm_context *ctx, int first)
 {
-    for (int i = 0; i < ctx->count; i++)
+    for (int i = first; i < ctx->count; i++)
         if (ctx->messages[i] != no_memory)
             free(ctx->messages[i]);
-    ctx->count = 0;
+    ctx->count = first < ctx->count ? first : ctx->count;
+}
+
+void nm_errors_clear(nm_context *ctx)
+{
+    nm_errors_drop(ctx, 0);
     ctx->ran_out_of_memory = false;
 }
 

@@ -12,6 +12,8 @@
  */
 void nm_errors_place(nm_context *ctx, int first, const char *place);
 
+/* Forgets the messages from number `first` on: of an attempt after which another one succeeds. */
+void nm_errors_drop(nm_context *ctx, int first);
 /* Whether further messages would be dropped: what has failed already need not go on. */
 bool nm_errors_full(const nm_context *ctx);
 
