@@ -40,7 +40,7 @@ nm_resume_rule nm_resume_rule_of(const char *setting)
 nm_resume_rule nm_resume_rule_of_option(const char *option)
 {
     /* How passes are done; where values begin; the rate, which train.lr sets too. */
-    static const char *const free_ones[] = {"algorithm", "init", "lr"};
+    static const char *const free_ones[] = {"algorithm", "init", "init_value", "lr"};
     for (size_t i = 0; i < sizeof free_ones / sizeof *free_ones; i++)
         if (strcmp(free_ones[i], option) == 0)
             return NM_RESUME_FREE;

@@ -38,6 +38,7 @@ static const change resume_changes[] = {
     {"train.optimizer={sgd: {lr: 0.3, momentum: 0.9}}", NM_RESUME_FREE, NULL},
     {"c1.algorithm=reference", NM_RESUME_FREE, NULL},
     {"c1.init=normal", NM_RESUME_FREE, NULL},
+    {"c1.init_value=0.5", NM_RESUME_FREE, NULL},
     {"train.momentum=0.5", NM_RESUME_ALLOWED, "optimizer.momentum"},
     {"train.optimizer={sgd: {momentum: 0.5}}", NM_RESUME_ALLOWED, "optimizer.momentum"},
     {"train.optimizer={sgd: {momentum: 0.9, nesterov: true}}", NM_RESUME_ALLOWED, "optimizer.nesterov"},
