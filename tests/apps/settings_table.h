@@ -89,6 +89,8 @@ typedef struct flag_row {
 static const flag_row flag_rows[] = {
     {"train", "run", NULL, "train m.yaml", "train m.yaml --run r", FILES},
     {"train", "resume", "train m.yaml --run r --steps 2", "train m.yaml --run r", "train --run r --resume", REFUSAL},
+    {"train", "allow-change", "train m.yaml --run r --steps 2", "train m.yaml --run r --resume --augment flip",
+     "train m.yaml --run r --resume --augment flip --allow-change augment", REFUSAL},
     {"train", "tune", NULL, "train m.yaml --run r", "train m.yaml --run r --tune", MODEL},
     {"train", "set", NULL, "train m.yaml --run r", "train m.yaml --run r --set train.lr=0.01", CURVES},
     {"train", "threads", NULL, "train m.yaml --run r --threads 1", "train m.yaml --run r --threads 9", THREADS},
