@@ -113,8 +113,10 @@ static void put_rows(hid_t file, const char *name, hid_t type, hid_t create, con
 START_TEST(rows_of_every_storage)
 {
     static double values[ROWS * LINE], found[ROWS * LINE];
-    static const char *const names[] = {"/plain", "/other_order", "/packed", "/one_chunk", "/narrow"};
+    static const char *const names[] = {"/plain",  "/other_order", "/packed", "/one_chunk",
+                                        "/narrow", "/lines",       "/tiles"};
     hid_t file = create_file(), packed = chunked(2, (hsize_t[]){7, 10}), one = chunked(2, (hsize_t[]){ROWS, LINE});
+    hid_t lines = chunked(2, (hsize_t[]){7, LINE}), tiles = chunked(2, (hsize_t[]){7, 10});
     H5Pset_shuffle(packed);
     H5Pset_deflate(packed, 1);
     H5Pset_fletcher32(packed);
@@ -125,11 +127,13 @@ START_TEST(rows_of_every_storage)
     put_rows(file, names[2], H5T_IEEE_F32LE, packed, values);
     put_rows(file, names[3], H5T_STD_U64BE, one, values);
     put_rows(file, names[4], H5T_STD_I32LE, H5P_DEFAULT, values);
+    put_rows(file, names[5], H5T_IEEE_F64LE, lines, values);
+    put_rows(file, names[6], H5T_IEEE_F64LE, tiles, values);
     H5Lcreate_hard(file, names[0], file, "/same", H5P_DEFAULT, H5P_DEFAULT);
     H5Fclose(file);
     nm_h5 *h5;
     ck_assert_int_eq(nm_h5_open(ctx, path, false, &h5), NM_OK);
-    for (int i = 0; i < 5; i++) {
+    for (int i = 0; i < 7; i++) {
         memset(found, 0, sizeof found);
         ck_assert_int_eq(nm_h5_read(h5, names[i], NM_H5_F64, 2, (size_t[]){ROWS, LINE}, found), NM_OK);
         ck_assert_msg(memcmp(values, found, sizeof found) == 0, "%s", names[i]);
@@ -145,6 +149,38 @@ START_TEST(rows_of_every_storage)
     nm_h5_free(h5);
     H5Pclose(packed);
     H5Pclose(one);
+    H5Pclose(lines);
+    H5Pclose(tiles);
+}
+END_TEST
+
+/* Chunks that were never written hold the fill value. */
+START_TEST(rows_that_were_never_written)
+{
+    enum { WRITTEN = 14, FIRST = 21, ALL = 60 };
+    hid_t file = create_file(), lines = chunked(2, (hsize_t[]){7, LINE});
+    hid_t space = H5Screate_simple(2, (hsize_t[]){ALL, LINE}, NULL), part;
+    double fill = 0.5, values[WRITTEN * LINE], found[ALL * LINE];
+    H5Pset_fill_value(lines, H5T_NATIVE_DOUBLE, &fill);
+    for (int i = 0; i < WRITTEN * LINE; i++)
+        values[i] = i;
+    hid_t set = H5Dcreate2(file, "/x", H5T_IEEE_F64LE, space, H5P_DEFAULT, lines, H5P_DEFAULT);
+    part = H5Screate_simple(2, (hsize_t[]){WRITTEN, LINE}, NULL);
+    H5Sselect_hyperslab(space, H5S_SELECT_SET, (hsize_t[]){FIRST, 0}, NULL, (hsize_t[]){WRITTEN, LINE}, NULL);
+    ck_assert(H5Dwrite(set, H5T_NATIVE_DOUBLE, part, space, H5P_DEFAULT, values) >= 0);
+    H5Dclose(set);
+    H5Sclose(space);
+    H5Sclose(part);
+    H5Pclose(lines);
+    H5Fclose(file);
+    nm_h5 *h5;
+    ck_assert_int_eq(nm_h5_open(ctx, path, false, &h5), NM_OK);
+    ck_assert_int_eq(nm_h5_read(h5, "/x", NM_H5_F64, 2, (size_t[]){ALL, LINE}, found), NM_OK);
+    for (int i = 0; i < ALL * LINE; i++) {
+        bool written = i / LINE >= FIRST && i / LINE < FIRST + WRITTEN;
+        ck_assert(found[i] == (written ? values[i - FIRST * LINE] : fill));
+    }
+    nm_h5_free(h5);
 }
 END_TEST
 
@@ -153,4 +189,4 @@ static void set_up(TCase *tcase)
     tcase_add_checked_fixture(tcase, set_up_path, tear_down_path);
 }
 
-SUITE_WITH("h5_reading", set_up, wrong_types, long_texts, rows_of_every_storage)
+SUITE_WITH("h5_reading", set_up, wrong_types, long_texts, rows_of_every_storage, rows_that_were_never_written)

@@ -73,13 +73,17 @@ static nm_status look_at_chunks(nm_h5 *h5, hid_t creation, const nm_h5_set *o, u
                                 nm_h5_entry *entry)
 {
     hsize_t chunk[H5S_MAX_RANK];
+    hid_t native = nm_h5_memory_type(o->shape.type);
+    entry->plain = H5Pget_nfilters(creation) == 0 && native >= 0 && H5Tequal(o->type, native) > 0;
     int rank = H5Pget_chunk(creation, H5S_MAX_RANK, chunk);
     size_t bytes = H5Tget_size(o->type);
     if (rank < 1 || rank != o->shape.rank)
         return nm_h5_fail(h5, NM_INVALID, path, "damaged: chunks of another rank than the dataset");
-    for (int i = 0; i < rank; i++)
+    for (int i = 0; i < rank; i++) {
+        entry->plain &= i == 0 || chunk[i] == o->shape.dims[i];
         if (chunk[i] == 0 || __builtin_mul_overflow(bytes, chunk[i], &bytes))
             return nm_fail(h5->ctx, NM_INVALID, "%s: %s: damaged: a chunk of no size", h5->name, path);
+    }
     entry->chunk_rows = chunk[0];
     return check_size(h5, path, bytes, stored, "a chunk of it takes");
 }

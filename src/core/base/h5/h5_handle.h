@@ -40,10 +40,14 @@ nm_status nm_h5_check_user_block(nm_h5 *h5) NM_MUST_USE;
 nm_status nm_h5_start(nm_h5 *h5, char **table, size_t *size) NM_MUST_USE;
 
 /* What is asked of the process that reads. */
-enum { NM_H5_ASK_ROWS, NM_H5_ASK_LINES };
+enum {
+    NM_H5_ASK_ROWS,
+    NM_H5_ASK_LINES,
+    NM_H5_ASK_PLACES /* of chunks in the file: numbers of 64 bits, NM_H5_NOWHERE for one that was never written */
+};
 typedef struct nm_h5_request {
     uint32_t what, entry, type, unused;
-    uint64_t first, count; /* rows */
+    uint64_t first, count; /* rows, or chunks */
 } nm_h5_request;
 /* Its work: answers with the table, then each request. */
 void nm_h5_serve(void *h5, int socket, char *shared);

@@ -11,6 +11,7 @@
 
 /* What is handed over at once, where chunks are no larger: it stays in the processor's cache. */
 enum { AT_ONCE = 1 << 20 };
+enum { PLACES = 4096 }; /* that are asked for at once */
 
 /* ---- from the table --------------------------------------------------------------------- */
 
@@ -207,6 +208,38 @@ static nm_status read_by_cage(nm_h5 *h5, const char *path, const nm_h5_entry *e,
     return NM_OK;
 }
 
+/* Chunks that lie in the file as their rows do in memory. */
+static nm_status read_chunks(nm_h5 *h5, const char *path, const nm_h5_entry *e, size_t first, size_t rows,
+                             size_t row_bytes, char *data)
+{
+    size_t each = e->chunk_rows, end = first + rows, chunks = rows ? (end - 1) / each + 1 : 0;
+    static _Thread_local uint64_t places[PLACES]; /* the shared memory is used anew for rows */
+    for (size_t known = first / each; known < chunks;) {
+        nm_h5_request request = {.what = NM_H5_ASK_PLACES,
+                                 .entry = (uint32_t)(e - h5->table.entry),
+                                 .first = known,
+                                 .count = chunks - known < PLACES ? chunks - known : PLACES};
+        char *nothing;
+        NM_TRY(ask(h5, &request, NM_H5_PATIENCE, 0, &nothing));
+        nm_free(nothing);
+        memcpy(places, h5->cage.shared, request.count * sizeof *places);
+        for (uint64_t i = 0; i < request.count; i++, known++) {
+            size_t until = (known + 1) * each < end ? (known + 1) * each : end, size = (until - first) * row_bytes;
+            uint64_t from = places[i] + (first - known * each) * row_bytes;
+            if (places[i] == NM_H5_NOWHERE)
+                NM_TRY(read_by_cage(h5, path, e, e->shape.type, first, until - first, row_bytes, data));
+            else if (from > h5->size || size > h5->size - from)
+                return nm_fail(h5->ctx, NM_INVALID, "%s: %s: damaged: a chunk lies outside of the file", h5->name,
+                               path);
+            else
+                NM_TRY(read_file(h5, path, from, size, data));
+            data += size;
+            first = until;
+        }
+    }
+    return NM_OK;
+}
+
 static nm_status read_entry(nm_h5 *h5, const char *path, const nm_h5_entry *e, nm_h5_type type, size_t first,
                             size_t rows, void *data)
 {
@@ -218,6 +251,8 @@ static nm_status read_entry(nm_h5 *h5, const char *path, const nm_h5_entry *e, n
                        first + rows, all);
     if (e->offset != NM_H5_NOWHERE && s->type == type)
         return read_file(h5, path, e->offset + first * row_bytes, rows * row_bytes, data);
+    if (e->plain && s->type == type && row_bytes > 0)
+        return read_chunks(h5, path, e, first, rows, row_bytes, data);
     return read_by_cage(h5, path, e, type, first, rows, row_bytes, data);
 }
 

@@ -141,13 +141,30 @@ static nm_status read_rows(serving *s, const nm_h5_request *r)
     return status;
 }
 
+/* Of chunks of whole rows, so that whoever asked can read them in the file. */
+static nm_status find_places(serving *s, const nm_h5_request *r)
+{
+    uint64_t *places = (uint64_t *)(void *)s->shared;
+    hsize_t at[NM_H5_MAX_RANK] = {0}, size;
+    unsigned filters;
+    for (uint64_t i = 0; i < r->count; i++) {
+        haddr_t place;
+        at[0] = (r->first + i) * s->builder.table.entry[r->entry].chunk_rows;
+        if (H5Dget_chunk_info_by_coord(s->open.set, at, &filters, &place, &size) < 0)
+            return nm_h5_fail(s->h5, NM_INVALID, path_of(s, r->entry), "cannot be read");
+        places[i] = place == HADDR_UNDEF ? NM_H5_NOWHERE : place;
+    }
+    return NM_OK;
+}
+
 static bool serve_one(serving *s, const nm_h5_request *r)
 {
     char *text = NULL;
     nm_status status = r->entry < s->builder.table.entries ? open_entry(s, r->entry) : NM_INVALID;
     if (status == NM_OK)
-        status = r->what == NM_H5_ASK_ROWS ? read_rows(s, r)
-                                           : nm_h5_join_lines(s->h5, path_of(s, r->entry), &s->open, &text);
+        status = r->what == NM_H5_ASK_ROWS     ? read_rows(s, r)
+                 : r->what == NM_H5_ASK_PLACES ? find_places(s, r)
+                                               : nm_h5_join_lines(s->h5, path_of(s, r->entry), &s->open, &text);
     bool sent = answer(s, status, text, text ? strlen(text) : 0);
     nm_free(text);
     H5Eclear2(H5E_DEFAULT);

@@ -30,6 +30,7 @@ typedef struct nm_h5_entry {
     nm_h5_shape shape;
     uint64_t offset;     /* in the file, where the values lie there as they do in memory; or NM_H5_NOWHERE */
     uint64_t chunk_rows; /* how many entries of the first dimension are unpacked at once */
+    uint64_t plain;      /* 1: each chunk lies in the file as those entries do in memory */
 } nm_h5_entry;
 
 typedef enum nm_h5_note_kind { NM_H5_NOTE_OTHER, NM_H5_NOTE_TEXT, NM_H5_NOTE_INT } nm_h5_note_kind;
