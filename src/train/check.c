@@ -80,10 +80,11 @@ nm_status nm_train_check(nm_context *ctx, const nm_train_request *given, bool da
         add_network(&text, t.net);
         add_settings(&text, &t);
         status = text.failed ? NM_FAILED : NM_OK;
-        *effect = text.text;
+        if (status == NM_OK)
+            *effect = text.text;
+        else
+            nm_free(text.text);
     }
-    if (status != NM_OK)
-        nm_free(text.text);
     nm_train_run_close(&t);
     return status;
 }
