@@ -2,7 +2,7 @@
  * choices to run it at one batch size in one mode. A network may have several plans at once (one to
  * train, one to evaluate); they share the parameters.
  *
- *     parse (parse.c) -> link (link.c) -> infer (infer.c) -> plan (plan.c) -> run (runner.c) */
+ *     parse (parse.c) -> link (link.c) -> infer (infer.c) -> plan (plan.c) -> run (running.c) */
 #ifndef NM_NETWORK_H
 #define NM_NETWORK_H
 

@@ -129,18 +129,19 @@ static void find_order(placing *p)
     try_order(p);
 }
 
-nm_status nm_memory_place(nm_context *ctx, nm_region *regions, int count, const nm_segment *segment, size_t *size,
-                          size_t *lower_bound)
+/* Those that lie in the arenas of `segment`, or in none. */
+static nm_status place_regions_in(nm_plan *plan, const nm_segment *segment, size_t *size)
 {
-    placing p = {.size = SIZE_MAX, .order = nm_alloc(ctx, (size_t)count + 1, 3 * sizeof *p.order)};
+    size_t count = (size_t)plan->regions;
+    placing p = {.size = SIZE_MAX, .order = nm_alloc(plan->net->ctx, count + 1, 3 * sizeof *p.order)};
     if (!p.order)
         return NM_FAILED;
     p.best = p.order + count;
     p.placed = p.best + count;
-    for (int i = 0; i < count; i++)
-        if (regions[i].intervals && regions[i].segment == segment)
-            p.order[p.count++] = &regions[i];
-    *lower_bound = p.lower_bound = most_alive(&p);
+    for (nm_region *r = plan->region; r < plan->region + count; r++)
+        if (r->intervals && r->segment == segment)
+            p.order[p.count++] = r;
+    plan->memory.lower_bound = p.lower_bound = most_alive(&p);
     find_order(&p);
     *size = p.size;
     nm_free(p.order);
@@ -154,15 +155,13 @@ nm_status nm_memory_place(nm_context *ctx, nm_region *regions, int count, const 
  * arenas of a segment are one region of what belongs to all threads. */
 nm_status nm_place_regions(nm_plan *plan)
 {
-    nm_context *ctx = plan->net->ctx;
-    nm_plan_memory *m = &plan->memory;
     for (nm_segment *s = plan->segment; s < plan->segment + plan->segments; s++) {
         if (!s->arenas)
             continue;
-        NM_TRY(nm_memory_place(ctx, plan->region, plan->regions, s, &s->arena_bytes, &m->lower_bound));
+        NM_TRY(place_regions_in(plan, s, &s->arena_bytes));
         s->arenas->size = s->arena_bytes * (size_t)plan->request.threads;
     }
-    NM_TRY(nm_memory_place(ctx, plan->region, plan->regions, NULL, &m->activations, &m->lower_bound));
+    NM_TRY(place_regions_in(plan, NULL, &plan->memory.activations));
     for (nm_region *r = plan->region; r < plan->region + plan->regions; r++)
         if (!r->shares && r->segment)
             r->offset += r->segment->arenas->offset;

@@ -5,6 +5,43 @@
 
 #include <string.h>
 
+/* ---- which gradients are needed --------------------------------------------------------- */
+
+static bool has_trained(const nm_network *net, const nm_node *node)
+{
+    for (int i = 0; i < node->params; i++) {
+        const nm_param *p = &net->param[node->first_param + i];
+        if (p->kind != NM_STATE && !p->frozen)
+            return true;
+    }
+    return false;
+}
+
+/* Whose output's gradient is computed: something to train at or above, a loss at or below. */
+static void find_needed(nm_plan *plan)
+{
+    const nm_network *net = plan->net;
+    const nm_request *q = &plan->request;
+    nm_plan_node *node = plan->node;
+    if (!plan->backward)
+        return;
+    for (int i = 0; i < net->nodes; i++) {
+        bool above = i < net->inputs ? q->input_gradients || q->keep_all : has_trained(net, &net->node[i]);
+        for (int k = 0; k < net->node[i].inputs; k++)
+            above = above || node[node[i].edge[k].from].backward;
+        node[i].backward = above;
+    }
+    for (int i = 0; i < plan->objectives; i++)
+        node[plan->objective[i].from].reached = true;
+    for (int i = net->nodes - 1; i >= 0; i--) {
+        node[i].backward = node[i].backward && node[i].reached;
+        for (int k = 0; k < net->node[i].inputs; k++)
+            node[node[i].edge[k].from].reached |= node[i].reached;
+    }
+    for (const nm_edge *e = plan->edge; e < plan->edge + plan->edges; e++)
+        node[e->user].want_dx |= node[e->from].backward;
+}
+
 /* ---- what layers reserve ------------------------------------------------------------- */
 
 /* Asks a layer what memory it needs. In a segment that goes by thread, each thread has for itself
@@ -14,6 +51,7 @@ static nm_status reserve_memory(nm_plan *plan, int index)
     const nm_node *node = &plan->net->node[index];
     nm_plan_node *planned = &plan->node[index];
     const nm_segment *segment = &plan->segment[planned->segment];
+    nm_plan_memory *m = &plan->memory;
     if (!node->type->plan || planned->head != index)
         return NM_OK;
     nm_reservation asked = {.ctx = plan->net->ctx,
@@ -33,41 +71,14 @@ static nm_status reserve_memory(nm_plan *plan, int index)
     planned->scratch = nm_aligned(asked.scratch);
     /* a line more, so that two threads' blocks do not start on the same cache sets */
     planned->thread_scratch = asked.thread_scratch ? nm_aligned(asked.thread_scratch) + NM_ALIGNMENT : 0;
+    size_t own = planned->thread_scratch + (segment->by_thread ? planned->scratch : 0);
+    m->saved += planned->saved_size;
+    m->scratch = segment->by_thread || m->scratch > planned->scratch ? m->scratch : planned->scratch;
+    m->thread_scratch = m->thread_scratch > own ? m->thread_scratch : own;
     return NM_OK;
 }
 
-static void enlarge(size_t *size, size_t least)
-{
-    if (*size < least)
-        *size = least;
-}
-
-static void sum_reserved(nm_plan *plan)
-{
-    nm_plan_memory *m = &plan->memory;
-    for (const nm_plan_node *node = plan->node; node < plan->node + plan->net->nodes; node++) {
-        bool by_thread = plan->segment[node->segment].by_thread;
-        m->saved += node->saved_size;
-        enlarge(&m->scratch, by_thread ? 0 : node->scratch);
-        enlarge(&m->thread_scratch, by_thread ? node->scratch + node->thread_scratch : node->thread_scratch);
-    }
-    m->gradients = plan->backward ? plan->net->weight_count * sizeof(real) : 0;
-}
-
 /* ---- what running needs ---------------------------------------------------------------- */
-
-static void set_pointers(nm_plan *plan)
-{
-    plan->correct = (float *)(plan->sample_loss + plan->request.batch);
-    plan->counted = plan->correct + plan->request.batch;
-    plan->dw = plan->w + plan->net->params;
-    for (int i = 0; i < plan->net->params; i++) {
-        const nm_param *param = &plan->net->param[i];
-        bool trained = plan->backward && param->kind != NM_STATE && !param->frozen;
-        plan->w[i] = nm_param_values(plan->net, param);
-        plan->dw[i] = trained ? plan->gradients + param->offset : NULL;
-    }
-}
 
 static nm_status allocate_memory(nm_plan *plan)
 {
@@ -91,7 +102,15 @@ static nm_status allocate_memory(nm_plan *plan)
         return NM_FAILED;
     if (plan->request.poison) /* nothing is alive yet */
         memset(plan->slab, 0xff, m->activations);
-    set_pointers(plan);
+    plan->correct = (float *)(plan->sample_loss + batch);
+    plan->counted = plan->correct + batch;
+    plan->dw = plan->w + plan->net->params;
+    for (int i = 0; i < plan->net->params; i++) {
+        const nm_param *param = &plan->net->param[i];
+        bool trained = plan->backward && param->kind != NM_STATE && !param->frozen;
+        plan->w[i] = nm_param_values(plan->net, param);
+        plan->dw[i] = trained ? plan->gradients + param->offset : NULL;
+    }
     return NM_OK;
 }
 
@@ -110,6 +129,10 @@ static void complete_request(nm_plan *plan, const nm_request *request)
         q->micro = q->batch;
     plan->rules = (nm_rules){.mode = q->mode, .exact = q->exact, .prefer = q->prefer};
     plan->backward = q->mode == NM_TRAIN || q->gradients;
+    plan->memory.gradients = plan->backward ? plan->net->weight_count * sizeof(real) : 0;
+    plan->objectives = plan->net->objectives ? plan->net->objectives : 1;
+    plan->no_loss = (nm_objective){.from = plan->net->output, .target = -1};
+    plan->objective = plan->net->objectives ? plan->net->objective : &plan->no_loss;
     plan->split = (q->micro < q->batch || q->recompute) && q->mode == NM_TRAIN && plan->net->objectives && !q->keep_all;
 }
 
@@ -146,7 +169,7 @@ static nm_status make_nodes(nm_plan *plan)
 static nm_status build_plan(nm_plan *plan)
 {
     NM_TRY(make_nodes(plan));
-    nm_find_needed(plan);
+    find_needed(plan);
     nm_find_segments(plan);
     nm_find_fusion(plan);
     NM_TRY(nm_find_slices(plan));
@@ -155,7 +178,6 @@ static nm_status build_plan(nm_plan *plan)
     NM_TRY(nm_write_program(plan));
     nm_find_liveness(plan);
     NM_TRY(nm_place_regions(plan));
-    sum_reserved(plan);
     return allocate_memory(plan);
 }
 

@@ -4,17 +4,16 @@
  * memory that each reads and writes. Nothing else knows the order; `norma summary --plan` prints
  * it. Planning goes through these files, each of which reads what the ones before have found:
  *
- *     segments.c    which gradients are needed; where training is cut
+ *     plan.c        which gradients are needed
+ *     segments.c    where training is cut; then, fusion known, where evaluation is
  *     plan_fuse.c   which layers do the work of those behind them
- *     slices.c      where evaluation is cut
  *     plan.c        what layers reserve
  *     program.c     the list of operations
  *     liveness.c    what each region holds, and from when to when it is alive
  *     placing.c     where it lies: regions whose lives do not meet get the same memory
  *     fitting.c     whether it fits into the memory that is left
  *
- * and runner.c runs the list (operations.c has what each kind does). A step of training is, where
- * the whole batch goes at once,
+ * and running.c runs the list. A step of training is, where the whole batch goes at once,
  *
  *     zero of the gradients; [statistics] forward … ; loss … ; [sum] backward …
  *
@@ -26,7 +25,7 @@
  * one segment into another is `whole`: it holds all samples of the batch. A layer that has to know
  * the whole batch goes backward for all of it at once, behind the loop.
  *
- * Evaluation is cut into segments too (slices.c), each with its own number of samples. In such a
+ * Evaluation is cut into segments too (segments.c), each with its own number of samples. In such a
  * loop every thread takes slices of its own, in an arena of its own. */
 #ifndef NM_PLAN_H
 #define NM_PLAN_H
@@ -40,14 +39,6 @@ static inline size_t nm_aligned(size_t bytes)
 {
     return (bytes + NM_ALIGNMENT - 1) / NM_ALIGNMENT * NM_ALIGNMENT;
 }
-
-/* Sets the offsets of those of the regions that lie in the arenas of `segment`, or in none, and the
- * size of all. lower_bound: most bytes alive at one operation. */
-nm_status nm_memory_place(nm_context *ctx, nm_region *regions, int count, const nm_segment *segment, size_t *size,
-                          size_t *lower_bound) NM_MUST_USE;
-
-/* Which region the operation uses so; NULL: none. */
-nm_region *nm_op_region(const nm_op *op, nm_use use);
 
 /* ---- the plan ----------------------------------------------------------------------- */
 
@@ -82,9 +73,12 @@ struct nm_plan {
     nm_network *net;
     nm_request request;
     nm_rules rules;
-    bool backward;      /* whether a backward pass is planned */
-    bool split;         /* there are segments, or one in slices */
-    nm_plan_node *node; /* [nodes] */
+    bool backward; /* whether a backward pass is planned */
+    bool split;    /* there are segments, or one in slices */
+    int objectives;
+    const nm_objective *objective; /* [objectives]: where the losses stand */
+    nm_objective no_loss; /* the one of a network without: at the output, for a gradient that the caller gives */
+    nm_plan_node *node;   /* [nodes] */
     int edges;
     nm_edge *edge; /* [edges], of all nodes in their order */
     int ops;
@@ -107,34 +101,8 @@ struct nm_plan {
     nm_plan_memory memory;
 };
 
-/* ---- running ------------------------------------------------------------------------ */
-
-/* Operations that are run for some samples, by the team or by a thread alone. */
-typedef struct nm_run {
-    nm_plan *plan;
-    const nm_batch *batch;
-    unsigned phases; /* of nm_phase: operations of others are left out */
-    nm_result *result;
-    int worker;   /* 0: the team; else thread number worker - 1, alone */
-    int first, n; /* samples */
-} nm_run;
-
-void nm_run_op(const nm_run *r, const nm_op *op);
-
 /* ---- planning ----------------------------------------------------------------------- */
 
-/* Where the losses stand; without a loss, the output (for a gradient that the caller gives). */
-static inline int nm_objective_count(const nm_network *net)
-{
-    return net->objectives ? net->objectives : 1;
-}
-static inline nm_objective nm_objective_at(const nm_network *net, int i)
-{
-    return net->objectives ? net->objective[i] : (nm_objective){.from = net->output, .target = -1};
-}
-
-/* Finds whose output's gradient is computed: something to train at or above, a loss at or below. */
-void nm_find_needed(nm_plan *plan);
 /* Cuts training; one segment where the plan is not split. */
 void nm_find_segments(nm_plan *plan);
 /* Which layers do the work of those behind them, and which leave the normalisation of their outputs

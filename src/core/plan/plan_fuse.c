@@ -71,21 +71,6 @@ static bool append(nm_tail *tail, const nm_node *node)
     return true;
 }
 
-/* The head's memory flags, given what it does. Behind a sum only the output tells where a rectifier
- * let values pass; and a pool's output cannot lie where its input does. */
-static unsigned flags_with(const nm_tail *tail, bool sums, unsigned flags)
-{
-    if (sums && tail->rectifies)
-        flags |= NM_BACK_Y;
-    return tail->pools ? flags & ~(unsigned)NM_INPLACE : flags;
-}
-
-static nm_tail_request request_of(const nm_plan *plan, int index)
-{
-    const nm_plan_node *node = &plan->node[index];
-    return (nm_tail_request){.rules = &plan->rules, .backward = node->backward, .want_dx = node->want_dx};
-}
-
 static void fuse_node(nm_plan *plan, int index)
 {
     const nm_node *node = &plan->net->node[index];
@@ -93,7 +78,7 @@ static void fuse_node(nm_plan *plan, int index)
     nm_plan_node *head = &plan->node[index];
     if (head->head != index || !fusion || !fusion->can_fuse || plan->request.no_fuse)
         return;
-    const nm_tail_request request = request_of(plan, index);
+    const nm_tail_request request = {&plan->rules, head->backward, head->want_dx};
     head->tail.last = fusion->place;
     for (int next = only_reader(plan, index); next != NM_NONE; next = only_reader(plan, next)) {
         nm_tail longer = head->tail;
@@ -105,7 +90,10 @@ static void fuse_node(nm_plan *plan, int index)
         head->last = next;
         plan->node[next].head = index;
     }
-    head->memory = flags_with(&head->tail, head->tail.adds || fusion->place == NM_TAIL_SUM, head->memory);
+    if (head->tail.rectifies && (head->tail.adds || fusion->place == NM_TAIL_SUM))
+        head->memory |= NM_BACK_Y; /* only the output tells where values were let pass */
+    if (head->tail.pools)
+        head->memory &= ~(unsigned)NM_INPLACE; /* a pool's output cannot lie where its input does */
 }
 
 /* Whether head `index` leaves the normalisation in its tail to the reader of its last output. */
@@ -119,7 +107,7 @@ static bool leaves_normalisation(const nm_plan *plan, int index)
         return false;
     const nm_node *by = &plan->net->node[reader];
     const nm_fusion *other = by->type->fusion;
-    const nm_tail_request request = request_of(plan, index);
+    const nm_tail_request request = {&plan->rules, true, plan->node[index].want_dx};
     return by->inputs == 1 && other && other->reads_lazy_normalisation && !(plan->node[reader].memory & NM_INPLACE) &&
            other->reads_lazy_normalisation(by->self, &plan->rules) &&
            fusion->leaves_normalisation(node->self, &plan->node[index].tail, &request);

@@ -35,14 +35,6 @@ static void add_access(nm_op *op, nm_use use, nm_region *region, bool read, bool
         op->access[op->accesses++] = (nm_access){region, use, read, write};
 }
 
-nm_region *nm_op_region(const nm_op *op, nm_use use)
-{
-    for (int i = 0; i < op->accesses; i++)
-        if (op->access[i].use == use)
-            return op->access[i].region;
-    return NULL;
-}
-
 /* ---- what a layer reads and writes ------------------------------------------------------ */
 
 /* What node `head` reads of inputs, for itself and for those whose work it does: all of them, or
@@ -137,8 +129,8 @@ static void add_sum(nm_plan *plan, int node)
 /* The segment of training in which the loss has all that it reads. */
 static int segment_of_loss(const nm_plan *plan, int objective)
 {
-    nm_objective o = nm_objective_at(plan->net, objective);
-    int segment = plan->node[o.from].segment, targets = o.target >= 0 ? plan->node[o.target].segment : 0;
+    const nm_objective *o = &plan->objective[objective];
+    int segment = plan->node[o->from].segment, targets = o->target >= 0 ? plan->node[o->target].segment : 0;
     return targets > segment ? targets : segment;
 }
 
@@ -146,16 +138,16 @@ static int segment_of_loss(const nm_plan *plan, int objective)
  * stands for the gradient that the caller gives. */
 static void add_losses(nm_plan *plan, int segment)
 {
-    for (int i = 0; i < nm_objective_count(plan->net); i++) {
-        nm_objective o = nm_objective_at(plan->net, i);
-        bool backward = plan->node[o.from].backward;
+    for (int i = 0; i < plan->objectives; i++) {
+        const nm_objective *o = &plan->objective[i];
+        bool backward = plan->node[o->from].backward;
         if ((plan->backward && segment_of_loss(plan, i) != segment) || (!plan->net->objectives && !backward))
             continue;
         nm_op *op = add_op(plan, NM_OP_LOSS, i, NM_PHASE_LOSS);
-        add_access(op, NM_AS_X, plan->node[o.from].value, true, false);
-        add_access(op, NM_AS_TARGET, o.target >= 0 ? plan->node[o.target].value : NULL, true, false);
+        add_access(op, NM_AS_X, plan->node[o->from].value, true, false);
+        add_access(op, NM_AS_TARGET, o->target >= 0 ? plan->node[o->target].value : NULL, true, false);
         if (backward)
-            write_gradient(plan, op, o.from);
+            write_gradient(plan, op, o->from);
     }
 }
 
@@ -232,8 +224,7 @@ static void add_results(nm_plan *plan)
 static nm_status allocate_program(nm_plan *plan)
 {
     nm_context *ctx = plan->net->ctx;
-    size_t nodes = (size_t)plan->net->nodes, objectives = (size_t)nm_objective_count(plan->net),
-           edges = (size_t)plan->edges;
+    size_t nodes = (size_t)plan->net->nodes, objectives = (size_t)plan->objectives, edges = (size_t)plan->edges;
     /* statistics, forward twice, sum, backward of a node; two loops for a segment */
     plan->op = nm_alloc(ctx, 9 * nodes + objectives + 8, sizeof *plan->op);
     plan->access = nm_alloc(ctx, 6 * edges + 12 * nodes + 4 * objectives, sizeof *plan->access);

@@ -1,14 +1,27 @@
-/* What each kind of operation does. Nothing here can fail. */
+/* Running a plan: what each kind of operation does, and the loop over them. Nothing here can fail.
+ */
 #include "plan.h"
 
 #include "clock.h"
+#include "threads.h"
 
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
+/* Operations that are run for some samples, by the team or by a thread alone. */
+typedef struct run {
+    nm_plan *plan;
+    const nm_batch *batch;
+    unsigned phases; /* of nm_phase: operations of others are left out */
+    nm_result *result;
+    int worker;      /* 0: the team; else thread number worker - 1, alone */
+    int first, n;    /* samples */
+    int loop, slice; /* of one that goes over slices of them: the operation; samples at once */
+} run;
+
 /* Where the turn's samples lie in a region; NULL: it is none. */
-static real *memory_of(const nm_run *r, const nm_region *region)
+static real *memory_of(const run *r, const nm_region *region)
 {
     if (!region)
         return NULL;
@@ -18,7 +31,7 @@ static real *memory_of(const nm_run *r, const nm_region *region)
 }
 
 /* The output of `node` for the turn's samples. */
-static real *output_of(const nm_run *r, int node)
+static real *output_of(const run *r, int node)
 {
     const nm_network *net = r->plan->net;
     if (node >= net->inputs)
@@ -55,13 +68,13 @@ static void run_chunks(const nm_plan *plan, real *to, const real *from, size_t c
     nm_parallel(plan->request.threads, (int)((count + CHUNK - 1) / CHUNK), chunk_task, &(chunks){to, from, count});
 }
 
-static void run_zero(const nm_run *r, const nm_op *op)
+static void run_zero(const run *r, const nm_op *op)
 {
     (void)op;
     run_chunks(r->plan, r->plan->gradients, NULL, r->plan->net->weight_count);
 }
 
-static void run_sum(const nm_run *r, const nm_op *op)
+static void run_sum(const run *r, const nm_op *op)
 {
     real *total = memory_of(r, op->access[0].region);
     size_t count = (size_t)r->n * op->access[0].region->sample_size / sizeof(real);
@@ -72,7 +85,7 @@ static void run_sum(const nm_run *r, const nm_op *op)
 /* ---- losses ---------------------------------------------------------------------------- */
 
 /* Adds what an objective makes of some samples to the result. */
-static void add_loss(const nm_run *r, int index, real *dx)
+static void add_loss(const run *r, int index, real *dx)
 {
     const nm_plan *plan = r->plan;
     const nm_objective *o = &plan->net->objective[index];
@@ -107,21 +120,22 @@ static void add_loss(const nm_run *r, int index, real *dx)
 
 /* A gradient that the caller gives stands at the output once, at its first loss; zeros at every
  * other. */
-static void run_loss(const nm_run *r, const nm_op *op)
+static void run_loss(const run *r, const nm_op *op)
 {
-    const nm_network *net = r->plan->net;
-    const nm_region *region = nm_op_region(op, NM_AS_DX);
+    const nm_plan *plan = r->plan;
+    const nm_access *written = &op->access[op->accesses - 1]; /* reading the output or the targets comes first */
+    const nm_region *region = op->accesses && written->use == NM_AS_DX ? written->region : NULL;
     real *dx = memory_of(r, region);
-    if (!r->batch->dy && net->objectives)
+    if (!r->batch->dy && plan->net->objectives)
         add_loss(r, op->index, dx);
     if (!r->batch->dy || !dx)
         return;
     size_t count = (size_t)r->n * region->sample_size / sizeof(real);
     int first = 0;
-    while (nm_objective_at(net, first).from != net->output && first < op->index)
+    while (plan->objective[first].from != plan->net->output && first < op->index)
         first++;
-    run_chunks(r->plan, dx, NULL, count);
-    if (first == op->index && nm_objective_at(net, first).from == net->output)
+    run_chunks(plan, dx, NULL, count);
+    if (first == op->index && plan->objective[first].from == plan->net->output)
         memcpy(dx, r->batch->dy, count * sizeof(real));
 }
 
@@ -129,7 +143,7 @@ static void run_loss(const nm_run *r, const nm_op *op)
 
 /* What the tail finds in its layer `index`: the parameters of a normalisation, the input of a sum
  * that does not come from the head. */
-static void set_tail(const nm_run *r, int index, nm_tail *tail)
+static void set_tail(const run *r, int index, nm_tail *tail)
 {
     const nm_plan *plan = r->plan;
     const nm_node *node = &plan->net->node[index];
@@ -147,7 +161,7 @@ static void set_tail(const nm_run *r, int index, nm_tail *tail)
 /* The arguments of a layer's functions. x: space for the pointers to the node's inputs, then to
  * their gradients. A thread that works alone has in its scratch what layers have for all threads,
  * too. */
-static void set_pass(const nm_run *r, int index, real **x, nm_pass *pass, nm_tail *tail)
+static void set_pass(const run *r, int index, real **x, nm_pass *pass, nm_tail *tail)
 {
     const nm_plan *plan = r->plan;
     const nm_batch *batch = r->batch;
@@ -192,7 +206,7 @@ static void set_pass(const nm_run *r, int index, real **x, nm_pass *pass, nm_tai
             set_tail(r, next, tail);
 }
 
-static void run_layer(const nm_run *r, const nm_op *op)
+static void run_layer(const run *r, const nm_op *op)
 {
     const nm_plan *plan = r->plan;
     const nm_node *node = &plan->net->node[op->index];
@@ -218,7 +232,7 @@ static void run_layer(const nm_run *r, const nm_op *op)
 /* ---- all of them ------------------------------------------------------------------------- */
 
 /* Fills the regions that die with an operation with NaN: who reads them all the same shows it. */
-static void poison_dead(const nm_run *r, int op)
+static void poison_dead(const run *r, int op)
 {
     const nm_plan *plan = r->plan;
     for (const nm_region *region = plan->region; region < plan->region + plan->regions; region++)
@@ -227,9 +241,9 @@ static void poison_dead(const nm_run *r, int op)
                 memset(memory_of(r, region), 0xff, region->size);
 }
 
-void nm_run_op(const nm_run *r, const nm_op *op)
+static void run_op(const run *r, const nm_op *op)
 {
-    static void (*const runs[])(const nm_run *, const nm_op *) = {
+    static void (*const runs[])(const run *, const nm_op *) = {
         [NM_OP_ZERO] = run_zero, [NM_OP_STATISTICS] = run_layer, [NM_OP_FORWARD] = run_layer, [NM_OP_LOSS] = run_loss,
         [NM_OP_SUM] = run_sum,   [NM_OP_BACKWARD] = run_layer,   [NM_OP_RESULTS] = NULL};
     const nm_plan *plan = r->plan;
@@ -241,4 +255,57 @@ void nm_run_op(const nm_run *r, const nm_op *op)
         plan->seconds[r->worker * plan->ops + index] += (nm_clock() - start) / (r->worker ? plan->workers - 1 : 1);
     if (plan->request.poison && index < plan->ops - 1) /* what the last one reads stays */
         poison_dead(r, (int)index);
+}
+
+static void run_ops(const run *r, int first, int last);
+
+static void run_slice(void *arg, int index, int thread)
+{
+    run r = *(const run *)arg;
+    r.first = index * r.slice;
+    r.n = r.n - r.first < r.slice ? r.n - r.first : r.slice;
+    r.worker = r.plan->segment[r.plan->op[r.loop].index].by_thread ? 1 + thread : 0;
+    run_ops(&r, r.loop + 1, r.plan->op[r.loop].end);
+}
+
+static void run_loop(const run *r, int loop)
+{
+    const nm_segment *segment = &r->plan->segment[r->plan->op[loop].index];
+    int threads = r->plan->request.threads, share = nm_ceil_div(r->n, threads);
+    run sliced = *r;
+    sliced.loop = loop;
+    sliced.slice = segment->by_thread && share < segment->slice ? share : segment->slice;
+    int count = nm_ceil_div(r->n, sliced.slice);
+    if (segment->by_thread)
+        nm_parallel(threads, count, run_slice, &sliced);
+    for (int i = 0; i < count && !segment->by_thread; i++)
+        run_slice(&sliced, i, 0);
+}
+
+/* Operations `first` to `last` - 1. Those of a loop have no phase that it has not. */
+static void run_ops(const run *r, int first, int last)
+{
+    const nm_op *op = r->plan->op;
+    for (int i = first; i < last; i++) {
+        if (!(op[i].phase & r->phases))
+            continue;
+        if (op[i].kind == NM_OP_LOOP) {
+            run_loop(r, i);
+            i = op[i].end;
+        }
+        run_op(r, &op[i]);
+    }
+}
+
+static void run_program(void *arg)
+{
+    run_ops(arg, 0, ((const run *)arg)->plan->ops);
+}
+
+nm_result nm_plan_run(nm_plan *plan, const nm_batch *batch, unsigned phases)
+{
+    nm_result result = {0};
+    nm_with_team(run_program, &(run){plan, batch, phases, &result, .n = batch->n});
+    result.loss = result.loss_sum / batch->n;
+    return result;
 }

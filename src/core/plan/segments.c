@@ -1,18 +1,33 @@
-/* Planning evaluation: where a network goes forward a few samples at a time, so that what one layer
- * writes is still in cache when the next reads it. The bits stay the same, since in evaluation a
- * sample's do not depend on the others.
+/* Planning: where a plan is cut. For training with a split batch see plan.h. Evaluation goes
+ * through the network a few samples at a time, so that what one layer writes is still in cache when
+ * the next reads it. The bits stay the same: there, a sample's do not depend on the others.
  *
- * The network is cut into segments, each with its own number of samples. A cut is made only where
- * one value crosses. Layers with large outputs gain from few samples, layers with many weights
- * lose, since every call brings in its weights again: the cheapest way through all layers is found
- * by dynamic programming over the layers and a few numbers of samples. Costs are in multiply-adds
- * at the matrix product's full speed, on all threads together. */
+ * Each segment has its own number of samples. A cut is made only where one value crosses. Layers
+ * with large outputs gain from few samples, layers with many weights lose, since every call brings
+ * in its weights again: the cheapest way through all layers is found by dynamic programming over
+ * the layers and a few numbers of samples. Costs are in multiply-adds at the matrix product's full
+ * speed, on all threads together. */
 #include "plan.h"
 
 #include "algorithm_choice.h"
 #include "alloc.h"
 
 #include <math.h>
+
+void nm_find_segments(nm_plan *plan)
+{
+    const nm_network *net = plan->net;
+    for (int i = net->inputs; i < net->nodes; i++)
+        plan->node[i].takes_whole_batch = plan->split && net->node[i].type->batch_statistics;
+    for (const nm_edge *e = plan->edge; e < plan->edge + plan->edges; e++) {
+        nm_plan_node *user = &plan->node[e->user];
+        int segment = plan->node[e->from].segment + user->takes_whole_batch;
+        user->segment = segment > user->segment ? segment : user->segment;
+        plan->segments = user->segment >= plan->segments ? user->segment + 1 : plan->segments;
+    }
+}
+
+/* ---- evaluation ---------------------------------------------------------------------- */
 
 /* Measured on two cores of a Zen 4, at 50 * 10^9 multiply-adds a second each. */
 #define FAR 12.0                   /* a number written to memory or read from it instead of the caches */

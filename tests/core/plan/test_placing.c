@@ -3,6 +3,15 @@
 #include "run_suite.h"
 #include "with_context.h"
 
+/* Places them as those of a plan that holds nothing else. */
+static nm_plan_memory place(nm_region *region, int count)
+{
+    nm_network net = {.ctx = ctx};
+    nm_plan plan = {.net = &net, .region = region, .regions = count};
+    ck_assert_int_eq(nm_place_regions(&plan), NM_OK);
+    return plan.memory;
+}
+
 START_TEST(regions_do_not_collide)
 {
     enum { COUNT = 120 };
@@ -14,12 +23,11 @@ START_TEST(regions_do_not_collide)
             size_t size = 64 * (1 + nm_rng_below(&r, 50));
             region[i] = (nm_region){size, .intervals = 1, .live = {{first, first + (int)nm_rng_below(&r, 30)}}};
         }
-        size_t slab, bound;
-        ck_assert_int_eq(nm_memory_place(ctx, region, COUNT, NULL, &slab, &bound), NM_OK);
-        ck_assert_uint_ge(slab, bound);
-        ck_assert_uint_le(slab, bound + bound / 10);
+        const nm_plan_memory memory = place(region, COUNT);
+        ck_assert_uint_ge(memory.activations, memory.lower_bound);
+        ck_assert_uint_le(memory.activations, memory.lower_bound + memory.lower_bound / 10);
         for (int i = 0; i < COUNT; i++) {
-            ck_assert_uint_le(region[i].offset + region[i].size, slab);
+            ck_assert_uint_le(region[i].offset + region[i].size, memory.activations);
             for (int j = 0; j < i; j++) {
                 bool in_time = region[i].live[0].first <= region[j].live[0].last &&
                                region[j].live[0].first <= region[i].live[0].last;
@@ -41,13 +49,12 @@ START_TEST(regions_alive_twice_do_not_collide)
                           {.size = 64, .intervals = 2, .live = {{12, 14}, {26, 28}}}};
     const bool meet[5][5] = {
         [0] = {[1] = true, [2] = true, [4] = true}, [1] = {[4] = true}, [2] = {[3] = true, [4] = true}};
-    size_t slab, bound;
-    ck_assert_int_eq(nm_memory_place(ctx, region, 5, NULL, &slab, &bound), NM_OK);
+    const nm_plan_memory memory = place(region, 5);
     for (int i = 0; i < 5; i++)
         for (int j = i + 1; j < 5; j++)
             if (meet[i][j])
                 ck_assert_uint_ne(region[i].offset, region[j].offset);
-    ck_assert_uint_ge(bound, 3 * 64);
+    ck_assert_uint_ge(memory.lower_bound, 3 * 64);
 }
 END_TEST
 

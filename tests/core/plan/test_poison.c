@@ -141,7 +141,8 @@ START_TEST(a_life_cut_short_shows)
     int first = 0;
     while (plan->op[first].kind != NM_OP_FORWARD)
         first++;
-    nm_region_owner(nm_op_region(&plan->op[first], NM_AS_Y))->live[0].last = first;
+    const nm_plan_node *node = &plan->node[plan->op[first].index];
+    nm_region_owner(plan->node[node->last].value)->live[0].last = first;
     ck_assert(!isfinite(nm_plan_run(plan, &batch, NM_PHASE_ALL).loss));
     nm_plan_free(plan);
     nm_free(s.x);
