@@ -74,9 +74,7 @@ static nm_status make_plan(nm_context *ctx, nm_session *s)
     keep[keeps++] = s->net.output;
     for (int i = 0; i < s->taps; i++)
         keep[keeps++] = s->tap[i];
-    nm_beside beside = {.per_sample = s->inputs * sizeof *s->x, .flag = "options.batch = "};
-    nm_request request = {
-        .mode = NM_EVAL, .batch = s->batch, .threads = s->threads, .keep = keep, .keeps = keeps, .beside = &beside};
+    nm_request request = {.mode = NM_EVAL, .batch = s->batch, .threads = s->threads, .keep = keep, .keeps = keeps};
     nm_status status = nm_plan_new(&s->net, &request, &s->plan);
     nm_free(keep);
     return status;

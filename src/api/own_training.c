@@ -141,13 +141,11 @@ static nm_status need_evaluation(nm_trainer *t)
 {
     if (t->evaluation)
         return NM_OK;
-    nm_beside beside = {.flag = "train.eval_batch: "};
     nm_request request = {.mode = NM_EVAL,
                           .batch = t->settings->eval_batch,
                           .threads = nm_context_threads(t->ctx),
                           .keep = &t->net->output,
-                          .keeps = 1,
-                          .beside = &beside};
+                          .keeps = 1};
     if (!t->evaluation_targets.values)
         NM_TRY(nm_target_maker_new(t->ctx, t->net, t->settings->eval_batch, &t->evaluation_targets));
     return nm_plan_new(t->net, &request, &t->evaluation);
@@ -260,10 +258,6 @@ nm_status nm_trainer_save(nm_trainer *t, const char *path)
     const nm_data *data = t->options.data;
     char *classes = NULL;
     nm_errors_clear(t->ctx);
-    NM_TRY(nm_check_finite(t->ctx, t->net));
-    char what[160];
-    if (t->optimization && !nm_optimization_slots_sound(t->optimization, what, sizeof what))
-        return nm_fail(t->ctx, NM_DIVERGED, "%s holds NaN or infinity: nothing is saved", what);
     nm_train_state state = state_of(t);
     if (data) {
         state.data = data->name;

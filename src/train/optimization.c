@@ -271,14 +271,10 @@ bool nm_optimization_find_bad(const nm_optimization *o, const nm_plan *plan, cha
     return false;
 }
 
-bool nm_optimization_slots_sound(const nm_optimization *o, char *text, size_t size)
+bool nm_optimization_is_sound(const nm_optimization *o)
 {
-    const nm_network *net = o->net;
-    for (int i = 0; i < net->params; i++)
-        for (int s = 0; s < o->type->slots && net->param[i].kind != NM_STATE; s++)
-            if (!nm_all_finite(o->slot[s] + net->param[i].offset, net->param[i].count)) {
-                snprintf(text, size, "%s of %s", o->type->slot_names[s], net->param[i].name);
-                return false;
-            }
+    for (int s = 0; s < o->type->slots; s++)
+        if (!nm_all_finite(o->slot[s], o->net->weight_count))
+            return false;
     return true;
 }

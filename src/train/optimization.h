@@ -39,7 +39,7 @@ nm_update_outcome nm_optimization_step(nm_optimization *o, nm_plan *plan, uint64
 /* The first parameter whose gradient (from the last on, as backward goes), value or slot holds NaN
  * or infinity, as "the gradient of c1/weight"; false: none does. */
 bool nm_optimization_find_bad(const nm_optimization *o, const nm_plan *plan, char *text, size_t size);
-/* Whether all slots are finite numbers; else the first that is not, as "momentum of c1/weight". */
-bool nm_optimization_slots_sound(const nm_optimization *o, char *text, size_t size);
+/* Whether all slots are finite numbers. */
+bool nm_optimization_is_sound(const nm_optimization *o);
 
 #endif

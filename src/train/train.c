@@ -31,9 +31,8 @@ static nm_status check_state(const nm_train_run *t, nm_train_result *result)
     for (int i = 0; i < t->net->params; i++)
         if (!nm_all_finite(nm_param_values(t->net, &t->net->param[i]), t->net->param[i].count))
             return diverged(result, t->state.step, t->net->param[i].name);
-    char what[sizeof result->cause];
-    return nm_optimization_slots_sound(t->optimization, what, sizeof what) ? NM_OK
-                                                                           : diverged(result, t->state.step, what);
+    return nm_optimization_is_sound(t->optimization) ? NM_OK
+                                                     : diverged(result, t->state.step, "the optimizer's memory");
 }
 
 /* Makes the row unless a stop comes in between; it is due again on resuming then. */

@@ -2,8 +2,6 @@
  */
 #include "api_support.h"
 
-#include "own_trainer.h"
-
 #define MODEL                                                                                                          \
     "input: {height: 4, width: 3, channels: 2}\n"                                                                      \
     "layers: [{name: c, conv: {filters: 3, kernel: 3, pad: same}}, {name: n, batchnorm: {}}, relu,\n"                  \
@@ -186,37 +184,6 @@ START_TEST(own_updates_are_saved)
 }
 END_TEST
 
-/* What was saved before stays. */
-START_TEST(saves_numbers_only)
-{
-    nm_network *net = network("{momentum: 0.9}");
-    nm_trainer *t = trainer(net, false);
-    nm_minibatch given = batch();
-    nm_real *weight = parameter_named(net, "d/weight").values, *mean = parameter_named(net, "n/running_mean").values;
-    const char *path = in_folder("sound.h5");
-    ck_assert_done(nm_trainer_step(t, &given, NULL));
-    ck_assert_done(nm_trainer_save(t, path));
-    nm_real good = weight[4];
-    weight[4] = (nm_real)NAN;
-    ck_assert_int_eq(nm_trainer_save(t, path), NM_DIVERGED);
-    assert_message(WORDS("d/weight"));
-    weight[4] = good;
-    mean[1] = (nm_real)INFINITY;
-    ck_assert_int_eq(nm_trainer_save(t, path), NM_DIVERGED);
-    assert_message(WORDS("n/running_mean"));
-    mean[1] = 0;
-    nm_train_state state;
-    nm_optimization_state(t->optimization, &state);
-    ((real *)(uintptr_t)state.slot[0])[0] = (nm_real)NAN;
-    ck_assert_int_eq(nm_trainer_save(t, path), NM_DIVERGED);
-    assert_message(WORDS("c/weight", "nothing is saved"));
-    ck_assert_done(nm_trainer_resume(t, path));
-    ck_assert_done(nm_trainer_save(t, path));
-    nm_trainer_free(t);
-    nm_network_free(net);
-}
-END_TEST
-
 /* Forward moves the statistics; they are parameters, which can be put back. */
 START_TEST(statistics_can_be_put_back)
 {
@@ -255,5 +222,4 @@ START_TEST(a_fresh_network)
 END_TEST
 
 SUITE_WITH("own updates", with_folder, own_descent_as_sgd, kept_gradients_join_a_step, what_needs_an_optimizer,
-           fit_needs_an_optimizer, own_updates_are_saved, saves_numbers_only, statistics_can_be_put_back,
-           a_fresh_network)
+           fit_needs_an_optimizer, own_updates_are_saved, statistics_can_be_put_back, a_fresh_network)
