@@ -72,24 +72,6 @@ static inline void write_images(void)
         }
 }
 
-/* Ten plain images of two classes that take more than a megabyte each once they are unpacked. */
-static inline void write_large_images(void)
-{
-    enum { LARGE_SIDE = 1100 };
-    char path[64];
-    ck_assert(mkdir("large", 0777) == 0 && mkdir("large/0", 0777) == 0 && mkdir("large/1", 0777) == 0);
-    for (int i = 0; i < 10; i++) {
-        png_image image = {
-            .version = PNG_IMAGE_VERSION, .width = LARGE_SIDE, .height = LARGE_SIDE, .format = PNG_FORMAT_GRAY};
-        uint8_t *pixels = malloc((size_t)LARGE_SIDE * LARGE_SIDE);
-        ck_assert_ptr_nonnull(pixels);
-        memset(pixels, 20 * i, (size_t)LARGE_SIDE * LARGE_SIDE);
-        snprintf(path, sizeof path, "large/%d/%d.png", i % 2, i);
-        ck_assert(png_image_write_to_file(&image, path, 0, pixels, 0, NULL));
-        free(pixels);
-    }
-}
-
 static inline nm_h5 *new_file(nm_context *ctx, const char *path)
 {
     nm_h5 *h5;

@@ -9,7 +9,6 @@
  * in r, or those of an experiment in r/ARM. */
 #define OUT "cat out"
 #define REFUSAL "cat err status"
-#define STATUS "cat status"
 #define CURVES "cat r/metrics.csv r/*/metrics.csv 2>/dev/null | cut -d, -f1-7"
 #define WATCHED "cat r/watch.csv r/*/watch.csv 2>/dev/null"
 #define FILES "find r | sort"
@@ -31,15 +30,6 @@ typedef struct key_row {
 #define IMAGES "--data images:pics"
 /* Activations of some 100 MB. */
 #define LARGE "--set c1.filters=64 --limit 2000 --batch 2000 --without batchnorm"
-
-/* Images that take more than a megabyte each. */
-#define LARGE_IMAGES " --data images:large"
-#define TRAIN_LARGE "train m.yaml --run r --batch 4 --steps 1" LARGE_IMAGES
-#define COMPARE_LARGE "compare m.yaml --run r --vary lr=0.1,0.2 --batch 4 --steps 1" LARGE_IMAGES
-#define VISUALIZE_LARGE "visualize t --output r --image large/0/0.png"
-#define PREDICT_LARGE "predict t large/0/0.png"
-#define BN_REPORT_LARGE "bn-report t --batch 4" LARGE_IMAGES
-#define RECALIBRATE_LARGE "recalibrate t -o o.h5 --batch 4" LARGE_IMAGES
 
 static const key_row key_rows[] = {
     {"data", "images:pics", "", CURVES},
@@ -97,15 +87,6 @@ typedef struct flag_row {
 #define FACTS "grep -oE '\"(batch|threads|multiply_adds)\":[0-9]*|\"chosen\":\"[^\"]*' out; ls roof.csv"
 
 static const flag_row flag_rows[] = {
-    {"train", "max-memory", NULL, TRAIN_LARGE, TRAIN_LARGE " --max-memory 1", STATUS},
-    {"compare", "max-memory", NULL, COMPARE_LARGE, COMPARE_LARGE " --max-memory 1", STATUS},
-    {"eval", "max-memory", NULL, "eval t" LARGE_IMAGES, "eval t" LARGE_IMAGES " --max-memory 1", STATUS},
-    {"predict", "max-memory", NULL, PREDICT_LARGE, PREDICT_LARGE " --max-memory 1", STATUS},
-    {"data", "max-memory", NULL, "data images:large", "data images:large --max-memory 1", STATUS},
-    {"visualize", "max-memory", NULL, VISUALIZE_LARGE, VISUALIZE_LARGE " --max-memory 1", STATUS},
-    {"bn-report", "max-memory", NULL, BN_REPORT_LARGE, BN_REPORT_LARGE " --max-memory 1", STATUS},
-    {"recalibrate", "max-memory", NULL, RECALIBRATE_LARGE, RECALIBRATE_LARGE " --max-memory 1", STATUS},
-
     {"train", "run", NULL, "train m.yaml", "train m.yaml --run r", FILES},
     {"train", "resume", "train m.yaml --run r --steps 2", "train m.yaml --run r", "train --run r --resume", REFUSAL},
     {"train", "allow-change", "train m.yaml --run r --steps 2", "train m.yaml --run r --resume --augment flip",
