@@ -3,6 +3,7 @@
 
 #include "alloc.h"
 #include "file.h"
+#include "number_text.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -67,12 +68,14 @@ static nm_status check_row(nm_context *ctx, const char *path, const table *t)
                                         "test_loss", "test_accuracy", "seconds"};
     const double *row = t->row[t->rows];
     int wrong = wrong_column(row);
-    if (wrong >= 0)
-        return nm_fail(ctx, NM_INVALID, "%s:%d: %s is %.17g; expected %s", path, t->rows + 2, names[wrong], row[wrong],
-                       wrong <= COL_STEP                                           ? "a whole number from 0 to 2^53"
-                       : wrong == COL_TRAIN_ACCURACY || wrong == COL_TEST_ACCURACY ? "a share from 0 to 1, or nan"
-                                                                                   : "a finite number from 0");
-    return NM_OK;
+    if (wrong < 0)
+        return NM_OK;
+    char text[NM_NUMBER_TEXT];
+    nm_number_text(row[wrong], text);
+    return nm_fail(ctx, NM_INVALID, "%s:%d: %s is %s; expected %s", path, t->rows + 2, names[wrong], text,
+                   wrong <= COL_STEP                                           ? "a whole number from 0 to 2^53"
+                   : wrong == COL_TRAIN_ACCURACY || wrong == COL_TEST_ACCURACY ? "a share from 0 to 1, or nan"
+                                                                               : "a finite number from 0");
 }
 
 static nm_status read_file(nm_context *ctx, const char *run, const char *name, char **path, char **text)

@@ -1,6 +1,7 @@
 /* The numbers of two arrays, one by one. */
 #include "alloc.h"
 #include "difference.h"
+#include "number_text.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -55,7 +56,10 @@ static void value_text(const nm_stored *o, const void *number, char text[VALUE_T
     memcpy(&natural, number, sizeof natural);
     switch (nm_stored_wide(o)) {
     case NM_H5_F64:
-        snprintf(text, VALUE_TEXT, "%.*g", o->shape.type == NM_H5_F64 ? 17 : 9, as_double(NM_H5_F64, number));
+        if (o->shape.type == NM_H5_F64)
+            nm_number_text(as_double(NM_H5_F64, number), text);
+        else
+            nm_float_text((float)as_double(NM_H5_F64, number), text);
         break;
     case NM_H5_U64:
         snprintf(text, VALUE_TEXT, "%" PRIu64, natural);

@@ -2,6 +2,7 @@
 #include "alloc.h"
 #include "difference.h"
 #include "file.h"
+#include "number_text.h"
 #include "run_files.h"
 #include "table.h"
 
@@ -54,15 +55,6 @@ static int differing_column(const double *a, const double *b)
     return -1;
 }
 
-/* In as few digits as give the same number again. */
-static void shortest(double x, char text[VALUE_TEXT])
-{
-    int digits = 6;
-    do
-        snprintf(text, VALUE_TEXT, "%.*g", digits, x);
-    while (x == x && strtod(text, NULL) != x && ++digits <= 17);
-}
-
 static void compare_tables(const table *a, const table *b, run_difference *out)
 {
     int common = a->rows < b->rows ? a->rows : b->rows, row = 0, column = -1;
@@ -78,8 +70,8 @@ static void compare_tables(const table *a, const table *b, run_difference *out)
     if (row == common)
         return;
     out->column = columns[column];
-    shortest(a->row[row][column], out->a);
-    shortest(b->row[row][column], out->b);
+    nm_number_text(a->row[row][column], out->a);
+    nm_number_text(b->row[row][column], out->b);
 }
 
 static nm_status read_rows(nm_context *ctx, const char *run, table *out)

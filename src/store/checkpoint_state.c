@@ -2,6 +2,7 @@
 #include "alloc.h"
 #include "checkpoint_read.h"
 #include "gemm.h"
+#include "number_text.h"
 
 #include <float.h>
 #include <limits.h>
@@ -55,7 +56,9 @@ static const uint64_t MOST_STEPS = (uint64_t)1 << 53; /* all that a double count
 
 static nm_status refuse_number(const nm_checkpoint *c, const char *path, double found, const char *expected)
 {
-    return nm_fail(c->ctx, NM_INVALID, "%s: %s is %.17g; expected %s", c->path, path, found, expected);
+    char text[NM_NUMBER_TEXT];
+    nm_number_text(found, text);
+    return nm_fail(c->ctx, NM_INVALID, "%s: %s is %s; expected %s", c->path, path, text, expected);
 }
 
 /* A row is of a step behind the one before, and no later than the state. */

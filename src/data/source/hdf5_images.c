@@ -4,6 +4,7 @@
 #include "hdf5_split.h"
 
 #include "alloc.h"
+#include "number_text.h"
 
 #include <math.h>
 
@@ -89,17 +90,21 @@ static double tolerance(nm_h5_type type)
 static nm_status wrong_value(const nm_hdf5_file *f, const char *path, const nm_h5_shape *s, size_t entry, double value)
 {
     size_t image = entry / (s->count / s->dims[0]);
+    char text[NM_NUMBER_TEXT];
+    if (s->type == NM_H5_F64)
+        nm_number_text(value, text);
+    else
+        nm_float_text((float)value, text);
     if (nm_h5_is_float(s->type) && value >= 0 && value <= 1)
         return nm_fail(
             f->ctx, NM_INVALID,
-            "%s: %s: image %zu has the value %.9g; norma holds images as uint8, and takes floats that are uint8 "
+            "%s: %s: image %zu has the value %s; norma holds images as uint8, and takes floats that are uint8 "
             "divided by 255: to round them, write (255 * x).round().astype('uint8')",
-            f->path, path, image, value);
-    return nm_fail(
-        f->ctx, NM_INVALID,
-        "%s: %s: image %zu has the value %.9g; expected whole numbers from 0 to 255 (norma normalises them by "
-        "itself: write images before any normalising, as uint8)%s",
-        f->path, path, image, value, f->scale == NM_SCALE_UNIT ? "; or all from 0 to 1, as in training" : "");
+            f->path, path, image, text);
+    return nm_fail(f->ctx, NM_INVALID,
+                   "%s: %s: image %zu has the value %s; expected whole numbers from 0 to 255 (norma normalises them by "
+                   "itself: write images before any normalising, as uint8)%s",
+                   f->path, path, image, text, f->scale == NM_SCALE_UNIT ? "; or all from 0 to 1, as in training" : "");
 }
 
 /* `entry` of the value counts over the whole of the dataset. */

@@ -3,6 +3,7 @@
  * never cut. */
 #include "alloc.h"
 #include "hdf5_split.h"
+#include "number_text.h"
 
 #include <math.h>
 #include <string.h>
@@ -74,9 +75,12 @@ static nm_status to_class(const nm_hdf5_file *f, const char *path, bool pixel, s
         *label = NM_NO_LABEL;
     else if (value >= 0 && value <= MOST_LABEL && value == floor(value))
         *label = (int32_t)value;
-    else
-        return nm_fail(f->ctx, NM_INVALID, "%s: %s: entry %zu is %.9g; expected a class, a whole number from 0%s",
-                       f->path, path, entry, value, pixel ? " (255 where a pixel has none)" : "");
+    else {
+        char text[NM_NUMBER_TEXT];
+        nm_number_text(value, text);
+        return nm_fail(f->ctx, NM_INVALID, "%s: %s: entry %zu is %s; expected a class, a whole number from 0%s",
+                       f->path, path, entry, text, pixel ? " (255 where a pixel has none)" : "");
+    }
     return NM_OK;
 }
 
