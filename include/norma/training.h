@@ -295,7 +295,9 @@ NM_API nm_status nm_trainer_fit(nm_trainer *trainer, uint64_t epochs, nm_after_s
                                 nm_after_epoch *after_epoch, void *arg);
 
 /* Writes a checkpoint, whole or not at all: parameters, the optimizer's memory, the number of
- * updates, the model. The predictor of norma.h and the program read it. */
+ * updates, the model. The predictor of norma.h and the program read it. NM_DIVERGED, naming the
+ * tensor, where one holds NaN or infinity: nothing is written then, and a file that was there
+ * stays. */
 NM_API nm_status nm_trainer_save(nm_trainer *trainer, const char *path);
 /* Goes on from a checkpoint of the same layers and optimizer: the next steps get the bits that they
  * would have got there, at the same learning rate (nm_trainer_set_lr is not saved). */

@@ -85,6 +85,9 @@ static nm_status set_up(nm_trainer *t)
     NM_TRY(choose_readable(t));
     if (!t->options.no_optimizer)
         NM_TRY(nm_optimization_new(ctx, t->settings, t->net, t->options.steps, t->steps_per_epoch, &t->optimization));
+    size_t slots = t->optimization ? (size_t)nm_optimization_type(t->optimization)->slots : 0;
+    nm_beside beside = {.untouched = slots * t->net->weight_count * sizeof(real),
+                        .flag = t->options.evaluation ? "options.batch = " : "train.micro_batch="};
     nm_request request = {.mode = t->options.evaluation ? NM_EVAL : NM_TRAIN,
                           .gradients = true,
                           .batch = t->batch,
@@ -94,7 +97,8 @@ static nm_status set_up(nm_trainer *t)
                           .input_gradients = t->options.input_gradients,
                           .keep_all = t->options.keep_all,
                           .keep = t->readable,
-                          .keeps = t->readables};
+                          .keeps = t->readables,
+                          .beside = &beside};
     NM_TRY(nm_plan_new(t->net, &request, &t->plan));
     NM_TRY(nm_target_maker_new(ctx, t->net, t->batch, &t->targets));
     t->held_x = nm_alloc(ctx, (size_t)t->net->inputs, sizeof *t->held_x);

@@ -9,19 +9,34 @@
 #include <math.h>
 #include <string.h>
 
-/* Images at once; more are taken in pieces. */
-enum { PIECE = 64 };
+/* Images at once, where there is memory for them; more are taken in pieces. */
+enum { MOST_AT_ONCE = 64 };
 
 static nm_status prepare(nm_context *ctx, nm_predictor *p)
 {
     nm_network *net = p->net;
     if (p->plan)
         return NM_OK;
-    nm_request request = {
-        .mode = NM_EVAL, .batch = PIECE, .threads = nm_context_threads(ctx), .keep = &net->output, .keeps = 1};
-    if (!p->x && !(p->x = nm_alloc(ctx, PIECE * p->inputs, sizeof(real))))
+    nm_beside beside = {.per_sample = p->inputs * sizeof(real), .flag = "a batch of "};
+    nm_request request = {.mode = NM_EVAL,
+                          .batch = MOST_AT_ONCE,
+                          .threads = nm_context_threads(ctx),
+                          .keep = &net->output,
+                          .keeps = 1,
+                          .beside = &beside};
+    nm_status status = nm_plan_new(net, &request, &p->plan);
+    for (; status == NM_FAILED && request.batch > 1; status = nm_plan_new(net, &request, &p->plan)) {
+        nm_errors_clear(net->ctx);
+        request.batch /= 2;
+    }
+    NM_TRY(status);
+    p->at_once = request.batch;
+    if (!p->x && !(p->x = nm_alloc(ctx, (size_t)p->at_once * p->inputs, sizeof(real)))) {
+        nm_plan_free(p->plan);
+        p->plan = NULL;
         return NM_FAILED;
-    return nm_plan_new(net, &request, &p->plan);
+    }
+    return NM_OK;
 }
 
 /* The names in p->classes, apart. */
@@ -146,8 +161,8 @@ nm_status nm_predict_u8(nm_context *ctx, nm_predictor *p, int n, const uint8_t *
         return nm_fail(ctx, NM_INVALID, "expected at least one image, found %d", n);
     NM_TRY(prepare(ctx, p));
     NM_TRY(nm_predictor_need_table(ctx, p));
-    for (int first = 0; first < n; first += PIECE) {
-        int part = n - first < PIECE ? n - first : PIECE;
+    for (int first = 0; first < n; first += p->at_once) {
+        int part = n - first < p->at_once ? n - first : p->at_once;
         const uint8_t *from = pixels + (size_t)first * p->inputs;
         nm_normalise(p->table, channels, from, (size_t)part * p->inputs, p->x);
         broken += predict_piece(p, part, outputs + (size_t)first * p->outputs);
@@ -162,8 +177,8 @@ nm_status nm_predict_f32(nm_context *ctx, nm_predictor *p, int n, const float *v
     if (n < 1)
         return nm_fail(ctx, NM_INVALID, "expected at least one image, found %d", n);
     NM_TRY(prepare(ctx, p));
-    for (int first = 0; first < n; first += PIECE) {
-        int part = n - first < PIECE ? n - first : PIECE;
+    for (int first = 0; first < n; first += p->at_once) {
+        int part = n - first < p->at_once ? n - first : p->at_once;
         for (size_t i = 0; i < (size_t)part * p->inputs; i++)
             p->x[i] = (real)values[(size_t)first * p->inputs + i];
         broken += predict_piece(p, part, outputs + (size_t)first * p->outputs);

@@ -11,7 +11,8 @@ struct nm_predictor {
     nm_normalisation normalisation;    /* of no channels where the checkpoint has none */
     real *table;                       /* of pixels; NULL until the first are given */
     nm_plan *plan;                     /* NULL until something is predicted */
-    real *x;                           /* [images at once][h][w][c] */
+    int at_once;                       /* images at once: as many as fit into memory; 0: not known yet */
+    real *x;                           /* [at_once][h][w][c] */
     char *file;                        /* the checkpoint */
     uint64_t step, epoch;              /* 0: the checkpoint has none */
     char *classes;                     /* names, one a line; NULL: the checkpoint has none */

@@ -1,6 +1,8 @@
 /* Memory is foretold: a run that would be ended by the system halfway is refused before it starts,
  * with the number of samples at once that fits. */
-#include "program.h"
+#include "grey_png.h"
+
+#include "h5.h"
 
 /* The program finds so much free memory. */
 static void set_free_memory(int mib)
@@ -56,6 +58,31 @@ START_TEST(evaluation)
 }
 END_TEST
 
+/* As many images at once as fit; where not one does, that is said. */
+START_TEST(predictions_and_traces)
+{
+    expect(0, "norma train tiny.yaml " WIDE " --limit 32 --steps 1 --run r");
+    write_grey_png("x.png", 28, (const uint8_t[784]){0});
+    said all = expect(0, "norma predict r x.png");
+    set_free_memory(6);
+    ck_assert_str_eq(expect(0, "norma predict r x.png").out, all.out);
+    set_free_memory(0);
+    contains(expect(1, "norma predict r x.png").err, "no batch fits; give it more memory");
+    nm_context *ctx = nm_context_new();
+    nm_h5 *h5;
+    static float x[500 * 784];
+    ck_assert_int_eq(nm_h5_new(ctx, "in.h5", &h5), NM_OK);
+    ck_assert_int_eq(nm_h5_write(h5, "/x", NM_H5_F32, 4, (const size_t[]){500, 28, 28, 1}, x), NM_OK);
+    ck_assert_int_eq(nm_h5_write(h5, "/labels", NM_H5_I32, 1, (const size_t[]){500}, x), NM_OK);
+    ck_assert_int_eq(nm_h5_save(h5, "in.h5", false), NM_OK);
+    nm_h5_free(h5);
+    nm_context_free(ctx);
+    set_free_memory(20);
+    contains(expect(1, "norma trace r --input in.h5 --output o.h5").err, "an --input of ");
+    expect(0, "test ! -e o.h5");
+}
+END_TEST
+
 /* Before any variant is trained. */
 START_TEST(comparisons_and_measurements)
 {
@@ -72,4 +99,4 @@ START_TEST(comparisons_and_measurements)
 }
 END_TEST
 
-SUITE_WITH("memory", in_own_folder, training, evaluation, comparisons_and_measurements)
+SUITE_WITH("memory", in_own_folder, training, evaluation, predictions_and_traces, comparisons_and_measurements)
