@@ -56,12 +56,12 @@ typedef struct choice {
 
 /* ---- infer --------------------------------------------------------------------------------- */
 
-static nm_status deconv_infer_axis(nm_infer *e, const deconv *self, int axis, int in, int *before, int *out)
+static nm_status deconv_infer_axis(nm_infer *e, deconv *self, int axis, int in, int *out)
 {
-    const nm_pad *pad = &self->pad;
+    nm_pad *pad = &self->pad;
     int reach = self->dilation[axis] * (self->kernel[axis] - 1) + 1, stride = self->stride[axis];
-    int extra = self->output_pad[axis], after = axis ? pad->right : pad->bottom;
-    *before = axis ? pad->left : pad->top;
+    int *before = axis ? &pad->left : &pad->top, *after = axis ? &pad->right : &pad->bottom;
+    int extra = self->output_pad[axis];
     if (extra && extra >= stride && extra >= self->dilation[axis])
         return nm_fail(e->ctx, NM_INVALID, "%s: output_pad must be less than stride or dilation; found %d, %d and %d",
                        e->who, extra, stride, self->dilation[axis]);
@@ -69,10 +69,11 @@ static nm_status deconv_infer_axis(nm_infer *e, const deconv *self, int axis, in
     if (pad->same) {
         int64_t off = whole - (int64_t)in * stride;
         *before = off > 0 ? (int)(off / 2) : 0;
+        *after = (int)(off - *before); /* less than 0: rows that no tap reaches */
         *out = in * stride;
         return NM_OK;
     }
-    whole -= *before + after;
+    whole -= *before + *after;
     if (whole < 1 || whole > 1 << 30)
         return nm_fail(e->ctx, NM_INVALID, "%s: its output would have %lld %s; its input is " NM_SHAPE_FMT, e->who,
                        (long long)whole, axis ? "columns" : "rows", NM_SHAPE_ARGS(e->in[0]));
@@ -89,8 +90,10 @@ static nm_status deconv_infer(nm_infer *e, void *private)
     memcpy(self->g.kernel, self->kernel, sizeof self->kernel);
     memcpy(self->g.stride, self->stride, sizeof self->stride);
     memcpy(self->g.dilation, self->dilation, sizeof self->dilation);
-    NM_TRY(deconv_infer_axis(e, self, 0, in.h, &self->g.top, &self->g.in.h));
-    NM_TRY(deconv_infer_axis(e, self, 1, in.w, &self->g.left, &self->g.in.w));
+    NM_TRY(deconv_infer_axis(e, self, 0, in.h, &self->g.in.h));
+    NM_TRY(deconv_infer_axis(e, self, 1, in.w, &self->g.in.w));
+    self->g.top = self->pad.top;
+    self->g.left = self->pad.left;
     e->out = self->g.in;
     double area = (double)self->kernel[0] * self->kernel[1] / (self->stride[0] * self->stride[1]);
     nm_init init = {(nm_init_kind)self->init, self->init_value, area * nm_conv_group_out(&self->g),

@@ -1,6 +1,7 @@
 /* One row for each setting: a new one that is not here is found by its test. */
 #include "resume_rules.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -37,12 +38,76 @@ nm_resume_rule nm_resume_rule_of(const char *setting)
     return NM_RESUME_UNKNOWN;
 }
 
+/* Of layers, losses and optimizers: by name, which means one thing wherever it stands. Where an
+ * option decides shapes of parameters, these refuse before it is looked at. */
+static const char *const free_options[] = {
+    "algorithm",                /* how passes are done */
+    "init",       "init_value", /* where values begin */
+    "lr",                       /* train.lr sets it too */
+    "activation",               /* a layer of its own, which is compared */
+    "pool",                     /* a name: which layer it is of is compared */
+    "scale",                    /* the size that it gives is compared */
+};
+static const char *const allowed_options[] = {
+    "affine",
+    "align_corners",
+    "alpha",
+    "approximate",
+    "beta",
+    "beta1",
+    "beta2",
+    "bias",
+    "ceil",
+    "channels",
+    "class_weights",
+    "count",
+    "count_pad",
+    "crop",
+    "dilation",
+    "epsilon",
+    "filters",
+    "first",
+    "gamma",
+    "ghost",
+    "groups",
+    "height",
+    "ignore",
+    "k",
+    "kernel",
+    "margin",
+    "mode",
+    "momentum",
+    "label_smoothing",
+    "nesterov",
+    "output_pad",
+    "p",
+    "pad",
+    "positive_weight",
+    "rate",
+    "shared",
+    "size",
+    "slope",
+    "standardise",
+    "statistics",
+    "stride",
+    "units",
+    "weight",
+    "weight_decay",
+    "width",
+};
+
+static bool is_among(const char *name, const char *const *names, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(names[i], name) == 0)
+            return true;
+    return false;
+}
+
 nm_resume_rule nm_resume_rule_of_option(const char *option)
 {
-    /* How passes are done; where values begin; the rate, which train.lr sets too. */
-    static const char *const free_ones[] = {"algorithm", "init", "init_value", "lr"};
-    for (size_t i = 0; i < sizeof free_ones / sizeof *free_ones; i++)
-        if (strcmp(free_ones[i], option) == 0)
-            return NM_RESUME_FREE;
-    return NM_RESUME_ALLOWED;
+    if (is_among(option, free_options, sizeof free_options / sizeof *free_options))
+        return NM_RESUME_FREE;
+    return is_among(option, allowed_options, sizeof allowed_options / sizeof *allowed_options) ? NM_RESUME_ALLOWED
+                                                                                               : NM_RESUME_UNKNOWN;
 }

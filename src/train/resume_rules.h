@@ -11,7 +11,8 @@ typedef enum nm_resume_rule {
 
 /* Of a key of the `train:` section. Every key has a rule; docs/training.md lists them. */
 nm_resume_rule nm_resume_rule_of(const char *setting);
-/* Of an option of a layer, a loss or an optimizer. */
+/* Of an option of a layer, a loss or an optimizer; unknown: of a type that a program brought along,
+ * whose options can be allowed. */
 nm_resume_rule nm_resume_rule_of_option(const char *option);
 
 #endif

@@ -2,6 +2,7 @@
 #include "option_text.h"
 
 #include "alloc.h"
+#include "number_text.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -39,10 +40,31 @@ void nm_text_add(nm_text *t, const char *fmt, ...)
     t->size += (size_t)length;
 }
 
+static void add_number(nm_text *t, double number)
+{
+    char text[NM_NUMBER_TEXT];
+    nm_number_text(number, text);
+    nm_text_add(t, "%s", text);
+}
+
+/* One number where all are equal, as a person writes it. */
+static void add_sides(nm_text *t, const int *side, int count)
+{
+    bool equal = true;
+    for (int i = 1; i < count; i++)
+        equal = equal && side[i] == side[0];
+    nm_text_add(t, equal ? "%d" : "[%d", side[0]);
+    for (int i = 1; i < count && !equal; i++)
+        nm_text_add(t, ", %d", side[i]);
+    nm_text_add(t, equal ? "" : "]");
+}
+
 static void add_reals(nm_text *t, const nm_reals *list)
 {
-    for (int i = 0; i < list->count; i++)
-        nm_text_add(t, "%s%.17g", i ? ", " : "", list->values[i]);
+    for (int i = 0; i < list->count; i++) {
+        nm_text_add(t, "%s", i ? ", " : "");
+        add_number(t, list->values[i]);
+    }
 }
 
 static void add_strings(nm_text *t, const nm_strings *list)
@@ -59,17 +81,17 @@ void nm_text_add_option(nm_text *t, const nm_option *o, const void *target)
         nm_text_add(t, "%d", *(const int *)field);
         break;
     case NM_OPT_REAL:
-        nm_text_add(t, "%.17g", *(const double *)field);
+        add_number(t, *(const double *)field);
         break;
     case NM_OPT_BOOL:
         nm_text_add(t, "%s", *(const bool *)field ? "true" : "false");
         break;
     case NM_OPT_PAIR:
-        nm_text_add(t, "[%d, %d]", ((const int *)field)[0], ((const int *)field)[1]);
+        add_sides(t, field, 2);
         break;
-    case NM_OPT_PAD: {
+    case NM_OPT_PAD: { /* `same` is told by the numbers that infer has found */
         const nm_pad *pad = field;
-        nm_text_add(t, "%s[%d, %d, %d, %d]", pad->same ? "same " : "", pad->top, pad->bottom, pad->left, pad->right);
+        add_sides(t, (const int[]){pad->top, pad->bottom, pad->left, pad->right}, 4);
         break;
     }
     case NM_OPT_ENUM:

@@ -40,24 +40,24 @@ static const nm_option options[] = {
 
 /* ---- infer ---------------------------------------------------------------------------------- */
 
-static nm_status infer_axis(nm_infer *e, const conv *self, int axis, int in, int *before, int *out)
+static nm_status infer_axis(nm_infer *e, conv *self, int axis, int in, int *out)
 {
-    const nm_pad *pad = &self->pad;
+    nm_pad *pad = &self->pad;
     int reach = self->dilation[axis] * (self->kernel[axis] - 1) + 1, stride = self->stride[axis];
-    int after = axis ? pad->right : pad->bottom;
-    *before = axis ? pad->left : pad->top;
+    int *before = axis ? &pad->left : &pad->top, *after = axis ? &pad->right : &pad->bottom;
     if (pad->same) {
         *out = (in + stride - 1) / stride;
         int whole = (*out - 1) * stride + reach - in;
         *before = whole > 0 ? whole / 2 : 0;
+        *after = whole > 0 ? whole - *before : 0;
         return NM_OK;
     }
-    int slack = in + *before + after - reach; /* pixels that the kernel can move over */
+    int slack = in + *before + *after - reach; /* pixels that the kernel can move over */
     if (slack < 0)
         return nm_fail(e->ctx, NM_INVALID,
                        "%s: the kernel reaches over %d pixels in %s, but the input has %d and %d of padding; "
                        "its input is " NM_SHAPE_FMT,
-                       e->who, reach, axis ? "width" : "height", in, *before + after, NM_SHAPE_ARGS(e->in[0]));
+                       e->who, reach, axis ? "width" : "height", in, *before + *after, NM_SHAPE_ARGS(e->in[0]));
     *out = slack / stride + 1;
     return NM_OK;
 }
@@ -92,8 +92,10 @@ static nm_status conv_infer(nm_infer *e, void *private)
     memcpy(self->g.kernel, self->kernel, sizeof self->kernel);
     memcpy(self->g.stride, self->stride, sizeof self->stride);
     memcpy(self->g.dilation, self->dilation, sizeof self->dilation);
-    NM_TRY(infer_axis(e, self, 0, in.h, &self->g.top, &self->g.out.h));
-    NM_TRY(infer_axis(e, self, 1, in.w, &self->g.left, &self->g.out.w));
+    NM_TRY(infer_axis(e, self, 0, in.h, &self->g.out.h));
+    NM_TRY(infer_axis(e, self, 1, in.w, &self->g.out.w));
+    self->g.top = self->pad.top;
+    self->g.left = self->pad.left;
     NM_TRY(check_algorithm(e, self));
     e->out = self->g.out;
     double area = (double)self->kernel[0] * self->kernel[1];

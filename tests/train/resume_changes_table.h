@@ -1,6 +1,6 @@
 /* What may change between a run of SMALL_MODEL and its going on: a row for every setting. */
-#ifndef RESUME_CHANGES_H
-#define RESUME_CHANGES_H
+#ifndef RESUME_CHANGES_TABLE_H
+#define RESUME_CHANGES_TABLE_H
 
 #include "resume_rules.h"
 
