@@ -159,3 +159,18 @@ static error_t parse_memory(int key, char *arg, struct argp_state *state)
 
 static const struct argp_option memory_options[] = {MEMORY_OPTION, {0}};
 const struct argp memory_argp = {memory_options, parse_memory, NULL, NULL, NULL, NULL, NULL};
+
+/* ---- --allow-change ------------------------------------------------------------------------ */
+
+void report_allowed_changes(const allowed_changes *changes, bool resume)
+{
+    if (changes->count && !resume)
+        fprintf(stderr, "norma: --allow-change has no effect without --resume\n");
+}
+
+void add_allowed_change(struct argp_state *state, const char *arg, allowed_changes *changes)
+{
+    if (changes->count == MOST_ALLOWED)
+        argp_error(state, "--allow-change: at most %d", MOST_ALLOWED);
+    changes->name[changes->count++] = arg;
+}

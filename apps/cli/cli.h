@@ -68,6 +68,22 @@ enum { KEY_MAX_MEMORY = 0x3000 };
 void set_max_memory(struct argp_state *state, const char *arg);
 size_t asked_max_memory(void);
 
+/* --allow-change, of commands that go on with a run: a row of their table, and what was given. */
+#define ALLOW_CHANGE_OPTION                                                                                            \
+    {                                                                                                                  \
+        "allow-change", KEY_ALLOW_CHANGE, "NAME", 0,                                                                   \
+            "with --resume: go on although this setting is another (augment, LAYER.OPTION); may be given several "     \
+            "times",                                                                                                   \
+            1                                                                                                          \
+    }
+enum { KEY_ALLOW_CHANGE = 0x3001, MOST_ALLOWED = 64 };
+typedef struct allowed_changes {
+    const char *name[MOST_ALLOWED + 1]; /* [count], then NULL */
+    int count;
+} allowed_changes;
+void report_allowed_changes(const allowed_changes *changes, bool resume);
+void add_allowed_change(struct argp_state *state, const char *arg, allowed_changes *changes);
+
 /* Calls `each` for every flag of a command, as its table has them, then for its arguments with name
  * NULL and what it says of them in `help` ("[MODEL]"). */
 typedef void flag_function(void *arg, const char *name, const char *value, bool optional, const char *help);

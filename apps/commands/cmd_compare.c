@@ -20,6 +20,7 @@ static const struct argp_option options[] = {
     {"run", 'r', "DIR", 0,
      "the folder that gets a run directory for each variant (preset: runs/compare-MODEL-1, -2, …)", 1},
     {"resume", 'c', 0, 0, "go on where DIR stands", 1},
+    ALLOW_CHANGE_OPTION,
     {"json", 'j', 0, 0, "machine-readable result on stdout", 1},
     {0},
 };
@@ -41,6 +42,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case 'c':
         args->resume = true;
+        return 0;
+    case KEY_ALLOW_CHANGE:
+        add_allowed_change(state, arg, &args->allowed);
         return 0;
     case 'j':
         args->json = true;
@@ -92,7 +96,11 @@ static nm_status train_all(comparison *c, int *signalled)
         bool begun;
         NM_TRY(nm_run_dir_has_checkpoint(c->ctx, a->run, &begun));
         bool resume = begun && c->args->resume;
-        nm_train_request request = {.document = a->document, .run = a->run, .resume = resume, .cache = &c->data};
+        nm_train_request request = {.document = a->document,
+                                    .run = a->run,
+                                    .resume = resume,
+                                    .allow_change = c->args->allowed.name,
+                                    .cache = &c->data};
         NM_TRY(train_shown(c->ctx, &request, &a->result, signalled));
         if (a->result.diverged)
             fprintf(stderr, "%s: %s was NaN or infinite: it diverged at step %llu\n", shown(a->label), a->result.cause,
@@ -223,6 +231,7 @@ int command_compare(int argc, char **argv)
         NULL};
     if (!read_arguments(&argp, argc, argv, &args))
         return 0;
+    report_allowed_changes(&args.allowed, args.resume);
     nm_context *ctx = open_context();
     static comparison c;
     c = (comparison){.ctx = ctx, .args = &args};

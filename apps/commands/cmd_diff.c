@@ -243,6 +243,7 @@ static nm_status diff(nm_context *ctx, const diff_args *args, int *code)
 int command_diff(int argc, char **argv)
 {
     diff_args args = {0};
+    const struct argp_child children[] = {{&memory_argp, 0, NULL, 0}, {0}};
     const struct argp argp = {
         options,
         parse,
@@ -253,7 +254,7 @@ int command_diff(int argc, char **argv)
         "watch.csv, the first "
         "step-*.h5 that both have, then last.h5 and best.h5. Exit status, as of diff(1): 0 equal, 1 different, 2 "
         "trouble of any kind.",
-        NULL,
+        children,
         NULL,
         NULL};
     if (!read_arguments(&argp, argc, argv, &args))

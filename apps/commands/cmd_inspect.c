@@ -165,6 +165,7 @@ static int inspect(const inspect_args *args)
 int command_inspect(int argc, char **argv)
 {
     inspect_args args = {0};
+    const struct argp_child children[] = {{&memory_argp, 0, NULL, 0}, {0}};
     const struct argp argp = {
         options,
         parse,
@@ -174,7 +175,7 @@ int command_inspect(int argc, char **argv)
         "history.\vNothing of the file is executed and its network is not built; a damaged file gives what can be "
         "read of it. Exit status: 0 whole (whatever its numbers are), 1 failed, 2 damaged, no checkpoint, or wrong "
         "usage.",
-        NULL,
+        children,
         NULL,
         NULL};
     return read_arguments(&argp, argc, argv, &args) ? inspect(&args) : 0;

@@ -138,7 +138,8 @@ static nm_status run_pass(nm_context *ctx, const trace_args *args, const trained
                           .batch = g->n,
                           .threads = nm_context_threads(ctx),
                           .keep_all = true,
-                          .gradients = true};
+                          .gradients = true,
+                          .beside = &(nm_beside){.flag = "an --input of "}};
     NM_TRY(put_params(out, "/model", t->net));
     NM_TRY(nm_plan_new(t->net, &request, &plan));
     nm_batch batch = {.n = g->n,
@@ -191,7 +192,7 @@ static nm_status run(nm_context *ctx, const trace_args *args)
 int command_trace(int argc, char **argv)
 {
     trace_args args = {.seed = -1};
-    struct argp_child children[] = {{&model_argp, 0, NULL, 0}, {0}};
+    struct argp_child children[] = {{&model_argp, 0, NULL, 0}, {&memory_argp, 0, NULL, 0}, {0}};
     const struct argp argp = {options,
                               parse,
                               "MODEL|CHECKPOINT",

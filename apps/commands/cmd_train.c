@@ -8,15 +8,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { KEY_RUN = 'r', KEY_RESUME = 'c', KEY_TUNE = 't', KEY_ALLOW = 'w' };
-enum { MOST_ALLOWED = 64 };
+enum { KEY_RUN = 'r', KEY_RESUME = 'c', KEY_TUNE = 't' };
 
 typedef struct train_args {
     model_args model;
     const char *run;
     bool resume, tune;
-    const char *allow[MOST_ALLOWED + 1]; /* [allowed], then NULL */
-    int allowed;
+    allowed_changes allowed;
 } train_args;
 
 static const struct argp_option options[] = {
@@ -24,8 +22,7 @@ static const struct argp_option options[] = {
     {"tune", KEY_TUNE, 0, 0, "first measure which algorithm is fastest for each convolution; the run keeps the choice",
      1},
     {"resume", KEY_RESUME, 0, 0, "go on where DIR stands", 1},
-    {"allow-change", KEY_ALLOW, "NAME", 0,
-     "with --resume: go on although this setting is another (augment, LAYER.OPTION); may be given several times", 1},
+    ALLOW_CHANGE_OPTION,
     {0},
 };
 
@@ -45,10 +42,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case KEY_RESUME:
         args->resume = true;
         return 0;
-    case KEY_ALLOW:
-        if (args->allowed == MOST_ALLOWED)
-            argp_error(state, "--allow-change: at most %d", MOST_ALLOWED);
-        args->allow[args->allowed++] = arg;
+    case KEY_ALLOW_CHANGE:
+        add_allowed_change(state, arg, &args->allowed);
         return 0;
     case ARGP_KEY_ARG:
         if (args->model.model)
@@ -117,7 +112,7 @@ static nm_status train_shown(nm_context *ctx, const nm_model *model, const train
     how.run = args->run;
     how.runs = "runs";
     how.resume = args->resume;
-    how.allow_change = args->allow;
+    how.allow_change = args->allowed.name;
     how.on_progress = show_progress;
     how.arg = &screen;
     how.stop = stop_signal;
@@ -205,6 +200,7 @@ int command_train(int argc, char **argv)
         return NM_INVALID;
     if (args.resume && !args.run)
         return usage_error("--resume needs --run DIR: which run shall go on?");
+    report_allowed_changes(&args.allowed, args.resume);
     nm_context *ctx = open_context();
     char model[4096];
     const char *otherwise = default_model(&args, model, sizeof model);

@@ -169,7 +169,7 @@ static nm_status run_all(const verify_args *args, verification *v, bool *ended, 
 int command_verify(int argc, char **argv)
 {
     verify_args args = {0};
-    struct argp_child children[] = {{&model_argp, 0, NULL, 0}, {0}};
+    struct argp_child children[] = {{&model_argp, 0, NULL, 0}, {&memory_argp, 0, NULL, 0}, {0}};
     const struct argp argp = {
         options,
         parse,

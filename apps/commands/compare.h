@@ -10,6 +10,7 @@ typedef struct compare_args {
     const char *vary[MOST_VARIED];
     const char *run;
     bool resume, json;
+    allowed_changes allowed;
 } compare_args;
 
 typedef struct arm {

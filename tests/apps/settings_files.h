@@ -3,11 +3,10 @@
 #ifndef SETTINGS_FILES_H
 #define SETTINGS_FILES_H
 
-#include "program.h"
+#include "changed_checkpoint.h"
+#include "grey_png.h"
 
-#include "h5.h"
-
-#include <png.h>
+#include <hdf5.h>
 #include <zlib.h>
 
 enum { SIDE = 28, SAMPLES = 2000, WIDTH = 40, HEIGHT = 24, BATCH = 4 };
@@ -72,6 +71,21 @@ static inline void write_images(void)
         }
 }
 
+/* Images of more than 1 MiB each, of few bytes: large/CLASS/NUMBER.png. */
+static inline void write_large_images(void)
+{
+    enum { LARGE_SIDE = 640, OF_CLASS = 6 };
+    static uint8_t pixels[LARGE_SIDE * LARGE_SIDE];
+    char path[64];
+    ck_assert(mkdir("large", 0777) == 0 && mkdir("large/0", 0777) == 0 && mkdir("large/1", 0777) == 0);
+    for (int i = 0; i < 2 * OF_CLASS; i++) {
+        for (int p = 0; p < LARGE_SIDE * LARGE_SIDE; p++)
+            pixels[p] = (uint8_t)(100 * (i % 2) + 10 * (p / (LARGE_SIDE * 100)) + i);
+        snprintf(path, sizeof path, "large/%d/%d.png", i % 2, i / 2);
+        write_grey_png(path, LARGE_SIDE, pixels);
+    }
+}
+
 static inline nm_h5 *new_file(nm_context *ctx, const char *path)
 {
     nm_h5 *h5;
@@ -118,6 +132,53 @@ static inline void write_batch(const char *path, unsigned random)
     ck_assert_int_eq(nm_h5_write(h5, "/labels", NM_H5_I64, 1, (const size_t[]){BATCH}, labels), NM_OK);
     save_file(h5, path);
     nm_context_free(ctx);
+}
+
+/* A dataset of zeros that takes more than 1 MiB and of which the file has nothing. */
+static inline void add_unwritten(hid_t file, const char *path, int rank, const hsize_t *dims)
+{
+    const hsize_t chunk[] = {64, SIDE, SIDE, 1};
+    hid_t space = H5Screate_simple(rank, dims, NULL), creation = H5Pcreate(H5P_DATASET_CREATE);
+    hid_t links = H5Pcreate(H5P_LINK_CREATE);
+    H5Pset_create_intermediate_group(links, 1);
+    H5Pset_chunk(creation, rank, chunk);
+    hid_t set = H5Dcreate2(file, path, H5T_NATIVE_FLOAT, space, links, creation, H5P_DEFAULT);
+    ck_assert_int_ge(set, 0);
+    H5Dclose(set);
+    H5Pclose(links);
+    H5Pclose(creation);
+    H5Sclose(space);
+}
+
+static inline void write_large_batch(const char *path)
+{
+    enum { MANY = 400 };
+    static int64_t labels[MANY];
+    const hsize_t dims[] = {MANY, SIDE, SIDE, 1};
+    nm_context *ctx = nm_context_new();
+    nm_h5 *h5 = new_file(ctx, path);
+    ck_assert_int_eq(nm_h5_write(h5, "/labels", NM_H5_I64, 1, (const size_t[]){MANY}, labels), NM_OK);
+    save_file(h5, path);
+    nm_context_free(ctx);
+    hid_t file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT);
+    add_unwritten(file, "/x", 4, dims);
+    H5Fclose(file);
+}
+
+/* A checkpoint, and an array beside what it had. */
+static inline void write_large_checkpoint(const char *path, const char *from)
+{
+    size_t size;
+    char *bytes = bytes_of(from, &size);
+    write_bytes(path, bytes, size);
+    free(bytes);
+    hid_t file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT);
+    add_unwritten(file, "/model/large/weight", 1, (const hsize_t[]){400000});
+    H5Fclose(file);
+    bytes = bytes_of(path, &size);
+    sign(bytes, size);
+    write_bytes(path, bytes, size);
+    free(bytes);
 }
 
 #endif

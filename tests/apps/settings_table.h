@@ -83,6 +83,9 @@ typedef struct flag_row {
 #define TRACE "trace t/last.h5 --input in.h5 --output o.h5"
 #define TRACE_MODEL "trace m.yaml --input in.h5 --output o.h5"
 #define VISUALIZE "visualize t --output r"
+/* Refused by --max-memory 1, and taken without. */
+#define BOUND "grep -c -e --max-memory err; cat status"
+#define LARGE_DATA " --data images:large"
 /* Of what bench says, what is not measured. */
 #define FACTS "grep -oE '\"(batch|threads|multiply_adds)\":[0-9]*|\"chosen\":\"[^\"]*' out; ls roof.csv"
 
@@ -94,24 +97,34 @@ static const flag_row flag_rows[] = {
     {"train", "tune", NULL, "train m.yaml --run r", "train m.yaml --run r --tune", MODEL},
     {"train", "set", NULL, "train m.yaml --run r", "train m.yaml --run r --set train.lr=0.01", CURVES},
     {"train", "threads", NULL, "train m.yaml --run r --threads 1", "train m.yaml --run r --threads 9", THREADS},
+    {"train", "max-memory", NULL, "train m.yaml --run r" LARGE_DATA,
+     "train m.yaml --run r" LARGE_DATA " --max-memory 1", BOUND},
 
     {"compare", "vary", NULL, ARMS, ARMS " --vary c2.filters=4,8", FILES},
     {"compare", "run", NULL, "compare m.yaml --vary lr=0.1,0.2", "compare m.yaml --vary lr=0.1,0.2 --run r", FILES},
     {"compare", "resume", ARMS, ARMS, ARMS " --resume", REFUSAL},
+    {"compare", "allow-change", ARMS, ARMS " --resume --augment flip",
+     ARMS " --resume --augment flip --allow-change augment", REFUSAL},
     {"compare", "json", NULL, ARMS, ARMS " --json", "head -c 1 out"},
     {"compare", "set", NULL, ARMS, ARMS " --set train.lr=0.01", CURVES},
     {"compare", "threads", NULL, ARMS " --threads 1", ARMS " --threads 9", THREADS},
+    {"compare", "max-memory", NULL, ARMS LARGE_DATA, ARMS LARGE_DATA " --max-memory 1", BOUND},
 
     {"eval", "data", NULL, "eval t", "eval t --data images:pics", OUT},
     {"eval", "limit", NULL, "eval t", "eval t --limit 100", OUT},
     {"eval", "batch", NULL, "eval t", "eval t --batch 2000", MEMORY},
     {"eval", "threads", NULL, "eval t --threads 1", "eval t --threads 9", THREADS},
     {"eval", "json", NULL, "eval t", "eval t --json", OUT},
+    {"eval", "max-memory", NULL, "eval t" LARGE_DATA, "eval t" LARGE_DATA " --max-memory 1", BOUND},
 
     {"predict", "top", NULL, "predict t pics/0/0.png", "predict t pics/0/0.png --top 2", OUT},
     {"predict", "invert", NULL, "predict t pics/0/0.png", "predict t pics/0/0.png --invert", OUT},
     {"predict", "threads", NULL, "predict t pics/0/*.png --threads 1", "predict t pics/0/*.png --threads 9", THREADS},
     {"predict", "json", NULL, "predict t pics/0/0.png", "predict t pics/0/0.png --json", OUT},
+    {"predict", "max-memory", NULL, "predict t large/0/0.png",
+     "predict t large/0/0.png"
+     " --max-memory 1",
+     BOUND},
 
     {"summary", "image", NULL, "summary m.yaml", "summary m.yaml --image 40", OUT},
     {"summary", "batch", NULL, "summary m.yaml", "summary m.yaml --batch 500", OUT},
@@ -152,28 +165,44 @@ static const flag_row flag_rows[] = {
     {"trace", "threads", NULL, TRACE " --threads 1", TRACE " --threads 9", THREADS},
     {"trace", "exact", NULL, TRACE_MODEL, TRACE_MODEL " --exact", OUTPUT},
     {"trace", "no-fuse", NULL, TRACE_MODEL, TRACE_MODEL " --no-fuse", "cat err"},
+    {"trace", "max-memory", NULL, "trace m.yaml --input large.h5 --output o.h5",
+     "trace m.yaml --input large.h5 --output o.h5"
+     " --max-memory 1",
+     BOUND},
 
     {"visualize", "data", NULL, VISUALIZE, VISUALIZE " --data images:pics", PICTURES},
     {"visualize", "output", NULL, "visualize t", "visualize t --output r", PICTURES},
     {"visualize", "image", NULL, VISUALIZE, VISUALIZE " --image pics/0/0.png", PICTURES},
     {"visualize", "sample", NULL, VISUALIZE, VISUALIZE " --sample 1", PICTURES},
     {"visualize", "unit", NULL, VISUALIZE, VISUALIZE " --unit c1", PICTURES},
+    {"visualize", "max-memory", NULL, VISUALIZE LARGE_DATA, VISUALIZE LARGE_DATA " --max-memory 1", BOUND},
 
     {"bn-report", "data", NULL, "bn-report t", "bn-report t --data images:pics", OUT},
     {"bn-report", "batch", NULL, "bn-report t", "bn-report t --batch 8", OUT},
     {"bn-report", "limit", NULL, "bn-report t", "bn-report t --limit 64", OUT},
     {"bn-report", "json", NULL, "bn-report t", "bn-report t --json", OUT},
+    {"bn-report", "max-memory", NULL, "bn-report t" LARGE_DATA, "bn-report t" LARGE_DATA " --max-memory 1", BOUND},
 
     {"recalibrate", "data", NULL, "recalibrate t", "recalibrate t --data images:pics", OUT},
     {"recalibrate", "batch", NULL, "recalibrate t -o o.h5", "recalibrate t -o o.h5 --batch 8", OUTPUT},
     {"recalibrate", "limit", NULL, "recalibrate t -o o.h5", "recalibrate t -o o.h5 --limit 64", OUTPUT},
     {"recalibrate", "json", NULL, "recalibrate t", "recalibrate t --json", OUT},
     {"recalibrate", "output", NULL, "recalibrate t", "recalibrate t --output r.h5", "ls r.h5"},
+    {"recalibrate", "max-memory", NULL, "recalibrate t" LARGE_DATA, "recalibrate t" LARGE_DATA " --max-memory 1",
+     BOUND},
 
     {"inspect", "model", NULL, "inspect t/last.h5", "inspect t/last.h5 --model", OUT},
     {"inspect", "json", NULL, "inspect t/last.h5", "inspect t/last.h5 --json", OUT},
+    {"inspect", "max-memory", NULL, "inspect large-t.h5",
+     "inspect large-t.h5"
+     " --max-memory 1",
+     BOUND},
     {"diff", "all", DIFFERENT_RUN, "diff t r", "diff t r --all", OUT " status"},
     {"diff", "json", NULL, "diff t t", "diff t t --json", OUT},
+    {"diff", "max-memory", NULL, "diff large-t.h5 large-t.h5",
+     "diff large-t.h5 large-t.h5"
+     " --max-memory 1",
+     BOUND},
     {"verify", "data", NULL, VERIFY, VERIFY " --data images:pics", OUT},
     {"verify", "steps", NULL, VERIFY, VERIFY " --steps 5", OUT},
     {"verify", "plant", NULL, VERIFY, VERIFY " --plant", OUT " status"},
@@ -182,6 +211,7 @@ static const flag_row flag_rows[] = {
     {"verify", "threads", NULL, VERIFY " --threads 1", VERIFY " --threads 9", OUT},
     {"verify", "exact", NULL, VERIFY, VERIFY " --exact", OUT},
     {"verify", "no-fuse", NULL, VERIFY, VERIFY " --no-fuse", OUT},
+    {"verify", "max-memory", NULL, VERIFY LARGE_DATA, VERIFY LARGE_DATA " --max-memory 1", BOUND},
 
     /* exit status 1 where there is no gnuplot */
     {"plot", "output", NULL, "plot t", "plot t --output p", "cat status; ls p.csv"},
@@ -190,6 +220,10 @@ static const flag_row flag_rows[] = {
     {"data", "picture", NULL, "data digits", "data digits --picture p.png", "ls p.png"},
     {"data", "sample", NULL, "data digits --picture p.png", "data digits --picture p.png --sample 1",
      "sha256sum p.png"},
+    {"data", "max-memory", NULL, "data images:large",
+     "data images:large"
+     " --max-memory 1",
+     BOUND},
     {"models", "json", NULL, "models", "models --json", OUT},
     {"layers", "json", NULL, "layers", "layers --json", OUT},
 };

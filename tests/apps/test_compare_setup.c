@@ -1,6 +1,6 @@
 /* norma compare checks every variant before it trains the first, and refuses two that are the same.
  * summary refuses what train refuses. */
-#include "program.h"
+#include "grey_png.h"
 
 START_TEST(nothing_is_trained_when_one_is_wrong)
 {
@@ -78,6 +78,41 @@ START_TEST(folders_of_comparisons)
 }
 END_TEST
 
+/* Every variant says what was changed, or none goes on. */
+START_TEST(going_on_with_a_change)
+{
+    const char *line = "norma compare tiny.yaml --limit 64 --vary momentum=0.9,0.8 --run r --save-every 1s";
+    expect(0, "%s --steps 2", line);
+    said s = expect(2, "%s --steps 3 --resume --augment flip", line);
+    contains(s.err, "--allow-change augment");
+    expect(0, "%s --steps 3 --resume --augment flip --allow-change augment", line);
+    expect(0, "for v in 0.9 0.8; do grep -aq 'step 2: augment was nothing, then flip' r/momentum=$v/last.h5 || exit 1; "
+              "done");
+    contains(expect(0, "norma train tiny.yaml --steps 1 --allow-change augment").err,
+             "--allow-change has no effect without --resume");
+}
+END_TEST
+
+/* What the network takes is named, before the data that are brought to its form. */
+START_TEST(another_input)
+{
+    write_text("g.yaml", "input: {height: 24, width: 24, channels: 1}\nlayers:\n- conv: {filters: 4}\n- gap: {}\n"
+                         "- {name: logits, dense: {units: 2}}\nloss: softmax_ce\n"
+                         "train: {data: 'images:pics', steps: 2, batch: 4, save_every: 1s}\n");
+    expect(0, "mkdir -p pics/a pics/b");
+    for (int i = 0; i < 12; i++) {
+        uint8_t pixels[30 * 30];
+        char path[32];
+        for (int p = 0; p < 30 * 30; p++)
+            pixels[p] = (uint8_t)(p * (i + 1));
+        snprintf(path, sizeof path, "pics/%c/%d.png", 'a' + i % 2, i);
+        write_grey_png(path, 30, pixels);
+    }
+    expect(0, "norma train g.yaml --run g");
+    contains(expect(2, "norma train --run g --resume --set input.height=20").err, "24x24x1; found 20x24x1");
+}
+END_TEST
+
 START_TEST(summary_refuses_what_train_refuses)
 {
     static const char *const sets[] = {"train.optimizer=adma",
@@ -105,4 +140,5 @@ START_TEST(summary_refuses_what_train_refuses)
 END_TEST
 
 SUITE_WITH("comparisons' setting up", in_own_folder, nothing_is_trained_when_one_is_wrong, variants_that_are_the_same,
-           variants_win_over_the_file, folders_of_comparisons, summary_refuses_what_train_refuses)
+           variants_win_over_the_file, folders_of_comparisons, going_on_with_a_change, another_input,
+           summary_refuses_what_train_refuses)

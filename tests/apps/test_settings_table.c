@@ -16,6 +16,9 @@ static void prepare(void)
     write_batch("other.h5", 2);
     write_model("m.yaml", NULL, NULL);
     expect(0, "norma train m.yaml --run t");
+    write_large_images();
+    write_large_batch("large.h5");
+    write_large_checkpoint("large-t.h5", "t/last.h5");
 }
 
 /* ---- running and looking --------------------------------------------------------------------- */
@@ -210,8 +213,6 @@ END_TEST
 static int rows_for(const char *command, const char *flag)
 {
     int rows = 0;
-    if (strcmp(flag, "max-memory") == 0) /* needs files of many megabytes: test_image_files.c, test_bombs.c */
-        return 1;
     for (int i = 0; i < ROWS; i++)
         rows += strcmp(flag_rows[i].command, command) == 0 && strcmp(flag_rows[i].flag, flag) == 0;
     for (int i = 0; i < KEYS && (strcmp(command, "train") == 0 || strcmp(command, "compare") == 0); i++) {
@@ -242,6 +243,28 @@ START_TEST(every_setting_has_a_row)
 }
 END_TEST
 
+/* What reads files of others lets its user bound them. */
+START_TEST(commands_that_read_files_bound_them)
+{
+    static const char *const others[] = {
+        "summary", "gradcheck", "bench", /* a model file, which is bounded for itself */
+        "plot",                          /* metrics.csv, row by row */
+        "layers",  "models",    "completions"};
+    const char *commands = expect(0, "norma completions commands").out;
+    const char *list = expect(0, "norma completions fish").out;
+    char name[32], flag[128];
+    int length;
+    for (const char *at = commands; sscanf(at, "%31s%n", name, &length) == 1; at += length) {
+        bool other = false;
+        for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+            other = other || strcmp(others[i], name) == 0;
+        snprintf(flag, sizeof flag, "__fish_seen_subcommand_from %s' -l max-memory", name);
+        ck_assert_msg((strstr(list, flag) != NULL) != other, "norma %s %s --max-memory", name,
+                      other ? "needs no" : "has no");
+    }
+}
+END_TEST
+
 static void set_up(TCase *tcase)
 {
     in_own_folder(tcase);
@@ -249,5 +272,5 @@ static void set_up(TCase *tcase)
     tcase_set_timeout(tcase, 400);
 }
 
-SUITE_WITH("settings table", set_up, every_setting_has_a_row, flags_of_the_commands, flags_of_train, flags_of_compare,
-           keys_of_the_model_file)
+SUITE_WITH("settings table", set_up, every_setting_has_a_row, commands_that_read_files_bound_them,
+           flags_of_the_commands, flags_of_train, flags_of_compare, keys_of_the_model_file)
