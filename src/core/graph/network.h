@@ -144,7 +144,7 @@ typedef struct nm_beside {
     size_t untouched;  /* it has them, but has not written to them yet */
     size_t fixed;      /* it will have them */
     size_t per_sample; /* and these for each sample of the batch */
-    const char *flag;  /* by which a user sets the samples at once, up to the number: "--micro-batch " */
+    const char *flag;  /* by which a user sets the samples at once, up to the number: "--micro-batch "; NULL: by none */
 } nm_beside;
 
 typedef struct nm_request {
@@ -168,7 +168,7 @@ typedef struct nm_request {
                              for debugging */
     const nm_beside
         *beside; /* all is compared with the memory that is left (memory_left.h), and refused with the number
-                    of samples at once that fits: of `micro` in train mode, else of `batch`; NULL: it is not */
+                    of samples at once that fits: of `micro` in train mode, else of `batch`; NULL: there is nothing */
 } nm_request;
 
 nm_status nm_plan_new(nm_network *net, const nm_request *request, nm_plan **out) NM_MUST_USE;

@@ -17,10 +17,9 @@ static size_t needed(const nm_plan *plan, const nm_beside *beside)
 }
 
 /* How many samples at once fit: the largest power of two below what was asked for. 0: none. */
-static int samples_that_fit(const nm_plan *plan, size_t left)
+static int samples_that_fit(const nm_plan *plan, const nm_beside *beside, size_t left)
 {
     nm_request request = plan->request;
-    const nm_beside *beside = request.beside;
     int *samples = request.mode == NM_TRAIN ? &request.micro : &request.batch, fit = 1;
     while (2 * fit < *samples)
         fit *= 2;
@@ -38,14 +37,16 @@ static int samples_that_fit(const nm_plan *plan, size_t left)
     return fit;
 }
 
-static nm_status refuse(const nm_plan *plan, size_t need, size_t left, const char *limit)
+static nm_status refuse(const nm_plan *plan, const nm_beside *beside, size_t left, const char *limit)
 {
     const nm_request *q = &plan->request;
     char need_text[32], left_text[32], way[160], micro[64] = "";
     bool training = q->mode == NM_TRAIN;
-    int fit = samples_that_fit(plan, left);
+    int fit = beside->flag ? samples_that_fit(plan, beside, left) : 0;
     if (fit)
-        snprintf(way, sizeof way, "%s%d makes it fit", q->beside->flag, fit);
+        snprintf(way, sizeof way, "%s%d makes it fit", beside->flag, fit);
+    else if (!beside->flag)
+        snprintf(way, sizeof way, "give it more memory, or take a smaller batch or network");
     else
         snprintf(way, sizeof way, "no %s fits; give it more memory, or take a smaller %snetwork",
                  training ? "micro-batch" : "batch", training ? "batch or " : "");
@@ -53,16 +54,15 @@ static nm_status refuse(const nm_plan *plan, size_t need, size_t left, const cha
         snprintf(micro, sizeof micro, " in micro-batches of %d", q->micro);
     return nm_fail(plan->net->ctx, NM_FAILED,
                    "%s a batch of %d%s needs %s of memory beyond what is in use; %s leaves %s: %s",
-                   training ? "training on" : "evaluating", q->batch, micro, nm_memory_text(need, need_text), limit,
-                   nm_memory_text(left, left_text), way);
+                   training ? "training on" : "evaluating", q->batch, micro,
+                   nm_memory_text(needed(plan, beside), need_text), limit, nm_memory_text(left, left_text), way);
 }
 
 nm_status nm_check_memory(const nm_plan *plan)
 {
-    const nm_beside *beside = plan->request.beside;
+    static const nm_beside nothing = {0};
+    const nm_beside *beside = plan->request.beside ? plan->request.beside : &nothing;
     const char *limit;
-    if (!beside)
-        return NM_OK;
-    size_t left = nm_memory_left(beside->untouched, &limit), need = needed(plan, beside);
-    return need <= left ? NM_OK : refuse(plan, need, left, limit);
+    size_t left = nm_memory_left(beside->untouched, &limit);
+    return needed(plan, beside) <= left ? NM_OK : refuse(plan, beside, left, limit);
 }

@@ -117,7 +117,7 @@ nm_status nm_write_program(nm_plan *plan) NM_MUST_USE;
 void nm_find_liveness(nm_plan *plan);
 /* The regions' offsets, and the size of the slab. */
 nm_status nm_place_regions(nm_plan *plan) NM_MUST_USE;
-/* Where request.beside is given: NM_FAILED, with the way out, where there is not the memory. */
+/* NM_FAILED, with the way out, where there is not the memory. */
 nm_status nm_check_memory(const nm_plan *plan) NM_MUST_USE;
 
 #endif
