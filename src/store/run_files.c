@@ -106,9 +106,13 @@ static nm_status replace(const nm_run_dir *run, const char *name, const char *te
 
 nm_status nm_run_dir_model(nm_run_dir *run, const char *text)
 {
-    NM_TRY(replace(run, "model.yaml", text, strlen(text)));
-    run->begun = true;
-    return NM_OK;
+    char *path = nm_run_dir_file(run, "model.yaml");
+    nm_status status = path ? replace(run, "model.yaml", text, strlen(text)) : NM_FAILED;
+    /* It is there as well where only the folder could not be synced: then its lock stays with it.
+     */
+    run->begun = status == NM_OK || (path && access(path, F_OK) == 0);
+    nm_free(path);
+    return status;
 }
 
 /* ",value"; a NaN has no sign here. */

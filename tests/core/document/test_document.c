@@ -210,5 +210,27 @@ static void add_loop(TCase *tcase)
     tcase_add_loop_test(tcase, wrong_values_are_named, 0, (int)(sizeof wrongs / sizeof *wrongs));
 }
 
-SUITE_WITH("document", add_loop, values_and_presets, defaults_stand_behind_the_given, several_errors_in_one_run,
-           not_yaml, bombs, edits_and_writing, nearest_words)
+/* What is given as text stays text: words that YAML reads as something else are quoted. */
+START_TEST(words_that_need_quotes)
+{
+    static const struct {
+        const char *word;
+        bool as_text, as_value; /* quoted where it is given as text, where as a value */
+    } cases[] = {{"", true, true},       {"~", true, true},     {"Null", true, true},    {"true", true, false},
+                 {"FALSE", true, false}, {"yes", true, false},  {"no", true, false},     {"on", true, false},
+                 {"Off", true, false},   {"12", true, false},   {"-1.5e3", true, false}, {"0x10", true, false},
+                 {"12a", false, false},  {"tru", false, false}, {"nulls", false, false}, {"a b", false, false}};
+    for (size_t i = 0; i < 2 * sizeof cases / sizeof *cases; i++) {
+        bool text = i % 2 == 0, quoted = text ? cases[i / 2].as_text : cases[i / 2].as_value;
+        nm_yaml *tree = parsed("{a: {b: 1}}");
+        ck_assert_int_eq(nm_yaml_change(ctx, tree, &(nm_change){"a.b", cases[i / 2].word, NULL, text}), NM_OK);
+        const nm_yaml *b = nm_yaml_get(nm_yaml_get(tree, "a"), "b");
+        ck_assert_str_eq(b->text, cases[i / 2].word);
+        ck_assert_msg(b->quoted == quoted, "'%s' as %s", b->text, text ? "text" : "a value");
+        nm_yaml_free(tree);
+    }
+}
+END_TEST
+
+SUITE_WITH("document", add_loop, words_that_need_quotes, values_and_presets, defaults_stand_behind_the_given,
+           several_errors_in_one_run, not_yaml, bombs, edits_and_writing, nearest_words)

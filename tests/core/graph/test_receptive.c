@@ -31,6 +31,27 @@ START_TEST(one_after_another)
 }
 END_TEST
 
+/* What sees the whole input: from the first unit's field to the last one's, of other extents in
+ * height and width. */
+START_TEST(whole_input)
+{
+    nm_network *net = network_from(ctx,
+                                   "input: {height: 12, width: 20, channels: 1}\nlayers:\n"
+                                   "- conv: {filters: 1, kernel: 3, pad: 1, stride: 2}\n- gap: {}\n",
+                                   NULL);
+    nm_receptive r[3];
+    ck_assert_int_eq(nm_network_receptive(net, r), NM_OK);
+    ck_assert(r[2].whole && !r[1].whole);
+    ck_assert_double_eq(r[2].size[0], 3 + 5 * 2);
+    ck_assert_double_eq(r[2].size[1], 3 + 9 * 2);
+    ck_assert_double_eq(r[2].start[0], r[1].start[0] + 5);
+    ck_assert_double_eq(r[2].start[1], r[1].start[1] + 9);
+    ck_assert_double_eq(r[2].jump[0], 2 * 6);
+    ck_assert_double_eq(r[2].jump[1], 2 * 10);
+    nm_network_free(net);
+}
+END_TEST
+
 /* Bins that are alike are windows; of others the largest counts. */
 START_TEST(adaptive_pools)
 {
@@ -230,5 +251,5 @@ START_TEST(without_memory)
 }
 END_TEST
 
-SUITE_WITH("receptive", with_context, one_after_another, adaptive_pools, transposed, every_path_by_hand,
+SUITE_WITH("receptive", with_context, one_after_another, whole_input, adaptive_pools, transposed, every_path_by_hand,
            fields_differ_in_grid_and_shape, many_paths, without_memory)
