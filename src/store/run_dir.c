@@ -98,7 +98,7 @@ static nm_status read_old_metrics(nm_run_dir *run)
         end += *end == '\n';
         unsigned long long step;
         double seconds;
-        if (sscanf(line, "%*[^,],%llu,%*[^,],%*[^,],%*[^,],%*[^,],%*[^,],%lf", &step, &seconds) == 2 &&
+        if (sscanf(line, "%*[^,\n],%llu,%*[^,\n],%*[^,\n],%*[^,\n],%*[^,\n],%*[^,\n],%lf", &step, &seconds) == 2 &&
             step <= 1ull << 53 && seconds >= 0 && seconds <= 1e12) { /* what a run writes: others are passed over */
             run->diverged = strstr(line, ",nan,nan,nan,nan,") && strstr(line, ",nan,nan,nan,nan,") < end ? step : 0;
             run->old_steps[run->old_rows] = step;

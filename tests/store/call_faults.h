@@ -7,6 +7,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <hdf5.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -34,6 +35,12 @@ typedef enum call {
     READDIR,
     FDOPEN,
     GETRANDOM,
+    H5_GROUP,
+    H5_DATASET,
+    H5_VALUES,
+    H5_ATTRIBUTE,
+    H5_ATTRIBUTE_VALUE,
+    H5_IMAGE,
     CALLS
 } call;
 
@@ -164,6 +171,44 @@ FILE *fdopen(int fd, const char *mode)
 {
     BEHIND(FILE *, "fdopen", int, const char *);
     return goes_wrong(FDOPEN) ? NULL : behind(fd, mode);
+}
+
+/* ---- of the HDF5 library, as it builds a file ------------------------------------------------ */
+
+hid_t H5Gcreate2(hid_t at, const char *name, hid_t link, hid_t create, hid_t access)
+{
+    BEHIND(hid_t, "H5Gcreate2", hid_t, const char *, hid_t, hid_t, hid_t);
+    return goes_wrong(H5_GROUP) ? -1 : behind(at, name, link, create, access);
+}
+
+hid_t H5Dcreate2(hid_t at, const char *name, hid_t type, hid_t space, hid_t link, hid_t create, hid_t access)
+{
+    BEHIND(hid_t, "H5Dcreate2", hid_t, const char *, hid_t, hid_t, hid_t, hid_t, hid_t);
+    return goes_wrong(H5_DATASET) ? -1 : behind(at, name, type, space, link, create, access);
+}
+
+herr_t H5Dwrite(hid_t set, hid_t type, hid_t memory, hid_t file, hid_t transfer, const void *values)
+{
+    BEHIND(herr_t, "H5Dwrite", hid_t, hid_t, hid_t, hid_t, hid_t, const void *);
+    return goes_wrong(H5_VALUES) ? -1 : behind(set, type, memory, file, transfer, values);
+}
+
+hid_t H5Acreate2(hid_t at, const char *name, hid_t type, hid_t space, hid_t create, hid_t access)
+{
+    BEHIND(hid_t, "H5Acreate2", hid_t, const char *, hid_t, hid_t, hid_t, hid_t);
+    return goes_wrong(H5_ATTRIBUTE) ? -1 : behind(at, name, type, space, create, access);
+}
+
+herr_t H5Awrite(hid_t attribute, hid_t type, const void *value)
+{
+    BEHIND(herr_t, "H5Awrite", hid_t, hid_t, const void *);
+    return goes_wrong(H5_ATTRIBUTE_VALUE) ? -1 : behind(attribute, type, value);
+}
+
+ssize_t H5Fget_file_image(hid_t file, void *to, size_t size)
+{
+    BEHIND(ssize_t, "H5Fget_file_image", hid_t, void *, size_t);
+    return goes_wrong(H5_IMAGE) ? -1 : behind(file, to, size);
 }
 
 #endif

@@ -89,6 +89,30 @@ START_TEST(paired_arms)
 }
 END_TEST
 
+/* The digest of a new model is over the names and first values of all parameters, in order. */
+START_TEST(digest_of_first_values)
+{
+    nm_train_result r;
+    nm_network *net;
+    nm_strings none = {0};
+    char expected[NM_DIGEST_SIZE];
+    ck_assert_done(nm_network_build(ctx, parse_model(SMALL_MODEL), &none, &net));
+    nm_network_initialise(net, 7);
+    nm_bytes blocks[64];
+    ck_assert_int_le(2 * net->params, 64);
+    for (int i = 0; i < net->params; i++) {
+        const nm_param *param = &net->param[i];
+        blocks[2 * i] = (nm_bytes){param->name, strlen(param->name) + 1};
+        blocks[2 * i + 1] = (nm_bytes){nm_param_values(net, param), param->count * sizeof(real)};
+    }
+    nm_digest(blocks, 2 * net->params, expected);
+    nm_network_free(net);
+    ck_assert_done(train_with(SMALL_MODEL, NULL, false, NULL, SETTINGS("train.steps=1"), &r));
+    ck_assert_str_eq(r.model_digest, expected);
+    free_result(&r);
+}
+END_TEST
+
 START_TEST(frozen_and_taken_over)
 {
     nm_train_result r;
@@ -154,4 +178,5 @@ START_TEST(no_memory)
 }
 END_TEST
 
-SUITE_WITH("setup", with_folder, wrong_settings, all_errors_at_once, paired_arms, frozen_and_taken_over, no_memory)
+SUITE_WITH("setup", with_folder, wrong_settings, all_errors_at_once, paired_arms, digest_of_first_values,
+           frozen_and_taken_over, no_memory)
