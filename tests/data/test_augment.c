@@ -262,5 +262,26 @@ START_TEST(reads_words)
 }
 END_TEST
 
+/* Of each number the least and the most that is taken, and what lies beyond. */
+START_TEST(reads_numbers)
+{
+    static const struct {
+        char *word;
+        bool taken;
+    } cases[] = {{"pad-crop=0", true},   {"pad-crop=1024", true}, {"pad-crop=1025", false}, {"pad-crop=-1", false},
+                 {"cutout=0", true},     {"cutout=1024", true},   {"cutout=1025", false},   {"cutout=2.5", false},
+                 {"affine=0", true},     {"affine=4", true},      {"affine=4.01", false},   {"affine=0.5", true},
+                 {"affine=-0.1", false}, {"affine=nan", false},   {"affine=", false},       {"pad-crop=3x", false},
+                 {"flip=", false},       {"cutout= ", false}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        nm_augmentation a;
+        nm_strings one = {.count = 1, .values = (char *[]){cases[i].word}};
+        nm_status status = nm_augmentation_read(ctx, &one, &a);
+        ck_assert_msg(status == (cases[i].taken ? NM_OK : NM_INVALID), "%s: status %d", cases[i].word, (int)status);
+        nm_errors_clear(ctx);
+    }
+}
+END_TEST
+
 SUITE_WITH("augmentation", in_own_folder, flip_and_pad_crop, none_changes_nothing, kinds_are_independent, cutout,
-           affine, same_bytes_as_the_definition, reads_words)
+           affine, same_bytes_as_the_definition, reads_words, reads_numbers)

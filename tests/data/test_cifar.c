@@ -82,6 +82,10 @@ START_TEST(archives)
         system("mkdir all; tar -c --sort=name -I \"gzip -1\" -f all/cifar-10-binary.tar.gz cifar-10-batches-bin"), 0);
     check_cifar10("cifar10:all");
     check_cifar10("cifar10:all/cifar-10-binary.tar.gz");
+    /* its end is cut to one empty block: nothing more is there to read */
+    ck_assert_int_eq(
+        system("tar -c -b 1 -f a.tar cifar-10-batches-bin; head -c -512 a.tar | gzip -1 > one.tar.gz; rm a.tar"), 0);
+    check_cifar10("cifar10:one.tar.gz");
 
     nm_dataset *d;
     ck_assert_int_eq(system("head -c 100000 all/cifar-10-binary.tar.gz > cut.tar.gz"), 0);

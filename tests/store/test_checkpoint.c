@@ -20,6 +20,8 @@ START_TEST(round_trip)
                                .data = "digits"};
     nm_checkpoint *c;
     ck_assert_done(nm_checkpoint_open(ctx, path, &c));
+    ck_assert_uint_eq(nm_checkpoint_step(c), 12);
+    ck_assert_uint_eq(nm_checkpoint_epoch(c), 2); /* of 10 steps each */
     ck_assert_done(nm_checkpoint_load(ctx, c, t.net, false, NULL));
     ck_assert_done(nm_checkpoint_load_state(ctx, c, t.net, &t.state));
 
