@@ -8,6 +8,7 @@
 
 #include <cblas.h>
 #include <math.h>
+#include <stdatomic.h>
 #include <string.h>
 
 static void whole(bool ta, bool tb, int m, int n, int k, real alpha, const real *a, int lda, const real *b, int ldb,
@@ -36,14 +37,15 @@ enum { TILE_ROWS = NM_GEMM_BLOCK, TILE_COLUMNS = 64, TILE_DEPTH = 320, TILE_WORK
 static bool has_small_kernels(void)
 {
     static const char *const cores[] = {"SkylakeX", "Cooperlake", "SapphireRapids"};
-    static int has = -1; /* the same value whoever writes it first */
-    if (has < 0) {
-        int found = 0;
+    static atomic_int has = -1; /* the same value whoever writes it first */
+    int found = atomic_load_explicit(&has, memory_order_relaxed);
+    if (found < 0) {
+        found = 0;
         for (size_t i = 0; i < sizeof cores / sizeof *cores; i++)
             found = found || strcmp(openblas_get_corename(), cores[i]) == 0;
-        has = found;
+        atomic_store_explicit(&has, found, memory_order_relaxed);
     }
-    return has;
+    return found;
 }
 
 /* One span of depth, at most TILE_DEPTH. */
@@ -95,10 +97,13 @@ static bool measure_rows(void)
 
 bool nm_gemm_rows_alike(void)
 {
-    static int alike = -1; /* the same value whoever writes it first */
-    if (alike < 0)
-        alike = measure_rows();
-    return alike;
+    static atomic_int alike = -1; /* the same value whoever writes it first */
+    int found = atomic_load_explicit(&alike, memory_order_relaxed);
+    if (found < 0) {
+        found = measure_rows();
+        atomic_store_explicit(&alike, found, memory_order_relaxed);
+    }
+    return found;
 }
 
 nm_gemm_rows nm_gemm_rows_of(int parts, bool by_sample)

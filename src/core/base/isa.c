@@ -1,6 +1,7 @@
 /* Which instruction set is in use. */
 #include "isa.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,18 +24,19 @@ static int best(void)
 
 int nm_isa_level(void)
 {
-    static int level = -1; /* the same value whoever writes it first */
-    if (level < 0) {
-        int found = best();
+    static atomic_int level = -1; /* the same value whoever writes it first */
+    int found = atomic_load_explicit(&level, memory_order_relaxed);
+    if (found < 0) {
+        found = best();
         const char *wish = getenv("NORMA_ISA");
         for (int i = 0; wish && i <= found; i++)
             if (strcmp(wish, names[i]) == 0) {
                 found = i;
                 break;
             }
-        level = found;
+        atomic_store_explicit(&level, found, memory_order_relaxed);
     }
-    return level;
+    return found;
 }
 
 const char *nm_isa_name(int level)
