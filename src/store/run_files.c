@@ -7,6 +7,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,17 +33,25 @@ long long nm_run_step_of(const char *name)
     return strcmp(name, again) == 0 ? step : -1; /* exactly as it is written */
 }
 
+/* For what has to go on without memory; false, with errno: the system takes no path of such length.
+ */
+static bool make_path(const nm_run_dir *run, const char *name, char path[PATH_MAX])
+{
+    int length = snprintf(path, PATH_MAX, "%s/%s", run->path, name);
+    bool fits = length >= 0 && length < PATH_MAX;
+    errno = fits ? 0 : ENAMETOOLONG;
+    return fits;
+}
+
 bool nm_run_is_checkpoint(const nm_run_dir *run, const char *name)
 {
-    char *path = nm_run_dir_file(run, name), head[sizeof NM_H5_MARK - 1];
-    errno = path ? 0 : ENOMEM;
-    FILE *f = path ? nm_file_stream(path) : NULL;
+    char path[PATH_MAX], head[sizeof NM_H5_MARK - 1];
+    FILE *f = make_path(run, name, path) ? nm_file_stream(path) : NULL;
     bool ours = f && fread(head, 1, sizeof head, f) == sizeof head && memcmp(head, NM_H5_MARK, sizeof head) == 0;
     int why =
         (f && !ferror(f)) || errno == EISDIR || errno == EINVAL ? 0 : errno; /* a folder, a pipe: known not to be */
     if (f)
         fclose(f);
-    nm_free(path);
     errno = why;
     return ours;
 }
@@ -158,17 +167,17 @@ uint64_t nm_run_dir_diverged(const nm_run_dir *run)
 
 /* ---- checkpoints ------------------------------------------------------------------------- */
 
-/* What stays is told: nothing depends on its going. */
+/* What stays is told: nothing depends on its going. No memory is asked for, lest it stay for want
+ * of some. */
 static void remove_checkpoint(const nm_run_dir *run, const char *name)
 {
-    char *path = nm_run_dir_file(run, name);
-    bool ours = path && nm_run_is_checkpoint(run, name);
-    int why = path ? errno : ENOMEM;
-    if (ours)
+    char path[PATH_MAX];
+    bool ours = nm_run_is_checkpoint(run, name);
+    int why = errno;
+    if (ours && make_path(run, name, path))
         why = unlink(path) == 0 ? 0 : errno;
     if (why && why != ENOENT)
         nm_log(run->ctx, "%s/%s: cannot be removed: %s; it stays", run->path, name, strerror(why));
-    nm_free(path);
 }
 
 /* Keeps the newest `keep` of the files up to this step, and whatever a run that was further on has
