@@ -178,5 +178,28 @@ START_TEST(no_memory)
 }
 END_TEST
 
+/* Without memory there is no text of what a document does, and none that was freed. */
+START_TEST(no_memory_for_the_effect)
+{
+    nm_yaml *document = parse_model(SMALL_MODEL);
+    nm_train_request request = {.document = document};
+    char *effect = NULL;
+    nm_alloc_fail_at(0);
+    ck_assert_done(nm_train_check(ctx, &request, true, &effect));
+    long needed = nm_alloc_count();
+    nm_free(effect);
+    for (long k = 1; k <= needed; k++) {
+        effect = NULL;
+        nm_alloc_fail_at(k);
+        nm_status status = nm_train_check(ctx, &request, true, &effect);
+        nm_alloc_fail_at(0);
+        ck_assert_msg((status == NM_OK) == (effect != NULL), "allocation %ld of %ld: status %d", k, needed, status);
+        nm_errors_clear(ctx);
+        nm_free(effect);
+    }
+    nm_yaml_free(document);
+}
+END_TEST
+
 SUITE_WITH("setup", with_folder, wrong_settings, all_errors_at_once, paired_arms, digest_of_first_values,
-           frozen_and_taken_over, no_memory)
+           frozen_and_taken_over, no_memory, no_memory_for_the_effect)
