@@ -8,6 +8,17 @@
 
 static char folder[64], path[512];
 
+enum { MOST_MEMORY = 4 << 20 }; /* of what is unpacked: more of it shows nothing else, and takes a second */
+
+nm_context *fuzz_context(void)
+{
+    nm_context *ctx = nm_context_new();
+    if (!ctx)
+        abort();
+    nm_context_set_max_memory(ctx, MOST_MEMORY);
+    return ctx;
+}
+
 static void remove_folder(void)
 {
     if (*path)
@@ -18,7 +29,8 @@ static void remove_folder(void)
 const char *fuzz_file(const char *name, const uint8_t *bytes, size_t size)
 {
     if (!*folder) {
-        snprintf(folder, sizeof folder, "/tmp/norma-fuzz-XXXXXX");
+        bool in_memory = access("/dev/shm", W_OK) == 0;
+        snprintf(folder, sizeof folder, "%s/norma-fuzz-XXXXXX", in_memory ? "/dev/shm" : "/tmp");
         if (!mkdtemp(folder))
             abort();
         atexit(remove_folder);

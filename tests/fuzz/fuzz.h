@@ -10,6 +10,9 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
+/* A context that allows little memory to images and files of data. */
+nm_context *fuzz_context(void);
+
 /* For formats that are read from files: NAME in a folder of the process's own holds the bytes.
  * Returns its path, or with a name of NULL that of the folder. */
 const char *fuzz_file(const char *name, const uint8_t *bytes, size_t size);

@@ -21,7 +21,7 @@ static nm_status open_all(nm_context *ctx, const char *path)
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
-    nm_context *ctx = nm_context_new();
+    nm_context *ctx = fuzz_context();
     char digest[NM_DIGEST_SIZE];
     size_t body = size > NM_H5_USER_BLOCK ? size - NM_H5_USER_BLOCK : 0;
     char *file = calloc(1, NM_H5_USER_BLOCK + body + 1);

@@ -7,7 +7,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
-    nm_context *ctx = nm_context_new();
+    nm_context *ctx = fuzz_context();
     nm_dataset *data = NULL;
     char spec[512] = "cifar10:";
     strncat(spec, fuzz_file("cifar-10-binary.tar.gz", bytes, size), sizeof spec - sizeof "cifar10:");

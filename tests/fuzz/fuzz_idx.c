@@ -5,7 +5,7 @@
 
 static void read_as(nm_status (*read)(nm_context *, const char *, nm_samples *), const char *path)
 {
-    nm_context *ctx = nm_context_new();
+    nm_context *ctx = fuzz_context();
     nm_samples samples = {0};
     fuzz_judge(ctx, read(ctx, path, &samples));
     nm_free(samples.pixels);

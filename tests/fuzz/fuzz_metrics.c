@@ -4,7 +4,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
-    nm_context *ctx = nm_context_new();
+    nm_context *ctx = fuzz_context();
     table rows = {0};
     fuzz_file("metrics.csv", bytes, size);
     fuzz_judge(ctx, read_metrics(ctx, fuzz_file(NULL, NULL, 0), &rows));

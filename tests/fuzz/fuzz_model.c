@@ -4,7 +4,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
-    nm_context *ctx = nm_context_new();
+    nm_context *ctx = fuzz_context();
     nm_yaml *document = NULL;
     nm_network *net = NULL;
     nm_status status = nm_yaml_parse(ctx, "model.yaml", (const char *)bytes, size, &document);

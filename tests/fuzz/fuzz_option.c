@@ -31,7 +31,7 @@ static nm_status set(nm_context *ctx, char *text)
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
-    nm_context *ctx = nm_context_new();
+    nm_context *ctx = fuzz_context();
     char *text = nm_alloc(ctx, size + 1, 1);
     if (text && size)
         memcpy(text, bytes, size);

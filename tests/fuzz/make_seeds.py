@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""make_seeds.py OUTPUT NORMA MODELS: a folder of inputs for each target of the fuzzers, in OUTPUT."""
+"""make_seeds.py OUTPUT NORMA MODELS WRITE_HDF5: a folder of inputs for each target of the fuzzers, in OUTPUT."""
 import glob
 import gzip
 import io
@@ -61,7 +61,15 @@ def checkpoint(norma):
             return f.read()
 
 
-def seeds(norma, models):
+def hdf5(write_hdf5):
+    """A file of data, and a table."""
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [os.path.join(folder, name) for name in ('data', 'table')]
+        subprocess.run([write_hdf5, *paths], check=True)
+        return [open(path, 'rb').read() for path in paths]
+
+
+def seeds(norma, models, write_hdf5):
     images, labels = idx((3, 2, 2), bytes(range(12))), idx((3,), bytes((0, 1, 2)))
     header = b'epoch,step,lr,train_loss,train_accuracy,test_loss,test_accuracy,seconds\n'
     yield 'model', {os.path.basename(name): open(name, 'rb').read() for name in sorted(glob.glob(models + '/*.yaml'))
@@ -78,11 +86,14 @@ def seeds(norma, models):
                     'huge': png(1, 1, 0).replace(struct.pack('>II', 1, 1), struct.pack('>II', 1 << 30, 1 << 30))}
     yield 'metrics', {'rows': header + b'1,10,0.1,2.3,0.1,2.2,0.2,1.5\n2,20,0.1,nan,nan,nan,nan,3\n', 'none': header}
     yield 'checkpoint', {'last': checkpoint(norma)}
+    data, table = hdf5(write_hdf5)
+    yield 'hdf5', {'data': data}
+    yield 'table', {'table': table}
 
 
 def main():
-    output, norma, models = sys.argv[1:]
-    for target, files in seeds(os.path.abspath(norma), models):
+    output, norma, models, write_hdf5 = sys.argv[1:]
+    for target, files in seeds(os.path.abspath(norma), models, os.path.abspath(write_hdf5)):
         os.makedirs(os.path.join(output, target), exist_ok=True)
         for name, value in files.items():
             with open(os.path.join(output, target, name), 'wb') as f:
