@@ -251,5 +251,62 @@ START_TEST(without_memory)
 }
 END_TEST
 
+/* A stack of residual blocks, every eighth with a stride, some dilated. */
+static nm_network *residual_stack(int blocks, int strides)
+{
+    size_t size = 256 * (size_t)blocks + 1024, used;
+    char *text = malloc(size);
+    used = (size_t)snprintf(text, size,
+                            "input: {height: 4000, width: 4000, channels: 1}\nlayers:\n- {name: s0, relu: {}}\n");
+    for (int i = 1; i <= blocks; i++) {
+        int stride = strides && i % 8 == 0 ? 2 : 1;
+        used += (size_t)snprintf(text + used, size - used,
+                                 "- {name: c%d, conv: {filters: 1, kernel: 3, pad: same, stride: %d, dilation: %d}, "
+                                 "from: s%d}\n- {name: p%d, maxpool: {size: 1, stride: %d}, from: s%d}\n"
+                                 "- {name: s%d, add: {}, from: [c%d, p%d]}\n",
+                                 i, stride, 1 + i % 3, i - 1, i, stride, i - 1, i, i, i);
+    }
+    nm_network *net = network_from(ctx, text, NULL);
+    free(text);
+    return net;
+}
+
+static long allocations_for_fields(int blocks)
+{
+    nm_network *net = residual_stack(blocks, 0);
+    nm_receptive *fields = malloc((size_t)net->nodes * sizeof *fields);
+    nm_alloc_fail_at(0);
+    ck_assert_int_eq(nm_network_receptive(net, fields), NM_OK);
+    long count = nm_alloc_count();
+    free(fields);
+    nm_network_free(net);
+    return count;
+}
+
+/* The largest field without all paths is that of all paths; and takes a time by the depth, where
+ * the paths grow by its square. */
+START_TEST(deep_stacks)
+{
+    nm_node_paths *paths;
+    nm_network *net = residual_stack(40, 1);
+    nm_receptive *fields = malloc((size_t)net->nodes * sizeof *fields);
+    ck_assert_int_eq(nm_network_receptive(net, fields), NM_OK);
+    ck_assert_int_eq(nm_network_paths(net, &paths), NM_OK);
+    ck_assert_int_gt(paths[net->output].all.count, 40);
+    for (int i = 0; i < net->nodes; i++) {
+        const nm_receptive *a = &fields[i], *b = &paths[i].all.largest;
+        ck_assert_msg(memcmp(a->size, b->size, sizeof a->size) == 0 && memcmp(a->jump, b->jump, sizeof a->jump) == 0 &&
+                          memcmp(a->start, b->start, sizeof a->start) == 0 && a->gaps == b->gaps &&
+                          a->whole == b->whole,
+                      "%s", net->node[i].name);
+    }
+    nm_paths_free(net, paths);
+    nm_network_free(net);
+    free(fields);
+    long one = allocations_for_fields(100), two = allocations_for_fields(200);
+    ck_assert_msg(2 * two < 5 * one, "%ld allocations for 100 blocks, %ld for 200", one, two);
+}
+END_TEST
+
 SUITE_WITH("receptive", with_context, one_after_another, whole_input, adaptive_pools, transposed, every_path_by_hand,
-           fields_differ_in_grid_and_shape, many_paths, without_memory)
+           fields_differ_in_grid_and_shape, many_paths, without_memory, deep_stacks)

@@ -1,67 +1,14 @@
-/* Receptive fields: size r, jump j, start s (centre of the first unit), composed layer by layer:
- *
- *     r += (k - 1) * d * j      s += ((k - 1) * d / 2 - pad) * j      j *= stride
- *
- * and for a transposed convolution, where with g = gcd(d, stride) a unit meets every stride / g-th
- * tap at most, d / g inputs from the next,
- *
- *     r += floor((k - 1) * g / stride) * d / g * j
- *     s += (pad - (k - 1) * d / 2) / stride * j
- *     j /= stride
- *
- * (Araujo, Norris, Sim: Computing Receptive Fields of Convolutional Neural Networks, Distill 2019).
- * Whether pixels within a field are left out, and whether a later layer or another path fills them,
- * follows from the sets in reads.h. */
+/* Receptive fields along all paths: the field of each, layer by layer (field.h), those that are the
+ * same as one. Whether pixels within a field are left out, and whether a later layer or another
+ * path fills them, follows from the sets in reads.h. */
 #include "alloc.h"
+#include "field.h"
 #include "network.h"
 #include "reads.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-static void through_transposed(const nm_window *w, int axis, nm_receptive *r)
-{
-    int common = nm_common_divisor(w->dilation[axis], w->stride[axis]), spacing = w->dilation[axis] / common;
-    int taps = (w->kernel[axis] - 1) * common / w->stride[axis] + 1;
-    double reach = (double)(w->kernel[axis] - 1) * w->dilation[axis];
-    r->size[axis] += (taps - 1) * spacing * r->jump[axis];
-    r->start[axis] += (w->pad[axis] - reach / 2) / w->stride[axis] * r->jump[axis];
-    r->jump[axis] /= w->stride[axis];
-}
-
-static nm_window window_of(const nm_node *node)
-{
-    nm_window w = {{1, 1}, {1, 1}, {1, 1}, {0, 0}, false, false};
-    if (node->type->window)
-        node->type->window(node->self, &w);
-    return w;
-}
-
-static nm_receptive through(const nm_node *node, nm_window w, nm_receptive r)
-{
-    if (w.global) {
-        for (int axis = 0; axis < 2; axis++) {
-            int extent = axis == 0 ? node->in[0].h : node->in[0].w;
-            r.size[axis] += (extent - 1) * r.jump[axis];
-            r.start[axis] += (extent - 1) * r.jump[axis] / 2;
-            r.jump[axis] *= extent;
-        }
-        r.whole = true;
-        return r;
-    }
-    for (int axis = 0; axis < 2; axis++) {
-        double reach = (double)(w.kernel[axis] - 1) * w.dilation[axis];
-        if (w.transposed) {
-            through_transposed(&w, axis, &r);
-            continue;
-        }
-        r.size[axis] += reach * r.jump[axis];
-        r.start[axis] += (reach / 2 - w.pad[axis]) * r.jump[axis];
-        r.jump[axis] *= w.stride[axis];
-    }
-    return r;
-}
 
 /* ---- paths ------------------------------------------------------------------------------ */
 
@@ -117,6 +64,46 @@ static nm_status merge_equals(nm_context *ctx, nm_paths *paths)
     return status;
 }
 
+/* Whether `inner` lies within `outer` behind every layer that follows: their units are equally far
+ * from each other, so that each layer adds the same to both. */
+static bool stays_within(const nm_path_field *inner, const nm_path_field *outer)
+{
+    const nm_receptive *a = &inner->field, *b = &outer->field;
+    if (a->whole || b->whole || !nm_reads_on_one_grid(outer->reads, inner->reads))
+        return false;
+    for (int axis = 0; axis < 2; axis++)
+        if (falling(a->jump[axis], b->jump[axis]) != 0 ||
+            falling(fabs(a->start[axis] - b->start[axis]) + a->size[axis] / 2, b->size[axis] / 2) < 0)
+            return false;
+    return true;
+}
+
+/* Where only the largest field is wanted: of many paths, those within another are united with it,
+ * for the pixels that they read may fill its gaps. A stack of n blocks has n paths of as many
+ * sizes.
+ */
+static nm_status unite_inner(nm_context *ctx, nm_paths *paths)
+{
+    enum { FEW = 16 };
+    int kept = 0;
+    nm_status status = NM_OK;
+    for (int i = 0; i < paths->count && paths->count > FEW; i++) {
+        nm_path_field *inner = &paths->field[i], *outer = paths->field;
+        while (outer < paths->field + kept && !stays_within(inner, outer))
+            outer++;
+        if (status != NM_OK || outer == paths->field + kept) {
+            paths->field[kept++] = *inner;
+            continue;
+        }
+        outer->paths += inner->paths;
+        status = nm_reads_unite(ctx, outer->reads, inner->reads);
+        outer->field.gaps = nm_reads_has_gaps(outer->reads);
+        nm_reads_free(inner->reads);
+    }
+    paths->count = kept ? kept : paths->count;
+    return status;
+}
+
 /* The largest field, and whether the other paths leave its gaps. */
 static nm_status find_largest(nm_context *ctx, nm_paths *paths)
 {
@@ -147,17 +134,18 @@ static nm_shape image_of(const nm_network *net)
     return image;
 }
 
-static nm_status follow_input(const nm_network *net, int node, int input, const nm_node_paths *all, nm_paths *out)
+static nm_status follow_input(const nm_network *net, int node, int input, const nm_node_paths *all, bool largest,
+                              nm_paths *out)
 {
     const nm_node *n = &net->node[node];
     const nm_paths *from = &all[n->from[input]].all;
-    const nm_window w = window_of(n);
+    const nm_window w = nm_field_window(n);
     out->field = nm_alloc(net->ctx, (size_t)from->count, sizeof *out->field);
     if (!out->field)
         return NM_FAILED;
     for (int i = 0; i < from->count; i++) {
         nm_path_field *to = &out->field[i];
-        *to = (nm_path_field){.field = through(n, w, from->field[i].field), .paths = from->field[i].paths};
+        *to = (nm_path_field){.field = nm_field_through(n, w, from->field[i].field), .paths = from->field[i].paths};
         const nm_reads *reads = from->field[i].reads;
         NM_TRY(n->type->window ? nm_reads_through(net->ctx, reads, &w, n->in[input], image_of(net), &to->reads)
                                : nm_reads_copy(net->ctx, reads, &to->reads));
@@ -165,10 +153,13 @@ static nm_status follow_input(const nm_network *net, int node, int input, const 
         out->count++;
     }
     NM_TRY(merge_equals(net->ctx, out));
+    if (largest)
+        NM_TRY(unite_inner(net->ctx, out));
     return find_largest(net->ctx, out);
 }
 
-static nm_status join_inputs(const nm_network *net, nm_paths *out, const nm_paths *by, int inputs, int count)
+static nm_status join_inputs(const nm_network *net, nm_paths *out, const nm_paths *by, int inputs, int count,
+                             bool largest)
 {
     out->field = nm_alloc(net->ctx, (size_t)count, sizeof *out->field);
     if (!out->field)
@@ -180,10 +171,12 @@ static nm_status join_inputs(const nm_network *net, nm_paths *out, const nm_path
             out->count++;
         }
     NM_TRY(merge_equals(net->ctx, out));
+    if (largest)
+        NM_TRY(unite_inner(net->ctx, out));
     return find_largest(net->ctx, out);
 }
 
-static nm_status join(const nm_network *net, int node, nm_node_paths *all)
+static nm_status join(const nm_network *net, int node, nm_node_paths *all, bool largest)
 {
     int inputs = net->node[node].inputs, count = 0;
     nm_node_paths *at = &all[node];
@@ -191,10 +184,10 @@ static nm_status join(const nm_network *net, int node, nm_node_paths *all)
     if (!at->by)
         return NM_FAILED;
     for (int k = 0; k < inputs; k++) {
-        NM_TRY(follow_input(net, node, k, all, &at->by[k]));
+        NM_TRY(follow_input(net, node, k, all, largest, &at->by[k]));
         count += at->by[k].count;
     }
-    return join_inputs(net, &at->all, at->by, inputs, count);
+    return join_inputs(net, &at->all, at->by, inputs, count, largest);
 }
 
 static nm_status begin(const nm_network *net, nm_paths *out)
@@ -235,10 +228,11 @@ void nm_paths_free(const nm_network *net, nm_node_paths *paths)
     nm_free(paths);
 }
 
-static nm_status find_paths(const nm_network *net, int i, nm_node_paths *all)
+/* largest: the others may be united. */
+static nm_status find_paths(const nm_network *net, int i, nm_node_paths *all, bool largest)
 {
-    return net->node[i].inputs > 1    ? join(net, i, all)
-           : net->node[i].inputs == 1 ? follow_input(net, i, 0, all, &all[i].all)
+    return net->node[i].inputs > 1    ? join(net, i, all, largest)
+           : net->node[i].inputs == 1 ? follow_input(net, i, 0, all, largest, &all[i].all)
                                       : begin(net, &all[i].all);
 }
 
@@ -249,7 +243,7 @@ nm_status nm_network_paths(const nm_network *net, nm_node_paths **out)
     if (!all)
         return NM_FAILED;
     for (int i = 0; i < net->nodes && status == NM_OK; i++)
-        status = find_paths(net, i, all);
+        status = find_paths(net, i, all, false);
     if (status == NM_OK)
         *out = all;
     else
@@ -277,7 +271,7 @@ nm_status nm_network_receptive(const nm_network *net, nm_receptive *out)
         for (int k = 0; k < net->node[i].inputs; k++)
             last_reader[net->node[i].from[k]] = i;
     for (int i = 0; status == NM_OK && i < net->nodes; i++) {
-        if ((status = find_paths(net, i, all)) != NM_OK)
+        if ((status = find_paths(net, i, all, true)) != NM_OK)
             break;
         out[i] = all[i].all.largest;
         free_read(net, i, last_reader, all);
