@@ -31,6 +31,32 @@ static void assert_read(nm_h5 *h5, const char *name, nm_h5_type type, const char
     nm_errors_clear(ctx);
 }
 
+/* What is refused between two reads of a dataset leaves the second as the first. */
+START_TEST(refused_between_reads)
+{
+    static const uint8_t written[4] = {3, 1, 4, 2};
+    hid_t file = create_file(), space = H5Screate_simple(1, (hsize_t[]){4}, NULL);
+    hid_t create = chunked(1, (hsize_t[]){2});
+    hid_t set = H5Dcreate2(file, "/good", H5T_NATIVE_UINT8, space, H5P_DEFAULT, create, H5P_DEFAULT);
+    H5Dwrite(set, H5T_NATIVE_UINT8, H5S_ALL, H5S_ALL, H5P_DEFAULT, written);
+    H5Dclose(set);
+    H5Pclose(create);
+    H5Sclose(space);
+    put_through_unknown_filter(file);
+    H5Fclose(file);
+    H5Zunregister(307);
+    nm_h5 *h5;
+    ck_assert_int_eq(nm_h5_open(ctx, path, false, &h5), NM_OK);
+    for (int i = 0; i < 3; i++) {
+        uint8_t values[4] = {0};
+        ck_assert_int_eq(nm_h5_read(h5, "/good", NM_H5_U8, 1, (size_t[]){4}, values), NM_OK);
+        ck_assert_mem_eq(values, written, 4);
+        assert_read(h5, "/filter", NM_H5_U8, "filter 307");
+    }
+    nm_h5_free(h5);
+}
+END_TEST
+
 START_TEST(wrong_types)
 {
     hid_t file = create_file(), compound = H5Tcreate(H5T_COMPOUND, 8), list = H5Tvlen_create(H5T_NATIVE_INT32);
@@ -189,4 +215,5 @@ static void set_up(TCase *tcase)
     tcase_add_checked_fixture(tcase, set_up_path, tear_down_path);
 }
 
-SUITE_WITH("h5_reading", set_up, wrong_types, long_texts, rows_of_every_storage, rows_that_were_never_written)
+SUITE_WITH("h5_reading", set_up, wrong_types, refused_between_reads, long_texts, rows_of_every_storage,
+           rows_that_were_never_written)
