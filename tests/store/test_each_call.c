@@ -100,7 +100,6 @@ static nm_status load_checkpoint(void)
         status = nm_checkpoint_load_state(ctx, c, kept.net, &state);
     nm_free(state.history);
     nm_free(state.changes);
-    nm_normalisation_free(&state.normalisation);
     nm_checkpoint_free(c);
     return status;
 }
