@@ -210,10 +210,74 @@ START_TEST(rows_that_were_never_written)
 }
 END_TEST
 
+enum { BOX_SETS = 60, BOX = 11 * 5 * 7 * 3 };
+static const hsize_t box[] = {11, 5, 7, 3};
+
+/* Values in [from, 11) of the first dimension are never written: some chunks are not there. */
+static void put_box(hid_t file, const char *name, hid_t type, const hsize_t *chunk, hsize_t rows, const double *values)
+{
+    const hsize_t most[] = {H5S_UNLIMITED, 5, 7, 3}, extent[] = {rows, 5, 7, 3};
+    const double fill = 9;
+    hid_t create = chunked(4, chunk), space = H5Screate_simple(4, box, most), part = H5Screate_simple(4, extent, NULL);
+    H5Pset_fill_value(create, H5T_NATIVE_DOUBLE, &fill);
+    hid_t set = H5Dcreate2(file, name, type, space, H5P_DEFAULT, create, H5P_DEFAULT);
+    H5Sselect_hyperslab(space, H5S_SELECT_SET, (hsize_t[]){0, 0, 0, 0}, NULL, extent, NULL);
+    ck_assert(H5Dwrite(set, H5T_NATIVE_DOUBLE, part, space, H5P_DEFAULT, values) >= 0);
+    H5Dclose(set);
+    H5Sclose(part);
+    H5Sclose(space);
+    H5Pclose(create);
+}
+
+/* Chunks that are narrower than the rows, of any shape. */
+START_TEST(chunks_of_every_shape)
+{
+    enum { ROW = 5 * 7 * 3 };
+    static double values[BOX], found[BOX];
+    hid_t file = create_file();
+    unsigned random = 11;
+    for (int i = 0; i < BOX; i++)
+        values[i] = i % 200;
+    hsize_t rows[BOX_SETS];
+    char name[16];
+    for (int k = 0; k < BOX_SETS; k++) {
+        hsize_t chunk[4];
+        for (int i = 0; i < 4; i++)
+            chunk[i] = 1 + (hsize_t)rand_r(&random) % (i == 0 ? 14 : box[i]);
+        rows[k] = 1 + (hsize_t)rand_r(&random) % 11;
+        snprintf(name, sizeof name, "/box%d", k);
+        put_box(file, name,
+                k % 3 == 0   ? H5T_STD_U8LE
+                : k % 3 == 1 ? H5T_STD_I16BE
+                             : H5T_IEEE_F32LE,
+                chunk, rows[k], values);
+    }
+    H5Fclose(file);
+    nm_h5 *h5;
+    ck_assert_int_eq(nm_h5_open(ctx, path, false, &h5), NM_OK);
+    for (int k = 0; k < BOX_SETS; k++) {
+        size_t first = (size_t)rand_r(&random) % 11, count = 1 + (size_t)rand_r(&random) % (11 - first);
+        snprintf(name, sizeof name, "/box%d", k);
+        ck_assert_int_eq(nm_h5_read_rows(h5, name, NM_H5_F64, first, count, found), NM_OK);
+        for (size_t i = 0; i < count * ROW; i++) {
+            double expected = first + i / ROW < rows[k] ? values[first * ROW + i] : 9;
+            ck_assert_msg(found[i] == expected, "%s: number %zu: %g, expected %g", name, i, found[i], expected);
+        }
+        uint8_t bytes[BOX];
+        if (k % 3 != 0)
+            continue;
+        ck_assert_int_eq(nm_h5_read(h5, name, NM_H5_U8, 4, (size_t[]){11, 5, 7, 3}, bytes), NM_OK);
+        for (size_t i = 0; i < BOX; i++)
+            ck_assert(bytes[i] == (i / ROW < rows[k] ? values[i] : 9));
+    }
+    nm_h5_free(h5);
+}
+END_TEST
+
 static void set_up(TCase *tcase)
 {
     tcase_add_checked_fixture(tcase, set_up_path, tear_down_path);
 }
 
 SUITE_WITH("h5_reading", set_up, wrong_types, refused_between_reads, long_texts, rows_of_every_storage,
-           rows_that_were_never_written)
+           rows_that_were_never_written, chunks_of_every_shape)

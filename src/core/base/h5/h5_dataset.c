@@ -12,7 +12,7 @@ void nm_h5_close_set(nm_h5_set *o)
         H5Sclose(o->space);
     if (o->set >= 0)
         H5Dclose(o->set);
-    *o = (nm_h5_set){-1, -1, -1, {0}};
+    *o = NM_H5_NO_SET;
 }
 
 /* Of the dataset o->set. */
@@ -45,11 +45,13 @@ static nm_status look_at(nm_h5 *h5, const char *path, nm_h5_set *o)
 
 nm_status nm_h5_open_set(nm_h5 *h5, const char *path, nm_h5_set *o)
 {
-    *o = (nm_h5_set){-1, -1, -1, {0}};
+    *o = NM_H5_NO_SET;
     o->set = H5Dopen2(h5->file, path, H5P_DEFAULT);
     nm_status status = o->set < 0 ? nm_h5_fail(h5, NM_INVALID, path, "expected a dataset") : look_at(h5, path, o);
     if (status == NM_OK)
         status = nm_h5_check_filters(h5, path, o->set);
+    if (status == NM_OK)
+        status = nm_h5_bypass_cache(h5, path, o);
     if (status != NM_OK)
         nm_h5_close_set(o);
     return status;
@@ -132,7 +134,7 @@ static nm_status hold_text(nm_h5_builder *b, const nm_h5_set *o, const char *pat
 
 nm_status nm_h5_describe_set(nm_h5_builder *b, hid_t set, const char *path, nm_h5_entry *entry)
 {
-    nm_h5_set o = {set, -1, -1, {0}};
+    nm_h5_set o = {.set = set, .space = -1, .type = -1};
     hid_t creation = H5Dget_create_plist(set);
     nm_status status = look_at(b->h5, path, &o);
     entry->shape = o.shape;

@@ -26,6 +26,11 @@ nm_status nm_h5_build_notes(nm_h5_builder *b, hid_t object, const char *path) NM
 nm_status nm_h5_describe_set(nm_h5_builder *b, hid_t set, const char *path, nm_h5_entry *entry) NM_MUST_USE;
 nm_status nm_h5_open_set(nm_h5 *h5, const char *path, nm_h5_set *set) NM_MUST_USE;
 void nm_h5_close_set(nm_h5_set *set);
+/* Where chunks are stored as they are: opens the dataset so that the library keeps none. */
+nm_status nm_h5_bypass_cache(nm_h5 *h5, const char *path, nm_h5_set *set) NM_MUST_USE;
+/* The rows that are asked for, of a set with narrow_chunks. */
+nm_status nm_h5_read_chunks(nm_h5 *h5, const char *path, const nm_h5_set *set, const nm_h5_request *request,
+                            char *to) NM_MUST_USE;
 
 bool nm_h5_is_one_text(hid_t type, hid_t space);
 /* All strings of a dataset, one a line; nm_free. */

@@ -24,7 +24,10 @@ nm_status nm_h5_fail(nm_h5 *h5, nm_status status, const char *object, const char
 typedef struct nm_h5_set {
     hid_t set, space, type;
     nm_h5_shape shape;
+    hsize_t chunk[NM_H5_MAX_RANK]; /* of chunks that are stored as they are */
+    bool narrow_chunks;            /* there are such, in narrow pieces of rows: nm_h5_read_chunks */
 } nm_h5_set;
+#define NM_H5_NO_SET ((nm_h5_set){.set = -1, .space = -1, .type = -1})
 
 hid_t nm_h5_file_type(nm_h5_type type);
 hid_t nm_h5_memory_type(nm_h5_type type);

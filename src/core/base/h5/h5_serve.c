@@ -125,6 +125,8 @@ static nm_status read_rows(serving *s, const nm_h5_request *r)
     const nm_h5_shape *shape = &s->open.shape;
     hid_t part = H5S_ALL, from = H5S_ALL, type = nm_h5_memory_type(r->type);
     allow_rows(s, r);
+    if (s->open.narrow_chunks && type >= 0)
+        return nm_h5_read_chunks(s->h5, path, &s->open, r, s->shared);
     if (shape->rank > 0) {
         hsize_t start[NM_H5_MAX_RANK] = {r->first}, extent[NM_H5_MAX_RANK] = {r->count};
         for (int i = 1; i < shape->rank; i++)
@@ -173,7 +175,7 @@ static bool serve_one(serving *s, const nm_h5_request *r)
 
 void nm_h5_serve(void *arg, int socket, char *shared)
 {
-    serving s = {.h5 = arg, .socket = socket, .shared = shared, .builder.h5 = arg, .open = {-1, -1, -1, {0}}};
+    serving s = {.h5 = arg, .socket = socket, .shared = shared, .builder.h5 = arg, .open = NM_H5_NO_SET};
     nm_h5_request request;
     nm_errors_clear(s.h5->ctx);
     nm_cage_allow_time((double)s.h5->size < large_file ? walk_time : 2 * walk_time);
