@@ -4,12 +4,13 @@
 #include "alloc.h"
 #include "file.h"
 #include "printable.h"
+#include "process.h"
 #include "run_files.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 char *nm_run_dir_file(const nm_run_dir *run, const char *name)
@@ -20,17 +21,19 @@ char *nm_run_dir_file(const nm_run_dir *run, const char *name)
 /* ---- opening --------------------------------------------------------------------------- */
 
 /* What a process that was killed while it wrote has left; not what another one, such as a plot, is
- * writing now. */
+ * writing now. Another program may have the number of the first: it began after the file was
+ * written. */
 static void remove_temporary(void *arg, const char *name)
 {
     const nm_run_dir *run = arg;
     long process;
     if (!nm_file_is_temporary(name, &process))
         return;
-    if (process != (long)getpid() && (kill((pid_t)process, 0) == 0 || errno != ESRCH))
-        return;
+    struct stat st;
     char *path = nm_run_dir_file(run, name);
-    if (path)
+    bool there = path && lstat(path, &st) == 0;
+    double written = there ? (double)st.st_mtim.tv_sec + 1e-9 * (double)st.st_mtim.tv_nsec : 0;
+    if (there && (process == (long)getpid() || !nm_process_lives_since(process, written)))
         unlink(path);
     nm_free(path);
 }

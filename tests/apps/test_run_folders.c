@@ -21,6 +21,9 @@ START_TEST(own_leftovers_go)
               "norma train --run r --resume --steps 2 && "
               "test ! -e r/.norma-$dead-0123456789abcdef.tmp -a -e r/.norma-$PPID-0123456789abcdef.tmp "
               "-a -e r/.norma-$dead-0123456789ABCDEF.tmp");
+    /* a program that has the number by now, but is younger than the file */
+    expect(0, "sleep 100 & other=$!; touch -d '1 hour ago' r/.norma-$other-0123456789abcdef.tmp\n"
+              "norma train --run r --resume --steps 3; kill $other; test ! -e r/.norma-$other-0123456789abcdef.tmp");
 }
 END_TEST
 
