@@ -2,6 +2,7 @@
 #include "table.h"
 
 #include "alloc.h"
+#include "csv.h"
 #include "file.h"
 #include "number_text.h"
 
@@ -132,12 +133,14 @@ enum { MOST_UNITS = 16 };
 static nm_status add_row(nm_context *ctx, const char *line, int lines, watched *units, int *count, const char **next)
 {
     double step, rest[4];
-    char layer[64];
-    int used = 0, unit;
-    if (sscanf(line, "%lf,%63[^,],%d,%n", &step, layer, &unit, &used) != 3 || used == 0 ||
-        !(*next = read_numbers(line + used, rest, 3)))
+    char layer[256], name[sizeof units->name];
+    int before = 0, used = 0, unit;
+    if (sscanf(line, "%lf,%n", &step, &before) != 1 || before == 0)
         return NM_INVALID;
-    char name[96];
+    const char *at = line + before;
+    if (!nm_csv_take(&at, layer, sizeof layer) || sscanf(at, "%d,%n", &unit, &used) != 1 || used == 0 ||
+        !(*next = read_numbers(at + used, rest, 3)))
+        return NM_INVALID;
     snprintf(name, sizeof name, "%s/%d", layer, unit);
     int u = 0;
     while (u < *count && strcmp(units[u].name, name) != 0)

@@ -30,7 +30,7 @@ void free_table(table *t);
 
 /* One watched unit. */
 typedef struct watched {
-    char name[96]; /* "layer/unit" */
+    char name[272]; /* "layer/unit" */
     int rows;
     double (*row)[4]; /* step, p15, p50, p85 */
 } watched;

@@ -9,7 +9,8 @@ enum { BENCH_MOST_MODELS = 64 };
 typedef struct bench_args {
     model_args model; /* of one network; `names` has them all */
     const char *names[BENCH_MOST_MODELS];
-    int count, batch, seconds;
+    int count, batch;
+    double seconds; /* 0: not given */
     bool layers, json;
     const char *roofline; /* NULL: not asked for */
 } bench_args;

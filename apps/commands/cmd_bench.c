@@ -17,13 +17,22 @@ enum { KEY_BATCH = 'b', KEY_SECONDS = 's', KEY_LAYERS = 'l', KEY_JSON = 'j', KEY
 
 static const struct argp_option options[] = {
     {"batch", KEY_BATCH, "N", 0, "samples at once (preset: train.batch)", 1},
-    {"seconds", KEY_SECONDS, "N", 0, "how long each pass is measured (preset: 3)", 1},
+    {"seconds", KEY_SECONDS, "X", 0, "how long each pass is measured (preset: 3)", 1},
     {"layers", KEY_LAYERS, 0, 0, "time and GFLOP/s of each layer, forward and backward", 1},
     {"roofline", KEY_ROOFLINE, "PREFIX", 0,
      "draw each layer's GFLOP/s under the roofs of memory and matrix product: PREFIX.png, .svg, .csv, .gp", 1},
     {"json", KEY_JSON, 0, 0, "machine-readable result on stdout", 1},
     {0},
 };
+
+static double parse_seconds(struct argp_state *state, const char *arg)
+{
+    char *end;
+    double seconds = strtod(arg, &end);
+    if (end == arg || *end || !(seconds >= 0.01 && seconds <= 3600))
+        argp_error(state, "--seconds must be a number from 0.01 to 3600; found '%s'", shown(arg));
+    return seconds;
+}
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
@@ -36,7 +45,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         args->batch = parse_number(state, "--batch", arg, 1, 1000000);
         return 0;
     case KEY_SECONDS:
-        args->seconds = parse_number(state, "--seconds", arg, 1, 3600);
+        args->seconds = parse_seconds(state, arg);
         return 0;
     case KEY_LAYERS:
         args->layers = true;

@@ -3,7 +3,9 @@
 #include "roofline.h"
 #include "alloc.h"
 #include "bench.h"
+#include "characters.h"
 #include "clock.h"
+#include "csv.h"
 #include "gnuplot.h"
 #include "threads.h"
 
@@ -147,7 +149,7 @@ static void put_csv(FILE *f, const roofline *r)
     fprintf(f, "layer,type,pass,seconds,flops,bytes,flops_per_byte,gflops,gemm_peak_gflops,memory_gbytes_per_second\n");
     for (int i = 0; i < r->points; i++) {
         const roofline_point *p = &r->point[i];
-        put_csv_field(f, p->name);
+        nm_csv_put(f, shown(p->name));
         fprintf(f, ",%s,%s,%.9g,%.0f,%.0f,%.6g,%.6g,%.6g,%.6g\n", p->type, p->backward ? "backward" : "forward",
                 p->seconds, p->flops, p->bytes, p->x, p->y, r->peak, r->bandwidth);
     }

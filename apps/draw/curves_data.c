@@ -1,5 +1,7 @@
 /* The rows that curves are drawn from: reading them, their ranges, and writing them out. */
 #include "alloc.h"
+#include "characters.h"
+#include "csv.h"
 #include "curves.h"
 #include "gnuplot.h"
 
@@ -80,7 +82,7 @@ void put_csv(FILE *f, const variant *v, int count)
     fprintf(f, "variant,%s\n", metrics_header);
     for (int i = 0; i < count; i++)
         for (const char *line = v[i].rows.text; line && *line; line += strcspn(line, "\n") + 1) {
-            put_csv_field(f, v[i].of->label);
+            nm_csv_put(f, shown(v[i].of->label));
             fprintf(f, ",%.*s\n", (int)strcspn(line, "\n"), line);
         }
 }

@@ -37,9 +37,6 @@ void round_range(double range[2]);
  * one. */
 void put_log_ticks(FILE *f, char axis, const double range[2]);
 
-/* A field of CSV on one line, within quotes where it needs them. */
-void put_csv_field(FILE *f, const char *text);
-
 /* ---- running ------------------------------------------------------------------------------- */
 
 enum { NO_GNUPLOT = 127 };

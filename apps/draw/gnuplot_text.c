@@ -187,15 +187,3 @@ void put_log_ticks(FILE *f, char axis, const double range[2])
         }
     fprintf(f, ")\n");
 }
-
-void put_csv_field(FILE *f, const char *text)
-{
-    text = shown(text);
-    bool quoted = strpbrk(text, ",\"") != NULL;
-    if (quoted)
-        fputc('"', f);
-    for (; *text; text++)
-        fputs(*text == '"' ? "\"\"" : (char[]){*text, '\0'}, f);
-    if (quoted)
-        fputc('"', f);
-}

@@ -2,6 +2,7 @@
 #include "watch.h"
 
 #include "alloc.h"
+#include "csv.h"
 #include "file.h"
 
 #include <errno.h>
@@ -160,8 +161,10 @@ static void unit_row(nm_watch *w, const watched *u, const real *x, uint64_t step
     for (size_t i = 0; i < count; i++)
         w->values[i] = (double)x[i * (size_t)u->shape.c + (size_t)u->unit];
     qsort(w->values, count, sizeof *w->values, ascending);
-    fprintf(w->file, "%llu,%s,%d,%.9g,%.9g,%.9g\n", (unsigned long long)step, u->layer, u->unit,
-            percentile(w->values, count, 0.15), percentile(w->values, count, 0.5), percentile(w->values, count, 0.85));
+    fprintf(w->file, "%llu,", (unsigned long long)step);
+    nm_csv_put(w->file, u->layer);
+    fprintf(w->file, ",%d,%.9g,%.9g,%.9g\n", u->unit, percentile(w->values, count, 0.15),
+            percentile(w->values, count, 0.5), percentile(w->values, count, 0.85));
 }
 
 void nm_watch_row(nm_watch *w, const nm_plan *plan, const nm_batch *batch, uint64_t step)
