@@ -274,10 +274,34 @@ START_TEST(chunks_of_every_shape)
 }
 END_TEST
 
+/* The library finds a chunk by going through all: it is not asked for so many. */
+START_TEST(many_small_chunks)
+{
+    enum { MANY = 20000, WIDTH = 4 };
+    static uint8_t values[MANY * WIDTH], found[MANY * WIDTH];
+    hid_t file = create_file(), create = chunked(2, (hsize_t[]){1, WIDTH});
+    for (int i = 0; i < MANY * WIDTH; i++)
+        values[i] = (uint8_t)(i * 7);
+    hid_t space = H5Screate_simple(2, (hsize_t[]){MANY, WIDTH}, NULL);
+    hid_t set = H5Dcreate2(file, "/x", H5T_NATIVE_UINT8, space, H5P_DEFAULT, create, H5P_DEFAULT);
+    ck_assert(H5Dwrite(set, H5T_NATIVE_UINT8, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) >= 0);
+    H5Dclose(set);
+    H5Sclose(space);
+    H5Pclose(create);
+    H5Fclose(file);
+    nm_h5 *h5;
+    ck_assert_int_eq(nm_h5_open(ctx, path, false, &h5), NM_OK);
+    nm_status status = nm_h5_read(h5, "/x", NM_H5_U8, 2, (size_t[]){MANY, WIDTH}, found);
+    ck_assert_msg(status == NM_OK, "%s", nm_error_message(ctx, 0));
+    ck_assert(memcmp(found, values, sizeof values) == 0);
+    nm_h5_free(h5);
+}
+END_TEST
+
 static void set_up(TCase *tcase)
 {
     tcase_add_checked_fixture(tcase, set_up_path, tear_down_path);
 }
 
 SUITE_WITH("h5_reading", set_up, wrong_types, refused_between_reads, long_texts, rows_of_every_storage,
-           rows_that_were_never_written, chunks_of_every_shape)
+           rows_that_were_never_written, chunks_of_every_shape, many_small_chunks)

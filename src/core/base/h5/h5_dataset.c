@@ -71,6 +71,14 @@ static nm_status check_size(nm_h5 *h5, const char *path, size_t bytes, uint64_t 
                    h5->name, path, what, mebibytes, (unsigned long long)stored, limit >> 20, mebibytes);
 }
 
+/* To find a chunk's place the library goes through all: by the square of how many there are. Few
+ * are those that take longer to be read. */
+static bool are_few(const nm_h5_set *o, hsize_t rows, size_t bytes)
+{
+    enum { ANYWAY = 64, BYTES_FOR_ONE = 512 };
+    return (o->shape.dims[0] - 1) / rows < ANYWAY + bytes / BYTES_FOR_ONE;
+}
+
 static nm_status look_at_chunks(nm_h5 *h5, hid_t creation, const nm_h5_set *o, uint64_t stored, const char *path,
                                 nm_h5_entry *entry)
 {
@@ -81,12 +89,14 @@ static nm_status look_at_chunks(nm_h5 *h5, hid_t creation, const nm_h5_set *o, u
     size_t bytes = H5Tget_size(o->type);
     if (rank < 1 || rank != o->shape.rank)
         return nm_h5_fail(h5, NM_INVALID, path, "damaged: chunks of another rank than the dataset");
+    bool whole_rows = H5Pget_nfilters(creation) == 0;
     for (int i = 0; i < rank; i++) {
-        entry->plain &= i == 0 || chunk[i] == o->shape.dims[i];
+        whole_rows = whole_rows && (i == 0 || chunk[i] >= o->shape.dims[i]);
         if (chunk[i] == 0 || __builtin_mul_overflow(bytes, chunk[i], &bytes))
             return nm_fail(h5->ctx, NM_INVALID, "%s: %s: damaged: a chunk of no size", h5->name, path);
     }
-    entry->chunk_rows = chunk[0];
+    entry->plain &= whole_rows && are_few(o, chunk[0], bytes);
+    entry->chunk_rows = whole_rows && !entry->plain ? 1 : chunk[0]; /* any rows are read without those around them */
     return check_size(h5, path, bytes, stored, "a chunk of it takes");
 }
 

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 /* What is handed over at once, where chunks are no larger: it stays in the processor's cache. */
-enum { AT_ONCE = 1 << 20 };
+enum { AT_ONCE = 1 << 18 };
 enum { PLACES = 4096 }; /* that are asked for at once */
 
 /* ---- from the table --------------------------------------------------------------------- */
