@@ -113,6 +113,10 @@ json_t *json_text(const char *text);
 /* For argp parsers: a whole number in [least, most]; anything else ends the program with a message.
  */
 int parse_number(struct argp_state *state, const char *flag, const char *text, int least, int most);
+/* The number in `text`, from `least` to `most`; above `least` where `most` is infinite. */
+double parse_real(struct argp_state *state, const char *flag, const char *text, double least, double most);
+/* An argument of which a command takes one, as `what` ("MODEL") names it. */
+void take_argument(struct argp_state *state, const char *what, const char **place, const char *arg);
 
 /* For argp parsers: takes the one argument CHECKPOINT, and asks for it at the end; ARGP_ERR_UNKNOWN
  * for other keys. */

@@ -105,13 +105,32 @@ int parse_number(struct argp_state *state, const char *flag, const char *text, i
     return (int)value;
 }
 
+double parse_real(struct argp_state *state, const char *flag, const char *text, double least, double most)
+{
+    char *end;
+    double value = strtod(text, &end);
+    bool bounded = isfinite(most);
+    if (end != text && !*end && isfinite(value) && (bounded ? value >= least && value <= most : value > least))
+        return value;
+    if (bounded)
+        argp_error(state, "%s must be a number from %g to %g; found '%s'", flag, least, most, shown(text));
+    else
+        argp_error(state, "%s must be a number above %g; found '%s'", flag, least, shown(text));
+    return least;
+}
+
+void take_argument(struct argp_state *state, const char *what, const char **place, const char *arg)
+{
+    if (*place)
+        argp_error(state, "one %s is enough; found '%s' and '%s'", what, shown(*place), shown(arg));
+    *place = arg;
+}
+
 error_t parse_checkpoint(int key, char *arg, struct argp_state *state, const char **checkpoint)
 {
     switch (key) {
     case ARGP_KEY_ARG:
-        if (*checkpoint)
-            argp_error(state, "one CHECKPOINT is enough; found '%s' and '%s'", shown(*checkpoint), shown(arg));
-        *checkpoint = arg;
+        take_argument(state, "CHECKPOINT", checkpoint, arg);
         return 0;
     case ARGP_KEY_END:
         if (!*checkpoint)

@@ -30,3 +30,11 @@ void print_escaped_lines(const char *text)
         fputs(end ? one : shown, stdout);
     }
 }
+
+void put_shell_quoted(FILE *f, const char *before, const char *text)
+{
+    fprintf(f, "'%s", before);
+    for (; *text; text++)
+        fputs(*text == '\'' ? "'\\''" : (char[]){*text, '\0'}, f);
+    fputc('\'', f);
+}

@@ -25,15 +25,6 @@ static const struct argp_option options[] = {
     {0},
 };
 
-static double parse_seconds(struct argp_state *state, const char *arg)
-{
-    char *end;
-    double seconds = strtod(arg, &end);
-    if (end == arg || *end || !(seconds >= 0.01 && seconds <= 3600))
-        argp_error(state, "--seconds must be a number from 0.01 to 3600; found '%s'", shown(arg));
-    return seconds;
-}
-
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     bench_args *args = state->input;
@@ -45,7 +36,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         args->batch = parse_number(state, "--batch", arg, 1, 1000000);
         return 0;
     case KEY_SECONDS:
-        args->seconds = parse_seconds(state, arg);
+        args->seconds = parse_real(state, "--seconds", arg, 0.01, 3600);
         return 0;
     case KEY_LAYERS:
         args->layers = true;

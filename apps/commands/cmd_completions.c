@@ -4,21 +4,10 @@
 #include "alloc.h"
 #include "characters.h"
 #include "command.h"
+#include "escaped.h"
 
 #include <stdio.h>
 #include <string.h>
-
-/* In single quotes, in a way that all three shells understand. */
-static void print_quoted(const char *before, const char *text)
-{
-    printf("'%s", before);
-    for (; *text; text++)
-        if (*text == '\'')
-            printf("'\\''");
-        else
-            putchar(*text);
-    putchar('\'');
-}
 
 /* ---- bash and zsh: the words that may follow each command ---------------------------------- */
 
@@ -74,7 +63,7 @@ static void print_zsh(void)
         char name[64];
         snprintf(name, sizeof name, "%s:", commands[i].name);
         printf("\n        ");
-        print_quoted(name, commands[i].help);
+        put_shell_quoted(stdout, name, commands[i].help);
     }
     printf(")\n    if (( CURRENT == 2 )); then\n        _describe command commands\n        return\n    fi\n"
            "    case $words[2] in\n");
@@ -91,7 +80,7 @@ static void print_fish_flag(void *arg, const char *name, const char *value, bool
     if (name) {
         printf("complete -c norma -n '__fish_seen_subcommand_from %s' -l %s%s -d ", of, name,
                value && !optional ? " -r" : "");
-        print_quoted("", help);
+        put_shell_quoted(stdout, "", help);
         printf("\n");
     } else if (strstr(help, "MODEL"))
         printf("complete -c norma -n '__fish_seen_subcommand_from %s' -a '(norma completions models)' -d model\n", of);
@@ -103,7 +92,7 @@ static void print_fish(void)
            "complete -c norma -n __fish_use_subcommand -f -a help -d 'tell about a command'\n");
     for (int i = 0; i < command_count; i++) {
         printf("complete -c norma -n __fish_use_subcommand -f -a %s -d ", commands[i].name);
-        print_quoted("", commands[i].help);
+        put_shell_quoted(stdout, "", commands[i].help);
         printf("\n");
         list_flags(&commands[i], print_fish_flag, (void *)commands[i].name);
     }

@@ -29,10 +29,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         args->picture = arg;
     else if (key == 's')
         args->sample = parse_number(state, "--sample", arg, 0, 1 << 30);
-    else if (key == ARGP_KEY_ARG && !args->name)
-        args->name = arg;
     else if (key == ARGP_KEY_ARG)
-        argp_error(state, "one NAME is enough; found '%s' and '%s'", shown(args->name), shown(arg));
+        take_argument(state, "NAME", &args->name, arg);
     else
         return ARGP_ERR_UNKNOWN;
     return 0;

@@ -62,7 +62,6 @@ static const struct argp_option options[] = {
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     check_args *args = state->input;
-    char *end;
     switch (key) {
     case ARGP_KEY_INIT:
         state->child_inputs[0] = &args->model;
@@ -74,17 +73,13 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         args->batch = parse_number(state, "--batch", arg, 1, 1000);
         return 0;
     case KEY_TOLERANCE:
-        args->tolerance = strtod(arg, &end);
-        if (*end || !(args->tolerance > 0) || isinf(args->tolerance))
-            argp_error(state, "--tolerance must be a number above 0; found '%s'", shown(arg));
+        args->tolerance = parse_real(state, "--tolerance", arg, 0, INFINITY);
         return 0;
     case KEY_JSON:
         args->json = true;
         return 0;
     case ARGP_KEY_ARG:
-        if (args->model.model)
-            argp_error(state, "one MODEL is enough; found '%s' and '%s'", shown(args->model.model), shown(arg));
-        args->model.model = arg;
+        take_argument(state, "MODEL", &args->model.model, arg);
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;

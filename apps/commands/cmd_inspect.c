@@ -3,7 +3,6 @@
 #include "alloc.h"
 #include "inspect.h"
 
-#include "characters.h"
 #include "escaped.h"
 
 #include <math.h>
@@ -32,9 +31,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         args->json = true;
         return 0;
     case ARGP_KEY_ARG:
-        if (args->file)
-            argp_error(state, "one FILE is enough; found '%s' and '%s'", args->file, arg);
-        args->file = arg;
+        take_argument(state, "FILE", &args->file, arg);
         return 0;
     case ARGP_KEY_END:
         if (!args->file)

@@ -1,5 +1,4 @@
 /* norma layers [TYPE]: the words of model files, from the option tables. */
-#include "characters.h"
 #include "command.h"
 #include "foreign_names.h"
 
@@ -84,10 +83,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     layers_args *args = state->input;
     if (key == 'j')
         args->json = true;
-    else if (key == ARGP_KEY_ARG && !args->type)
-        args->type = arg;
     else if (key == ARGP_KEY_ARG)
-        argp_error(state, "one TYPE is enough; found '%s' and '%s'", shown(args->type), shown(arg));
+        take_argument(state, "TYPE", &args->type, arg);
     else
         return ARGP_ERR_UNKNOWN;
     return 0;

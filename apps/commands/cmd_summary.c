@@ -1,6 +1,5 @@
 /* norma summary MODEL: what a network is made of, layer by layer. */
 #include "alloc.h"
-#include "characters.h"
 #include "command.h"
 #include "summary.h"
 
@@ -71,9 +70,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         args->plan = true;
         return 0;
     case ARGP_KEY_ARG:
-        if (args->model.model)
-            argp_error(state, "one MODEL is enough; found '%s' and '%s'", shown(args->model.model), shown(arg));
-        args->model.model = arg;
+        take_argument(state, "MODEL", &args->model.model, arg);
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;

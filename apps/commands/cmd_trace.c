@@ -55,10 +55,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         args->seed = parse_number(state, "--seed", arg, 0, 1 << 30);
         return 0;
     case ARGP_KEY_ARG:
-        if (args->model.model)
-            argp_error(state, "one MODEL or CHECKPOINT is enough; found '%s' and '%s'", shown(args->model.model),
-                       shown(arg));
-        args->model.model = arg;
+        take_argument(state, "MODEL or CHECKPOINT", &args->model.model, arg);
         return 0;
     case ARGP_KEY_END:
         if (!args->model.model || !args->input || !args->output)

@@ -44,9 +44,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         args->json = true;
         return 0;
     case ARGP_KEY_ARG:
-        if (args->model.model)
-            argp_error(state, "one MODEL is enough; found '%s' and '%s'", args->model.model, arg);
-        args->model.model = arg;
+        take_argument(state, "MODEL", &args->model.model, arg);
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;

@@ -1,6 +1,7 @@
 /* Running gnuplot. */
 #include "gnuplot.h"
 
+#include "escaped.h"
 #include "fonts.h"
 
 #include <norma/tools.h>
@@ -92,49 +93,41 @@ nm_status plot_write(nm_context *ctx, const char *prefix, const char *ending, co
     return status;
 }
 
-/* The command that draws PREFIX.gp, as a shell reads it; free. NULL without memory. */
-static char *draw_command(const char *prefix)
+/* What could not be drawn can be later; `missing` says what is needed. */
+static nm_status draw_later(nm_context *ctx, const char *script, const char *missing)
 {
     static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./,+=@%:";
-    char *command = NULL;
+    char *word = NULL;
     size_t size = 0;
-    FILE *f = open_memstream(&command, &size);
-    const char *quote = prefix[strspn(prefix, plain)] ? "'" : "";
+    FILE *f = open_memstream(&word, &size);
     if (!f)
-        return NULL;
-    fprintf(f, "gnuplot %s%s", quote, plain_path(prefix));
-    for (const char *at = prefix; *at; at++)
-        fputs(*at == '\'' ? "'\\''" : (char[]){*at, '\0'}, f);
-    fprintf(f, ".gp%s", quote);
-    fclose(f);
-    return command;
-}
-
-/* What could not be drawn can be later; `missing` says what is needed. */
-static nm_status draw_later(nm_context *ctx, const char *prefix, const char *missing)
-{
-    char *command = draw_command(prefix);
-    if (!command)
         return nm_fail(ctx, NM_FAILED, "out of memory");
-    nm_log(ctx, "%s; then this draws it: %s", missing, command);
-    free(command);
+    if (script[strspn(script, plain)])
+        put_shell_quoted(f, "", script);
+    else
+        fputs(script, f);
+    fclose(f);
+    nm_log(ctx, "%s; then this draws it: gnuplot %s", missing, word);
+    free(word);
     return NM_OK;
 }
 
 nm_status plot_draw(nm_context *ctx, const char *prefix, bool *drawn)
 {
     *drawn = false;
-    if (!fonts_exist())
-        return draw_later(ctx, prefix,
-                          "no font is installed, so no picture was drawn (apt-get install fonts-dejavu-core)");
     char *script = plot_path(ctx, "%s%s.gp", plain_path(prefix), prefix);
     if (!script)
         return NM_FAILED;
-    int result = gnuplot_run(script, NULL);
-    free(script);
+    const char *missing = fonts_exist() ? NULL
+                                        : "no font is installed, so no picture was drawn (apt-get install "
+                                          "fonts-dejavu-core)";
+    int result = missing ? 0 : gnuplot_run(script, NULL);
     if (result == NO_GNUPLOT)
-        return draw_later(ctx, prefix,
-                          "gnuplot is not installed, so no picture was drawn (apt-get install gnuplot-nox)");
+        missing = "gnuplot is not installed, so no picture was drawn (apt-get install gnuplot-nox)";
+    nm_status status = missing ? draw_later(ctx, script, missing) : NM_OK;
+    free(script);
+    if (missing)
+        return status;
     NM_TRY(gnuplot_status(ctx, result));
     *drawn = true;
     fonts_report(ctx, prefix);

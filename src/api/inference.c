@@ -74,12 +74,10 @@ static nm_status make_plan(nm_context *ctx, nm_session *s)
     keep[keeps++] = s->net.output;
     for (int i = 0; i < s->taps; i++)
         keep[keeps++] = s->tap[i];
-    nm_request request = {.mode = NM_EVAL,
-                          .batch = s->batch,
-                          .threads = s->threads,
-                          .keep = keep,
-                          .keeps = keeps,
-                          .beside = &(nm_beside){.flag = "a session's batch of "}};
+    const nm_beside beside = {.per_sample = s->inputs * sizeof *s->x, .flag = "a session's batch of "};
+    nm_request request = nm_evaluation_request(&s->net, s->batch, s->threads, &beside);
+    request.keep = keep;
+    request.keeps = keeps;
     nm_status status = nm_plan_new(&s->net, &request, &s->plan);
     nm_free(keep);
     return status;

@@ -2,7 +2,7 @@
 #include "own_trainer.h"
 
 #include "alloc.h"
-#include "finite.h"
+#include "divergence.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -34,26 +34,16 @@ static nm_train_state state_of(const nm_trainer *t)
     return state;
 }
 
-static nm_status not_saved(const nm_trainer *t, const char *slot, const char *name)
-{
-    return nm_fail(t->ctx, NM_DIVERGED,
-                   "not saved: %s%s%s holds NaN or infinity at step %llu; nm_trainer_resume goes on from a checkpoint "
-                   "that was saved before",
-                   slot, *slot ? " of " : "", name, (unsigned long long)t->step);
-}
-
 /* A checkpoint that was good is not replaced by one that no training can go on from. */
 static nm_status check_saved(const nm_trainer *t, const nm_train_state *state)
 {
-    for (int i = 0; i < t->net->params; i++) {
-        const nm_param *p = &t->net->param[i];
-        if (!nm_all_finite(nm_param_values(t->net, p), p->count))
-            return not_saved(t, "", p->name);
-        for (int s = 0; s < state->slots && p->kind != NM_STATE; s++)
-            if (!nm_all_finite(state->slot[s] + p->offset, p->count))
-                return not_saved(t, state->slot_names[s], p->name);
-    }
-    return NM_OK;
+    char what[NM_CULPRIT];
+    if (!nm_find_not_finite(t->net, state, what, sizeof what))
+        return NM_OK;
+    return nm_fail(t->ctx, NM_DIVERGED,
+                   "not saved: %s holds NaN or infinity at step %llu; nm_trainer_resume goes on from a checkpoint that "
+                   "was saved before",
+                   what, (unsigned long long)t->step);
 }
 
 nm_status nm_trainer_save(nm_trainer *t, const char *path)

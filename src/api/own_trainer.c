@@ -85,9 +85,8 @@ static nm_status set_up(nm_trainer *t)
     NM_TRY(choose_readable(t));
     if (!t->options.no_optimizer)
         NM_TRY(nm_optimization_new(ctx, t->settings, t->net, t->options.steps, t->steps_per_epoch, &t->optimization));
-    size_t slots = t->optimization ? (size_t)nm_optimization_type(t->optimization)->slots : 0;
     bool may_slice = t->net->objectives && !t->options.keep_all && t->options.keeps <= 0;
-    nm_beside beside = {.untouched = slots * t->net->weight_count * sizeof(real),
+    nm_beside beside = {.untouched = nm_optimization_bytes(t->optimization),
                         .flag = t->options.evaluation ? "options.batch = "
                                 : may_slice           ? "train.micro_batch="
                                                       : NULL};

@@ -141,12 +141,9 @@ static nm_status need_evaluation(nm_trainer *t)
 {
     if (t->evaluation)
         return NM_OK;
-    nm_request request = {.mode = NM_EVAL,
-                          .batch = t->settings->eval_batch,
-                          .threads = nm_context_threads(t->ctx),
-                          .keep = &t->net->output,
-                          .keeps = 1,
-                          .beside = &(nm_beside){.flag = "train.eval_batch="}};
+    const nm_beside beside = {.flag = "train.eval_batch="};
+    const nm_request request =
+        nm_evaluation_request(t->net, t->settings->eval_batch, nm_context_threads(t->ctx), &beside);
     if (!t->evaluation_targets.values)
         NM_TRY(nm_target_maker_new(t->ctx, t->net, t->settings->eval_batch, &t->evaluation_targets));
     return nm_plan_new(t->net, &request, &t->evaluation);

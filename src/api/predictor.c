@@ -17,13 +17,8 @@ static nm_status prepare(nm_context *ctx, nm_predictor *p)
     nm_network *net = p->net;
     if (p->plan)
         return NM_OK;
-    nm_beside beside = {.per_sample = p->inputs * sizeof(real), .flag = "a batch of "};
-    nm_request request = {.mode = NM_EVAL,
-                          .batch = MOST_AT_ONCE,
-                          .threads = nm_context_threads(ctx),
-                          .keep = &net->output,
-                          .keeps = 1,
-                          .beside = &beside};
+    const nm_beside beside = {.per_sample = p->inputs * sizeof(real), .flag = "a batch of "};
+    nm_request request = nm_evaluation_request(net, MOST_AT_ONCE, nm_context_threads(ctx), &beside);
     nm_status status = nm_plan_new(net, &request, &p->plan);
     for (; status == NM_FAILED && request.batch > 1; status = nm_plan_new(net, &request, &p->plan)) {
         nm_errors_clear(net->ctx);

@@ -48,3 +48,19 @@ bool nm_find_culprit(nm_network *net, nm_mode mode, const nm_batch *batch, char 
         snprintf(text, NM_CULPRIT, "input '%s'", net->node[i].name);
     return i >= 0;
 }
+
+bool nm_find_not_finite(const nm_network *net, const nm_train_state *state, char *text, size_t size)
+{
+    for (int i = 0; i < net->params; i++) {
+        const nm_param *p = &net->param[i];
+        int slots = state && p->kind != NM_STATE ? state->slots : 0;
+        const char *slot = nm_all_finite(nm_param_values(net, p), p->count) ? NULL : "";
+        for (int s = 0; s < slots && !slot; s++)
+            slot = nm_all_finite(state->slot[s] + p->offset, p->count) ? NULL : state->slot_names[s];
+        if (!slot)
+            continue;
+        snprintf(text, size, "%s%s%s", slot, *slot ? " of " : "", p->name);
+        return true;
+    }
+    return false;
+}

@@ -3,7 +3,7 @@
 #ifndef NM_DIVERGENCE_H
 #define NM_DIVERGENCE_H
 
-#include "network.h"
+#include "checkpoint.h"
 
 #include <stddef.h>
 
@@ -14,5 +14,10 @@ enum { NM_CULPRIT = 160 };
  * `text` is empty. The network's values are as before afterwards; in NM_EVAL nothing of it is
  * written. */
 bool nm_find_culprit(nm_network *net, nm_mode mode, const nm_batch *batch, char text[NM_CULPRIT]);
+
+/* The first tensor that holds NaN or infinity: a parameter, a running statistic, or a slot of the
+ * optimizer's (state NULL: these are not looked at), as "momentum of c1/weight". false: none does.
+ */
+bool nm_find_not_finite(const nm_network *net, const nm_train_state *state, char *text, size_t size);
 
 #endif

@@ -50,13 +50,8 @@ nm_status nm_evaluator_new(nm_context *ctx, nm_network *net, const nm_samples *s
     *e = (nm_evaluator){.ctx = ctx, .net = net, .count = count};
     e->settings = (nm_loader_settings){
         .samples = samples, .limit = limit, .batch = batch, .normalisation = *normalisation, .binary = binary};
-    nm_request request = {.mode = NM_EVAL,
-                          .batch = batch,
-                          .threads = nm_context_threads(ctx),
-                          .keep = &net->output,
-                          .keeps = 1,
-                          .beside = &beside};
     beside.per_sample = nm_loader_sample_bytes(samples);
+    const nm_request request = nm_evaluation_request(net, batch, nm_context_threads(ctx), &beside);
     nm_status status = nm_plan_new(net, &request, &e->plan);
     if (status == NM_OK)
         status = nm_target_maker_new(ctx, net, batch, &e->targets);

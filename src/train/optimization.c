@@ -2,6 +2,7 @@
 #include "optimization.h"
 
 #include "alloc.h"
+#include "divergence.h"
 #include "finite.h"
 #include "foreign_names.h"
 
@@ -183,6 +184,11 @@ void nm_optimization_state(const nm_optimization *o, nm_train_state *state)
         state->slot[s] = o->slot[s];
 }
 
+size_t nm_optimization_bytes(const nm_optimization *o)
+{
+    return o ? (size_t)o->type->slots * o->net->weight_count * sizeof(real) : 0;
+}
+
 int nm_optimization_parameters(const nm_optimization *o)
 {
     return o->count;
@@ -258,23 +264,7 @@ bool nm_optimization_find_bad(const nm_optimization *o, const nm_plan *plan, cha
             snprintf(text, size, "the gradient of %s", name_at(o->net, o->offsets[i]));
             return true;
         }
-    for (int i = 0; i < o->count; i++) {
-        const nm_span *span = &o->spans[i];
-        const char *what = nm_all_finite(span->w, span->count) ? NULL : "";
-        for (int s = 0; s < o->type->slots && !what; s++)
-            what = nm_all_finite(span->slot[s], span->count) ? NULL : o->type->slot_names[s];
-        if (!what)
-            continue;
-        snprintf(text, size, "%s%s%s", what, *what ? " of " : "", name_at(o->net, o->offsets[i]));
-        return true;
-    }
-    return false;
-}
-
-bool nm_optimization_is_sound(const nm_optimization *o)
-{
-    for (int s = 0; s < o->type->slots; s++)
-        if (!nm_all_finite(o->slot[s], o->net->weight_count))
-            return false;
-    return true;
+    nm_train_state state = {0};
+    nm_optimization_state(o, &state);
+    return nm_find_not_finite(o->net, &state, text, size);
 }

@@ -15,6 +15,8 @@ void nm_optimization_free(nm_optimization *o);
 /* Points the state at the optimizer's memory, so that it is saved and loaded with it. */
 void nm_optimization_state(const nm_optimization *o, nm_train_state *state);
 
+/* Of the optimizer's memory; 0 for NULL. */
+size_t nm_optimization_bytes(const nm_optimization *o);
 /* How many parameters are optimised; 0 for a network that has none. */
 int nm_optimization_parameters(const nm_optimization *o);
 const nm_optimizer_type *nm_optimization_type(const nm_optimization *o);
@@ -36,10 +38,8 @@ void nm_optimization_fix_rate(nm_optimization *o, double rate);
 /* Updates the parameters with the plan's gradients; step counts from 0. Where a gradient holds NaN
  * or infinity nothing is updated. */
 nm_update_outcome nm_optimization_step(nm_optimization *o, nm_plan *plan, uint64_t step) NM_MUST_USE;
-/* The first parameter whose gradient (from the last on, as backward goes), value or slot holds NaN
- * or infinity, as "the gradient of c1/weight"; false: none does. */
+/* The first parameter whose gradient (from the last on, as backward goes) holds NaN or infinity, as
+ * "the gradient of c1/weight"; else as nm_find_not_finite. */
 bool nm_optimization_find_bad(const nm_optimization *o, const nm_plan *plan, char *text, size_t size);
-/* Whether all slots are finite numbers. */
-bool nm_optimization_is_sound(const nm_optimization *o);
 
 #endif

@@ -176,7 +176,7 @@ static nm_status open_run(nm_train_run *t)
  * loader and checkpoints, which are built in memory and then copied, will come. */
 static nm_beside beside_plan(const nm_train_run *t)
 {
-    size_t weights = t->net->weight_count * sizeof(real), slots = (size_t)t->state.slots * weights;
+    size_t weights = t->net->weight_count * sizeof(real), slots = nm_optimization_bytes(t->optimization);
     bool saves = t->request->run || t->request->run_stem;
     return (nm_beside){.untouched = slots + (t->evaluator ? nm_evaluator_bytes(t->evaluator) : 0),
                        .fixed = saves ? 2 * (weights + slots) : 0,

@@ -28,11 +28,8 @@ static nm_status diverged(nm_train_result *result, uint64_t step, const char *wh
 /* What is judged and saved must be numbers: all parameters, statistics and slots. */
 static nm_status check_state(const nm_train_run *t, nm_train_result *result)
 {
-    for (int i = 0; i < t->net->params; i++)
-        if (!nm_all_finite(nm_param_values(t->net, &t->net->param[i]), t->net->param[i].count))
-            return diverged(result, t->state.step, t->net->param[i].name);
-    return nm_optimization_is_sound(t->optimization) ? NM_OK
-                                                     : diverged(result, t->state.step, "the optimizer's memory");
+    char where[sizeof result->cause];
+    return nm_find_not_finite(t->net, &t->state, where, sizeof where) ? diverged(result, t->state.step, where) : NM_OK;
 }
 
 /* Makes the row unless a stop comes in between; it is due again on resuming then. */

@@ -41,15 +41,22 @@ static nm_status save(nm_run_dir *run, int keep)
     return nm_run_dir_save_best(run, kept.net, &kept.state);
 }
 
-static nm_status new_run(void)
+static nm_status open_and_save(const char *name, bool resume, int keep)
 {
     nm_run_dir *run;
+    bool there;
     char path[512];
-    snprintf(path, sizeof path, "%s", in_folder("made/for/run"));
-    NM_TRY(nm_run_dir_open(ctx, path, false, &run));
-    nm_status status = save(run, 0);
+    snprintf(path, sizeof path, "%s", in_folder(name));
+    NM_TRY(nm_run_dir_has_checkpoint(ctx, path, &there));
+    NM_TRY(nm_run_dir_open(ctx, path, resume, &run));
+    nm_status status = save(run, keep);
     nm_run_dir_close(run);
     return status;
+}
+
+static nm_status new_run(void)
+{
+    return open_and_save("made/for/run", false, 0);
 }
 
 static nm_status fresh_run(void)
@@ -63,15 +70,7 @@ static nm_status fresh_run(void)
 
 static nm_status resumed_run(void)
 {
-    nm_run_dir *run;
-    bool there;
-    char path[512];
-    snprintf(path, sizeof path, "%s", in_folder("run"));
-    NM_TRY(nm_run_dir_has_checkpoint(ctx, path, &there));
-    NM_TRY(nm_run_dir_open(ctx, path, true, &run));
-    nm_status status = save(run, 1);
-    nm_run_dir_close(run);
-    return status;
+    return open_and_save("run", true, 1);
 }
 
 /* last.h5 is gone, and the newest checkpoint damaged. */

@@ -3,12 +3,12 @@
 
 #include "alloc.h"
 #include "clock.h"
+#include "find_once.h"
 #include "gemm_callers.h"
 #include "threads.h"
 
 #include <cblas.h>
 #include <math.h>
-#include <stdatomic.h>
 #include <string.h>
 
 static void whole(bool ta, bool tb, int m, int n, int k, real alpha, const real *a, int lda, const real *b, int ldb,
@@ -34,18 +34,19 @@ static void whole(bool ta, bool tb, int m, int n, int k, real alpha, const real 
 
 enum { TILE_ROWS = NM_GEMM_BLOCK, TILE_COLUMNS = 64, TILE_DEPTH = 320, TILE_WORK = 1000000 };
 
-static bool has_small_kernels(void)
+static int find_small_kernels(void)
 {
     static const char *const cores[] = {"SkylakeX", "Cooperlake", "SapphireRapids"};
-    static atomic_int has = -1; /* the same value whoever writes it first */
-    int found = atomic_load_explicit(&has, memory_order_relaxed);
-    if (found < 0) {
-        found = 0;
-        for (size_t i = 0; i < sizeof cores / sizeof *cores; i++)
-            found = found || strcmp(openblas_get_corename(), cores[i]) == 0;
-        atomic_store_explicit(&has, found, memory_order_relaxed);
-    }
-    return found;
+    for (size_t i = 0; i < sizeof cores / sizeof *cores; i++)
+        if (strcmp(openblas_get_corename(), cores[i]) == 0)
+            return true;
+    return false;
+}
+
+static bool has_small_kernels(void)
+{
+    static atomic_int known = -1;
+    return nm_find_once(&known, find_small_kernels);
 }
 
 /* One span of depth, at most TILE_DEPTH. */
@@ -80,7 +81,7 @@ void nm_gemm(bool ta, bool tb, int m, int n, int k, real alpha, const real *a, i
 /* ---- rows ------------------------------------------------------------------------------ */
 
 /* A product of equal rows: are those of the result equal? */
-static bool measure_rows(void)
+static int measure_rows(void)
 {
     enum { SIZE = 64 };
     real a[NM_GEMM_BLOCK * SIZE], b[SIZE * SIZE], c[NM_GEMM_BLOCK * SIZE];
@@ -97,13 +98,8 @@ static bool measure_rows(void)
 
 bool nm_gemm_rows_alike(void)
 {
-    static atomic_int alike = -1; /* the same value whoever writes it first */
-    int found = atomic_load_explicit(&alike, memory_order_relaxed);
-    if (found < 0) {
-        found = measure_rows();
-        atomic_store_explicit(&alike, found, memory_order_relaxed);
-    }
-    return found;
+    static atomic_int known = -1;
+    return nm_find_once(&known, measure_rows);
 }
 
 nm_gemm_rows nm_gemm_rows_of(int parts, bool by_sample)

@@ -1,7 +1,8 @@
 /* Which instruction set is in use. */
 #include "isa.h"
 
-#include <stdatomic.h>
+#include "find_once.h"
+
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,21 +23,20 @@ static int best(void)
 #endif
 }
 
+static int choose(void)
+{
+    int most = best();
+    const char *wish = getenv("NORMA_ISA");
+    for (int i = 0; wish && i <= most; i++)
+        if (strcmp(wish, names[i]) == 0)
+            return i;
+    return most;
+}
+
 int nm_isa_level(void)
 {
-    static atomic_int level = -1; /* the same value whoever writes it first */
-    int found = atomic_load_explicit(&level, memory_order_relaxed);
-    if (found < 0) {
-        found = best();
-        const char *wish = getenv("NORMA_ISA");
-        for (int i = 0; wish && i <= found; i++)
-            if (strcmp(wish, names[i]) == 0) {
-                found = i;
-                break;
-            }
-        atomic_store_explicit(&level, found, memory_order_relaxed);
-    }
-    return found;
+    static atomic_int known = -1;
+    return nm_find_once(&known, choose);
 }
 
 const char *nm_isa_name(int level)

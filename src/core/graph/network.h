@@ -171,6 +171,13 @@ typedef struct nm_request {
                     of samples at once that fits: of `micro` in train mode, else of `batch`; NULL: there is nothing */
 } nm_request;
 
+/* Evaluation of the network's output; it and *beside must outlive nm_plan_new. */
+static inline nm_request nm_evaluation_request(const nm_network *net, int batch, int threads, const nm_beside *beside)
+{
+    return (nm_request){
+        .mode = NM_EVAL, .batch = batch, .threads = threads, .keep = &net->output, .keeps = 1, .beside = beside};
+}
+
 nm_status nm_plan_new(nm_network *net, const nm_request *request, nm_plan **out) NM_MUST_USE;
 void nm_plan_free(nm_plan *plan);
 

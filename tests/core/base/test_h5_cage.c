@@ -5,6 +5,7 @@
 #include "rng.h"
 #include "run_suite.h"
 #include "sanitized.h"
+#include "small_table.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -157,25 +158,6 @@ static void use_table(const nm_h5_table *t)
         ck_assert(nm_h5_table_find(t, t->pool + t->entry[i].path) != NULL);
     }
     ck_assert(nm_h5_table_find(t, "/none of it") == NULL && sum < (size_t)1 << 40);
-}
-
-static size_t make_table(char bytes[1024])
-{
-    static const char pool[] = "\0/\0/a\0/a/b\0note\0text";
-    nm_h5_entry entries[3] = {
-        {.path = 1, .is_group = 1, .offset = NM_H5_NOWHERE, .chunk_rows = 1},
-        {.path = 3, .is_group = 1, .offset = NM_H5_NOWHERE, .chunk_rows = 1},
-        {.parent = 1, .path = 6, .notes = 1, .offset = 512, .chunk_rows = 1},
-    };
-    entries[2].shape = (nm_h5_shape){.type = NM_H5_F32, .rank = 2, .dims = {3, 2}, .count = 6};
-    nm_h5_note note = {.name = 11, .kind = NM_H5_NOTE_TEXT, .text = 16};
-    uint32_t counts[3] = {3, 1, sizeof pool};
-    char *to = bytes;
-    to = mempcpy(to, counts, sizeof counts);
-    to = mempcpy(to, entries, sizeof entries);
-    to = mempcpy(to, &note, sizeof note);
-    to = mempcpy(to, pool, sizeof pool);
-    return (size_t)(to - bytes);
 }
 
 /* Each byte of the table as any other: it is refused, or can be used. */
