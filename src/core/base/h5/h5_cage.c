@@ -222,6 +222,11 @@ static nm_status fail_told(nm_cage *cage, uint32_t status, char *text)
     return nm_fail(cage->ctx, status == NM_FAILED ? NM_FAILED : NM_INVALID, "%s", text);
 }
 
+nm_status nm_cage_request(nm_cage *cage, const void *request, size_t size)
+{
+    return nm_cage_send(cage->socket, request, size) ? NM_OK : fail_ended(cage);
+}
+
 nm_status nm_cage_ask(nm_cage *cage, const void *request, size_t request_size, double seconds, size_t most,
                       char **bytes, size_t *size)
 {
@@ -230,8 +235,8 @@ nm_status nm_cage_ask(nm_cage *cage, const void *request, size_t request_size, d
     *bytes = NULL;
     if (!cage->process)
         return nm_fail(cage->ctx, NM_INVALID, "%s: the process that read it has ended", cage->name);
-    if (request && !nm_cage_send(cage->socket, request, request_size))
-        return fail_ended(cage);
+    if (request)
+        NM_TRY(nm_cage_request(cage, request, request_size));
     NM_TRY(take_bytes(cage, (char *)&answer, sizeof answer, until));
     if (answer.size > (answer.status == NM_OK ? most : 4096)) {
         nm_cage_end(cage);

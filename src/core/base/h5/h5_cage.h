@@ -45,8 +45,11 @@ nm_status nm_cage_start(nm_context *ctx, const char *name, size_t memory, nm_cag
                         nm_cage *cage) NM_MUST_USE;
 void nm_cage_end(nm_cage *cage);
 
-/* The answer to `request` (NULL: to none). *bytes (nm_free; zero byte behind its end) are at most
- * `most`. A crash and more than `seconds` without an answer are messages. */
+/* Asks, and returns at once; the answer is nm_cage_ask's to a request of NULL. Answers come in the
+ * order of what was asked. */
+nm_status nm_cage_request(nm_cage *cage, const void *request, size_t size) NM_MUST_USE;
+/* The answer to `request` (NULL: to what was asked before). *bytes (nm_free; zero byte behind its
+ * end) are at most `most`. A crash and more than `seconds` without an answer are messages. */
 nm_status nm_cage_ask(nm_cage *cage, const void *request, size_t request_size, double seconds, size_t most,
                       char **bytes, size_t *size) NM_MUST_USE;
 

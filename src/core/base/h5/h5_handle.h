@@ -48,7 +48,14 @@ enum {
 typedef struct nm_h5_request {
     uint32_t what, entry, type, unused;
     uint64_t first, count; /* rows, or chunks */
+    uint64_t place;        /* in the shared memory, where they shall lie */
 } nm_h5_request;
+/* The dataset at `path`; NM_INVALID: there is none. */
+nm_status nm_h5_find_set(nm_h5 *h5, const char *path, const nm_h5_entry **entry) NM_MUST_USE;
+/* Starts the process that reads, unless it is there. */
+nm_status nm_h5_need_process(nm_h5 *h5) NM_MUST_USE;
+/* As nm_cage_ask, of that process. */
+nm_status nm_h5_ask(nm_h5 *h5, const nm_h5_request *request, double seconds, size_t most, char **text) NM_MUST_USE;
 /* Its work: answers with the table, then each request. */
 void nm_h5_serve(void *h5, int socket, char *shared);
 

@@ -126,7 +126,7 @@ static nm_status read_rows(serving *s, const nm_h5_request *r)
     hid_t part = H5S_ALL, from = H5S_ALL, type = nm_h5_memory_type(r->type);
     allow_rows(s, r);
     if (s->open.narrow_chunks && type >= 0)
-        return nm_h5_read_chunks(s->h5, path, &s->open, r, s->shared);
+        return nm_h5_read_chunks(s->h5, path, &s->open, r, s->shared + r->place);
     if (shape->rank > 0) {
         hsize_t start[NM_H5_MAX_RANK] = {r->first}, extent[NM_H5_MAX_RANK] = {r->count};
         for (int i = 1; i < shape->rank; i++)
@@ -136,7 +136,7 @@ static nm_status read_rows(serving *s, const nm_h5_request *r)
         if (H5Sselect_hyperslab(from, H5S_SELECT_SET, start, NULL, extent, NULL) < 0)
             return nm_h5_fail(s->h5, NM_INVALID, path, "cannot be read");
     }
-    herr_t done = type < 0 ? -1 : H5Dread(s->open.set, type, part, from, H5P_DEFAULT, s->shared);
+    herr_t done = type < 0 ? -1 : H5Dread(s->open.set, type, part, from, H5P_DEFAULT, s->shared + r->place);
     nm_status status = done < 0 ? nm_h5_fail(s->h5, NM_INVALID, path, "cannot be read") : NM_OK;
     if (part != H5S_ALL)
         H5Sclose(part);
@@ -146,7 +146,7 @@ static nm_status read_rows(serving *s, const nm_h5_request *r)
 /* Of chunks of whole rows, so that whoever asked can read them in the file. */
 static nm_status find_places(serving *s, const nm_h5_request *r)
 {
-    uint64_t *places = (uint64_t *)(void *)s->shared;
+    uint64_t *places = (uint64_t *)(void *)(s->shared + r->place);
     hsize_t at[NM_H5_MAX_RANK] = {0}, size;
     unsigned filters;
     for (uint64_t i = 0; i < r->count; i++) {
