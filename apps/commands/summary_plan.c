@@ -79,13 +79,12 @@ static void print_region(const printed *p, int index)
 {
     char size[32];
     const nm_region *r = &p->program.region[index];
-    if (!r->intervals)
+    if (r->first == NM_NONE)
         return;
-    printf("%6d %12zu %9s  %d-%d", index, r->offset, summary_bytes(r->size, size, sizeof size), r->live[0].first,
-           r->live[0].last);
-    if (r->intervals > 1)
-        printf(", %d-%d", r->live[1].first, r->live[1].last);
-    printf("%s\n", r->segment ? "  (each thread has one)" : r->whole ? "  (all samples of the batch)" : "");
+    printf("%6d %12zu %9s  %d-%d%s\n", index, r->offset, summary_bytes(r->size, size, sizeof size), r->first, r->last,
+           r->segment ? "  (each thread has one)"
+           : r->whole ? "  (all samples of the batch)"
+                      : "");
 }
 
 static void print_plan(const summary *s, const char *mode, const nm_plan *plan)
@@ -125,8 +124,8 @@ static json_t *op_json(const printed *p, const nm_op *op)
 static json_t *region_json(const nm_region *r)
 {
     json_t *alive = json_array();
-    for (int i = 0; i < r->intervals; i++)
-        json_array_append_new(alive, json_pack("[i,i]", r->live[i].first, r->live[i].last));
+    if (r->first != NM_NONE)
+        json_array_append_new(alive, json_pack("[i,i]", r->first, r->last));
     return json_pack("{s:I, s:I, s:b, s:b, s:o}", "offset", (json_int_t)r->offset, "bytes", (json_int_t)r->size,
                      "whole", r->whole, "arena", r->segment != NULL, "alive", alive);
 }

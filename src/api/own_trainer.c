@@ -2,6 +2,7 @@
 #include "own_trainer.h"
 
 #include "alloc.h"
+#include "arrays.h"
 #include "gemm.h"
 #include "training_step.h"
 
@@ -179,9 +180,8 @@ static nm_status update(nm_trainer *t)
 /* After every backward. */
 static void add_kept(nm_trainer *t)
 {
-    real *gradients = nm_plan_gradients(t->plan);
-    for (size_t i = 0; t->keeps && i < t->net->weight_count; i++)
-        gradients[i] += t->kept[i];
+    if (t->keeps)
+        nm_add_array(nm_context_threads(t->ctx), nm_plan_gradients(t->plan), t->kept, t->net->weight_count);
     t->keeps = false;
     t->phase = NM_GRADIENTS_READY;
 }
@@ -292,7 +292,7 @@ nm_status nm_trainer_accumulate(nm_trainer *t)
 
 void nm_trainer_zero_gradients(nm_trainer *t)
 {
-    memset(nm_plan_gradients(t->plan), 0, t->net->weight_count * sizeof(real));
+    nm_zero_array(nm_context_threads(t->ctx), nm_plan_gradients(t->plan), t->net->weight_count);
     t->keeps = false;
 }
 

@@ -37,22 +37,16 @@ typedef struct nm_segment {
     size_t arena_bytes; /* of each */
 } nm_segment;
 
-typedef struct nm_interval {
-    int first, last; /* operations, both inclusive */
-} nm_interval;
-
-enum { NM_MAX_INTERVALS = 2 }; /* the second one: where it is computed again */
-
 struct nm_region {
     size_t size, offset; /* bytes, of NM_ALIGNMENT; offset: in the slab, of the first thread's where it is in arenas */
-    int intervals;       /* 0: another region took its place */
-    nm_interval live[NM_MAX_INTERVALS]; /* [intervals], in order of time, apart from each other */
-    size_t sample_size;                 /* bytes of a sample, where it holds so many as its readers take at once */
-    bool whole;                         /* of a program with segments: holds all samples of the batch */
-    const nm_segment *segment;          /* in whose arenas it lies, one for each thread; NULL: in none */
-    bool wanted;                        /* while that is found: it is read before it is written anew */
-    nm_region *shares;                  /* the region whose place it takes; NULL: it has its own */
-    nm_region *next_part;               /* of a gradient that several readers of an output leave in parts */
+    int first,
+        last; /* alive in these operations, both inclusive; NM_NONE: it is not needed, or shares another's memory */
+    size_t sample_size;        /* bytes of a sample, where it holds so many as its readers take at once */
+    bool whole;                /* of a program with segments: holds all samples of the batch */
+    const nm_segment *segment; /* in whose arenas it lies, one for each thread; NULL: in none */
+    bool wanted;               /* while that is found: it is read behind */
+    nm_region *shares;         /* the region whose place it takes; NULL: it has its own */
+    nm_region *next_part;      /* of a gradient that several readers of an output leave in parts */
 };
 
 /* The region that has the memory. */

@@ -12,7 +12,7 @@ static const real *first_of(const nm_plan *plan, const nm_region *region)
 
 const real *nm_plan_output(const nm_plan *plan, int node)
 {
-    return first_of(plan, plan->node[node].value);
+    return first_of(plan, plan->node[node].value[0]);
 }
 
 const real *nm_plan_output_gradient(const nm_plan *plan, int node)

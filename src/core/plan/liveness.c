@@ -6,14 +6,10 @@
 
 /* ---- segments and loops ------------------------------------------------------------------ */
 
-/* What operations of two segments touch, or one outside of all, holds the whole batch, and stays
- * when the segment is done. The rest is of one slice, for each thread where threads take slices for
- * themselves. */
-static void find_whole(nm_plan *plan)
+/* What is whole holds the batch, and stays when the segment is done. The rest is of one slice, for
+ * each thread where threads take slices for themselves. */
+static void find_sizes(nm_plan *plan)
 {
-    for (const nm_op *op = plan->op; op < plan->op + plan->ops; op++)
-        for (int k = 0; k < op->accesses; k++)
-            op->access[k].region->whole |= plan->split && op->access[k].region->segment != op->segment;
     for (nm_region *r = plan->region; r < plan->region + plan->regions; r++) {
         int samples = r->whole || !r->segment ? plan->request.batch : r->segment->slice;
         r->size = nm_aligned(r->size + (size_t)samples * r->sample_size);
@@ -59,17 +55,14 @@ static void find_loops(nm_plan *plan)
 
 /* ---- lives ------------------------------------------------------------------------------ */
 
-/* From operation to operation; what is written and not read begins anew. */
+/* From the first operation that touches it to the last. */
 static void find_lives(nm_plan *plan)
 {
     for (int i = 0; i < plan->ops; i++)
-        for (const nm_access *a = plan->op[i].access; a < plan->op[i].access + plan->op[i].accesses; a++) {
-            nm_region *r = a->region;
-            nm_interval *last = &r->live[r->intervals ? r->intervals - 1 : 0];
-            if (!r->intervals || (!a->read && i > last->last && r->intervals < NM_MAX_INTERVALS))
-                r->live[r->intervals++] = (nm_interval){i, i};
-            else
-                last->last = i;
+        for (int k = 0; k < plan->op[i].accesses; k++) {
+            nm_region *r = plan->op[i].access[k].region;
+            r->first = r->first == NM_NONE ? i : r->first;
+            r->last = i;
         }
 }
 
@@ -77,40 +70,27 @@ static void find_lives(nm_plan *plan)
 static void extend_over_loops(nm_plan *plan)
 {
     for (nm_region *r = plan->region; r < plan->region + plan->regions; r++)
-        for (nm_interval *live = r->live; live < r->live + r->intervals && r->whole; live++) {
-            int first = plan->op[live->first].loop, last = plan->op[live->last].loop;
-            live->first = first == NM_NONE ? live->first : first;
-            live->last = last == NM_NONE ? live->last : plan->op[last].end;
+        if (r->whole && r->first != NM_NONE) {
+            int first = plan->op[r->first].loop, last = plan->op[r->last].loop;
+            r->first = first == NM_NONE ? r->first : first;
+            r->last = last == NM_NONE ? r->last : plan->op[last].end;
         }
 }
 
 /* ---- working in place ------------------------------------------------------------------ */
 
-/* The life of a region that ends with an operation; NULL: none does. */
-static nm_interval *life_to(nm_region *r, int op)
-{
-    for (nm_interval *live = r->live; live < r->live + r->intervals; live++)
-        if (live->last == op)
-            return live;
-    return NULL;
-}
-
-/* Lets what an operation writes lie where it has read, if whenever it does so nobody reads that
- * again. */
+/* Lets what an operation writes lie where it has read, if nobody reads that again. */
 static void share_region(const nm_op *op, nm_region *read, nm_region *written)
 {
     nm_region *from = nm_region_owner(read), *to = nm_region_owner(written);
     int accesses = 0;
     for (int k = 0; k < op->accesses; k++)
         accesses += nm_region_owner(op->access[k].region) == from;
-    bool fits = from && to && from != to && from->whole == to->whole && from->size == to->size && accesses == 1;
-    for (int i = 0; fits && i < to->intervals; i++)
-        fits = life_to(from, to->live[i].first) != NULL;
-    if (!fits)
+    if (!from || !to || from == to || from->whole != to->whole || from->size != to->size || accesses != 1 ||
+        from->last != to->first)
         return;
-    for (int i = 0; i < to->intervals; i++)
-        life_to(from, to->live[i].first)->last = to->live[i].last;
-    to->intervals = 0;
+    from->last = to->last;
+    to->first = NM_NONE;
     to->shares = from;
 }
 
@@ -118,16 +98,16 @@ static void share_region(const nm_op *op, nm_region *read, nm_region *written)
 static void share_in_place(const nm_plan *plan, const nm_op *op)
 {
     const nm_plan_node *node = &plan->node[op->index], *last = &plan->node[node->last];
-    nm_region *x = plan->node[node->edge->from].value;
+    nm_region *x = plan->node[node->edge->from].value[nm_in_backward(op)];
     if (op->kind == NM_OP_FORWARD && x && !x->whole)
-        share_region(op, x, last->value);
+        share_region(op, x, last->value[nm_in_backward(op)]);
     if (op->kind == NM_OP_BACKWARD)
         share_region(op, last->gradient, node->edge->gradient);
 }
 
 void nm_find_liveness(nm_plan *plan)
 {
-    find_whole(plan);
+    find_sizes(plan);
     drop_unread(plan);
     find_loops(plan);
     find_lives(plan);

@@ -18,11 +18,7 @@ typedef struct placing {
 
 static bool meet(const nm_region *a, const nm_region *b)
 {
-    for (int i = 0; i < a->intervals; i++)
-        for (int k = 0; k < b->intervals; k++)
-            if (a->live[i].first <= b->live[k].last && b->live[k].first <= a->live[i].last)
-                return true;
-    return false;
+    return a->first <= b->last && b->first <= a->last;
 }
 
 /* The lowest gap of the smallest sufficient size between the `count` placed regions that meet `r`.
@@ -70,33 +66,23 @@ static void try_order(placing *p)
 static size_t most_alive(const placing *p)
 {
     size_t most = 0;
-    for (int i = 0; i < p->count; i++)
-        for (int k = 0; k < p->order[i]->intervals; k++) {
-            int first = p->order[i]->live[k].first;
-            size_t alive = 0;
-            for (int other = 0; other < p->count; other++)
-                if (meet(p->order[other], &(nm_region){.intervals = 1, .live = {{first, first}}}))
-                    alive += p->order[other]->size;
-            most = alive > most ? alive : most;
-        }
+    for (int i = 0; i < p->count; i++) {
+        int first = p->order[i]->first;
+        size_t alive = 0;
+        for (int k = 0; k < p->count; k++)
+            alive += p->order[k]->first <= first && first <= p->order[k]->last ? p->order[k]->size : 0;
+        most = alive > most ? alive : most;
+    }
     return most;
 }
 
 /* ---- orders to try ------------------------------------------------------------------ */
 
-static int life_of(const nm_region *r)
-{
-    int life = 0;
-    for (int k = 0; k < r->intervals; k++)
-        life += r->live[k].last - r->live[k].first + 1;
-    return life;
-}
-
 /* The longest life first, else as they come in the program. */
 static int by_life(const void *a, const void *b)
 {
     const nm_region *ra = *(nm_region *const *)a, *rb = *(nm_region *const *)b;
-    int longer = life_of(rb) - life_of(ra);
+    int longer = (rb->last - rb->first) - (ra->last - ra->first);
     return longer ? longer : (ra > rb) - (ra < rb);
 }
 
@@ -139,7 +125,7 @@ static nm_status place_regions_in(nm_plan *plan, const nm_segment *segment, size
     p.best = p.order + count;
     p.placed = p.best + count;
     for (nm_region *r = plan->region; r < plan->region + count; r++)
-        if (r->intervals && r->segment == segment)
+        if (r->first != NM_NONE && r->segment == segment)
             p.order[p.count++] = r;
     plan->memory.lower_bound = p.lower_bound = most_alive(&p);
     find_order(&p);

@@ -58,14 +58,15 @@ typedef struct nm_plan_node {
                                 work this one does */
     int last_reader;           /* the head that reads its output last, or 0 */
     int segment;
-    nm_edge *edge;                       /* [inputs] */
-    bool keep;                           /* its output stays readable */
-    bool reached;                        /* a loss lies at or below */
-    bool backward;                       /* the gradient of its output is computed */
-    bool want_dx;                        /* so is one by an input */
-    bool takes_whole_batch;              /* it has to know all samples before a slice of them goes forward */
-    nm_region *value, *saved, *gradient; /* its output, what it saves, the gradient by its output (the first part,
-                                          into which the others are summed) */
+    nm_edge *edge;                  /* [inputs] */
+    bool keep;                      /* its output stays readable */
+    bool reached;                   /* a loss lies at or below */
+    bool backward;                  /* the gradient of its output is computed */
+    bool want_dx;                   /* so is one by an input */
+    bool takes_whole_batch;         /* it has to know all samples before a slice of them goes forward */
+    nm_region *value[2], *saved[2]; /* its output, and what it saves: in forward, and in backward, where it may be
+                                     computed again; see nm_in_backward */
+    nm_region *gradient;            /* by its output: the first part, into which the others are summed */
     size_t saved_size, scratch, thread_scratch; /* bytes; scratch: during one operation */
 } nm_plan_node;
 
@@ -100,6 +101,12 @@ struct nm_plan {
     float *correct, *counted;
     nm_plan_memory memory;
 };
+
+/* Which of a node's values an operation deals with. */
+static inline int nm_in_backward(const nm_op *op)
+{
+    return op->phase != NM_PHASE_FORWARD;
+}
 
 /* ---- planning ----------------------------------------------------------------------- */
 

@@ -10,14 +10,14 @@
 static nm_region *add_region(nm_plan *plan, const nm_op *op, size_t size, size_t sample_size)
 {
     nm_region *region = &plan->region[plan->regions++];
-    *region = (nm_region){.size = size, .sample_size = sample_size, .segment = op->segment};
+    *region = (nm_region){.size = size, .sample_size = sample_size, .segment = op->segment, .first = NM_NONE};
     return region;
 }
 
-/* For a node's output, or for its gradient. */
-static nm_region *add_output(nm_plan *plan, const nm_op *op, int node)
+/* Bytes of a sample. */
+static size_t output_size(const nm_plan *plan, int node)
 {
-    return add_region(plan, op, 0, nm_shape_size(plan->net->node[node].out) * sizeof(real));
+    return nm_shape_size(plan->net->node[node].out) * sizeof(real);
 }
 
 static nm_op *add_op(nm_plan *plan, nm_op_kind kind, int index, unsigned phase)
@@ -28,11 +28,14 @@ static nm_op *add_op(nm_plan *plan, nm_op_kind kind, int index, unsigned phase)
     return op;
 }
 
-/* Nothing where there is no region. */
+/* Nothing where there is no region. What operations of two segments touch, or one outside of all,
+ * is whole. */
 static void add_access(nm_op *op, nm_use use, nm_region *region, bool read, bool write)
 {
-    if (region)
-        op->access[op->accesses++] = (nm_access){region, use, read, write};
+    if (!region)
+        return;
+    region->whole |= region->segment != op->segment;
+    op->access[op->accesses++] = (nm_access){region, use, read, write};
 }
 
 /* ---- what a layer reads and writes ------------------------------------------------------ */
@@ -47,17 +50,29 @@ static void read_inputs(const nm_plan *plan, nm_op *op, bool backward)
             continue;
         const nm_plan_node *from = &plan->node[e->from], *before = &plan->node[from->head];
         bool lazy = before->leaves_normalisation && before->last == e->from;
-        add_access(op, NM_AS_X, lazy ? before->saved : from->value, true, false);
+        add_access(op, NM_AS_X, (lazy ? before->saved : from->value)[nm_in_backward(op)], true, false);
     }
 }
 
-/* The operation writes what the layer saves. */
+/* The operation writes `region`, an output or what its layer saves: that of forward, or again, into
+ * another one. What is whole stays where it is from forward to backward. */
+static void write_region(nm_plan *plan, nm_op *op, nm_use use, nm_region *region[2], size_t size, size_t sample_size,
+                         bool read)
+{
+    const nm_plan_node *node = &plan->node[op->index];
+    bool read_whole = (node->takes_whole_batch && node->memory & NM_BACK_Y) || plan->node[node->last].keep;
+    bool stays = region[0] && (region[0]->whole || read_whole || read);
+    if ((!region[0] || (nm_in_backward(op) && !stays)) && size + sample_size) {
+        region[1] = add_region(plan, op, size, sample_size);
+        region[0] = region[0] ? region[0] : region[1];
+    }
+    add_access(op, use, region[nm_in_backward(op)], read, true);
+}
+
 static void write_saved(nm_plan *plan, nm_op *op, bool read)
 {
     nm_plan_node *node = &plan->node[op->index];
-    if (!node->saved && node->saved_size)
-        node->saved = add_region(plan, op, node->saved_size, 0);
-    add_access(op, NM_AS_SAVED, node->saved, read, true);
+    write_region(plan, op, NM_AS_SAVED, node->saved, node->saved_size, 0, read);
 }
 
 static nm_op *add_layer_op(nm_plan *plan, nm_op_kind kind, int head, nm_phase phase)
@@ -83,9 +98,8 @@ static void add_forward(nm_plan *plan, int head, nm_phase phase)
     nm_plan_node *last = &plan->node[node->last];
     nm_op *op = add_layer_op(plan, NM_OP_FORWARD, head, phase);
     write_saved(plan, op, plan->net->node[head].type->batch_statistics);
-    if (!last->value && !node->leaves_normalisation)
-        last->value = add_output(plan, op, node->last);
-    add_access(op, NM_AS_Y, last->value, false, true);
+    if (!node->leaves_normalisation)
+        write_region(plan, op, NM_AS_Y, last->value, 0, output_size(plan, node->last), false);
 }
 
 /* The operation writes the gradient by the output of `from`: the next part of it, where there is
@@ -95,7 +109,7 @@ static nm_region *write_gradient(nm_plan *plan, nm_op *op, int from)
     nm_region **part = &plan->node[from].gradient;
     while (*part)
         part = &(*part)->next_part;
-    *part = add_output(plan, op, from);
+    *part = add_region(plan, op, 0, output_size(plan, from));
     add_access(op, NM_AS_DX, *part, false, true);
     return *part;
 }
@@ -105,8 +119,8 @@ static void add_backward(nm_plan *plan, int head)
     const nm_plan_node *node = &plan->node[head], *last = &plan->node[node->last];
     nm_op *op = add_layer_op(plan, NM_OP_BACKWARD, head, NM_PHASE_BACKWARD);
     if (node->memory & NM_BACK_Y)
-        add_access(op, NM_AS_Y, last->value, true, false);
-    add_access(op, NM_AS_SAVED, node->saved, true, true);
+        add_access(op, NM_AS_Y, last->value[1], true, false);
+    add_access(op, NM_AS_SAVED, node->saved[1], true, true);
     add_access(op, NM_AS_DY, last->gradient, true, node->tail.layers > 0);
     for (nm_edge *e = plan->edge; e < plan->edge + plan->edges; e++)
         if (e->reader == head && plan->node[e->from].backward)
@@ -144,8 +158,8 @@ static void add_losses(nm_plan *plan, int segment)
         if ((plan->backward && segment_of_loss(plan, i) != segment) || (!plan->net->objectives && !backward))
             continue;
         nm_op *op = add_op(plan, NM_OP_LOSS, i, NM_PHASE_LOSS);
-        add_access(op, NM_AS_X, plan->node[o->from].value, true, false);
-        add_access(op, NM_AS_TARGET, o->target >= 0 ? plan->node[o->target].value : NULL, true, false);
+        add_access(op, NM_AS_X, plan->node[o->from].value[1], true, false);
+        add_access(op, NM_AS_TARGET, o->target >= 0 ? plan->node[o->target].value[1] : NULL, true, false);
         if (backward)
             write_gradient(plan, op, o->from);
     }
@@ -158,19 +172,19 @@ static void add_losses(nm_plan *plan, int segment)
 static void open_segment(nm_plan *plan, int index)
 {
     nm_segment *segment = &plan->segment[index];
-    if (!plan->open && (segment->by_thread || segment->slice < plan->request.batch)) {
+    if (plan->split && !plan->open && (segment->by_thread || segment->slice < plan->request.batch)) {
         nm_op *op = add_op(plan, NM_OP_LOOP, index, 0);
         segment->arenas = segment->by_thread ? add_region(plan, op, 0, 0) : NULL;
         add_access(op, NM_AS_ARENA, segment->arenas, false, true);
     }
-    plan->open = segment;
+    plan->open = plan->split ? segment : NULL;
 }
 
 static void close_segment(nm_plan *plan)
 {
     const nm_segment *segment = plan->open;
     plan->open = NULL;
-    if (segment->by_thread || segment->slice < plan->request.batch) {
+    if (segment && (segment->by_thread || segment->slice < plan->request.batch)) {
         nm_op *op = add_op(plan, NM_OP_LOOP_END, (int)(segment - plan->segment), 0);
         add_access(op, NM_AS_ARENA, segment->arenas, true, false);
     }
@@ -214,7 +228,7 @@ static void add_results(nm_plan *plan)
     for (int i = 0; i < plan->net->nodes; i++) {
         const nm_plan_node *node = &plan->node[i];
         if (node->keep)
-            add_access(op, NM_AS_Y, node->value, true, false);
+            add_access(op, NM_AS_Y, node->value[0], true, false);
         if (q->keep_all || (i < plan->net->inputs && q->input_gradients))
             add_access(op, NM_AS_DY, node->gradient, true, false);
     }
@@ -228,7 +242,7 @@ static nm_status allocate_program(nm_plan *plan)
     /* statistics, forward twice, sum, backward of a node; two loops for a segment */
     plan->op = nm_alloc(ctx, 9 * nodes + objectives + 8, sizeof *plan->op);
     plan->access = nm_alloc(ctx, 6 * edges + 12 * nodes + 4 * objectives, sizeof *plan->access);
-    plan->region = nm_alloc(ctx, 3 * nodes + edges + objectives, sizeof *plan->region);
+    plan->region = nm_alloc(ctx, 5 * nodes + edges + objectives, sizeof *plan->region);
     return plan->op && plan->access && plan->region ? NM_OK : NM_FAILED;
 }
 

@@ -2,6 +2,7 @@
  */
 #include "plan.h"
 
+#include "arrays.h"
 #include "clock.h"
 #include "threads.h"
 
@@ -30,48 +31,21 @@ static real *memory_of(const run *r, const nm_region *region)
     return (real *)(void *)(r->plan->slab + region->offset + arena + first);
 }
 
-/* The output of `node` for the turn's samples. */
-static real *output_of(const run *r, int node)
+/* The output of `node` for the turn's samples, as the operation finds it. */
+static real *output_of(const run *r, const nm_op *op, int node)
 {
     const nm_network *net = r->plan->net;
     if (node >= net->inputs)
-        return memory_of(r, r->plan->node[node].value);
+        return memory_of(r, r->plan->node[node].value[nm_in_backward(op)]);
     return (real *)(uintptr_t)r->batch->x[node] + (size_t)r->first * nm_shape_size(net->node[node].out);
 }
 
-/* ---- zeros and sums, in chunks ------------------------------------------------------- */
-
-enum { CHUNK = 16384 }; /* elements a task: 64 KB of float */
-
-typedef struct chunks {
-    real *to;
-    const real *from; /* NULL: zeros */
-    size_t count;     /* elements */
-} chunks;
-
-static void chunk_task(void *arg, int task, int thread)
-{
-    (void)thread;
-    const chunks *c = arg;
-    size_t first = (size_t)task * CHUNK, last = first + CHUNK < c->count ? first + CHUNK : c->count;
-    real *restrict to = c->to;
-    const real *restrict from = c->from;
-    if (!from)
-        memset(to + first, 0, (last - first) * sizeof(real));
-    for (size_t i = first; from && i < last; i++)
-        to[i] += from[i];
-}
-
-/* Adds `from` to `to`; without it sets zeros. */
-static void run_chunks(const nm_plan *plan, real *to, const real *from, size_t count)
-{
-    nm_parallel(plan->request.threads, (int)((count + CHUNK - 1) / CHUNK), chunk_task, &(chunks){to, from, count});
-}
+/* ---- zeros and sums ------------------------------------------------------------------ */
 
 static void run_zero(const run *r, const nm_op *op)
 {
     (void)op;
-    run_chunks(r->plan, r->plan->gradients, NULL, r->plan->net->weight_count);
+    nm_zero_array(r->plan->request.threads, r->plan->gradients, r->plan->net->weight_count);
 }
 
 static void run_sum(const run *r, const nm_op *op)
@@ -79,22 +53,22 @@ static void run_sum(const run *r, const nm_op *op)
     real *total = memory_of(r, op->access[0].region);
     size_t count = (size_t)r->n * op->access[0].region->sample_size / sizeof(real);
     for (int k = 1; k < op->accesses; k++)
-        run_chunks(r->plan, total, memory_of(r, op->access[k].region), count);
+        nm_add_array(r->plan->request.threads, total, memory_of(r, op->access[k].region), count);
 }
 
 /* ---- losses ---------------------------------------------------------------------------- */
 
 /* Adds what an objective makes of some samples to the result. */
-static void add_loss(const run *r, int index, real *dx)
+static void add_loss(const run *r, const nm_op *op, real *dx)
 {
     const nm_plan *plan = r->plan;
-    const nm_objective *o = &plan->net->objective[index];
+    const nm_objective *o = &plan->net->objective[op->index];
     nm_shape shape = plan->net->node[o->from].out;
     size_t first = (size_t)r->first;
-    bool counts = index == nm_counted_objective(plan->net) && o->type->classifies;
+    bool counts = op->index == nm_counted_objective(plan->net) && o->type->classifies;
     nm_loss_pass p = {.n = r->n,
                       .xs = shape,
-                      .x = output_of(r, o->from),
+                      .x = output_of(r, op, o->from),
                       .targets = r->batch->targets,
                       .dx = dx,
                       .scale = o->weight / r->batch->n,
@@ -107,7 +81,7 @@ static void add_loss(const run *r, int index, real *dx)
     if (p.targets.values)
         p.targets.values += first * nm_shape_size(shape);
     if (o->target >= 0)
-        p.targets = (nm_targets){.values = output_of(r, o->target)};
+        p.targets = (nm_targets){.values = output_of(r, op, o->target)};
     o->type->run(&p, o->self);
     for (int k = 0; k < r->n; k++) {
         r->result->loss_sum += o->weight * plan->sample_loss[k];
@@ -127,14 +101,14 @@ static void run_loss(const run *r, const nm_op *op)
     const nm_region *region = op->accesses && written->use == NM_AS_DX ? written->region : NULL;
     real *dx = memory_of(r, region);
     if (!r->batch->dy && plan->net->objectives)
-        add_loss(r, op->index, dx);
+        add_loss(r, op, dx);
     if (!r->batch->dy || !dx)
         return;
     size_t count = (size_t)r->n * region->sample_size / sizeof(real);
     int first = 0;
     while (plan->objective[first].from != plan->net->output && first < op->index)
         first++;
-    run_chunks(plan, dx, NULL, count);
+    nm_zero_array(plan->request.threads, dx, count);
     if (first == op->index && plan->objective[first].from == plan->net->output)
         memcpy(dx, r->batch->dy, count * sizeof(real));
 }
@@ -143,7 +117,7 @@ static void run_loss(const run *r, const nm_op *op)
 
 /* What the tail finds in its layer `index`: the parameters of a normalisation, the input of a sum
  * that does not come from the head. */
-static void set_tail(const run *r, int index, nm_tail *tail)
+static void set_tail(const run *r, const nm_op *op, int index, nm_tail *tail)
 {
     const nm_plan *plan = r->plan;
     const nm_node *node = &plan->net->node[index];
@@ -153,7 +127,7 @@ static void set_tail(const run *r, int index, nm_tail *tail)
     }
     for (const nm_edge *e = plan->node[index].edge; e < plan->node[index].edge + node->inputs; e++)
         if (e->reader != NM_NONE) {
-            tail->other = output_of(r, e->from);
+            tail->other = output_of(r, op, e->from);
             tail->other_dx = memory_of(r, e->gradient);
         }
 }
@@ -161,7 +135,7 @@ static void set_tail(const run *r, int index, nm_tail *tail)
 /* The arguments of a layer's functions. x: space for the pointers to the node's inputs, then to
  * their gradients. A thread that works alone has in its scratch what layers have for all threads,
  * too. */
-static void set_pass(const run *r, int index, real **x, nm_pass *pass, nm_tail *tail)
+static void set_pass(const run *r, const nm_op *op, int index, real **x, nm_pass *pass, nm_tail *tail)
 {
     const nm_plan *plan = r->plan;
     const nm_batch *batch = r->batch;
@@ -178,12 +152,12 @@ static void set_pass(const run *r, int index, real **x, nm_pass *pass, nm_tail *
                       .xs = node->in,
                       .ys = node->out,
                       .x = (const real *const *)x,
-                      .y = memory_of(r, last->value),
+                      .y = memory_of(r, last->value[nm_in_backward(op)]),
                       .dy = memory_of(r, last->gradient),
                       .dx = x + plan->most_inputs,
                       .w = plan->w + node->first_param,
                       .dw = plan->dw + node->first_param,
-                      .saved = memory_of(r, planned->saved),
+                      .saved = memory_of(r, planned->saved[nm_in_backward(op)]),
                       .scratch = alone ? own : plan->scratch,
                       .thread_scratch_base = alone ? own + planned->scratch : own,
                       .thread_scratch_size = plan->memory.thread_scratch,
@@ -198,12 +172,12 @@ static void set_pass(const run *r, int index, real **x, nm_pass *pass, nm_tail *
     if (planned->tail.layers) /* then nobody else looks at dy */
         pass->dy_scratch = memory_of(r, last->gradient);
     for (int k = 0; k < node->inputs; k++) {
-        x[k] = output_of(r, node->from[k]);
+        x[k] = output_of(r, op, node->from[k]);
         x[plan->most_inputs + k] = memory_of(r, planned->edge[k].gradient);
     }
     for (int next = index + 1; next <= planned->last; next++)
         if (plan->node[next].head == index)
-            set_tail(r, next, tail);
+            set_tail(r, op, next, tail);
 }
 
 static void run_layer(const run *r, const nm_op *op)
@@ -217,11 +191,11 @@ static void run_layer(const run *r, const nm_op *op)
     nm_pass pass, before;
     nm_tail tail, tail_before;
     nm_lazy_normalisation lazy;
-    set_pass(r, op->index, x, &pass, &tail);
+    set_pass(r, op, op->index, x, &pass, &tail);
     int head = plan->node[node->from[0]].head;
     if (plan->node[head].leaves_normalisation) {
         const nm_node *by = &plan->net->node[head];
-        set_pass(r, head, x + (ptrdiff_t)2 * plan->most_inputs, &before, &tail_before);
+        set_pass(r, op, head, x + (ptrdiff_t)2 * plan->most_inputs, &before, &tail_before);
         by->type->fusion->lazy_normalisation(&before, by->self, &lazy);
         pass.lazy_normalisation = &lazy;
         x[0] = (real *)(uintptr_t)lazy.x;
@@ -236,9 +210,8 @@ static void poison_dead(const run *r, int op)
 {
     const nm_plan *plan = r->plan;
     for (const nm_region *region = plan->region; region < plan->region + plan->regions; region++)
-        for (int k = 0; k < region->intervals; k++)
-            if (region->live[k].last == op)
-                memset(memory_of(r, region), 0xff, region->size);
+        if (region->first != NM_NONE && region->last == op)
+            memset(memory_of(r, region), 0xff, region->size);
 }
 
 static void run_op(const run *r, const nm_op *op)

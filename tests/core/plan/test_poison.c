@@ -142,7 +142,7 @@ START_TEST(a_life_cut_short_shows)
     while (plan->op[first].kind != NM_OP_FORWARD)
         first++;
     const nm_plan_node *node = &plan->node[plan->op[first].index];
-    nm_region_owner(plan->node[node->last].value)->live[0].last = first;
+    nm_region_owner(plan->node[node->last].value[0])->last = first;
     ck_assert(!isfinite(nm_plan_run(plan, &batch, NM_PHASE_ALL).loss));
     nm_plan_free(plan);
     nm_free(s.x);
