@@ -41,4 +41,11 @@ json_t *bench_layers_json(const bench_layers *layers);
 nm_status write_roofline(nm_context *ctx, const char *prefix, const bench_layers *layers, double peak, int threads,
                          bool *drawn) NM_MUST_USE;
 
+/* GB/s of STREAM's triad over three arrays that are each twice the last cache, best of a few. The
+ * bytes are those that the program asks for, as for the layers: that a cache reads a line before it
+ * is overwritten is not counted. */
+nm_status bench_bandwidth(nm_context *ctx, int threads, double *gigabytes) NM_MUST_USE;
+/* How long a round of empty tasks takes, one for each thread; the median. */
+double bench_round_seconds(int threads);
+
 #endif

@@ -2,6 +2,7 @@
 #ifndef BENCH_MODELS_H
 #define BENCH_MODELS_H
 
+#include "bench_cores.h"
 #include "command.h"
 
 enum { BENCH_MOST_MODELS = 64 };
@@ -12,7 +13,8 @@ typedef struct bench_args {
     int count, batch;
     double seconds; /* 0: not given */
     bool layers, json;
-    const char *roofline; /* NULL: not asked for */
+    int core_counts, cores[BENCH_MOST_CORES]; /* numbers of threads, ascending; 0: not asked for */
+    const char *roofline;                     /* NULL: not asked for */
 } bench_args;
 
 void bench_print_head(void);

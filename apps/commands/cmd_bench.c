@@ -1,19 +1,15 @@
 /* norma bench [MODEL…]: images a second, and how that stands to the machine's matrix products. */
-#include "bench.h"
-#include "bench_models.h"
+#include "bench_step.h"
 #include "characters.h"
-#include "clock.h"
 #include "command.h"
 #include "gemm.h"
-#include "noise.h"
-#include "training_step.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { KEY_BATCH = 'b', KEY_SECONDS = 's', KEY_LAYERS = 'l', KEY_JSON = 'j', KEY_ROOFLINE = 'r' };
+enum { KEY_BATCH = 'b', KEY_SECONDS = 's', KEY_LAYERS = 'l', KEY_JSON = 'j', KEY_ROOFLINE = 'r', KEY_CORES = 'c' };
 
 static const struct argp_option options[] = {
     {"batch", KEY_BATCH, "N", 0, "samples at once (preset: train.batch)", 1},
@@ -21,9 +17,25 @@ static const struct argp_option options[] = {
     {"layers", KEY_LAYERS, 0, 0, "time and GFLOP/s of each layer, forward and backward", 1},
     {"roofline", KEY_ROOFLINE, "PREFIX", 0,
      "draw each layer's GFLOP/s under the roofs of memory and matrix product: PREFIX.png, .svg, .csv, .gp", 1},
+    {"cores", KEY_CORES, "N,N", 0,
+     "measure every task of a step on one thread, and tell what that allows on so many, and what stands in the way", 1},
     {"json", KEY_JSON, 0, 0, "machine-readable result on stdout", 1},
     {0},
 };
+
+/* Numbers of threads, ascending. */
+static void parse_cores(struct argp_state *state, char *list, bench_args *args)
+{
+    char *rest, *word = strtok_r(list, ",", &rest);
+    for (args->core_counts = 0; word; word = strtok_r(NULL, ",", &rest)) {
+        int threads = parse_number(state, "--cores", word, 1, NM_MOST_THREADS), count = args->core_counts;
+        if (count == BENCH_MOST_CORES || (count && threads <= args->cores[count - 1]))
+            argp_error(state, "--cores: at most %d numbers, each above the one before", BENCH_MOST_CORES);
+        args->cores[args->core_counts++] = threads;
+    }
+    if (!args->core_counts)
+        argp_error(state, "--cores: which numbers of threads?");
+}
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
@@ -44,6 +56,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case KEY_ROOFLINE:
         args->roofline = arg;
         return 0;
+    case KEY_CORES:
+        parse_cores(state, arg, args);
+        return 0;
     case KEY_JSON:
         args->json = true;
         return 0;
@@ -59,52 +74,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 /* ---- one network --------------------------------------------------------------------------- */
 
-typedef struct bench {
-    nm_context *ctx;
-    const bench_args *args;
-    nm_network *net;
-    nm_plan *plan;
-    nm_optimization *optimizer; /* NULL: evaluation */
-    nm_batch batch;
-    nm_noise noise;
-    bench_layers layers;  /* where asked for: of training, or of evaluation where nothing can be trained */
-    double train, eval;   /* images a second */
-    double throughput[2]; /* the same by all steps together: of evaluation, of training */
-    double peak;          /* GFLOP/s of the matrix product */
-    double cost;          /* multiply-adds of a sample */
-} bench;
-
-static void step(bench *b)
-{
-    if (!b->optimizer) {
-        nm_plan_run(b->plan, &b->batch, NM_PHASE_FORWARD);
-        return;
-    }
-    nm_training_step step = {.net = b->net, .plan = b->plan, .optimization = b->optimizer};
-    nm_bad_number bad; /* a rate of 0 leaves the parameters as they are */
-    nm_training_step_run(&step, &b->batch, b->batch.step, &bad);
-    b->batch.step++;
-}
-
-/* Images a second by the median step, after one that is not counted, and by all of them. *steps:
- * how many there were, with that one. */
-static double measure(bench *b, int *steps, double *throughput)
-{
-    enum { MOST = 10000, LEAST = 3 };
-    static double took[MOST];
-    int count = 0;
-    step(b);
-    double begin = nm_clock(), end = begin + (b->args->seconds ? b->args->seconds : 3);
-    do {
-        double start = nm_clock();
-        step(b);
-        took[count++] = nm_clock() - start;
-    } while ((nm_clock() < end || count < LEAST) && count < MOST);
-    *throughput = (double)b->batch.n * count / (nm_clock() - begin);
-    *steps = count + 1;
-    return b->batch.n / nm_median(took, count);
-}
-
 static nm_status take_layers(bench *b, nm_mode mode, int steps)
 {
     bench_layers_free(&b->layers);
@@ -118,26 +87,12 @@ static nm_status measure_mode(bench *b, nm_mode mode, double *rate)
 {
     bool timing = b->args->layers || b->args->roofline;
     int steps;
-    nm_beside beside = {.flag = mode == NM_TRAIN ? "--set train.micro_batch=" : "--batch "};
-    nm_request request = {.mode = mode,
-                          .beside = &beside,
-                          .batch = b->batch.n,
-                          .threads = nm_context_threads(b->ctx),
-                          .timing = timing,
-                          .micro = nm_settings_of(b->net)->micro_batch,
-                          .recompute = nm_settings_of(b->net)->recompute};
-    NM_TRY(nm_plan_new(b->net, &request, &b->plan));
-    nm_status status = NM_OK;
-    if (mode == NM_TRAIN)
-        status = nm_optimization_new(b->ctx, nm_settings_of(b->net), b->net, 1000000, 1000000, &b->optimizer);
+    nm_status status = bench_open_step(b, mode, nm_context_threads(b->ctx), timing, NULL);
     if (status == NM_OK) {
-        *rate = measure(b, &steps, &b->throughput[mode == NM_TRAIN]);
+        *rate = bench_measure(b, &steps, &b->throughput[mode == NM_TRAIN]);
         status = timing ? take_layers(b, mode, steps) : NM_OK;
     }
-    nm_optimization_free(b->optimizer);
-    nm_plan_free(b->plan);
-    b->optimizer = NULL;
-    b->plan = NULL;
+    bench_close_step(b);
     return status;
 }
 
@@ -171,6 +126,10 @@ static void print_result(const bench *b)
     json_object_set_new(o, "eval_throughput", json_number(b->throughput[0]));
     if (b->args->layers)
         json_object_set_new(o, "layers", bench_layers_json(&b->layers));
+    if (b->args->core_counts)
+        json_object_set_new(o, "cores",
+                            json_pack("{s:o, s:o}", "evaluation", bench_cores_json(&b->cores[0]), "training",
+                                      b->net->objectives ? bench_cores_json(&b->cores[1]) : json_null()));
     if (b->args->json) {
         print_json(json_pack("[o]", o));
         return;
@@ -205,6 +164,8 @@ static nm_status run(nm_context *ctx, bench_args *args)
     }
     if (status == NM_OK && b.net->objectives)
         status = measure_mode(&b, NM_TRAIN, &b.train);
+    if (status == NM_OK && args->core_counts)
+        status = bench_measure_cores(&b);
     if (status == NM_OK)
         status = nm_gemm_peak(ctx, nm_context_threads(ctx), &b.peak);
     if (status == NM_OK)
@@ -212,6 +173,8 @@ static nm_status run(nm_context *ctx, bench_args *args)
     if (status == NM_OK && args->roofline)
         status = draw(&b);
     bench_layers_free(&b.layers);
+    bench_cores_free(&b.cores[0]);
+    bench_cores_free(&b.cores[1]);
     nm_noise_free(&b.noise);
     nm_network_free(b.net);
     return status;
@@ -235,6 +198,8 @@ int command_bench(int argc, char **argv)
         return 0;
     if (args.count != 1 && args.roofline)
         return usage_error("--roofline draws one network: which MODEL?");
+    if (args.count != 1 && args.core_counts && !args.json)
+        return usage_error("--cores prints one network: which MODEL? (with --json there can be several)");
     if (args.count != 1 && args.layers && !args.json)
         return usage_error("--layers prints one network: which MODEL? (with --json there can be several)");
     if (args.count != 1)

@@ -7,59 +7,10 @@
 #include "clock.h"
 #include "csv.h"
 #include "gnuplot.h"
-#include "threads.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-/* ---- bandwidth ----------------------------------------------------------------------------- */
-
-typedef struct triad {
-    float *a;
-    const float *b, *c;
-} triad;
-
-enum { TRIAD_PIECE = 1 << 18, TRIAD_ROUNDS = 10 }; /* 1 MB of float a task */
-
-static void triad_task(void *arg, int task, int thread)
-{
-    (void)thread;
-    const triad *t = arg;
-    size_t first = (size_t)task * TRIAD_PIECE;
-    float *restrict a = t->a + first;
-    const float *restrict b = t->b + first, *restrict c = t->c + first;
-    for (size_t i = 0; i < TRIAD_PIECE; i++)
-        a[i] = b[i] + 0.5f * c[i];
-}
-
-/* GB/s of STREAM's triad over three arrays that are each twice the last cache, best of a few. The
- * bytes are those that the program asks for, as for the layers: that a cache reads a line before it
- * is overwritten is not counted. */
-static nm_status measure_bandwidth(nm_context *ctx, int threads, double *gigabytes)
-{
-    size_t least = (size_t)64 << 20, most = (size_t)256 << 20;
-    long cache = sysconf(_SC_LEVEL3_CACHE_SIZE);
-    size_t bytes = cache > 0 && 2 * (size_t)cache > least ? 2 * (size_t)cache : least;
-    int pieces = (int)((bytes < most ? bytes : most) / (TRIAD_PIECE * sizeof(float)));
-    size_t count = (size_t)pieces * TRIAD_PIECE;
-    float *block = nm_alloc(ctx, 3 * count, sizeof *block);
-    if (!block)
-        return NM_FAILED;
-    for (size_t i = 0; i < 3 * count; i++)
-        block[i] = (float)(i % 5);
-    triad t = {block, block + count, block + 2 * count};
-    double best = 0;
-    for (int round = 0; round < TRIAD_ROUNDS; round++) {
-        double start = nm_clock();
-        nm_parallel(threads, pieces, triad_task, &t);
-        best = fmax(best, 3e-9 * (double)count * sizeof(float) / (nm_clock() - start));
-    }
-    nm_free(block);
-    *gigabytes = best;
-    return NM_OK;
-}
 
 /* ---- points -------------------------------------------------------------------------------- */
 
@@ -266,7 +217,7 @@ nm_status write_roofline(nm_context *ctx, const char *prefix, const bench_layers
 {
     roofline r = {.peak = peak, .passes = layers->mode == NM_TRAIN ? 2 : 1};
     *drawn = false;
-    NM_TRY(measure_bandwidth(ctx, threads, &r.bandwidth));
+    NM_TRY(bench_bandwidth(ctx, threads, &r.bandwidth));
     nm_status status = collect(ctx, layers, &r);
     snprintf(r.title, sizeof r.title, "%s: a step of %s, %d sample%s, %d thread%s", layers->net->name,
              r.passes == 2 ? "training" : "evaluation", layers->batch, layers->batch == 1 ? "" : "s", threads,

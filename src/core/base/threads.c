@@ -70,6 +70,8 @@ typedef struct team {
 static _Thread_local team *own;      /* the team that the calling thread leads */
 static _Thread_local bool is_serial; /* OpenBLAS has been told to be serial on this thread */
 static _Thread_local bool busy;      /* the calling thread is within a task: what that hands out it does itself */
+static _Thread_local nm_round_runner *own_runner; /* NULL: rounds are the team's */
+static _Thread_local void *own_runner_arg;
 static _Atomic(int (*)(int)) chosen_size;
 static atomic_int alive;
 
@@ -325,6 +327,12 @@ typedef struct tasks_of {
 static void run_tasks(void *arg)
 {
     const tasks_of *w = arg;
+    if (own_runner && !busy) {
+        busy = true;
+        own_runner(own_runner_arg, w->tasks, w->fn, w->arg);
+        busy = false;
+        return;
+    }
     int threads = w->threads < w->tasks ? w->threads : w->tasks;
     threads = threads < NM_MOST_THREADS ? threads : NM_MOST_THREADS;
     team *t = threads > 1 && !busy ? team_of(threads) : NULL;
@@ -351,6 +359,12 @@ void nm_with_team(void (*fn)(void *arg), void *arg)
 void nm_parallel(int threads, int tasks, nm_task *fn, void *arg)
 {
     nm_with_team(run_tasks, &(tasks_of){threads, tasks, fn, arg});
+}
+
+void nm_run_rounds_by(nm_round_runner *runner, void *arg)
+{
+    own_runner = runner;
+    own_runner_arg = arg;
 }
 
 void nm_team_size_from(int (*choose)(int threads))

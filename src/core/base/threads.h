@@ -13,6 +13,11 @@ void nm_with_team(void (*fn)(void *arg), void *arg);
  * load decides. */
 void nm_team_size_from(int (*choose)(int threads));
 
+/* For measuring: on the calling thread rounds are run by `runner`, which does fn(fn_arg,
+ * 0..tasks-1, 0) in order. Not those that a task hands out. NULL: by the team again. */
+typedef void nm_round_runner(void *arg, int tasks, nm_task *fn, void *fn_arg);
+void nm_run_rounds_by(nm_round_runner *runner, void *arg);
+
 /* Threads that exist in all teams, their leaders among them. */
 int nm_threads_alive(void);
 

@@ -166,6 +166,8 @@ typedef struct nm_request {
     bool input_gradients; /* the gradient by the inputs is wanted too (keep_all implies it) */
     bool poison;          /* memory that nobody reads any more is filled with NaN, to find who does; always in builds
                              for debugging */
+    void (*on_op)(void *arg, int op); /* is told each operation of the program before it is run; NULL: nobody */
+    void *on_op_arg;
     const nm_beside
         *beside; /* all is compared with the memory that is left (memory_left.h), and refused with the number
                     of samples at once that fits: of `micro` in train mode, else of `batch`; NULL: there is nothing */

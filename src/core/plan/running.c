@@ -262,6 +262,8 @@ static void run_ops(const run *r, int first, int last)
     for (int i = first; i < last; i++) {
         if (!(op[i].phase & r->phases))
             continue;
+        if (r->plan->request.on_op && !r->worker)
+            r->plan->request.on_op(r->plan->request.on_op_arg, i);
         if (op[i].kind == NM_OP_LOOP) {
             run_loop(r, i);
             i = op[i].end;
