@@ -141,8 +141,9 @@ START_TEST(rows_of_every_storage)
     static double values[ROWS * LINE], found[ROWS * LINE];
     static const char *const names[] = {"/plain",  "/other_order", "/packed", "/one_chunk",
                                         "/narrow", "/lines",       "/tiles"};
-    hid_t file = create_file(), packed = chunked(2, (hsize_t[]){7, 10}), one = chunked(2, (hsize_t[]){ROWS, LINE});
-    hid_t lines = chunked(2, (hsize_t[]){7, LINE}), tiles = chunked(2, (hsize_t[]){7, 10});
+    hid_t file = create_file_behind(_i ? 1024 : 0), packed = chunked(2, (hsize_t[]){7, 10}),
+          one = chunked(2, (hsize_t[]){ROWS, LINE});
+    hid_t lines = chunked(2, (hsize_t[]){30, LINE}), tiles = chunked(2, (hsize_t[]){7, 10});
     H5Pset_shuffle(packed);
     H5Pset_deflate(packed, 1);
     H5Pset_fletcher32(packed);
@@ -301,7 +302,8 @@ END_TEST
 static void set_up(TCase *tcase)
 {
     tcase_add_checked_fixture(tcase, set_up_path, tear_down_path);
+    tcase_add_loop_test(tcase, rows_of_every_storage, 0, 2); /* from the file's beginning, and behind a user block */
 }
 
-SUITE_WITH("h5_reading", set_up, wrong_types, refused_between_reads, long_texts, rows_of_every_storage,
-           rows_that_were_never_written, chunks_of_every_shape, many_small_chunks)
+SUITE_WITH("h5_reading", set_up, wrong_types, refused_between_reads, long_texts, rows_that_were_never_written,
+           chunks_of_every_shape, many_small_chunks)

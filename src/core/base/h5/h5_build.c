@@ -73,10 +73,8 @@ static nm_status read_value(nm_h5_builder *b, hid_t attribute, nm_h5_note *note)
     else if (H5Tget_class(type) == H5T_INTEGER && H5Sget_simple_extent_npoints(space) == 1 &&
              H5Aread(attribute, H5T_NATIVE_INT64, &note->value) >= 0)
         note->kind = NM_H5_NOTE_INT;
-    if (space >= 0)
-        H5Sclose(space);
-    if (type >= 0)
-        H5Tclose(type);
+    H5Sclose(space);
+    H5Tclose(type);
     return status;
 }
 
@@ -92,8 +90,7 @@ static nm_status add_note(noting *n, hid_t object, const char *name)
     hid_t attribute = H5Aopen(object, name, H5P_DEFAULT);
     nm_status status = attribute < 0 ? nm_h5_fail(b->h5, NM_INVALID, n->path, "its attributes cannot be read")
                                      : read_value(b, attribute, &note);
-    if (attribute >= 0)
-        H5Aclose(attribute);
+    H5Aclose(attribute);
     if (status == NM_OK)
         status = grow(b, &b->table.note, &b->notes_taken, b->table.notes, 1, sizeof note);
     if (status != NM_OK)

@@ -144,32 +144,42 @@ static int end_process(nm_cage *cage, bool kill_it)
     return status;
 }
 
+static void close_socket(nm_cage *cage)
+{
+    if (cage->socket >= 0)
+        close(cage->socket);
+    cage->socket = -1;
+}
+
 void nm_cage_end(nm_cage *cage)
 {
     bool kill_it = true;
 #ifdef NM_COVERAGE
     kill_it = false; /* it ends by itself, and writes what was covered */
 #endif
-    if (cage->socket >= 0)
-        close(cage->socket);
-    cage->socket = -1;
+    close_socket(cage);
     end_process(cage, kill_it);
     if (cage->shared)
         munmap(cage->shared, cage->shared_size);
     cage->shared = NULL;
 }
 
-static nm_status fail_ended(nm_cage *cage)
+/* Nothing comes any more: the process has ended, or `reason` stands between it and us. */
+static nm_status fail_exchange(nm_cage *cage, int reason)
 {
-    int status = end_process(cage, false);
-    bool time = WIFSIGNALED(status) && (WTERMSIG(status) == SIGPROF || WTERMSIG(status) == SIGXCPU);
+    bool ended = reason == 0 || reason == EPIPE || reason == ECONNRESET;
+    close_socket(cage); /* lest it waits for us while we wait for it */
+    int status = ended ? end_process(cage, false) : 0, by = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
     nm_cage_end(cage);
-    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
+    if (!ended)
+        return nm_fail(cage->ctx, NM_FAILED, "%s: cannot be read: the process that reads it is not reached: %s",
+                       cage->name, strerror(reason));
+    if (by == SIGKILL)
         return nm_fail(cage->ctx, NM_FAILED, "%s: the process that reads it was killed: is there too little memory?",
                        cage->name);
     return nm_fail(cage->ctx, NM_INVALID,
-                   time ? "%s: damaged: the HDF5 library comes to no end while reading it"
-                        : "%s: damaged: the HDF5 library crashed while reading it",
+                   by == SIGPROF || by == SIGXCPU ? "%s: damaged: the HDF5 library comes to no end while reading it"
+                                                  : "%s: damaged: the HDF5 library crashed while reading it",
                    cage->name);
 }
 
@@ -190,7 +200,7 @@ static nm_status await(nm_cage *cage, double until)
         if (ready > 0)
             return NM_OK;
         if (ready < 0 && errno != EINTR)
-            return nm_fail(cage->ctx, NM_FAILED, "%s: cannot be read: %s", cage->name, strerror(errno));
+            return fail_exchange(cage, errno);
         if (now() >= until)
             break;
     }
@@ -206,7 +216,7 @@ static nm_status take_bytes(nm_cage *cage, char *to, size_t size, double until)
         if (got < 0 && errno == EINTR)
             continue;
         if (got <= 0)
-            return fail_ended(cage);
+            return fail_exchange(cage, got < 0 ? errno : 0);
         to += got;
         size -= (size_t)got;
     }
@@ -224,7 +234,7 @@ static nm_status fail_told(nm_cage *cage, uint32_t status, char *text)
 
 nm_status nm_cage_request(nm_cage *cage, const void *request, size_t size)
 {
-    return nm_cage_send(cage->socket, request, size) ? NM_OK : fail_ended(cage);
+    return nm_cage_send(cage->socket, request, size) ? NM_OK : fail_exchange(cage, errno);
 }
 
 nm_status nm_cage_ask(nm_cage *cage, const void *request, size_t request_size, double seconds, size_t most,

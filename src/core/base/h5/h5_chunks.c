@@ -25,11 +25,10 @@ static size_t run_of(const nm_h5_set *o)
 nm_status nm_h5_bypass_cache(nm_h5 *h5, const char *path, nm_h5_set *o)
 {
     hid_t creation = H5Dget_create_plist(o->set), access;
-    bool plain = creation >= 0 && H5Pget_layout(creation) == H5D_CHUNKED && H5Pget_nfilters(creation) == 0 &&
+    bool plain = H5Pget_layout(creation) == H5D_CHUNKED && H5Pget_nfilters(creation) == 0 &&
                  nm_h5_type_size(o->shape.type) > 0 &&
                  H5Pget_chunk(creation, NM_H5_MAX_RANK, o->chunk) == o->shape.rank;
-    if (creation >= 0)
-        H5Pclose(creation);
+    H5Pclose(creation);
     for (int i = 0; i < o->shape.rank && plain; i++)
         plain = o->chunk[i] > 0;
     if (!plain || (access = H5Pcreate(H5P_DATASET_ACCESS)) < 0)
@@ -96,8 +95,7 @@ static herr_t read_part(const nm_h5_set *o, hid_t type, const hsize_t *start, co
     herr_t done = part < 0 ? -1 : H5Sselect_hyperslab(o->space, H5S_SELECT_SET, start, NULL, extent, NULL);
     if (done >= 0)
         done = H5Dread(o->set, type, part, o->space, H5P_DEFAULT, to);
-    if (part >= 0)
-        H5Sclose(part);
+    H5Sclose(part);
     return done;
 }
 

@@ -6,12 +6,9 @@
 
 void nm_h5_close_set(nm_h5_set *o)
 {
-    if (o->type >= 0)
-        H5Tclose(o->type);
-    if (o->space >= 0)
-        H5Sclose(o->space);
-    if (o->set >= 0)
-        H5Dclose(o->set);
+    H5Tclose(o->type); /* what is not open is left alone */
+    H5Sclose(o->space);
+    H5Dclose(o->set);
     *o = NM_H5_NO_SET;
 }
 
@@ -21,7 +18,7 @@ static nm_status look_at(nm_h5 *h5, const char *path, nm_h5_set *o)
     o->space = H5Dget_space(o->set);
     o->type = H5Dget_type(o->set);
     hsize_t dims[H5S_MAX_RANK];
-    H5S_class_t class = o->space < 0 ? H5S_NO_CLASS : H5Sget_simple_extent_type(o->space);
+    H5S_class_t class = H5Sget_simple_extent_type(o->space); /* none, of no space */
     int rank = class == H5S_SIMPLE || class == H5S_SCALAR ? H5Sget_simple_extent_ndims(o->space) : -1;
     if (rank < 0 || rank > NM_H5_MAX_RANK || o->type < 0 || H5Sget_simple_extent_dims(o->space, dims, NULL) < 0)
         return nm_h5_fail(h5, NM_INVALID, path, "expected a dataset of at most 8 dimensions");
@@ -79,6 +76,17 @@ static bool are_few(const nm_h5_set *o, hsize_t rows, size_t bytes)
     return (o->shape.dims[0] - 1) / rows < ANYWAY + bytes / BYTES_FOR_ONE;
 }
 
+/* Some versions of the library tell a chunk's place from the end of the user block, others from the
+ * file's beginning. */
+static bool has_user_block(const nm_h5 *h5)
+{
+    hsize_t size = 1;
+    hid_t creation = H5Fget_create_plist(h5->file);
+    H5Pget_userblock(creation, &size);
+    H5Pclose(creation);
+    return size > 0;
+}
+
 static nm_status look_at_chunks(nm_h5 *h5, hid_t creation, const nm_h5_set *o, uint64_t stored, const char *path,
                                 nm_h5_entry *entry)
 {
@@ -95,7 +103,7 @@ static nm_status look_at_chunks(nm_h5 *h5, hid_t creation, const nm_h5_set *o, u
         if (chunk[i] == 0 || __builtin_mul_overflow(bytes, chunk[i], &bytes))
             return nm_fail(h5->ctx, NM_INVALID, "%s: %s: damaged: a chunk of no size", h5->name, path);
     }
-    entry->plain &= whole_rows && are_few(o, chunk[0], bytes);
+    entry->plain &= whole_rows && are_few(o, chunk[0], bytes) && !has_user_block(h5);
     entry->chunk_rows = whole_rows && !entry->plain ? 1 : chunk[0]; /* any rows are read without those around them */
     return check_size(h5, path, bytes, stored, "a chunk of it takes");
 }
@@ -153,8 +161,7 @@ nm_status nm_h5_describe_set(nm_h5_builder *b, hid_t set, const char *path, nm_h
                               : look_at_storage(b->h5, creation, &o, path, entry);
     if (status == NM_OK && nm_h5_is_one_text(o.type, o.space))
         status = hold_text(b, &o, path, entry);
-    if (creation >= 0)
-        H5Pclose(creation);
+    H5Pclose(creation);
     o.set = -1; /* the caller's */
     nm_h5_close_set(&o);
     return status;

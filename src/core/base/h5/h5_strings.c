@@ -29,8 +29,11 @@ static size_t string_at(const strings *s, size_t i, const char **text)
 
 static nm_status read_strings(nm_h5 *h5, const char *path, const nm_h5_set *o, strings *s)
 {
+    htri_t pointers = H5Tis_variable_str(o->type);
+    if (pointers < 0) /* else addresses would be taken for text */
+        return nm_h5_fail(h5, NM_INVALID, path, "cannot be read");
     s->count = o->shape.count;
-    s->size = H5Tis_variable_str(o->type) > 0 ? 0 : H5Tget_size(o->type);
+    s->size = pointers ? 0 : H5Tget_size(o->type);
     s->spaces = H5Tget_strpad(o->type) == H5T_STR_SPACEPAD;
     void *to = s->size ? (void *)(s->fixed = nm_alloc(h5->ctx, s->count + 1, s->size))
                        : (void *)(s->pointer = nm_alloc(h5->ctx, s->count + 1, sizeof *s->pointer));

@@ -108,7 +108,7 @@ nm_status nm_h5_check_filters(nm_h5 *h5, const char *path, hid_t set)
     } known[] = {{H5Z_FILTER_SZIP, "SZIP"}, {32000, "LZF"},       {32001, "Blosc"}, {307, "bzip2"}, {32004, "LZ4"},
                  {32008, "Bitshuffle"},     {32015, "Zstandard"}, {32026, "Blosc2"}};
     hid_t creation = H5Dget_create_plist(set);
-    int filters = creation < 0 ? 0 : H5Pget_nfilters(creation);
+    int filters = H5Pget_nfilters(creation);
     nm_status status = NM_OK;
     for (int i = 0; i < filters && status == NM_OK; i++) {
         char name[80] = "";
@@ -125,8 +125,7 @@ nm_status nm_h5_check_filters(nm_h5 *h5, const char *path, hid_t set)
                         "gzip or no compression: write it again with h5py's compression='gzip'",
                         h5->name, path, *name ? name : "a filter without name", (int)id);
     }
-    if (creation >= 0)
-        H5Pclose(creation);
+    H5Pclose(creation);
     return status;
 }
 
