@@ -38,6 +38,9 @@ nm_yaml *nm_yaml_get(const nm_yaml *map, const char *key);
 /* The scalar at `key`, or `otherwise`. */
 const char *nm_yaml_text(const nm_yaml *map, const char *key, const char *otherwise);
 
+/* Nothing, ~ or null: as if the key were not there. */
+bool nm_yaml_is_null(const nm_yaml *value);
+
 /* Sets the dotted `path` ("train.lr") below a map to `value`, parsed as YAML; makes the maps on the
  * way. */
 nm_status nm_yaml_set(nm_context *ctx, nm_yaml *root, const char *path, const char *value) NM_MUST_USE;

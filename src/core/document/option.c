@@ -197,7 +197,7 @@ static nm_status read_choice(const reading *r, const nm_yaml *value)
     } else if (value->kind == NM_YAML_MAP && value->count == 1) {
         name = value->keys[0]->text;
         options = value->items[0];
-        if (nm_option_is_null(options))
+        if (nm_yaml_is_null(options))
             options = NULL;
     }
     if (!name || !*name || (options && options->kind != NM_YAML_MAP))
@@ -273,9 +273,9 @@ nm_status nm_options_read(nm_context *ctx, const nm_option *table, void *target,
     for (const nm_option *o = table; o && o->name; o++) {
         reading r = {ctx, o, who, (char *)target + o->offset};
         const nm_yaml *value = nm_yaml_get(given, o->name);
-        if (!value || nm_option_is_null(value))
+        if (!value || nm_yaml_is_null(value))
             value = nm_yaml_get(defaults, o->name);
-        nm_status one = value && !nm_option_is_null(value) ? read_value(&r, value) : read_preset(&r, given);
+        nm_status one = value && !nm_yaml_is_null(value) ? read_value(&r, value) : read_preset(&r, given);
         if (one != NM_OK)
             status = one;
     }

@@ -71,3 +71,9 @@ const char *nm_yaml_text(const nm_yaml *map, const char *key, const char *otherw
     const nm_yaml *node = nm_yaml_get(map, key);
     return node && node->kind == NM_YAML_SCALAR ? node->text : otherwise;
 }
+
+bool nm_yaml_is_null(const nm_yaml *value)
+{
+    return value->kind == NM_YAML_SCALAR && !value->quoted &&
+           (!*value->text || strcmp(value->text, "~") == 0 || strcmp(value->text, "null") == 0);
+}

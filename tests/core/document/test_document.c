@@ -101,8 +101,33 @@ static const struct {
     {"{size: 1, pad: -1}", "found '-1'"},
     {"{size: 1, choice: {a: {}, b: {}}}", "found a map of 2"},
     {"{size: 1, words: [a, [b]]}", "option 'words' must be a list of words"},
+    {"{size: 1, words: {a: b}}", "option 'words' must be a list of words; found a map of 1"},
+    {"{size: 1, word: [a]}", "option 'word' must be a word; found [a]"},
+    {"{size: 1, numbers: [1, x]}",
+     "option 'numbers' must be a number that float holds, or a list of them; found [1, x]"},
+    {"{size: 1, numbers: {}}", "found a map of 0"},
+    {"{size: 1, choice: [a]}", "option 'choice' must be NAME or {NAME: {options}}; found [a]"},
+    {"{size: 1, choice: {a: 5}}", "found a map of 1"},
+    {"{size: 1, choice: ''}", "found ''"},
+    {"{size: 1, choice: {'': {}}}", "found a map of 1"},
+    {"{size: 1, kind: [plain]}", "option 'kind' must be one of plain, fancy; found [plain]"},
+    {"{size: 1, on: [true]}", "option 'on' must be true or false; found [true]"},
+    {"{size: 1, count: [2]}", "found [2]"},
+    {"{size: 1, count: '2'}", "option 'count' must be a whole number from 1 to 9; found '2'"},
+    {"{size: 1, count: ''}", "found ''"},
+    {"{size: 1, count: 2147483648}", "found '2147483648'"},
+    {"{size: 1, count: -2147483649}", "found '-2147483649'"},
+    {"{size: 1, rate: '0.5'}", "option 'rate' must be a number from 0 to 1; found '0.5'"},
+    {"{size: 1, rate: ''}", "found ''"},
+    {"{size: 1, pad: {same: 1}}", "found a map of 1"},
+    {"{size: 1, pad: [1, 2, 3, x]}", "found [1, 2, 3, x]"},
+    {"{size: [[1], 2]}", "found a list of 2"},
+    {"{size: [1111111111111111111111111111111, 2222222222222222222222222222222222222222222222]}", "found a list of 2"},
     {"{count: 1}", "option 'size' (window) must be given"},
     {"[1]", "expected a map of options"},
+    {"size:1", "expected a map of options, as {name: value} (a space is missing after the ':')"},
+    {"size", "expected a map of options, as {name: value}"},
+    {"{size: 1, 'count:2': 3}", "unknown option 'count:2' (a space is missing after the ':')"},
 };
 
 START_TEST(wrong_values_are_named)
@@ -116,6 +141,27 @@ START_TEST(wrong_values_are_named)
     ck_assert_msg(found, "'%s' gave '%s'", wrongs[_i].text, nm_error_message(ctx, 0));
     nm_options_free(table, &s);
     nm_yaml_free(tree);
+}
+END_TEST
+
+/* Null and what is left empty stand for the preset; commas that part nothing part nothing. */
+START_TEST(nothing_is_the_preset)
+{
+    nm_yaml *given = parsed("{size: 1, count: null, rate: ~, choice: {sgd: null}, words: ',a,,b', kind: }");
+    nm_yaml *defaults = parsed("{count: null, kind: fancy}"), *empty = parsed("null");
+    sample s = {0};
+    ck_assert_int_eq(nm_options_read(ctx, table, &s, given, defaults, "thing 't'"), NM_OK);
+    ck_assert_int_eq(s.count, 3);
+    ck_assert_int_eq(s.kind, 1);
+    ck_assert(s.rate == 0.5 && s.choice.options == NULL && s.words.count == 2);
+    ck_assert_str_eq(s.words.values[1], "b");
+    nm_options_free(table, &s);
+    ck_assert_int_eq(nm_options_read(ctx, table, &s, given, empty, "thing 't'"), NM_OK);
+    nm_options_free(table, &s);
+    ck_assert_int_eq(nm_options_read(ctx, table + 10, &s, empty, NULL, "thing 't'"), NM_OK); /* of no options */
+    nm_yaml_free(given);
+    nm_yaml_free(defaults);
+    nm_yaml_free(empty);
 }
 END_TEST
 
@@ -233,4 +279,4 @@ START_TEST(words_that_need_quotes)
 END_TEST
 
 SUITE_WITH("document", add_loop, words_that_need_quotes, values_and_presets, defaults_stand_behind_the_given,
-           several_errors_in_one_run, not_yaml, bombs, edits_and_writing, nearest_words)
+           nothing_is_the_preset, several_errors_in_one_run, not_yaml, bombs, edits_and_writing, nearest_words)

@@ -149,7 +149,9 @@ END_TEST
 START_TEST(what_cannot_be_written_is_refused)
 {
     nm_yaml *tree = parsed(DOCUMENT);
-    static const char *const bytes[] = {"\xff", "caf\xe9", "\xc0\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xe2\x82"};
+    static const char *const bytes[] = {
+        "\xff",     "caf\xe9",      "\xc0\x80",         "\xed\xa0\x80",     "\xf4\x90\x80\x80",
+        "\xe2\x82", "\xe0\x9f\xbf", "\xf0\x8f\xbf\xbf", "\xf5\x80\x80\x80", "\x80"};
     for (size_t i = 0; i < sizeof bytes / sizeof *bytes; i++) {
         nm_change change = {"train.data", bytes[i], "--data", true};
         nm_errors_clear(ctx);

@@ -134,18 +134,12 @@ nm_status nm_option_wrong(nm_context *ctx, const nm_option *option, const char *
                         known);
 }
 
-bool nm_option_is_null(const nm_yaml *value)
-{
-    return value->kind == NM_YAML_SCALAR && !value->quoted &&
-           (!*value->text || strcmp(value->text, "~") == 0 || strcmp(value->text, "null") == 0);
-}
-
 nm_status nm_option_check_keys(nm_context *ctx, const nm_option *table, const nm_yaml *map, const char *who)
 {
     enum { MOST = 64 };
     nm_status status = NM_OK;
     if (map && map->kind != NM_YAML_MAP) {
-        if (nm_option_is_null(map))
+        if (nm_yaml_is_null(map))
             return NM_OK;
         bool lacks = map->kind == NM_YAML_SCALAR && nm_yaml_space_lacks(map->text);
         return nm_yaml_fail(ctx, map, "%s: expected a map of options, as {name: value}%s", who,

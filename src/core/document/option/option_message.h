@@ -11,7 +11,4 @@ nm_status nm_option_wrong(nm_context *ctx, const nm_option *option, const char *
 nm_status nm_option_check_keys(nm_context *ctx, const nm_option *table, const nm_yaml *map,
                                const char *who) NM_MUST_USE;
 
-/* Nothing, ~ or null: as if the option were not given. */
-bool nm_option_is_null(const nm_yaml *value);
-
 #endif

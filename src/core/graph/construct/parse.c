@@ -84,7 +84,7 @@ static nm_status unknown_type(nm_context *ctx, const nm_yaml *at, const char *wh
 static const nm_yaml *defaults_of(const nm_network *net, const nm_layer_type *type)
 {
     const nm_yaml *defaults = nm_yaml_get(net->document, "defaults");
-    for (int i = 0; defaults && defaults->kind == NM_YAML_MAP && i < defaults->count; i++)
+    for (int i = 0; defaults && i < defaults->count; i++)
         if (nm_type_find(net->ctx, NM_LAYER, defaults->keys[i]->text) == type)
             return defaults->items[i];
     return NULL;
@@ -164,7 +164,9 @@ static nm_status check_keys(nm_context *ctx, const nm_yaml *document)
 {
     nm_status status = NM_OK;
     const nm_yaml *name = nm_yaml_get(document, "name");
-    if (name && name->kind == NM_YAML_SCALAR && !nm_text_is_printable(name->text, ""))
+    if (name && name->kind != NM_YAML_SCALAR)
+        status = nm_yaml_fail(ctx, name, "a network's name must be a word");
+    else if (name && !nm_text_is_printable(name->text, ""))
         status = nm_yaml_fail(ctx, name, "a network's name must be of printable characters; found '%s'", name->text);
     for (int i = 0; i < document->count && !(status != NM_OK && nm_errors_full(ctx)); i++) {
         const char *key = document->keys[i]->text;
@@ -179,6 +181,8 @@ static nm_status check_keys(nm_context *ctx, const nm_yaml *document)
                               nm_yaml_space_lacks(key) ? " (a space is missing after the ':')" : hint);
     }
     const nm_yaml *defaults = nm_yaml_get(document, "defaults");
+    if (defaults && defaults->kind != NM_YAML_MAP && !nm_yaml_is_null(defaults))
+        status = nm_yaml_fail(ctx, defaults, "defaults must be a map of layer types, as {conv: {pad: same}}");
     for (int i = 0; defaults && defaults->kind == NM_YAML_MAP && i < defaults->count; i++)
         if (!(status != NM_OK && nm_errors_full(ctx)) && !nm_type_find(ctx, NM_LAYER, defaults->keys[i]->text))
             status = unknown_type(ctx, defaults->keys[i], "defaults for an unknown layer type");
