@@ -96,9 +96,11 @@ static nm_status load_history(nm_context *ctx, const nm_checkpoint *c, nm_train_
 {
     nm_h5_shape shape;
     NM_TRY(nm_h5_look(c->h5, "/history/step", &shape));
-    size_t rows = shape.rank == 1 ? shape.count : 0;
-    if (rows > INT_MAX)
-        return refuse_number(c, "the number of rows in /history", (double)rows, "less than 2^31");
+    size_t rows = shape.count;
+    char found[NM_H5_DESCRIPTION];
+    if (shape.rank != 1 || rows > INT_MAX)
+        return nm_fail(ctx, NM_INVALID, "%s: /history/step: expected a number a row, found %s", c->path,
+                       nm_h5_describe(&shape, found));
     uint64_t *column = nm_alloc(ctx, rows + 1, sizeof *column);
     nm_history_row *history = nm_alloc(ctx, rows + 1, sizeof *history);
     nm_status status = column && history ? NM_OK : NM_FAILED;
