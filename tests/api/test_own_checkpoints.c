@@ -56,9 +56,9 @@ START_TEST(memory_is_foretold)
     nm_trainer *t;
     float y[10], x[784] = {0};
     options.batch = 5000;
-    set_free_memory(20 << 10);
+    set_free_memory(12 << 10); /* less than the batch itself, whatever the instruction set */
     ck_assert_int_eq(nm_trainer_new(ctx, net, &options, &t), NM_FAILED);
-    assert_message((const char *const[]){"training on a batch of 5000 needs", "free memory leaves 20 MiB", NULL});
+    assert_message((const char *const[]){"training on a batch of 5000 needs", "free memory leaves 12 MiB", NULL});
     options.evaluation = true;
     ck_assert_int_eq(nm_trainer_new(ctx, net, &options, &t), NM_FAILED);
     assert_message((const char *const[]){"options.batch = ", "makes it fit", NULL});

@@ -125,7 +125,7 @@ static nm_status read_rows(serving *s, const nm_h5_request *r)
     const nm_h5_shape *shape = &s->open.shape;
     hid_t part = H5S_ALL, from = H5S_ALL, type = nm_h5_memory_type(r->type);
     allow_rows(s, r);
-    if (s->open.narrow_chunks && type >= 0)
+    if (s->open.narrow_chunks)
         return nm_h5_read_chunks(s->h5, path, &s->open, r, s->shared + r->place);
     if (shape->rank > 0) {
         hsize_t start[NM_H5_MAX_RANK] = {r->first}, extent[NM_H5_MAX_RANK] = {r->count};
@@ -136,7 +136,7 @@ static nm_status read_rows(serving *s, const nm_h5_request *r)
         if (H5Sselect_hyperslab(from, H5S_SELECT_SET, start, NULL, extent, NULL) < 0)
             return nm_h5_fail(s->h5, NM_INVALID, path, "cannot be read");
     }
-    herr_t done = type < 0 ? -1 : H5Dread(s->open.set, type, part, from, H5P_DEFAULT, s->shared + r->place);
+    herr_t done = H5Dread(s->open.set, type, part, from, H5P_DEFAULT, s->shared + r->place);
     nm_status status = done < 0 ? nm_h5_fail(s->h5, NM_INVALID, path, "cannot be read") : NM_OK;
     if (part != H5S_ALL)
         H5Sclose(part);

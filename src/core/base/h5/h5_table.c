@@ -11,7 +11,7 @@ size_t nm_h5_type_size(nm_h5_type type)
     static const uint8_t sizes[NM_H5_OTHER + 1] = {
         [NM_H5_F32] = 4, [NM_H5_F64] = 8, [NM_H5_U8] = 1,  [NM_H5_I32] = 4, [NM_H5_I64] = 8, [NM_H5_U64] = 8,
         [NM_H5_I8] = 1,  [NM_H5_I16] = 2, [NM_H5_U16] = 2, [NM_H5_U32] = 4, [NM_H5_F16] = 2, [NM_H5_BOOL] = 1};
-    return type <= NM_H5_OTHER ? sizes[type] : 0;
+    return sizes[type];
 }
 
 size_t nm_h5_object_limit(uint64_t file_size)
