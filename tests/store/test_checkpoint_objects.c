@@ -227,6 +227,27 @@ START_TEST(numbers_that_cannot_be)
 }
 END_TEST
 
+/* What stands among the layers and is none. */
+START_TEST(what_belongs_to_no_layer)
+{
+    saved s = make_saved();
+    const double value = 1;
+    ck_assert_done(nm_checkpoint_save(ctx, in_folder("a.h5"), s.net, &s.state));
+    hid_t file = open_copy();
+    put(file, "/model/stray", H5T_NATIVE_DOUBLE, 0, NULL, &value);
+    H5Fclose(file);
+    digest_again();
+    ck_assert_done(load_all(&s));
+    file = open_copy();
+    put(file, "/model/c1/stray", H5T_NATIVE_DOUBLE, 0, NULL, &value);
+    H5Fclose(file);
+    digest_again();
+    ck_assert_int_eq(load_all(&s), NM_INVALID);
+    assert_message(WORDS("b.h5", "another model", "its parameter 'c1/stray' has no place"));
+    free_saved(&s);
+}
+END_TEST
+
 /* Numbers of every width that HDF5 has, and what is none, in a file of others. */
 START_TEST(numbers_of_every_width)
 {
@@ -287,4 +308,4 @@ static void set_up(TCase *tcase)
 }
 
 SUITE_WITH("checkpoint_objects", set_up, attributes, numbers_that_cannot_be, numbers_of_every_width,
-           what_is_no_checkpoint)
+           what_belongs_to_no_layer, what_is_no_checkpoint)

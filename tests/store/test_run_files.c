@@ -67,6 +67,21 @@ START_TEST(lock_without_text)
 }
 END_TEST
 
+/* No further up than what was made, and no further than the working folder. */
+START_TEST(folders_that_were_made)
+{
+    ck_assert_int_eq(chdir(folder), 0);
+    ck_assert_int_eq(mkdir("alone", 0777) | mkdir("one", 0777) | mkdir("one/two", 0777) | mkdir("one/two/three", 0777),
+                     0);
+    nm_folder_remove("alone", 3);
+    ck_assert_int_ne(access("alone", F_OK), 0);
+    nm_folder_remove("one/two/three", 2);
+    ck_assert(access("one/two", F_OK) != 0 && access("one", F_OK) == 0);
+    nm_folder_remove("/", 1);
+    ck_assert_int_eq(chdir("/"), 0);
+}
+END_TEST
+
 START_TEST(steps)
 {
     static const struct {
@@ -159,4 +174,4 @@ START_TEST(old_rows)
 }
 END_TEST
 
-SUITE_WITH("run files", with_folder, locks, lock_without_text, steps, names_of_runs, old_rows)
+SUITE_WITH("run files", with_folder, locks, lock_without_text, folders_that_were_made, steps, names_of_runs, old_rows)

@@ -96,6 +96,29 @@ START_TEST(a_file)
 }
 END_TEST
 
+/* A file of somebody else's is never taken for one that norma left. */
+START_TEST(names_of_temporaries)
+{
+    static const struct {
+        const char *name;
+        long process; /* 0: it is none */
+    } table[] = {{".norma-12-0123456789abcdef.tmp", 12},
+                 {".norma-12-0123456789abcdeg.tmp", 0},
+                 {".norma-12-0123456789abcdef", 0},
+                 {".norma-012-0123456789abcdef.tmp", 0},
+                 {".norma-0-0123456789abcdef.tmp", 0},
+                 {".norma--3-0123456789abcdef.tmp", 0},
+                 {".norma-12.tmp", 0},
+                 {".norma-x", 0},
+                 {"norma-12-0123456789abcdef.tmp", 0}};
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        long process = 0;
+        bool is = nm_file_is_temporary(table[i].name, &process);
+        ck_assert_msg(is == (table[i].process > 0) && (!is || process == table[i].process), "%s", table[i].name);
+    }
+}
+END_TEST
+
 START_TEST(words)
 {
     enum { MANY = 20000 };
@@ -124,4 +147,4 @@ static void set_up(TCase *tcase)
     tcase_add_loop_test(tcase, no_file, 0, (int)(sizeof others / sizeof *others));
 }
 
-SUITE_WITH("file", set_up, a_file, words)
+SUITE_WITH("file", set_up, a_file, words, names_of_temporaries)

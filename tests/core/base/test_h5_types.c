@@ -192,10 +192,58 @@ START_TEST(questions_beside_the_file)
 }
 END_TEST
 
+/* Zeros, of which the file has a hole; the order of bytes is another than here. */
+static void put_large(hid_t file, const char *name, hsize_t rows, hsize_t row)
+{
+    hid_t create = H5Pcreate(H5P_DATASET_CREATE);
+    H5Pset_alloc_time(create, H5D_ALLOC_TIME_EARLY);
+    H5Pset_fill_time(create, H5D_FILL_TIME_NEVER);
+    put(file, name, H5T_IEEE_F32BE, 2, (hsize_t[]){rows, row}, NULL, create);
+}
+
+/* One row fills more than half of the memory that is shared, or does not fit into it. */
+START_TEST(rows_as_large_as_memory)
+{
+    enum { MIB = 1 << 18 }; /* of float */
+    hid_t file = create_file();
+    put_large(file, "/large", 3, 36 * MIB);
+    put_large(file, "/larger", 2, 80 * MIB);
+    H5Fclose(file);
+    nm_h5 *h5;
+    float *values = nm_alloc(ctx, 3 * 36 * (size_t)MIB, sizeof *values);
+    memset(values, 1, 3 * 36 * (size_t)MIB * sizeof *values);
+    nm_context_set_max_memory(ctx, (size_t)64 << 20);
+    ck_assert_int_eq(nm_h5_open(ctx, path, false, &h5), NM_OK);
+    ck_assert_int_eq(nm_h5_read_rows(h5, "/large", NM_H5_F32, 0, 3, values), NM_OK);
+    for (size_t i = 0; i < 3 * 36 * (size_t)MIB; i += 999)
+        ck_assert(values[i] == 0);
+    ck_assert_int_eq(nm_h5_read_rows(h5, "/larger", NM_H5_F32, 0, 1, values), NM_INVALID);
+    ck_assert_ptr_nonnull(
+        strstr(nm_error_message(ctx, 0), "/larger: an entry of 80 MiB; expected at most 64: --max-memory allows more"));
+    nm_h5_free(h5);
+    nm_free(values);
+}
+END_TEST
+
+/* As bytes it could be addressed, as what it is read as not. */
+START_TEST(more_than_can_be_addressed)
+{
+    for (int bits = 60; bits <= 61; bits++) {
+        hid_t file = create_file();
+        nm_h5 *h5;
+        put(file, "/x", H5T_STD_U8LE, 1, (hsize_t[]){(hsize_t)1 << bits}, NULL, chunked(1, (hsize_t[]){1024}));
+        H5Fclose(file);
+        ck_assert_int_eq(nm_h5_open(ctx, path, false, &h5), NM_INVALID);
+        ck_assert_ptr_nonnull(strstr(nm_error_message(ctx, 0), "is more than can be addressed"));
+        nm_errors_clear(ctx);
+    }
+}
+END_TEST
+
 static void set_up(TCase *tcase)
 {
     tcase_add_checked_fixture(tcase, set_up_path, tear_down_path);
 }
 
 SUITE_WITH("h5_types", set_up, types_of_every_kind, texts_as_lines, more_strings_than_lines_are_read,
-           questions_beside_the_file)
+           questions_beside_the_file, rows_as_large_as_memory, more_than_can_be_addressed)

@@ -20,7 +20,7 @@ static nm_status grow(nm_h5_builder *b, void *array, size_t *taken, size_t used,
 
 nm_status nm_h5_build_text(nm_h5_builder *b, const char *text, size_t size, uint32_t *place)
 {
-    if (size >= NM_H5_MAX_POOL || b->table.pool_size + size + 1 > NM_H5_MAX_POOL)
+    if (b->table.pool_size + size + 1 > NM_H5_MAX_POOL)
         return nm_fail(b->h5->ctx, NM_INVALID, "%s: its names and texts take more than %d MiB", b->h5->name,
                        NM_H5_MAX_POOL >> 20);
     NM_TRY(grow(b, &b->table.pool, &b->pool_taken, b->table.pool_size, size + 1, 1));
