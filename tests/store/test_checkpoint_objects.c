@@ -227,6 +227,36 @@ START_TEST(numbers_that_cannot_be)
 }
 END_TEST
 
+/* Another version may differ in its last bits: told, not refused. */
+START_TEST(another_version)
+{
+    saved s = make_saved();
+    const char *version = "0.0";
+    ck_assert_done(nm_checkpoint_save(ctx, in_folder("a.h5"), s.net, &s.state));
+    hid_t file = open_copy(), space = H5Screate(H5S_SCALAR), string = H5Tcopy(H5T_C_S1);
+    H5Tset_size(string, H5T_VARIABLE);
+    H5Adelete(file, "norma_version");
+    hid_t attribute = H5Acreate2(file, "norma_version", string, space, H5P_DEFAULT, H5P_DEFAULT);
+    ck_assert(H5Awrite(attribute, string, &version) >= 0);
+    H5Aclose(attribute);
+    H5Tclose(string);
+    H5Sclose(space);
+    H5Fclose(file);
+    digest_again();
+    ck_assert_done(load_all(&s));
+
+    const uint64_t later = 13;
+    file = open_copy();
+    H5Ldelete(file, "/train/best_step", H5P_DEFAULT);
+    put(file, "/train/best_step", H5T_NATIVE_UINT64, 0, NULL, &later);
+    H5Fclose(file);
+    digest_again();
+    ck_assert_int_eq(load_all(&s), NM_INVALID);
+    assert_message(WORDS("/train/best_step is 13; expected at most /train/step"));
+    free_saved(&s);
+}
+END_TEST
+
 /* What stands among the layers and is none. */
 START_TEST(what_belongs_to_no_layer)
 {
@@ -277,7 +307,40 @@ START_TEST(numbers_of_every_width)
         ck_assert_done(nm_contents_rows(c, &c->object[i], 0, 3, numbers));
         ck_assert(numbers[0] == 0 && numbers[2] == 0);
     }
+    int64_t numbers[3];
     ck_assert_ptr_nonnull(strstr(c->object[9].problem, "expected numbers or text, found another type of 3"));
+    ck_assert_int_eq(nm_contents_rows(c, &c->object[9], 0, 3, numbers), NM_INVALID);
+    assert_message(WORDS("/z: expected numbers or text"));
+    nm_contents_free(c);
+}
+END_TEST
+
+/* More objects than a first guess, rows longer than a block, and arrays that together are larger
+ * than their file. */
+START_TEST(many_and_large_arrays)
+{
+    enum { MANY = 100, WIDE = 1 << 17, LARGE = 1 << 20 };
+    static const char bytes[2 * WIDE];
+    hid_t file = H5Fcreate(in_folder("b.h5"), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    hid_t create = H5Pcreate(H5P_DATASET_CREATE), space = H5Screate_simple(1, (hsize_t[]){LARGE}, NULL);
+    for (int i = 0; i < MANY; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "/n%d", i);
+        put(file, name, H5T_STD_U8LE, 1, (hsize_t[]){1}, bytes);
+    }
+    put(file, "/wide", H5T_STD_U8LE, 2, (hsize_t[]){2, WIDE}, bytes);
+    H5Pset_chunk(create, 1, (hsize_t[]){1 << 16});
+    H5Dclose(H5Dcreate2(file, "/zz", H5T_STD_U8LE, space, H5P_DEFAULT, create, H5P_DEFAULT));
+    H5Pclose(create);
+    H5Sclose(space);
+    H5Fclose(file);
+    nm_contents *c;
+    ck_assert_done(nm_contents_open(ctx, in_folder("b.h5"), false, &c));
+    ck_assert_done(nm_contents_list(c));
+    ck_assert_int_eq(c->count, MANY + 2);
+    const nm_stored *wide = nm_contents_find(c, "/wide"), *large = nm_contents_find(c, "/zz");
+    ck_assert(nm_stored_block(wide) == 1 && nm_stored_row(wide) == WIDE && wide->problem == NULL);
+    ck_assert_ptr_nonnull(strstr(large->problem, "expected arrays that are not larger than the file"));
     nm_contents_free(c);
 }
 END_TEST
@@ -308,4 +371,4 @@ static void set_up(TCase *tcase)
 }
 
 SUITE_WITH("checkpoint_objects", set_up, attributes, numbers_that_cannot_be, numbers_of_every_width,
-           what_belongs_to_no_layer, what_is_no_checkpoint)
+           what_belongs_to_no_layer, many_and_large_arrays, another_version, what_is_no_checkpoint)

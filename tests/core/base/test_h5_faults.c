@@ -114,7 +114,25 @@ static nm_status read_second(void)
 {
     nm_h5 *h5;
     NM_TRY(nm_h5_open(ctx, second, false, &h5));
+    float found[COUNT] = {0};
     nm_status status = read_values(h5, "/lines");
+    if (status == NM_OK)
+        status = nm_h5_read(h5, "/lines", NM_H5_F32, 2, (size_t[]){ROWS, LINE}, found);
+    if (status == NM_OK)
+        ck_assert(found[COUNT - 1] == (float)values[COUNT - 1]);
+    nm_h5_free(h5);
+    return status;
+}
+
+/* All that is in the table is in the file too: a process is started again for another type. */
+static nm_status read_verified(void)
+{
+    nm_h5 *h5;
+    float found[COUNT] = {0};
+    NM_TRY(nm_h5_open(ctx, path, true, &h5));
+    nm_status status = nm_h5_read(h5, "/group/numbers", NM_H5_F32, 2, (size_t[]){ROWS, LINE}, found);
+    for (int i = 0; i < COUNT && status == NM_OK; i++)
+        ck_assert(found[i] == (float)values[i]);
     nm_h5_free(h5);
     return status;
 }
@@ -248,6 +266,20 @@ START_TEST(each_call_of_building)
 }
 END_TEST
 
+START_TEST(each_call_of_verifying)
+{
+    static const struct {
+        const char *name;
+        int error;
+    } table[] = {{"pread", EIO}, {"pread", 0}, {"fork", EAGAIN}, {"mmap", ENOMEM}, {"socketpair", EMFILE}};
+    begin();
+    ck_assert_int_eq(build(), NM_OK);
+    ck_assert_int_eq(read_verified(), NM_OK);
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+        ck_assert_msg(fail_each(read_verified, table[i].name, table[i].error) > 0, "%s", table[i].name);
+}
+END_TEST
+
 static void tear_down(void)
 {
     unlink(second);
@@ -260,4 +292,4 @@ static void set_up(TCase *tcase)
     tcase_add_loop_test(tcase, each_call_of_reading, 0, CALLS);
 }
 
-SUITE_WITH("h5_faults", set_up, each_call_of_building)
+SUITE_WITH("h5_faults", set_up, each_call_of_building, each_call_of_verifying)

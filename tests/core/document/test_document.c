@@ -123,6 +123,8 @@ static const struct {
     {"{size: 1, pad: [1, 2, 3, x]}", "found [1, 2, 3, x]"},
     {"{size: [[1], 2]}", "found a list of 2"},
     {"{size: [1111111111111111111111111111111, 2222222222222222222222222222222222222222222222]}", "found a list of 2"},
+    {"size:\n- \n- 2\n", "found [, 2]"},
+    {"size: 1\nnumbers:\n- \n- 2\n", "found [, 2]"},
     {"{count: 1}", "option 'size' (window) must be given"},
     {"[1]", "expected a map of options"},
     {"size:1", "expected a map of options, as {name: value} (a space is missing after the ':')"},
@@ -141,6 +143,32 @@ START_TEST(wrong_values_are_named)
     ck_assert_msg(found, "'%s' gave '%s'", wrongs[_i].text, nm_error_message(ctx, 0));
     nm_options_free(table, &s);
     nm_yaml_free(tree);
+}
+END_TEST
+
+/* The flag of an option's own name is named alone; any other, and a place that there is none of,
+ * stands before the message. */
+START_TEST(flags_are_named)
+{
+    static const char *const flags[][2] = {{"--count", "--count must be a whole number"},
+                                           {"--coun", "--coun: thing 't': option 'count' must be"},
+                                           {"--counts", "--counts: thing 't': option 'count' must be"},
+                                           {"--cound", "--cound: thing 't': option 'count' must be"},
+                                           {"count", "count: thing 't': option 'count' must be"}};
+    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
+        nm_yaml *tree = parsed("{size: 1}");
+        sample s = {0};
+        const nm_change change = {"count", "10", flags[i][0], false};
+        ck_assert_int_eq(nm_yaml_change(ctx, tree, &change), NM_OK);
+        ck_assert_int_eq(nm_options_read(ctx, table, &s, tree, NULL, "thing 't'"), NM_INVALID);
+        ck_assert_msg(strncmp(nm_error_message(ctx, 0), flags[i][1], strlen(flags[i][1])) == 0, "%s",
+                      nm_error_message(ctx, 0));
+        nm_errors_clear(ctx);
+        nm_options_free(table, &s);
+        nm_yaml_free(tree);
+    }
+    ck_assert_int_eq(nm_yaml_fail(ctx, NULL, "no place"), NM_INVALID);
+    ck_assert_str_eq(nm_error_message(ctx, 0), "no place");
 }
 END_TEST
 
@@ -279,4 +307,5 @@ START_TEST(words_that_need_quotes)
 END_TEST
 
 SUITE_WITH("document", add_loop, words_that_need_quotes, values_and_presets, defaults_stand_behind_the_given,
-           nothing_is_the_preset, several_errors_in_one_run, not_yaml, bombs, edits_and_writing, nearest_words)
+           nothing_is_the_preset, flags_are_named, several_errors_in_one_run, not_yaml, bombs, edits_and_writing,
+           nearest_words)

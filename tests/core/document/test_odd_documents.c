@@ -49,6 +49,7 @@ static const struct {
     {INPUT "layers: [zzzzzzzz]\n", "m:2:10: unknown layer type 'zzzzzzzz'"},
     {INPUT "layers: [{conv: {filters: 4, activation: add}}]\n", "a layer of one input can be an activation"},
     {INPUT "layers: [{name: input, relu: {}}]\n", "the layer has the name of the input 'input'"},
+    {INPUT LAYERS "loss: [{mse: {}, weight: x}]\n", "m:3:26: "},
     {INPUT LAYERS "loss: [[mse]]\n", "m:3:8: a loss must be written as NAME or {NAME: {options}}"},
     {INPUT LAYERS "loss: [{from: a}]\n", "m:3:8: a loss must be written as NAME or {NAME: {options}}"},
     {INPUT LAYERS "loss: [{mse: {}, bce: {}}]\n", "m:3:18: a loss has one type; found 'mse' and 'bce'"},
@@ -65,6 +66,21 @@ START_TEST(refused_with_its_place)
     for (int i = 0; i < nm_error_count(ctx); i++)
         found = found || strstr(nm_error_message(ctx, i), cases[_i].message);
     ck_assert_msg(found, "%s gave '%s'", cases[_i].model, nm_error_message(ctx, 0));
+}
+END_TEST
+
+/* As if the key were not there. */
+START_TEST(defaults_of_nothing)
+{
+    static const char *const models[] = {INPUT LAYERS "defaults:\n", INPUT LAYERS "defaults: null\n",
+                                         INPUT LAYERS "defaults: {}\n"};
+    for (int i = 0; i < 3; i++) {
+        nm_yaml *document = NULL;
+        nm_network *net = NULL;
+        ck_assert_int_eq(nm_yaml_parse(ctx, "m", models[i], strlen(models[i]), &document), NM_OK);
+        ck_assert_int_eq(nm_network_build(ctx, document, NULL, &net), NM_OK);
+        nm_network_free(net);
+    }
 }
 END_TEST
 
@@ -154,4 +170,5 @@ static void set_up(TCase *tcase)
     tcase_add_loop_test(tcase, refused_with_its_place, 0, (int)(sizeof cases / sizeof *cases));
 }
 
-SUITE_WITH("odd documents", set_up, written_whole_or_not_at_all, no_text_is_not_written, only_maps_are_edited)
+SUITE_WITH("odd documents", set_up, defaults_of_nothing, written_whole_or_not_at_all, no_text_is_not_written,
+           only_maps_are_edited)

@@ -162,10 +162,25 @@ START_TEST(what_cannot_be_written_is_refused)
 }
 END_TEST
 
+/* The first and the last characters of each length, and around what is none. */
+START_TEST(all_of_unicode_is_taken)
+{
+    static const char *const texts[] = {"\x7f",         "\xc2\x80",         "\xdf\xbf",
+                                        "\xe0\xa0\x80", "\xed\x9f\xbf",     "\xee\x80\x80",
+                                        "\xef\xbf\xbd", "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf"};
+    nm_yaml *tree = parsed(DOCUMENT);
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        nm_change change = {"train.data", texts[i], "--data", true};
+        ck_assert_int_eq(nm_document_change(ctx, tree, &change), NM_OK);
+    }
+    nm_yaml_free(tree);
+}
+END_TEST
+
 static void set_up(TCase *tcase)
 {
     with_context(tcase);
     tcase_add_loop_test(tcase, a_word_stays_the_same, 0, (int)(sizeof words / sizeof *words));
 }
 
-SUITE_WITH("words", set_up, what_is_yaml_and_what_is_not, what_cannot_be_written_is_refused)
+SUITE_WITH("words", set_up, what_is_yaml_and_what_is_not, what_cannot_be_written_is_refused, all_of_unicode_is_taken)
