@@ -1,45 +1,11 @@
 /* Checkpoints of which one object or attribute is missing, or is something else, with the digest
  * made right again: each is refused with a message that names it, or is not needed; and what a
  * checkpoint holds can be told without its network. */
-#include "checkpoint_support.h"
+#include "checkpoint_changes.h"
 #include "contents.h"
-#include "digest.h"
-
-#include <hdf5.h>
 
 typedef enum way { MISSING, GROUP, TEXT, NUMBER, TABLE, EMPTY, WAYS } way;
 static const char *const way_names[] = {"missing", "a group", "a text", "one number", "a table", "of no rows"};
-
-static void digest_again(void)
-{
-    size_t size;
-    char *bytes = content(in_folder("b.h5"), &size), digest[NM_DIGEST_SIZE];
-    nm_digest(&(nm_bytes){bytes + NM_H5_USER_BLOCK, size - NM_H5_USER_BLOCK}, 1, digest);
-    memset(bytes, 0, NM_H5_USER_BLOCK);
-    snprintf(bytes, NM_H5_USER_BLOCK, "%sbytes %zu\nsha256 %s\n", NM_H5_MARK, size - NM_H5_USER_BLOCK, digest);
-    write_content(in_folder("b.h5"), bytes, size);
-    nm_free(bytes);
-}
-
-static hid_t open_copy(void)
-{
-    size_t size;
-    char *bytes = content(in_folder("a.h5"), &size);
-    write_content(in_folder("b.h5"), bytes, size);
-    nm_free(bytes);
-    hid_t file = H5Fopen(in_folder("b.h5"), H5F_ACC_RDWR, H5P_DEFAULT);
-    ck_assert(file >= 0);
-    return file;
-}
-
-static void put(hid_t file, const char *path, hid_t type, int rank, const hsize_t *dims, const void *data)
-{
-    hid_t space = rank ? H5Screate_simple(rank, dims, NULL) : H5Screate(H5S_SCALAR);
-    hid_t set = H5Dcreate2(file, path, type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
-    ck_assert(H5Dwrite(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, data) >= 0);
-    H5Dclose(set);
-    H5Sclose(space);
-}
 
 static void replace_object(const char *path, way how)
 {
@@ -278,91 +244,6 @@ START_TEST(what_belongs_to_no_layer)
 }
 END_TEST
 
-/* Numbers of every width that HDF5 has, and what is none, in a file of others. */
-START_TEST(numbers_of_every_width)
-{
-    const hid_t types[] = {H5T_STD_I8LE,  H5T_STD_U8LE,  H5T_STD_I16BE,  H5T_STD_U16LE, H5T_STD_I32LE,
-                           H5T_STD_U32BE, H5T_STD_I64LE, H5T_IEEE_F32BE, H5T_IEEE_F64LE};
-    static const char values[24];
-    hid_t file = H5Fcreate(in_folder("b.h5"), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
-    for (int i = 0; i < 9; i++) {
-        char name[16];
-        snprintf(name, sizeof name, "/n%d", i);
-        put(file, name, types[i], 1, (hsize_t[]){3}, values);
-    }
-    hid_t compound = H5Tcreate(H5T_COMPOUND, 8);
-    H5Tinsert(compound, "a", 0, H5T_NATIVE_DOUBLE);
-    put(file, "/z", compound, 1, (hsize_t[]){3}, values);
-    H5Tclose(compound);
-    H5Fclose(file);
-    nm_contents *c;
-    ck_assert_int_eq(nm_contents_open(ctx, in_folder("b.h5"), true, &c), NM_INVALID); /* it has no digest */
-    nm_errors_clear(ctx);
-    ck_assert_done(nm_contents_open(ctx, in_folder("b.h5"), false, &c));
-    ck_assert_done(nm_contents_list(c));
-    ck_assert_ptr_nonnull(c->digest_problem);
-    ck_assert_int_eq(c->count, 10);
-    for (int i = 0; i < 9; i++) {
-        int64_t numbers[3] = {1, 1, 1};
-        ck_assert_done(nm_contents_rows(c, &c->object[i], 0, 3, numbers));
-        ck_assert(numbers[0] == 0 && numbers[2] == 0);
-    }
-    int64_t numbers[3];
-    ck_assert_ptr_nonnull(strstr(c->object[9].problem, "expected numbers or text, found another type of 3"));
-    ck_assert_int_eq(nm_contents_rows(c, &c->object[9], 0, 3, numbers), NM_INVALID);
-    assert_message(WORDS("/z: expected numbers or text"));
-    nm_contents_free(c);
-}
-END_TEST
-
-/* More objects than a first guess, rows longer than a block, and arrays that together are larger
- * than their file. */
-START_TEST(many_and_large_arrays)
-{
-    enum { MANY = 100, WIDE = 1 << 17, LARGE = 1 << 20 };
-    static const char bytes[2 * WIDE];
-    hid_t file = H5Fcreate(in_folder("b.h5"), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
-    hid_t create = H5Pcreate(H5P_DATASET_CREATE), space = H5Screate_simple(1, (hsize_t[]){LARGE}, NULL);
-    for (int i = 0; i < MANY; i++) {
-        char name[16];
-        snprintf(name, sizeof name, "/n%d", i);
-        put(file, name, H5T_STD_U8LE, 1, (hsize_t[]){1}, bytes);
-    }
-    put(file, "/wide", H5T_STD_U8LE, 2, (hsize_t[]){2, WIDE}, bytes);
-    H5Pset_chunk(create, 1, (hsize_t[]){1 << 16});
-    H5Dclose(H5Dcreate2(file, "/zz", H5T_STD_U8LE, space, H5P_DEFAULT, create, H5P_DEFAULT));
-    H5Pclose(create);
-    H5Sclose(space);
-    H5Fclose(file);
-    nm_contents *c;
-    ck_assert_done(nm_contents_open(ctx, in_folder("b.h5"), false, &c));
-    ck_assert_done(nm_contents_list(c));
-    ck_assert_int_eq(c->count, MANY + 2);
-    const nm_stored *wide = nm_contents_find(c, "/wide"), *large = nm_contents_find(c, "/zz");
-    ck_assert(nm_stored_block(wide) == 1 && nm_stored_row(wide) == WIDE && wide->problem == NULL);
-    ck_assert_ptr_nonnull(strstr(large->problem, "expected arrays that are not larger than the file"));
-    nm_contents_free(c);
-}
-END_TEST
-
-/* Why it is no whole file of norma's, and why HDF5 cannot read it. */
-START_TEST(what_is_no_checkpoint)
-{
-    nm_contents *c;
-    write_content(in_folder("text"), "no HDF5", 7);
-    ck_assert_int_eq(nm_contents_open(ctx, in_folder("text"), false, &c), NM_INVALID);
-    assert_message(WORDS("text", "; ", "not a readable HDF5 file"));
-    ck_assert_int_eq(nm_contents_open(ctx, in_folder("text"), true, &c), NM_INVALID);
-    ck_assert_int_eq(nm_contents_open(ctx, folder, false, &c), NM_INVALID);
-    assert_message(WORDS("expected a checkpoint, found a folder"));
-    ck_assert_int_eq(mkfifo(in_folder("pipe"), 0600), 0);
-    ck_assert_int_eq(nm_contents_open(ctx, in_folder("pipe"), false, &c), NM_INVALID);
-    assert_message(WORDS("expected a checkpoint, found no regular file"));
-    ck_assert_int_eq(nm_contents_open(ctx, in_folder("nothing"), false, &c), NM_INVALID);
-    ck_assert_ptr_null(c);
-}
-END_TEST
-
 static void set_up(TCase *tcase)
 {
     with_folder(tcase);
@@ -370,5 +251,4 @@ static void set_up(TCase *tcase)
     tcase_add_loop_test(tcase, objects, 0, WAYS);
 }
 
-SUITE_WITH("checkpoint_objects", set_up, attributes, numbers_that_cannot_be, numbers_of_every_width,
-           what_belongs_to_no_layer, many_and_large_arrays, another_version, what_is_no_checkpoint)
+SUITE_WITH("checkpoint_objects", set_up, attributes, numbers_that_cannot_be, what_belongs_to_no_layer, another_version)
