@@ -81,12 +81,26 @@ static int by_loss(const void *a, const void *b)
     return (x->allowed < y->allowed) - (x->allowed > y->allowed);
 }
 
-static int most_tasks(const bench_tasks *t, int op)
+static void free_ops(bench_cores *c)
 {
-    int most = 1;
-    for (const bench_round *r = t->round; r < t->round + t->rounds; r++)
-        most = r->op == op && r->tasks > most ? r->tasks : most;
-    return most;
+    for (int i = 0; i < c->ops; i++)
+        json_decref(c->op[i].rounds);
+    nm_free(c->op);
+    c->ops = 0;
+}
+
+static void take_rounds(const bench_tasks *t, int op, bench_cores_op *to)
+{
+    to->tasks = 1;
+    to->rounds = json_array();
+    for (const bench_round *r = t->round; r < t->round + t->rounds; r++) {
+        double all, longest = bench_tasks_longest(t, r, &all);
+        if (r->op != op)
+            continue;
+        to->tasks = r->tasks > to->tasks ? r->tasks : to->tasks;
+        json_array_append_new(to->rounds, json_pack("{s:i, s:f, s:f}", "tasks", r->tasks, "task_seconds", all,
+                                                    "longest_seconds", longest));
+    }
 }
 
 nm_status bench_cores_add(bench_cores *c, const bench_machine *m, nm_network *net, const nm_plan *plan,
@@ -95,17 +109,17 @@ nm_status bench_cores_add(bench_cores *c, const bench_machine *m, nm_network *ne
     nm_plan_program program = nm_plan_program_of(plan);
     bench_cores_row *row = &c->row[c->rows];
     *row = (bench_cores_row){.threads = threads, .measured = measured};
-    nm_free(c->op);
-    c->ops = tasks->ops + 1;
-    c->op = nm_alloc(net->ctx, (size_t)c->ops, sizeof *c->op);
+    free_ops(c);
+    c->op = nm_alloc(net->ctx, (size_t)tasks->ops + 1, sizeof *c->op);
     if (!c->op)
         return NM_FAILED;
+    c->ops = tasks->ops + 1;
     c->rows++;
     for (int i = 0; i < c->ops; i++) {
         int rounds;
         bench_cores_op *op = &c->op[i];
         name_op(net, &program, i, op->name, sizeof op->name);
-        op->tasks = most_tasks(tasks, i);
+        take_rounds(tasks, i, op);
         op->alone = bench_tasks_of_op(tasks, i, 1, &rounds);
         op->allowed = bench_tasks_of_op(tasks, i, threads, &rounds);
         row->alone += op->alone;
@@ -119,7 +133,7 @@ nm_status bench_cores_add(bench_cores *c, const bench_machine *m, nm_network *ne
 
 void bench_cores_free(bench_cores *c)
 {
-    nm_free(c->op);
+    free_ops(c);
     *c = (bench_cores){0};
 }
 
@@ -164,7 +178,7 @@ json_t *bench_cores_json(const bench_cores *c)
                                         r->alone / r->longest, "expected_seconds", r->expected, "measured_seconds",
                                         r->measured > 0 ? json_number(r->measured) : json_null()));
     for (const bench_cores_op *op = c->op; op < c->op + c->ops; op++)
-        json_array_append_new(ops, json_pack("{s:s, s:f, s:f, s:i}", "operation", op->name, "task_seconds", op->alone,
-                                             "allowed_seconds", op->allowed, "tasks", op->tasks));
+        json_array_append_new(ops, json_pack("{s:s, s:f, s:f, s:O}", "operation", op->name, "task_seconds", op->alone,
+                                             "allowed_seconds", op->allowed, "rounds", op->rounds));
     return json_pack("{s:o, s:o}", "rows", rows, "operations", ops);
 }

@@ -28,7 +28,8 @@ typedef struct bench_cores_row {
 typedef struct bench_cores_op {
     char name[160]; /* "forward conv1" */
     double alone, allowed;
-    int tasks; /* of its largest round */
+    int tasks;      /* of its largest round */
+    json_t *rounds; /* of each: tasks, seconds of all of them, of the longest */
 } bench_cores_op;
 
 typedef struct bench_cores {

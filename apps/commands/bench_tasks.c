@@ -108,6 +108,14 @@ static double longest_of(const double *seconds, int tasks)
     return longest;
 }
 
+double bench_tasks_longest(const bench_tasks *t, const bench_round *round, double *all)
+{
+    *all = 0;
+    for (int i = 0; i < round->tasks; i++)
+        *all += t->seconds[round->first + i];
+    return longest_of(t->seconds + round->first, round->tasks);
+}
+
 /* When the last of a round's tasks is done. */
 static double share_out(const double *seconds, int tasks, int threads)
 {

@@ -28,6 +28,9 @@ void bench_tasks_on_op(void *tasks, int op);
 nm_status bench_tasks_record(bench_tasks *tasks, const nm_plan *plan, void (*step)(void *arg), void *arg) NM_MUST_USE;
 void bench_tasks_free(bench_tasks *tasks);
 
+/* A round's longest task, and all of them. */
+double bench_tasks_longest(const bench_tasks *tasks, const bench_round *round, double *all);
+
 /* How long an operation takes where each of `threads` takes the next task as soon as it is free, in
  * seconds. *rounds: how often threads meet. threads 0: as many as there are tasks. */
 double bench_tasks_of_op(const bench_tasks *tasks, int op, int threads, int *rounds);

@@ -150,6 +150,7 @@ static const flag_row flag_rows[] = {
     /* how long it takes is the machine's affair: that it is read is seen by what is refused */
     {"bench", "seconds", NULL, "bench m.yaml --seconds x", "bench m.yaml --seconds 0", REFUSAL},
     {"bench", "layers", NULL, BENCH " --json", BENCH " --json --layers", FACTS},
+    {"bench", "cores", NULL, BENCH " --json", BENCH " --json --cores 2", FACTS},
     {"bench", "roofline", NULL, LAYERS, LAYERS " --roofline roof", FACTS},
     {"bench", "json", NULL, BENCH, BENCH " --json", FACTS},
     {"bench", "set", NULL, LAYERS, LAYERS " --set c2.filters=3", FACTS},

@@ -110,6 +110,56 @@ START_TEST(draws_roofline)
 }
 END_TEST
 
+/* Rows for the numbers that are asked for, each as fast as the tasks allow and no faster. */
+static void check_cores(json_t *cores)
+{
+    json_t *rows = json_object_get(cores, "rows"), *row, *op, *round;
+    const double threads[] = {1, 2, 8};
+    size_t i, k;
+    double before = 0, all = 0, tasks = 0;
+    ck_assert_uint_eq(json_array_size(rows), 3);
+    json_array_foreach(rows, i, row)
+    {
+        double allowed = number_at(row, "speed_up_allowed");
+        ck_assert(number_at(row, "threads") == threads[i]);
+        ck_assert(allowed <= threads[i] * 1.0001 && allowed <= number_at(row, "speed_up_longest") * 1.0001);
+        ck_assert(number_at(row, "expected_seconds") > 0);
+        ck_assert(i > 0 ? allowed > 1 : is_near(allowed, 1));
+        before = number_at(row, "task_seconds");
+    }
+    json_array_foreach(json_object_get(cores, "operations"), i, op)
+    {
+        all += number_at(op, "task_seconds");
+        json_array_foreach(json_object_get(op, "rounds"), k, round)
+        {
+            tasks += number_at(round, "tasks");
+            ck_assert(number_at(round, "longest_seconds") <= number_at(round, "task_seconds") * 1.0001);
+        }
+    }
+    ck_assert(is_near(all, before) && tasks > 3);
+}
+
+START_TEST(tells_what_tasks_allow)
+{
+    const char *command = "norma bench tiny.yaml --seconds 0.05 --batch 32 --threads 2 --cores 1,2,8 --json";
+    json_t *all = parse_json(expect(0, command).out), *cores = json_object_get(entry_of(all, 0), "cores");
+    check_cores(json_object_get(cores, "training"));
+    check_cores(json_object_get(cores, "evaluation"));
+    json_t *row = entry_of(json_object_get(json_object_get(cores, "training"), "rows"), 0);
+    ck_assert(number_at(row, "measured_seconds") > 0);
+    json_decref(all);
+    said s = expect(0, "norma bench tiny.yaml --seconds 0.05 --batch 8 --cores 4");
+    contains(s.out, "training, 8 samples a step: what its tasks allow");
+    contains(s.out, "what holds up 4 threads");
+    contains(s.out, "backward c1");
+    contains(s.out, "update");
+    contains(expect(2, "norma bench --cores 2").err, "--cores prints one network");
+    contains(expect(2, "norma bench tiny.yaml --cores 4,2").err, "each above the one before");
+    contains(expect(2, "norma bench tiny.yaml --cores 0").err, "--cores");
+    contains(expect(2, "norma bench tiny.yaml --cores ,").err, "which numbers of threads?");
+}
+END_TEST
+
 START_TEST(refuses)
 {
     contains(expect(2, "norma bench --roofline r").err, "--roofline draws one network: which MODEL?");
@@ -125,4 +175,4 @@ START_TEST(refuses)
 }
 END_TEST
 
-SUITE_WITH("norma bench", in_own_folder, reports_speed, reports_layers, draws_roofline, refuses)
+SUITE_WITH("norma bench", in_own_folder, reports_speed, reports_layers, draws_roofline, tells_what_tasks_allow, refuses)

@@ -14,7 +14,7 @@ nm_status NM_ISA(nm_conv_check_groups)(nm_infer *e, int groups, int filters)
                    e->who, groups, channels, filters);
 }
 
-enum { CHUNK = 8192 };
+enum { CHUNK = 1024, SIDE_BY_SIDE = 64 };
 
 typedef struct partials_job {
     const real *partials;
@@ -27,12 +27,15 @@ static void add_partials_task(void *arg, int task, int thread)
 {
     (void)thread;
     const partials_job *j = arg;
-    size_t first = (size_t)task * CHUNK, last = first + CHUNK < j->count ? first + CHUNK : j->count;
-    for (size_t i = first; i < last; i++) {
-        real sum = 0;
+    size_t begin = (size_t)task * CHUNK, end = begin + CHUNK < j->count ? begin + CHUNK : j->count;
+    for (size_t first = begin; first < end; first += SIDE_BY_SIDE) {
+        size_t count = end - first < SIDE_BY_SIDE ? end - first : SIDE_BY_SIDE;
+        real sum[SIDE_BY_SIDE] = {0};
         for (int k = 0; k < j->used; k++)
-            sum += j->partials[(size_t)k * j->count + i];
-        j->total[i] += sum;
+            for (size_t i = 0; i < count; i++)
+                sum[i] += j->partials[(size_t)k * j->count + first + i];
+        for (size_t i = 0; i < count; i++)
+            j->total[first + i] += sum[i];
     }
 }
 
@@ -51,17 +54,20 @@ void NM_ISA(nm_conv_add_partials)(const nm_conv_call *call, const nm_conv_partia
 
 void NM_ISA(nm_conv_sum_partials)(const nm_conv_call *call, const nm_conv_partials *p, nm_task *task, void *arg)
 {
-    nm_parallel(call->threads, p->count, task, arg);
+    nm_parallel(call->threads, p->count * p->parts, task, arg);
     NM_ISA(nm_conv_add_partials)(call, p);
 }
 
-nm_conv_partial NM_ISA(nm_conv_partial_of)(const nm_conv_partials *p, const nm_conv_geometry *g, int index, long units)
+nm_conv_partial NM_ISA(nm_conv_partial_of)(const nm_conv_partials *p, const nm_conv_geometry *g, int task)
 {
+    int index = task / p->parts, part = task % p->parts;
     nm_conv_partial one = {.dw = p->dw + (size_t)index * nm_conv_weight_count(g),
-                           .db = p->db + (size_t)index * (size_t)g->out.c,
-                           .first = units * index / p->count,
-                           .last = units * (index + 1) / p->count};
-    memset(one.db, 0, (size_t)g->out.c * sizeof *one.db);
+                           .db = part ? NULL : p->db + (size_t)index * (size_t)g->out.c,
+                           .part = part,
+                           .first = p->units * index / p->count,
+                           .last = p->units * (index + 1) / p->count};
+    if (one.db)
+        memset(one.db, 0, (size_t)g->out.c * sizeof *one.db);
     return one;
 }
 

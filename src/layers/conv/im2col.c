@@ -13,6 +13,7 @@
 enum {
     BLOCK_BYTES = 256 << 10,       /* of patches: half of a small second-level cache */
     DEEP = 320,                    /* pixels of several samples in a product that gives weights */
+    FEWEST_ROWS_OF_WEIGHTS = 32,   /* in a part of a partial sum */
     FEWEST_PIXELS = NM_GEMM_BLOCK, /* a block below this many would leave the matrix product starved */
 };
 
@@ -35,7 +36,7 @@ static im2col_blocking blocking_of(const nm_conv_geometry *g, int n, nm_conv_kin
     if (kind == NM_CONV_WEIGHTS && b.blocks_per_sample == 1 && im2col_is_pointwise(g)) {
         /* each block's product is added to all the weights: deep ones, where samples are small and
          * lie side by side */
-        int deep = DEEP / area, share = nm_ceil_div(n, NM_CONV_PARTIALS);
+        int deep = DEEP / area, share = nm_ceil_div(n, NM_CONV_FEWEST_PARTIALS);
         b.samples = deep < 1 ? 1 : deep < share ? deep : share;
         b.pixels = b.samples * area;
     } else if (b.blocks_per_sample == 1 && 2 * area <= FEWEST_PIXELS) {
@@ -95,13 +96,24 @@ static im2col_scratch im2col_thread(const nm_conv_call *call, nm_conv_kind kind,
     return im2col_layout(&s, call->g, kind, b);
 }
 
+/* Few sums of many weights are cut into rows of theirs, where no task lays out patches that another
+ * needs too. */
+static nm_conv_partials weights_partials(nm_scratch *s, const nm_conv_geometry *g, int n, const im2col_blocking *b)
+{
+    nm_conv_partials p = nm_conv_partials_layout(s, g, n, units_of(b));
+    int parts = NM_CONV_MOST_PARTIALS / p.count, most = b->patch / FEWEST_ROWS_OF_WEIGHTS;
+    if (im2col_is_pointwise(g) && most > 1)
+        p.parts = parts < most ? parts : most;
+    return p;
+}
+
 static void im2col_reserve(const nm_conv_geometry *g, nm_conv_kind kind, int n, size_t *shared, size_t *thread)
 {
     nm_scratch all = {0}, own = {0};
     im2col_blocking b = blocking_of(g, n, kind, false);
     im2col_layout(&own, g, kind, &b);
     if (kind == NM_CONV_WEIGHTS)
-        nm_conv_partials_layout(&all, g, NM_CONV_PARTIALS);
+        nm_conv_partials_layout(&all, g, n, NM_CONV_MOST_PARTIALS); /* fewer samples may make more units */
     *shared = all.size;
     *thread = own.size;
 }
@@ -203,19 +215,19 @@ static void im2col_weights_task(void *arg, int task, int thread)
     const nm_conv_call *call = j->call;
     const nm_conv_geometry *g = call->g;
     const im2col_blocking b = j->b;
-    const nm_conv_partial sum = NM_ISA(nm_conv_partial_of)(&j->partials, g, task, units_of(&b));
+    const nm_conv_partial sum = NM_ISA(nm_conv_partial_of)(&j->partials, g, task);
     im2col_scratch scratch = im2col_thread(call, NM_CONV_WEIGHTS, &b, thread);
     int out = nm_conv_group_out(g);
-    if (sum.first == sum.last)
-        memset(sum.dw, 0, nm_conv_weight_count(g) * sizeof *sum.dw);
+    int first = b.patch * sum.part / j->partials.parts, rows = b.patch * (sum.part + 1) / j->partials.parts - first;
     for (long unit = sum.first; unit < sum.last; unit++) {
         im2col_block k = block_at(g, &b, call->n, (int)unit);
         const real *dy = call->dy + k.out;
         for (int group = 0; call->dw && group < g->groups; group++) {
-            nm_gemm(true, false, b.patch, out, k.pixels, 1, NM_ISA(im2col_rows)(call, &b, &k, group, &scratch), b.patch,
-                    dy + group * out, g->out.c, unit > sum.first ? 1 : 0, sum.dw + group * out, g->out.c);
+            nm_gemm(true, false, rows, out, k.pixels, 1, NM_ISA(im2col_rows)(call, &b, &k, group, &scratch) + first,
+                    b.patch, dy + group * out, g->out.c, unit > sum.first ? 1 : 0,
+                    sum.dw + (size_t)first * (size_t)g->out.c + group * out, g->out.c);
         }
-        if (call->db)
+        if (call->db && sum.db)
             NM_ISA(nm_conv_column_sums)(dy, k.pixels, g->out.c, sum.db);
     }
 }
@@ -223,9 +235,8 @@ static void im2col_weights_task(void *arg, int task, int thread)
 static void im2col_weights(const nm_conv_call *call)
 {
     nm_scratch shared = nm_conv_shared_scratch(call);
-    weights_job j = {.call = call,
-                     .b = blocking_of(call->g, call->n, NM_CONV_WEIGHTS, false),
-                     .partials = nm_conv_partials_layout(&shared, call->g, NM_CONV_PARTIALS)};
+    weights_job j = {.call = call, .b = blocking_of(call->g, call->n, NM_CONV_WEIGHTS, false)};
+    j.partials = weights_partials(&shared, call->g, call->n, &j.b);
     NM_ISA(nm_conv_sum_partials)(call, &j.partials, im2col_weights_task, &j);
 }
 

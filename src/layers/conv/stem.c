@@ -63,18 +63,19 @@ static buffers buffers_of(const nm_conv_normed *s, int thread)
     return stem_layout(&own, s->call.g);
 }
 
-/* Shared scratch, for `most` samples: batch norm's, at its beginning, then the partial sums. */
-static nm_conv_partials shared_layout(nm_scratch *s, const nm_conv_geometry *g, int most)
+/* Shared scratch, for n of `most` samples: batch norm's, at its beginning, then the partial sums.
+ */
+static nm_conv_partials shared_layout(nm_scratch *s, const nm_conv_geometry *g, int n, int most)
 {
     const layout l = chunks_of(g, most);
     nm_scratch_bytes(s, scratch_size(&l, l.chunks));
-    return nm_conv_partials_layout(s, g, NM_CONV_PARTIALS);
+    return nm_conv_partials_layout(s, g, n, chunks_of(g, n).chunks);
 }
 
 void NM_ISA(nm_conv_stem_reserve)(const nm_conv_geometry *g, int n, size_t *saved, size_t *shared, size_t *thread)
 {
     nm_scratch all = {0}, own = {0};
-    shared_layout(&all, g, n);
+    shared_layout(&all, g, n, n);
     stem_layout(&own, g);
     *saved = NM_BATCHNORM_SAVED * (size_t)g->out.c * sizeof(real);
     *thread = own.size;
@@ -97,7 +98,7 @@ static stem_job job_of(const nm_conv_normed *s)
     stem_job all = {.s = s, .l = chunks_of(g, s->call.n), .rows = rows_of_chunk(g)};
     all.per_sample = g->out.h / all.rows;
     nm_scratch shared = {.base = s->pass.scratch};
-    all.partials = shared_layout(&shared, g, s->call.most);
+    all.partials = shared_layout(&shared, g, s->call.n, s->call.most);
     return all;
 }
 
@@ -199,7 +200,7 @@ static void stem_weights_task(void *arg, int task, int thread)
     const stem_job *a = arg;
     buffers b = buffers_of(a->s, thread);
     size_t count = nm_conv_weight_count(a->s->call.g), filters = (size_t)a->s->call.g->out.c;
-    const nm_conv_partial sum = NM_ISA(nm_conv_partial_of)(&a->partials, a->s->call.g, task, a->l.chunks);
+    const nm_conv_partial sum = NM_ISA(nm_conv_partial_of)(&a->partials, a->s->call.g, task);
     memset(sum.dw, 0, count * sizeof *sum.dw);
     for (int chunk = (int)sum.first; chunk < sum.last; chunk++) {
         memset(b.dw, 0, count * sizeof *b.dw);

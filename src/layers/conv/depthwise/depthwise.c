@@ -85,13 +85,19 @@ static depthwise_scratch depthwise_thread(const nm_conv_call *call, nm_conv_kind
     return depthwise_layout(&s, call->g, kind, call->most);
 }
 
+/* Each of as many rows of outputs: several threads have work even with one sample. */
+static nm_conv_partials weights_partials(nm_scratch *s, const nm_conv_geometry *g, int n)
+{
+    return nm_conv_partials_layout(s, g, n, (long)n * g->out.h);
+}
+
 static void depthwise_reserve(const nm_conv_geometry *g, nm_conv_kind kind, int n, size_t *shared, size_t *thread)
 {
     nm_scratch all = {0}, own = {0};
     if (kind != NM_CONV_DATA)
         depthwise_layout(&own, g, kind, n);
     if (kind == NM_CONV_WEIGHTS)
-        nm_conv_partials_layout(&all, g, NM_CONV_PARTIALS);
+        weights_partials(&all, g, n);
     *shared = all.size;
     *thread = own.size;
 }
@@ -153,7 +159,7 @@ static void add_block_3x3(const nm_conv_call *call, const block *k, const real *
 
 typedef struct weights_job {
     const nm_conv_call *call;
-    nm_conv_partials partials; /* each of as many rows of outputs: eight threads have work even with one sample */
+    nm_conv_partials partials;
 } weights_job;
 
 static void depthwise_weights_task(void *arg, int task, int thread)
@@ -161,7 +167,7 @@ static void depthwise_weights_task(void *arg, int task, int thread)
     const weights_job *j = arg;
     const nm_conv_call *call = j->call;
     const nm_conv_geometry *g = call->g;
-    const nm_conv_partial sum = NM_ISA(nm_conv_partial_of)(&j->partials, g, task, (long)call->n * g->out.h);
+    const nm_conv_partial sum = NM_ISA(nm_conv_partial_of)(&j->partials, g, task);
     const depthwise_scratch scratch = depthwise_thread(call, NM_CONV_WEIGHTS, thread);
     memset(sum.dw, 0, nm_conv_weight_count(g) * sizeof *sum.dw);
     for (long row = sum.first; row < sum.last;) {
@@ -182,7 +188,7 @@ static void depthwise_weights_task(void *arg, int task, int thread)
 static void depthwise_weights(const nm_conv_call *call)
 {
     nm_scratch shared = nm_conv_shared_scratch(call);
-    weights_job j = {.call = call, .partials = nm_conv_partials_layout(&shared, call->g, NM_CONV_PARTIALS)};
+    weights_job j = {.call = call, .partials = weights_partials(&shared, call->g, call->n)};
     NM_ISA(nm_conv_sum_partials)(call, &j.partials, depthwise_weights_task, &j);
 }
 

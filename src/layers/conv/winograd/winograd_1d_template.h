@@ -55,7 +55,7 @@ static void WINOGRAD(reserve)(const nm_conv_geometry *g, nm_conv_kind kind, int 
     blocking b = blocking_of(g, n, false);
     winograd_layout(&own, g, kind, &b);
     if (kind == NM_CONV_WEIGHTS)
-        nm_conv_partials_layout(&all, g, NM_CONV_PARTIALS);
+        nm_conv_partials_layout(&all, g, n, b.units);
     else
         shared_weights(&all, g);
     *shared = all.size;
@@ -156,9 +156,7 @@ static void WINOGRAD(weights_task)(void *arg, int task, int thread)
     size_t in = point_stride(b->tiles, depth), out = point_stride(b->tiles, g->out.c);
     size_t point = point_stride(depth, g->out.c);
     const winograd_scratch s = winograd_thread(call, NM_CONV_WEIGHTS, b, thread);
-    const nm_conv_partial sum = NM_ISA(nm_conv_partial_of)(&j->partials, g, task, b->units);
-    if (sum.first == sum.last)
-        memset(sum.dw, 0, nm_conv_weight_count(g) * sizeof *sum.dw);
+    const nm_conv_partial sum = NM_ISA(nm_conv_partial_of)(&j->partials, g, task);
     for (long unit = sum.first; unit < sum.last; unit++) {
         block k = block_at(g, b, call->n, (int)unit);
         int tiles = b->samples > 1 ? k.samples * b->rows * b->across : (k.last - k.first) * b->across;
@@ -168,16 +166,14 @@ static void WINOGRAD(weights_task)(void *arg, int task, int thread)
             nm_gemm(true, false, depth, g->out.c, tiles, 1, s.v + (size_t)e * in, depth, s.m + (size_t)e * out,
                     g->out.c, unit > sum.first ? 1 : 0, s.du + (size_t)e * point, g->out.c);
     }
-    if (sum.first < sum.last)
-        weights_out(g, s.du, point, sum.dw);
+    weights_out(g, s.du, point, sum.dw);
 }
 
 static void WINOGRAD(weights)(const nm_conv_call *call)
 {
     nm_scratch shared = nm_conv_shared_scratch(call);
-    weights_job j = {.call = call,
-                     .b = blocking_of(call->g, call->n, false),
-                     .partials = nm_conv_partials_layout(&shared, call->g, NM_CONV_PARTIALS)};
+    weights_job j = {.call = call, .b = blocking_of(call->g, call->n, false)};
+    j.partials = nm_conv_partials_layout(&shared, call->g, call->n, j.b.units);
     NM_ISA(nm_conv_sum_partials)(call, &j.partials, WINOGRAD(weights_task), &j);
 }
 

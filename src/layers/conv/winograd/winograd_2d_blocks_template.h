@@ -32,6 +32,22 @@ typedef struct blocking {
     bool staged;
 } blocking;
 
+/* Staged products are cut into pieces of `columns` that every thread finds some of; and pieces are
+ * no narrower than a product runs at full speed with. */
+static int pieces_of(int products, int columns)
+{
+    enum { TASKS = 128, NARROWEST = 128 };
+    int pieces = nm_ceil_div(TASKS, products), most = columns / NARROWEST;
+    return pieces < most ? pieces : most > 1 ? most : 1;
+}
+
+/* Where piece number `index` begins; of the number behind the last, where that ends. */
+static int piece_at(int index, int pieces, int columns)
+{
+    enum { WHOLE = 16 }; /* so that no piece has what is left over of vectors, but the last */
+    return index == pieces ? columns : columns * index / pieces / WHOLE * WHOLE;
+}
+
 /* Whether each thread transforms the weights for itself: they fit its cache, and nobody waits for
  * anybody. */
 static bool own_weights(const nm_conv_geometry *g)

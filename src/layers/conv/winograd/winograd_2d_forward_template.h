@@ -53,7 +53,7 @@ typedef struct forward_job {
     blocking b;
     forward_shared all;
     size_t u_stride, v_stride, m_stride; /* from one point to the next */
-    int chunk;                           /* rows of a staged product */
+    int chunk, pieces;                   /* of a staged product: rows; pieces of its columns */
 } forward_job;
 
 static forward_job forward_job_of(const nm_conv_call *call)
@@ -68,6 +68,7 @@ static forward_job forward_job_of(const nm_conv_call *call)
     j.v_stride = point_stride(rows, g->in.c);
     j.m_stride = point_stride(rows, g->out.c);
     j.chunk = j.b.many ? 8 * j.b.block : j.b.block;
+    j.pieces = pieces_of(POINTS * nm_ceil_div(rows_of_all(&j.b), j.chunk), g->out.c);
     return j;
 }
 
@@ -143,11 +144,13 @@ static void WINOGRAD(staged_product_task)(void *arg, int task, int thread)
     (void)thread;
     const forward_job *j = arg;
     const nm_conv_geometry *g = j->call->g;
-    size_t e = (size_t)(task / chunks_of(j));
-    int first = task % chunks_of(j) * j->chunk, left = rows_of_all(&j->b) - first;
-    nm_gemm(false, false, left < j->chunk ? left : j->chunk, g->out.c, g->in.c, 1,
-            j->all.v + e * j->v_stride + (size_t)first * (size_t)g->in.c, g->in.c, j->all.u + e * j->u_stride, g->out.c,
-            0, j->all.m + e * j->m_stride + (size_t)first * (size_t)g->out.c, g->out.c);
+    int product = task / j->pieces, piece = task % j->pieces;
+    int column = piece_at(piece, j->pieces, g->out.c), columns = piece_at(piece + 1, j->pieces, g->out.c) - column;
+    size_t e = (size_t)(product / chunks_of(j));
+    int first = product % chunks_of(j) * j->chunk, left = rows_of_all(&j->b) - first;
+    nm_gemm(false, false, left < j->chunk ? left : j->chunk, columns, g->in.c, 1,
+            j->all.v + e * j->v_stride + (size_t)first * (size_t)g->in.c, g->in.c, j->all.u + e * j->u_stride + column,
+            g->out.c, 0, j->all.m + e * j->m_stride + (size_t)first * (size_t)g->out.c + column, g->out.c);
 }
 
 static void WINOGRAD(staged_out_task)(void *arg, int task, int thread)
@@ -163,7 +166,7 @@ static void WINOGRAD(forward)(const nm_conv_call *call)
     int channels = call->g->in.c;
     if (j.b.staged) {
         nm_parallel(call->threads, channels + j.b.units, WINOGRAD(staged_in_task), &j);
-        nm_parallel(call->threads, POINTS * chunks_of(&j), WINOGRAD(staged_product_task), &j);
+        nm_parallel(call->threads, POINTS * chunks_of(&j) * j.pieces, WINOGRAD(staged_product_task), &j);
         nm_parallel(call->threads, j.b.units, WINOGRAD(staged_out_task), &j);
         return;
     }

@@ -15,7 +15,7 @@
  * one of two ways, which give the same bits going forward:
  *
  *     blocked    a block of tiles goes through all three steps while it is in the core's cache; the
- *                gradient by the weights is summed in NM_CONV_PARTIALS partial sums;
+ *                gradient by the weights is summed in partial sums (conv.h);
  *     staged     each step is done for all tiles before the next: where weights are so many that
  *                reading them once for each block would take the time, or blocks so few that
  *                threads would stand idle. Products are then split by points. */
@@ -61,7 +61,7 @@ static void reserve_places(const nm_conv_geometry *g, nm_conv_kind kind, int n, 
     blocking b = blocking_of(g, n, n, by_sample);
     nm_scratch all = {0}, own = {0};
     if (kind == NM_CONV_WEIGHTS) {
-        weights_shared_layout(&all, g, &b);
+        weights_shared_layout(&all, g, &b, n);
         weights_own_layout(&own, g, &b);
     } else {
         forward_shared_layout(&all, g, &b);

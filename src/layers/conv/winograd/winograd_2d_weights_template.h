@@ -16,11 +16,11 @@ typedef struct weights_own {
     real *v, *d, *du; /* blocked: of one block, and the sum over blocks */
 } weights_own;
 
-static weights_shared weights_shared_layout(nm_scratch *s, const nm_conv_geometry *g, const blocking *b)
+static weights_shared weights_shared_layout(nm_scratch *s, const nm_conv_geometry *g, const blocking *b, int n)
 {
     weights_shared l = {0};
     if (!b->staged) {
-        l.partials = nm_conv_partials_layout(s, g, b->units < NM_CONV_PARTIALS ? b->units : NM_CONV_PARTIALS);
+        l.partials = nm_conv_partials_layout(s, g, n, b->units);
         return l;
     }
     l.v = nm_scratch_reals(s, POINTS * point_stride(rows_of_all(b), g->in.c));
@@ -55,7 +55,7 @@ static weights_job weights_job_of(const nm_conv_call *call)
     weights_job j = {
         .call = call, .b = blocking_of(g, call->n, call->most, false), .u_stride = point_stride(g->in.c, g->out.c)};
     int rows = j.b.staged ? rows_of_all(&j.b) : j.b.block;
-    j.all = weights_shared_layout(&shared, g, &j.b);
+    j.all = weights_shared_layout(&shared, g, &j.b, call->n);
     j.v_stride = point_stride(rows, g->in.c);
     j.d_stride = point_stride(rows, g->out.c);
     return j;
@@ -81,7 +81,7 @@ static void WINOGRAD(blocked_weights_task)(void *arg, int task, int thread)
     const nm_conv_call *call = j->call;
     const nm_conv_geometry *g = call->g;
     const weights_own own = weights_own_of(j, thread);
-    const nm_conv_partial sum = NM_ISA(nm_conv_partial_of)(&j->all.partials, g, task, j->b.units);
+    const nm_conv_partial sum = NM_ISA(nm_conv_partial_of)(&j->all.partials, g, task);
     for (long unit = sum.first; unit < sum.last; unit++) {
         unit_inputs(call, &j->b, (int)unit, own.v, j->v_stride, own.input);
         unit_gradients(call, &j->b, (int)unit, own.d, j->d_stride, call->db ? sum.db : NULL);
@@ -105,15 +105,17 @@ static void WINOGRAD(staged_tiles_task)(void *arg, int task, int thread)
     unit_gradients(j->call, &j->b, task, j->all.d + row * (size_t)g->out.c, j->d_stride, j->call->db ? db : NULL);
 }
 
-/* One point: all tiles in one product. */
+/* One point: all tiles in one product, and of that some rows. */
 static void WINOGRAD(staged_point_task)(void *arg, int task, int thread)
 {
     (void)thread;
     const weights_job *j = arg;
     const nm_conv_geometry *g = j->call->g;
-    size_t e = (size_t)task;
-    nm_gemm(true, false, g->in.c, g->out.c, rows_of_all(&j->b), 1, j->all.v + e * j->v_stride, g->in.c,
-            j->all.d + e * j->d_stride, g->out.c, 0, j->all.du + e * j->u_stride, g->out.c);
+    int pieces = pieces_of(POINTS, g->in.c), row = piece_at(task % pieces, pieces, g->in.c);
+    size_t e = (size_t)(task / pieces);
+    nm_gemm(true, false, piece_at(task % pieces + 1, pieces, g->in.c) - row, g->out.c, rows_of_all(&j->b), 1,
+            j->all.v + e * j->v_stride + row, g->in.c, j->all.d + e * j->d_stride, g->out.c, 0,
+            j->all.du + e * j->u_stride + (size_t)row * (size_t)g->out.c, g->out.c);
 }
 
 static void WINOGRAD(staged_weights_task)(void *arg, int task, int thread)
@@ -132,7 +134,7 @@ static void WINOGRAD(weights)(const nm_conv_call *call)
     }
     nm_parallel(call->threads, j.b.units, WINOGRAD(staged_tiles_task), &j);
     if (call->dw) {
-        nm_parallel(call->threads, POINTS, WINOGRAD(staged_point_task), &j);
+        nm_parallel(call->threads, POINTS * pieces_of(POINTS, call->g->in.c), WINOGRAD(staged_point_task), &j);
         nm_parallel(call->threads, call->g->in.c, WINOGRAD(staged_weights_task), &j);
     }
     NM_ISA(nm_conv_add_partials)(call, &j.all.partials);
