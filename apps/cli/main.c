@@ -1,5 +1,6 @@
 /* norma COMMAND …: the table of commands. */
 #include "command.h"
+#include "gemm.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -80,6 +81,7 @@ static int help(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    nm_gemm_restart_with_core(argv);
     prepare_streams();
     argp_err_exit_status = NM_INVALID;
     setenv("ARGP_HELP_FMT", "rmargin=100,opt-doc-col=27,no-dup-args-note,long-opt-col=4,header-col=1", 0);

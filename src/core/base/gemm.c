@@ -131,16 +131,6 @@ nm_status nm_gemm_check(nm_context *ctx)
                    openblas_get_parallel() == 1 ? "the pthread build" : "the serial build");
 }
 
-const char *nm_gemm_core(void)
-{
-    return openblas_get_corename();
-}
-
-const char *nm_gemm_config(void)
-{
-    return openblas_get_config();
-}
-
 /* ---- the machine's peak --------------------------------------------------------------- */
 
 enum { PEAK_SIZE = 1024, PEAK_ROUNDS = 6 };

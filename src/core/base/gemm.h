@@ -63,6 +63,14 @@ nm_status nm_gemm_check(nm_context *ctx) NM_MUST_USE;
 const char *nm_gemm_core(void);
 const char *nm_gemm_config(void);
 
+/* OpenBLAS takes a CPU that is newer than itself for an old one: products are then up to six times
+ * slower than they could be. The kernels that suit instruction set `level` (isa.h) where `core`
+ * does not; NULL: it does. */
+const char *nm_gemm_core_for(int level, const char *core);
+/* Where that is so, starts the program again with OPENBLAS_CORETYPE set, unless it is set already.
+ * To be called first in main; returns where there is nothing to do, or it cannot be done. */
+void nm_gemm_restart_with_core(char **argv);
+
 /* GFLOP/s of a 1024^3 product on `threads` threads at once (one serial product each), best of a
  * few. */
 nm_status nm_gemm_peak(nm_context *ctx, int threads, double *gflops) NM_MUST_USE;

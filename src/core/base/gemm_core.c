@@ -1,0 +1,40 @@
+/* Which of OpenBLAS's kernels are in use. They are chosen while it is loaded, and stay. */
+#include "gemm.h"
+#include "isa.h"
+
+#include <cblas.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+const char *nm_gemm_core(void)
+{
+    return openblas_get_corename();
+}
+
+const char *nm_gemm_config(void)
+{
+    return openblas_get_config();
+}
+
+const char *nm_gemm_core_for(int level, const char *core)
+{
+    static const char *const old[] = {
+        "Unknown",      "Katmai",    "Coppermine", "Northwood", "Banias",      "Prescott",    "Atom",
+        "Core2",        "Penryn",    "Dunnington", "Nehalem",   "Sandybridge", "Athlon",      "Opteron",
+        "Opteron_SSE3", "Barcelona", "Bobcat",     "Bulldozer", "Piledriver",  "Steamroller", "Nano"};
+    bool is_old = false;
+    for (size_t i = 0; i < sizeof old / sizeof *old; i++)
+        is_old |= strcmp(core, old[i]) == 0;
+    return !is_old || level == NM_ISA_BASE ? NULL : level == NM_ISA_V3 ? "Haswell" : "SkylakeX";
+}
+
+void nm_gemm_restart_with_core(char **argv)
+{
+    static const char name[] = "OPENBLAS_CORETYPE";
+    const char *core = nm_gemm_core_for(nm_isa_level(), nm_gemm_core());
+    if (!core || getenv(name) || setenv(name, core, 1) != 0)
+        return;
+    execv("/proc/self/exe", argv);
+    unsetenv(name);
+}
