@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
 """Each rule of structure.py, on a few files that break it and on the same ones mended."""
+import os
+import subprocess
 import sys
 
 sys.dont_write_bytecode = True
@@ -51,6 +53,11 @@ for rule, bad, good in CASES:
         if found != expected:
             print('%s of %s: expected %s, found %s' % (rule, sorted(files), expected, found))
             wrong += 1
+tool = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..', 'tools', 'format')
+formatted = subprocess.run([tool, '--check', __file__], capture_output=True, text=True)
+if 'is no C file' not in formatted.stderr:
+    print('tools/format takes Python for C: %s' % formatted.stderr)
+    wrong += 1
 missing = {rule.__name__ for rule in structure.RULES} - {case[0] for case in CASES}
 if missing:
     print('no case here for', ', '.join(sorted(missing)))
