@@ -142,6 +142,27 @@ START_TEST(gradients_by_outputs)
 }
 END_TEST
 
+START_TEST(gradients_that_are_not_there)
+{
+    nm_network *net = network_with(NORMALISED, NULL);
+    nm_trainer_options options = NM_TRAINER_OPTIONS_INIT;
+    nm_trainer *trainer = trainer_of(net, options);
+    run_backward(trainer);
+    ck_assert_ptr_nonnull(gradient_of(trainer, net, "c/weight"));
+    ck_assert_ptr_null(gradient_of(trainer, net, "n/running_mean")); /* nothing is learned there */
+    ck_assert(!nm_trainer_gradient(trainer, -1) && !nm_trainer_gradient(trainer, nm_network_parameters(net)));
+    ck_assert_ptr_null(nm_trainer_input_gradient(trainer, 0)); /* not asked for */
+    nm_trainer_free(trainer);
+    options.input_gradients = options.keep_all = true; /* a layer's is there, which is no input */
+    trainer = trainer_of(net, options);
+    run_backward(trainer);
+    ck_assert_ptr_nonnull(nm_trainer_input_gradient(trainer, 0));
+    ck_assert(!nm_trainer_input_gradient(trainer, -1) && !nm_trainer_input_gradient(trainer, 1));
+    nm_trainer_free(trainer);
+    nm_network_free(net);
+}
+END_TEST
+
 /* Against differences of the loss; the running statistics stay, and predictions are the prediction.
  */
 START_TEST(evaluation_mode)
@@ -251,5 +272,5 @@ START_TEST(draws_by_the_seed)
 }
 END_TEST
 
-SUITE_WITH("inspection", with_folder, layers_and_their_fields, gradients_by_outputs, evaluation_mode,
-           backward_from_a_layer, refuses_outputs, draws_by_the_seed)
+SUITE_WITH("inspection", with_folder, layers_and_their_fields, gradients_by_outputs, gradients_that_are_not_there,
+           evaluation_mode, backward_from_a_layer, refuses_outputs, draws_by_the_seed)

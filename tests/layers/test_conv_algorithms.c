@@ -112,4 +112,27 @@ START_TEST(names_are_the_tables)
 }
 END_TEST
 
-SUITE("conv algorithms", every_algorithm, names_are_the_tables)
+/* Gradients of biases, in blocks of channels: whole ones, and what is left. */
+START_TEST(sums_of_columns)
+{
+    enum { MOST = 4 * 130 };
+    static const int channels[] = {5, 64, 65, 130};
+    real dy[MOST], sum[MOST];
+    for (int i = 0; i < MOST; i++)
+        dy[i] = (real)(i % 37);
+    for (int k = 0; k < 4; k++)
+        for (int rows = 0; rows <= 4; rows++) {
+            for (int c = 0; c < channels[k]; c++)
+                sum[c] = (real)c;
+            NM_ISA(nm_conv_column_sums)(dy, rows, channels[k], sum);
+            for (int c = 0; c < channels[k]; c++) {
+                int expected = c;
+                for (int r = 0; r < rows; r++)
+                    expected += (r * channels[k] + c) % 37;
+                ck_assert(sum[c] == (real)expected); /* whole numbers: there is no rounding */
+            }
+        }
+}
+END_TEST
+
+SUITE("conv algorithms", every_algorithm, names_are_the_tables, sums_of_columns)
