@@ -1,6 +1,12 @@
 /* norma train, stopped and resumed, and what else a user does in the first hour. */
 #include "program.h"
 
+#include "sanitized.h"
+
+/* Of a run that is stopped in its second epoch, or killed within 0.7 s of its start: with the
+ * sanitizers an epoch takes four times as long. */
+enum { STOPPED_EPOCHS = SANITIZED ? 8 : 30, KILLED_EPOCHS = SANITIZED ? 10 : 40 };
+
 START_TEST(trains)
 {
     said s = expect(0, "norma train tiny.yaml --epochs 4 --run r");
@@ -53,12 +59,12 @@ START_TEST(stopped_and_resumed)
 {
     static const char *const signals[] = {"INT", "TERM", "HUP"};
     static const int statuses[] = {130, 143, 129};
-    expect(0, "norma train tiny.yaml --epochs 30 --save-every 7s --run whole");
+    expect(0, "norma train tiny.yaml --epochs %d --save-every 7s --run whole", STOPPED_EPOCHS);
     said s = expect(statuses[_i],
-                    "\"$NORMA_PROGRAM\" train tiny.yaml --epochs 30 --save-every 7s --run cut & child=$!\n"
+                    "\"$NORMA_PROGRAM\" train tiny.yaml --epochs %d --save-every 7s --run cut & child=$!\n"
                     "while ! grep -q '^2,' cut/metrics.csv 2>/dev/null; do sleep 0.02; done\n"
                     "kill -%s $child; wait $child",
-                    signals[_i]);
+                    STOPPED_EPOCHS, signals[_i]);
     contains(s.out, "stopped at step");
     contains(s.out, "--resume");
     expect(0, "norma train --resume --run cut");
@@ -69,14 +75,14 @@ END_TEST
 START_TEST(killed_and_resumed)
 {
     const char *without = _i ? "--without batchnorm" : "";
-    expect(0, "norma train tiny.yaml --epochs 40 --save-every 5s %s --run whole", without);
+    expect(0, "norma train tiny.yaml --epochs %d --save-every 5s %s --run whole", KILLED_EPOCHS, without);
     for (int k = 0; k < 4; k++)
-        shell("\"$NORMA_PROGRAM\" train tiny.yaml --epochs 40 --save-every 5s %s --run cut --resume & child=$!\n"
+        shell("\"$NORMA_PROGRAM\" train tiny.yaml --epochs %d --save-every 5s %s --run cut --resume & child=$!\n"
               "sleep 0.%d; kill -KILL $child; wait $child",
-              without, 1 + 2 * k);
+              KILLED_EPOCHS, without, 1 + 2 * k);
     /* the model again: on a busy machine none of the four may have come so far as to write it down
      */
-    expect(0, "norma train tiny.yaml --epochs 40 --save-every 5s %s --run cut --resume", without);
+    expect(0, "norma train tiny.yaml --epochs %d --save-every 5s %s --run cut --resume", KILLED_EPOCHS, without);
     ck_assert(same_bytes("whole/last.h5", "cut/last.h5") && same_curves("whole", "cut"));
 }
 END_TEST

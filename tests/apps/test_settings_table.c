@@ -8,6 +8,7 @@
 
 #include <sys/resource.h>
 
+/* What the command lines name, in the folder of the test. */
 static void prepare(void)
 {
     write_images();
@@ -165,6 +166,7 @@ static int check_flag(const key_row *row, const char *line)
 START_TEST(flags_of_train)
 {
     int wrong = 0;
+    prepare();
     for (int i = 0; i < KEYS; i++)
         wrong += check_flag(&key_rows[i], "train m.yaml --run r");
     free_bases();
@@ -176,7 +178,10 @@ END_TEST
 START_TEST(flags_of_compare)
 {
     int wrong = 0;
-    for (int i = 0; i < KEYS && !SANITIZED; i++)
+    if (SANITIZED)
+        return;
+    prepare();
+    for (int i = 0; i < KEYS; i++)
         wrong += check_flag(&key_rows[i], "compare m.yaml --run r --vary logits.bias=true,false");
     free_bases();
     ck_assert_msg(wrong == 0, "%d settings do nothing", wrong);
@@ -186,7 +191,10 @@ END_TEST
 START_TEST(keys_of_the_model_file)
 {
     int wrong = 0;
-    for (int i = 0; i < KEYS && !SANITIZED; i++) {
+    if (SANITIZED)
+        return;
+    prepare();
+    for (int i = 0; i < KEYS; i++) {
         char without[512], with[512];
         write_model("k.yaml", key_rows[i].name, key_rows[i].value);
         snprintf(without, sizeof without, "train m.yaml --run r %s", key_rows[i].flags);
@@ -201,6 +209,7 @@ END_TEST
 START_TEST(flags_of_the_commands)
 {
     int wrong = 0;
+    prepare();
     for (int i = 0; i < ROWS; i++)
         wrong += check(flag_rows[i].first, flag_rows[i].without, flag_rows[i].with, flag_rows[i].see);
     free_bases();
@@ -268,7 +277,6 @@ END_TEST
 static void set_up(TCase *tcase)
 {
     in_own_folder(tcase);
-    tcase_add_checked_fixture(tcase, prepare, NULL);
     tcase_set_timeout(tcase, 400);
 }
 
