@@ -6,8 +6,8 @@
 #include <string.h>
 
 /* Seconds of the processor: for the structure of any file, twice that for large ones, whose
- * networks have many layers; and for bytes that are unpacked. */
-static const double walk_time = 0.3, large_file = 1 << 26, bytes_each_second = 20e6;
+ * networks have many layers; and for bytes that are unpacked, and chunks that are found. */
+static const double walk_time = 0.3, large_file = 1 << 26, bytes_each_second = 20e6, chunks_each_second = 2e4;
 
 typedef struct serving {
     nm_h5 *h5;
@@ -115,8 +115,9 @@ static void allow_rows(const serving *s, const nm_h5_request *r)
 {
     const nm_h5_shape *shape = &s->open.shape;
     double rows = shape->rank ? (double)shape->dims[0] : 1, row = rows > 0 ? (double)shape->count / rows : 0;
-    double touched = (double)r->count + 2 * (double)s->builder.table.entry[r->entry].chunk_rows;
-    nm_cage_allow_time(walk_time + touched * row * (double)H5Tget_size(s->open.type) / bytes_each_second);
+    double chunk = (double)s->builder.table.entry[r->entry].chunk_rows, touched = (double)r->count + 2 * chunk;
+    nm_cage_allow_time(walk_time + touched * row * (double)H5Tget_size(s->open.type) / bytes_each_second +
+                       (chunk > 0 ? touched / chunk / chunks_each_second : 0));
 }
 
 static nm_status read_rows(serving *s, const nm_h5_request *r)
