@@ -24,7 +24,7 @@ END
 # check WORDS…
 check() {
     valgrind -q --error-exitcode=77 --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite \
-        --child-silent-after-fork=no "$norma" "$@" >out 2>err
+        --child-silent-after-fork=no --trace-children=yes "$norma" "$@" >out 2>err
     status=$?
     [ $status = 0 ] && ! grep -q '^==' err && return
     echo "norma $*: status $status"
