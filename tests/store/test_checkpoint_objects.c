@@ -34,6 +34,7 @@ static nm_status load_all(saved *s)
     nm_checkpoint *c;
     nm_train_state state = s->state;
     state.history = NULL;
+    state.changes = NULL;
     NM_TRY(nm_checkpoint_open(ctx, in_folder("b.h5"), &c));
     nm_status status = nm_checkpoint_load(ctx, c, s->net, false, NULL);
     if (status == NM_OK)
