@@ -1,8 +1,9 @@
 /* norma train, stopped and resumed, and what else a user does in the first hour. */
 #include "program.h"
 
-
-/* Of a run that is stopped in its second epoch, or killed within 0.7 s of its start: enough that it is not at its end. */
+/* Of a run that is stopped in its second epoch, or killed within 0.7 s of its start: enough that it
+ * is not at its end.
+ */
 enum { STOPPED_EPOCHS = 30, KILLED_EPOCHS = 40 };
 
 START_TEST(trains)
