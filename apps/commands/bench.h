@@ -45,7 +45,14 @@ nm_status write_roofline(nm_context *ctx, const char *prefix, const bench_layers
  * bytes are those that the program asks for, as for the layers: that a cache reads a line before it
  * is overwritten is not counted. */
 nm_status bench_bandwidth(nm_context *ctx, int threads, double *gigabytes) NM_MUST_USE;
-/* How long a round of empty tasks takes, one for each thread; the median. */
-double bench_round_seconds(int threads);
+
+/* How fast the machine is, as far as it goes. */
+typedef struct bench_machine {
+    int threads;         /* that there are */
+    double bandwidth[2]; /* GB/s: of one thread, of all */
+    double round;        /* seconds of a round of empty tasks, one for each thread */
+} bench_machine;
+
+nm_status bench_machine_measure(nm_context *ctx, int threads, bench_machine *machine) NM_MUST_USE;
 
 #endif

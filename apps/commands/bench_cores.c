@@ -2,20 +2,11 @@
 
 #include "alloc.h"
 #include "cli.h"
-#include "plan_program.h"
+#include "operations.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-nm_status bench_machine_measure(nm_context *ctx, int threads, bench_machine *machine)
-{
-    machine->threads = threads;
-    NM_TRY(bench_bandwidth(ctx, 1, &machine->bandwidth[0]));
-    NM_TRY(bench_bandwidth(ctx, threads, &machine->bandwidth[1]));
-    machine->round = threads > 1 ? bench_round_seconds(threads) : 0;
-    return NM_OK;
-}
 
 /* ---- the model --------------------------------------------------------------------------- */
 
@@ -45,37 +36,32 @@ static double bytes_of(const nm_plan_program *program, const nm_op *op)
     return bytes;
 }
 
-static bool is_loop(const nm_op *op)
-{
-    return op->kind == NM_OP_LOOP || op->kind == NM_OP_LOOP_END;
-}
-
 /* Threads that take slices of a loop for themselves keep what they hand on in their caches. */
 static double memory_of(const bench_machine *m, const nm_plan_program *program, int op, int threads)
 {
-    if (op == program->ops || is_loop(&program->op[op]))
+    if (op == program->ops || operation_is_loop(&program->op[op]))
         return 0;
     return bytes_of(program, &program->op[op]) / bandwidth_of(m, threads);
 }
 
 /* ---- operations -------------------------------------------------------------------------- */
 
-static void name_op(const nm_network *net, const nm_plan_program *program, int index, char *text, size_t size)
+/* "forward c1 +2"; of a loop by thread, in which all is done, with its first layer. */
+static void name_op(const nm_network *net, const nm_plan *plan, int index, char *text, size_t size)
 {
-    static const char *const kinds[] = {
-        "zero of gradients", "loop from", "end", "statistics", "forward", "loss", "sum of", "backward", "results"};
-    const nm_op *op = &program->op[index];
-    bool of_layer = op->kind == NM_OP_STATISTICS || op->kind == NM_OP_FORWARD || op->kind == NM_OP_SUM ||
-                    op->kind == NM_OP_BACKWARD;
-    if (index == program->ops)
-        snprintf(text, size, "update");
-    else if (op->kind == NM_OP_LOOP && index + 1 < program->ops && program->op[index + 1].index >= 0)
-        snprintf(text, size, "%s %s", kinds[op->kind], net->node[program->op[index + 1].index].name);
-    else
-        snprintf(text, size, "%s%s%s", kinds[op->kind], of_layer ? " " : "", of_layer ? net->node[op->index].name : "");
+    char layer[128];
+    const nm_plan_program program = nm_plan_program_of(plan);
+    const nm_op *op = &program.op[index], *first = op;
+    if (index == program.ops) {
+        snprintf(text, size, "%s", nm_plan_memory_use(plan).gradients ? "update" : "rest");
+        return;
+    }
+    while (operation_is_loop(first) && first < program.op + program.ops - 1)
+        first++;
+    snprintf(text, size, "%s %s", operation_kind(op), operation_layer(net, plan, first, layer, sizeof layer));
 }
 
-static int by_loss(const void *a, const void *b)
+static int by_time(const void *a, const void *b)
 {
     const bench_cores_op *x = a, *y = b;
     return (x->allowed < y->allowed) - (x->allowed > y->allowed);
@@ -118,7 +104,7 @@ nm_status bench_cores_add(bench_cores *c, const bench_machine *m, nm_network *ne
     for (int i = 0; i < c->ops; i++) {
         int rounds;
         bench_cores_op *op = &c->op[i];
-        name_op(net, &program, i, op->name, sizeof op->name);
+        name_op(net, plan, i, op->name, sizeof op->name);
         take_rounds(tasks, i, op);
         op->alone = bench_tasks_of_op(tasks, i, 1, &rounds);
         op->allowed = bench_tasks_of_op(tasks, i, threads, &rounds);
@@ -127,7 +113,7 @@ nm_status bench_cores_add(bench_cores *c, const bench_machine *m, nm_network *ne
         row->expected += fmax(op->allowed, memory_of(m, &program, i, threads)) + rounds * meeting_of(m, threads);
         row->longest += bench_tasks_of_op(tasks, i, 0, &rounds);
     }
-    qsort(c->op, (size_t)c->ops, sizeof *c->op, by_loss);
+    qsort(c->op, (size_t)c->ops, sizeof *c->op, by_time);
     return NM_OK;
 }
 

@@ -7,13 +7,6 @@
 
 enum { BENCH_MOST_CORES = 16 };
 
-/* How fast the machine is, as far as it goes. */
-typedef struct bench_machine {
-    int threads;         /* that there are */
-    double bandwidth[2]; /* GB/s: of one thread, of all */
-    double round;        /* seconds in which all meet */
-} bench_machine;
-
 /* A step on some threads. */
 typedef struct bench_cores_row {
     int threads;
@@ -38,8 +31,6 @@ typedef struct bench_cores {
     bench_cores_row row[BENCH_MOST_CORES];
     bench_cores_op *op; /* [ops], what holds up most first */
 } bench_cores;
-
-nm_status bench_machine_measure(nm_context *ctx, int threads, bench_machine *machine) NM_MUST_USE;
 
 /* Adds a row by what was recorded for a plan on that many threads; `measured` as above. The last
  * row's operations are kept. bench_cores_free. */

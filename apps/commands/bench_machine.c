@@ -56,7 +56,7 @@ static void nothing(void *arg, int task, int thread)
     (void)thread;
 }
 
-double bench_round_seconds(int threads)
+static double round_seconds(int threads)
 {
     enum { COUNT = 2001 };
     static double took[COUNT];
@@ -66,4 +66,13 @@ double bench_round_seconds(int threads)
         took[i] = nm_clock() - start;
     }
     return nm_median(took, COUNT);
+}
+
+nm_status bench_machine_measure(nm_context *ctx, int threads, bench_machine *machine)
+{
+    machine->threads = threads;
+    NM_TRY(bench_bandwidth(ctx, 1, &machine->bandwidth[0]));
+    NM_TRY(bench_bandwidth(ctx, threads, &machine->bandwidth[1]));
+    machine->round = threads > 1 ? round_seconds(threads) : 0;
+    return NM_OK;
 }

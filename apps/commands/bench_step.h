@@ -20,6 +20,7 @@ typedef struct bench {
     double throughput[2]; /* the same by all steps together: of evaluation, of training */
     double peak;          /* GFLOP/s of the matrix product */
     double cost;          /* multiply-adds of a sample */
+    double memory;        /* most that the process has had, in bytes */
     bench_cores cores[2]; /* where asked for: of evaluation, of training */
 } bench;
 

@@ -1,5 +1,6 @@
 /* norma summary --plan: what a plan does, operation by operation, and the memory for it. */
 #include "command.h"
+#include "operations.h"
 #include "summary.h"
 
 #include <stdio.h>
@@ -16,36 +17,10 @@ static printed read_plan(const summary *s, const nm_plan *plan)
     return (printed){s->net, plan, nm_plan_program_of(plan)};
 }
 
-static bool is_loop(const nm_op *op)
-{
-    return op->kind == NM_OP_LOOP || op->kind == NM_OP_LOOP_END;
-}
-
-static const char *kind_of(const nm_op *op)
-{
-    static const char *const names[] = {"zero", "loop", "end",      "statistics", "forward",
-                                        "loss", "sum",  "backward", "results"};
-    return op->kind == NM_OP_FORWARD && op->phase == NM_PHASE_BACKWARD ? "recompute" : names[op->kind];
-}
-
 /* Whose samples it takes; NULL: the whole batch. */
 static const nm_segment *segment_of(const printed *p, const nm_op *op)
 {
-    return is_loop(op) ? &p->program.segment[op->index] : op->segment;
-}
-
-/* The layer of an operation, and how many after it are done in the same one; a loss's type. */
-static const char *name_of(const printed *p, const nm_op *op, char *text, size_t size)
-{
-    int fused = 0;
-    if (op->kind == NM_OP_LOSS)
-        return p->net->objectives ? p->net->objective[op->index].type->name : "";
-    if (op->index < 0 || is_loop(op))
-        return "";
-    for (int i = op->index + 1; i < p->net->nodes && op->kind != NM_OP_SUM; i++)
-        fused += nm_plan_head(p->plan, i) == op->index;
-    snprintf(text, size, fused ? "%s +%d" : "%s", p->net->node[op->index].name, fused);
-    return text;
+    return operation_is_loop(op) ? &p->program.segment[op->index] : op->segment;
 }
 
 /* The regions that an operation reads, or writes: "x:3 saved:7", each as a use and a number. */
@@ -66,13 +41,14 @@ static void print_op(const printed *p, int index)
     char name[256], samples[32], scratch[32], reads[256], writes[256];
     const nm_op *op = &p->program.op[index];
     const nm_segment *segment = segment_of(p, op);
-    bool by_thread = segment && segment->by_thread, in_loop = op->loop != NM_NONE && !is_loop(op);
+    bool by_thread = segment && segment->by_thread, in_loop = op->loop != NM_NONE && !operation_is_loop(op);
     size_t memory = op->scratch + op->thread_scratch * (by_thread ? 1 : (size_t)nm_context_threads(p->net->ctx));
     snprintf(samples, sizeof samples, "%d%s", segment ? segment->slice : p->program.batch,
              by_thread ? " a thread" : "");
-    printf("%4d %s%-*s %-24s %10s %9s  %-32s %s\n", index, in_loop ? "  " : "", in_loop ? 10 : 12, kind_of(op),
-           name_of(p, op, name, sizeof name), samples, memory ? summary_bytes(memory, scratch, sizeof scratch) : "",
-           regions_of(p, op, false, reads, sizeof reads), regions_of(p, op, true, writes, sizeof writes));
+    printf("%4d %s%-*s %-24s %10s %9s  %-32s %s\n", index, in_loop ? "  " : "", in_loop ? 10 : 12, operation_kind(op),
+           operation_layer(p->net, p->plan, op, name, sizeof name), samples,
+           memory ? summary_bytes(memory, scratch, sizeof scratch) : "", regions_of(p, op, false, reads, sizeof reads),
+           regions_of(p, op, true, writes, sizeof writes));
 }
 
 static void print_region(const printed *p, int index)
@@ -113,12 +89,12 @@ static json_t *op_json(const printed *p, const nm_op *op)
 {
     char name[256], reads[256], writes[256];
     const nm_segment *segment = segment_of(p, op);
-    return json_pack("{s:s, s:s, s:i, s:b, s:b, s:I, s:I, s:s, s:s}", "kind", kind_of(op), "layer",
-                     name_of(p, op, name, sizeof name), "samples", segment ? segment->slice : p->program.batch,
-                     "in_loop", op->loop != NM_NONE && !is_loop(op), "by_thread", segment && segment->by_thread,
-                     "scratch_bytes", (json_int_t)op->scratch, "thread_scratch_bytes", (json_int_t)op->thread_scratch,
-                     "reads", regions_of(p, op, false, reads, sizeof reads), "writes",
-                     regions_of(p, op, true, writes, sizeof writes));
+    return json_pack(
+        "{s:s, s:s, s:i, s:b, s:b, s:I, s:I, s:s, s:s}", "kind", operation_kind(op), "layer",
+        operation_layer(p->net, p->plan, op, name, sizeof name), "samples", segment ? segment->slice : p->program.batch,
+        "in_loop", op->loop != NM_NONE && !operation_is_loop(op), "by_thread", segment && segment->by_thread,
+        "scratch_bytes", (json_int_t)op->scratch, "thread_scratch_bytes", (json_int_t)op->thread_scratch, "reads",
+        regions_of(p, op, false, reads, sizeof reads), "writes", regions_of(p, op, true, writes, sizeof writes));
 }
 
 static json_t *region_json(const nm_region *r)

@@ -118,8 +118,10 @@ int nm_gemm_whole_rows(int rows)
 nm_status nm_gemm_check(nm_context *ctx)
 {
     enum { OPENMP_BUILD = 2 };
-    if (openblas_get_parallel() == OPENMP_BUILD && nm_blas_has_memory())
+    if (openblas_get_parallel() == OPENMP_BUILD && nm_blas_has_memory()) {
+        nm_gemm_warn_of_core(ctx);
         return NM_OK;
+    }
     if (openblas_get_parallel() == OPENMP_BUILD)
         return nm_fail(ctx, NM_FAILED,
                        "OpenBLAS has no memory for a matrix product: the limit of address space or data "

@@ -67,6 +67,8 @@ const char *nm_gemm_config(void);
  * slower than they could be. The kernels that suit instruction set `level` (isa.h) where `core`
  * does not; NULL: it does. */
 const char *nm_gemm_core_for(int level, const char *core);
+/* Where that is so and OPENBLAS_CORETYPE is not set, tells the context's log, once in a process. */
+void nm_gemm_warn_of_core(nm_context *ctx);
 /* Where that is so, starts the program again with OPENBLAS_CORETYPE set, unless it is set already.
  * To be called first in main; returns where there is nothing to do, or it cannot be done. */
 void nm_gemm_restart_with_core(char **argv);

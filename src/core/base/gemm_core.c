@@ -3,6 +3,7 @@
 #include "isa.h"
 
 #include <cblas.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -29,12 +30,29 @@ const char *nm_gemm_core_for(int level, const char *core)
     return !is_old || level == NM_ISA_BASE ? NULL : level == NM_ISA_V3 ? "Haswell" : "SkylakeX";
 }
 
+static const char variable[] = "OPENBLAS_CORETYPE";
+
+static const char *better_core(void)
+{
+    return getenv(variable) ? NULL : nm_gemm_core_for(nm_isa_level(), nm_gemm_core());
+}
+
+void nm_gemm_warn_of_core(nm_context *ctx)
+{
+    static atomic_flag told = ATOMIC_FLAG_INIT;
+    const char *core = better_core();
+    if (core && !atomic_flag_test_and_set(&told))
+        nm_log(ctx,
+               "OpenBLAS does not know this CPU and takes it for '%s': matrix products are several times slower than "
+               "they could be; start the program with %s=%s",
+               nm_gemm_core(), variable, core);
+}
+
 void nm_gemm_restart_with_core(char **argv)
 {
-    static const char name[] = "OPENBLAS_CORETYPE";
-    const char *core = nm_gemm_core_for(nm_isa_level(), nm_gemm_core());
-    if (!core || getenv(name) || setenv(name, core, 1) != 0)
+    const char *core = better_core();
+    if (!core || setenv(variable, core, 1) != 0)
         return;
     execv("/proc/self/exe", argv);
-    unsetenv(name);
+    unsetenv(variable);
 }

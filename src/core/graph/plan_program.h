@@ -39,10 +39,9 @@ typedef struct nm_segment {
 
 struct nm_region {
     size_t size, offset; /* bytes, of NM_ALIGNMENT; offset: in the slab, of the first thread's where it is in arenas */
-    int first,
-        last; /* alive in these operations, both inclusive; NM_NONE: it is not needed, or shares another's memory */
-    size_t sample_size;        /* bytes of a sample, where it holds so many as its readers take at once */
-    bool whole;                /* of a program with segments: holds all samples of the batch */
+    int first, last;     /* alive in these operations, both inclusive; first NM_NONE: not needed, or shared */
+    size_t sample_size;  /* bytes of a sample, where it holds so many as its readers take at once */
+    bool whole;          /* of a program with segments: holds all samples of the batch */
     const nm_segment *segment; /* in whose arenas it lies, one for each thread; NULL: in none */
     bool wanted;               /* while that is found: it is read behind */
     nm_region *shares;         /* the region whose place it takes; NULL: it has its own */

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Regions to be placed one after the other in some order, which decides how much memory they take.
+/* Regions to be placed one after the other in some order, which decides how much memory it takes.
  */
 typedef struct placing {
     int count;
@@ -21,8 +21,7 @@ static bool meet(const nm_region *a, const nm_region *b)
     return a->first <= b->last && b->first <= a->last;
 }
 
-/* The lowest gap of the smallest sufficient size between the `count` placed regions that meet `r`.
- */
+/* The lowest gap of the smallest sufficient size between the `count` placed ones that meet `r`. */
 static size_t find_gap(const placing *p, int count, const nm_region *r)
 {
     size_t at = 0, best = SIZE_MAX, best_size = SIZE_MAX;

@@ -55,7 +55,8 @@ static void read_inputs(const nm_plan *plan, nm_op *op, bool backward)
 }
 
 /* The operation writes `region`, an output or what its layer saves: that of forward, or again, into
- * another one. What is whole stays where it is from forward to backward. */
+ * another one. One that is whole, or will be, stays the same; so does one that is only completed.
+ */
 static void write_region(nm_plan *plan, nm_op *op, nm_use use, nm_region *region[2], size_t size, size_t sample_size,
                          bool read)
 {

@@ -1,5 +1,4 @@
-/* Running a plan: what each kind of operation does, and the loop over them. Nothing here can fail.
- */
+/* Running a plan: what each kind of operation does, and the loop over them. Nothing can fail. */
 #include "plan.h"
 
 #include "arrays.h"

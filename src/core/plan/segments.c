@@ -98,8 +98,7 @@ static double overhead_of(const nm_plan *plan, int node, int samples)
                                        : NM_WEIGHT_TIME * weights);
 }
 
-/* Of a head with the size of that number, for the batch; `alive`: numbers a sample that cross it.
- */
+/* Of a head with the size of that number, for the batch; `alive`: numbers a sample crossing it. */
 static double cost_of(const slicing *s, int head, int size, double alive)
 {
     const nm_plan *plan = s->plan;

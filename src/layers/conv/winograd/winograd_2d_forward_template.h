@@ -68,7 +68,10 @@ static forward_job forward_job_of(const nm_conv_call *call)
     j.v_stride = point_stride(rows, g->in.c);
     j.m_stride = point_stride(rows, g->out.c);
     j.chunk = j.b.many ? 8 * j.b.block : j.b.block;
-    j.pieces = pieces_of(POINTS * nm_ceil_div(rows_of_all(&j.b), j.chunk), g->out.c);
+    /* A cut between columns may change the bits of those beside it: in evaluation cuts follow
+     * from the layer alone. */
+    int chunks = call->by_sample ? 1 : nm_ceil_div(rows_of_all(&j.b), j.chunk);
+    j.pieces = pieces_of(POINTS * chunks, g->out.c);
     return j;
 }
 
