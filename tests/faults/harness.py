@@ -91,9 +91,14 @@ class Place:
     def file(self, *names):
         return os.path.join(self.path, *names)
 
+    @staticmethod
+    def environment():
+        """The same for every run: what a checkpoint says of the machine is compared too."""
+        return dict(os.environ, OMP_NUM_THREADS='1', OMP_WAIT_POLICY='passive', **kernels())
+
     def run(self, words, library=None, timeout=60, **faults):
         """norma WORDS; faults: FAULT_… of the preloaded library, without its prefix."""
-        env = dict(os.environ, OMP_NUM_THREADS='1', OMP_WAIT_POLICY='passive', **kernels())
+        env = self.environment()
         env.update(('FAULT_' + key, str(value)) for key, value in faults.items())
         if library:
             env['LD_PRELOAD'] = library

@@ -29,8 +29,8 @@ def duration(save):
 
 def killed_at_moment(save, seconds):
     run = save.new_run()
-    with subprocess.Popen([save.place.norma, *save.words(run)], cwd=save.place.path, stdin=subprocess.DEVNULL,
-                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as program:
+    with subprocess.Popen([save.place.norma, *save.words(run)], cwd=save.place.path, env=save.place.environment(),
+                          stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as program:
         time.sleep(seconds)
         program.kill()
     bad = save.judge_folder(run)

@@ -84,7 +84,7 @@ void NM_ISA(nm_conv_normed_sums)(const nm_conv_normed *s)
 {
     real *z;
     nm_pass p = norm_pass(s, &z);
-    NM_ISA(nm_batchnorm_sums_pass)(p.tail)(&p, s->norm);
+    NM_ISA(nm_batchnorm_find_gradients)(&p, s->norm);
 }
 
 const real *NM_ISA(nm_conv_normed_gradient)(const nm_conv_normed *s, int first, int n)

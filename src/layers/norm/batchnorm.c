@@ -112,7 +112,7 @@ static void batchnorm_forward(const nm_pass *p, const void *self)
 
 static void backward_pass(const nm_pass *p, const nm_batch_normalisation *self)
 {
-    NM_ISA(nm_batchnorm_sums_pass)(p->tail)(p, self);
+    NM_ISA(nm_batchnorm_find_gradients)(p, self);
     if (p->dx[0])
         NM_ISA(nm_batchnorm_gradient_pass)(p->tail)(p, self);
 }

@@ -105,11 +105,11 @@ static void batchnorm_add_input_gradient_task(void *arg, int task, int thread)
     NM_ISA(nm_batchnorm_chunk_gradient)(&a->j, p->x[0] + start, g, p->dx[0] + start, rows);
 }
 
-void NM_ISA(nm_batchnorm_add_sums)(const nm_pass *p, const nm_batch_normalisation *self)
+const double *NM_ISA(nm_batchnorm_add_sums)(const nm_pass *p, const nm_batch_normalisation *self)
 {
     add_job a = add_job_of(p, normalising_job(p, self, layout_of(p->n, p->xs[0]), false));
     nm_parallel(p->threads, a.j.l.chunks, batchnorm_add_sums_task, &a);
-    set_gradient_tables(&a.j, merge_gradients(&a.j, &a.j.l));
+    return sum_chunks(p, &a.j.l);
 }
 
 void NM_ISA(nm_batchnorm_add_gradient)(const nm_pass *p, const nm_batch_normalisation *self)

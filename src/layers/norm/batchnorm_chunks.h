@@ -114,50 +114,19 @@ static inline job normalising_job(const nm_pass *p, const nm_batch_normalisation
                  .shift = tables(p, &l, 2)};
 }
 
-/* Sums the chunks' results in their order, and adds the gradients of scale and shift: sums of dy,
- * then of dy * (x - mean). */
-static inline const double *merge_gradients(const job *j, const layout *l)
+/* Sums the chunks' results in their order: of dy, then of dy * (x - mean). [2][channels] */
+static inline const double *sum_chunks(const nm_pass *p, const layout *l)
 {
-    const nm_pass *p = j->p;
-    double *sum = partial(p, l, l->chunks), *products = sum + l->channels;
+    double *sum = partial(p, l, l->chunks);
     memset(sum, 0, 2 * (size_t)l->channels * sizeof *sum);
     for (int k = 0; k < l->chunks; k++)
         for (int c = 0; c < 2 * l->channels; c++)
             sum[c] += partial(p, l, k)[c];
-    for (int c = 0; j->self->affine && c < l->channels; c++) {
-        if (p->dw[j->self->scale])
-            p->dw[j->self->scale][c] += (real)(products[c] * (double)moments_of(p).inverse[c]);
-        if (p->dw[j->self->shift])
-            p->dw[j->self->shift][c] += (real)sum[c];
-    }
     return sum;
 }
 
-/* dx = f * (dy - (sum + xhat * products / sd) / m) with f = scale / sd, as three factors per
- * channel: tables 3 to 5. sum: those of merge_gradients. */
-static inline void set_gradient_tables(job *j, const double *sum)
-{
-    const nm_pass *p = j->p;
-    const double *products = sum + j->l.channels;
-    moments m = moments_of(p);
-    int channels = j->l.channels;
-    bool batch = p->mode == NM_TRAIN;
-    real *a = tables(p, &j->l, 3), *b = tables(p, &j->l, 4), *k = tables(p, &j->l, 5);
-    for (int c = 0; c < channels; c++) {
-        double factor = (double)m.factor[c], inverse = (double)m.inverse[c];
-        a[c] = m.factor[c];
-        b[c] = (real)(batch ? -factor * inverse * inverse * products[c] / j->l.rows : 0);
-        k[c] = (real)(batch ? -factor * sum[c] / j->l.rows : 0);
-    }
-    for (int f = 1; f < j->l.fold; f++)
-        for (int t = 3; t < 6; t++)
-            memcpy(tables(p, &j->l, t) + f * channels, tables(p, &j->l, t), (size_t)channels * sizeof(real));
-    j->dy_factor = a;
-    j->x_factor = b;
-    j->constant = k;
-}
-
-/* A job that has those factors from an earlier set_gradient_tables in the same scratch. */
+/* A job that has the factors of dx from an earlier nm_batchnorm_set_gradients in the same scratch.
+ */
 static inline job gradient_job(const nm_pass *p, const nm_batch_normalisation *self, layout l, bool relu)
 {
     job j = normalising_job(p, self, l, relu);

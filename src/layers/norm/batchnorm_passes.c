@@ -176,12 +176,51 @@ static void batchnorm_input_gradient_task(void *arg, int task, int thread)
     (j, j->p->x[0] + start, j->p->dy + start, j->p->dx[0] + start, rows_of(&j->l, task));
 }
 
-void NM_ISA(nm_batchnorm_sums)(const nm_pass *p, const nm_batch_normalisation *self)
+const double *NM_ISA(nm_batchnorm_sums)(const nm_pass *p, const nm_batch_normalisation *self)
 {
     layout l = layout_of(p->n, p->xs[0]);
     job j = normalising_job(p, self, l, p->tail->rectifies);
     nm_parallel(p->threads, l.chunks, batchnorm_gradient_sums_task, &j);
-    set_gradient_tables(&j, merge_gradients(&j, &l));
+    return sum_chunks(p, &l);
+}
+
+/* dx = f * (dy - (sum + xhat * products / sd) / rows) with f = scale / sd, as three factors per
+ * channel: tables 3 to 5. */
+static void set_gradient_tables(const nm_pass *p, const layout *l, const double *sum, double rows)
+{
+    const double *products = sum + l->channels;
+    moments m = moments_of(p);
+    bool batch = p->mode == NM_TRAIN;
+    real *a = tables(p, l, 3), *b = tables(p, l, 4), *k = tables(p, l, 5);
+    for (int c = 0; c < l->channels; c++) {
+        double factor = (double)m.factor[c], inverse = (double)m.inverse[c];
+        a[c] = m.factor[c];
+        b[c] = (real)(batch ? -factor * inverse * inverse * products[c] / rows : 0);
+        k[c] = (real)(batch ? -factor * sum[c] / rows : 0);
+    }
+    for (int f = 1; f < l->fold; f++)
+        for (int t = 3; t < 6; t++)
+            memcpy(tables(p, l, t) + f * l->channels, tables(p, l, t), (size_t)l->channels * sizeof(real));
+}
+
+void NM_ISA(nm_batchnorm_set_gradients)(const nm_pass *p, const nm_batch_normalisation *self, const double *sum,
+                                        double rows)
+{
+    layout l = layout_of(p->n, p->ys); /* of which channels alone count */
+    const double *products = sum + l.channels;
+    for (int c = 0; self->affine && c < l.channels; c++) {
+        if (p->dw[self->scale])
+            p->dw[self->scale][c] += (real)(products[c] * (double)moments_of(p).inverse[c]);
+        if (p->dw[self->shift])
+            p->dw[self->shift][c] += (real)sum[c];
+    }
+    set_gradient_tables(p, &l, sum, rows);
+}
+
+void NM_ISA(nm_batchnorm_find_gradients)(const nm_pass *p, const nm_batch_normalisation *self)
+{
+    const double *sum = NM_ISA(nm_batchnorm_sums_pass)(p->tail)(p, self);
+    NM_ISA(nm_batchnorm_set_gradients)(p, self, sum, (double)p->n * p->xs[0].h * p->xs[0].w);
 }
 
 void NM_ISA(nm_batchnorm_gradient)(const nm_pass *p, const nm_batch_normalisation *self)
@@ -207,7 +246,7 @@ nm_batchnorm_pass *NM_ISA(nm_batchnorm_forward_pass)(const nm_tail *tail)
                         : NM_ISA(nm_batchnorm_normalise);
 }
 
-nm_batchnorm_pass *NM_ISA(nm_batchnorm_sums_pass)(const nm_tail *tail)
+nm_batchnorm_summing *NM_ISA(nm_batchnorm_sums_pass)(const nm_tail *tail)
 {
     return tail->pools  ? NM_ISA(nm_batchnorm_pool_sums)
            : tail->adds ? NM_ISA(nm_batchnorm_add_sums)

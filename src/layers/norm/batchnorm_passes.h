@@ -17,10 +17,12 @@ static inline bool nm_batchnorm_can_fuse(const nm_tail *tail)
            (!tail->adds && nm_tail_pools_2x2(tail) && tail->pool_in.h % 2 == 0 && tail->pool_in.w % 2 == 0);
 }
 
-/* The three passes that fit the tail: y from x; the sums that backward needs; dx from those. */
+/* The three passes that fit the tail: y from x; the sums that backward needs, [2][C] in scratch: of
+ * dy, and of dy * (x - mean); dx from those. */
 typedef void nm_batchnorm_pass(const nm_pass *p, const nm_batch_normalisation *self);
+typedef const double *nm_batchnorm_summing(const nm_pass *p, const nm_batch_normalisation *self);
 nm_batchnorm_pass *NM_ISA(nm_batchnorm_forward_pass)(const nm_tail *tail);
-nm_batchnorm_pass *NM_ISA(nm_batchnorm_sums_pass)(const nm_tail *tail);
+nm_batchnorm_summing *NM_ISA(nm_batchnorm_sums_pass)(const nm_tail *tail);
 nm_batchnorm_pass *NM_ISA(nm_batchnorm_gradient_pass)(const nm_tail *tail);
 /* All that they need of memory, in train mode. */
 void NM_ISA(nm_batchnorm_reserve_all)(const nm_tail *tail, int n, nm_shape s, size_t *saved, size_t *scratch,
@@ -33,31 +35,37 @@ static inline double nm_batchnorm_rate(const nm_pass *p, const nm_batch_normalis
 }
 
 /* The passes over one batch of samples. Statistics leaves mean, deviation and factor in `saved` and
- * moves the running ones by `rate`; the others read them there. Backward has two parts: sums adds
- * the gradients of scale and shift and leaves what it knows of the batch in scratch; gradient,
- * which may be called for a few samples at a time, gives dx from that. */
+ * moves the running ones by `rate`; the others read them there. Backward has two parts:
+ * find_gradients takes the sums, adds the gradients of scale and shift and leaves what it knows of
+ * the batch in scratch; gradient, which may be called for a few samples at a time, gives dx from
+ * that. */
 void NM_ISA(nm_batchnorm_statistics)(const nm_pass *p, const nm_batch_normalisation *self, double rate);
 /* The same from moments that somebody else has taken: `count` chunks of rows[k] pixels each, and
  * per channel their mean and sum of squared deviations, of [count][2][C]. */
 void NM_ISA(nm_batchnorm_merge_chunks)(const nm_pass *p, const nm_batch_normalisation *self, int count,
                                        const double *of, const double *rows, double rate);
+void NM_ISA(nm_batchnorm_find_gradients)(const nm_pass *p, const nm_batch_normalisation *self);
+/* The same from sums that somebody else has taken, over so many rows (pixels) of the whole batch.
+ */
+void NM_ISA(nm_batchnorm_set_gradients)(const nm_pass *p, const nm_batch_normalisation *self, const double *sum,
+                                        double rows);
 /* How another layer reads y from x, once there are statistics; the tail has at most a
  * rectifier behind the normalisation. */
 void NM_ISA(nm_batchnorm_lazy_normalisation)(const nm_pass *p, nm_lazy_normalisation *out);
 /* `pixels` of `channels` each, from x to y. */
 void NM_ISA(nm_batchnorm_read)(const nm_lazy_normalisation *by, int channels, const real *x, int pixels, real *y);
 void NM_ISA(nm_batchnorm_normalise)(const nm_pass *p, const nm_batch_normalisation *self);
-void NM_ISA(nm_batchnorm_sums)(const nm_pass *p, const nm_batch_normalisation *self);
+const double *NM_ISA(nm_batchnorm_sums)(const nm_pass *p, const nm_batch_normalisation *self);
 void NM_ISA(nm_batchnorm_gradient)(const nm_pass *p, const nm_batch_normalisation *self);
 void NM_ISA(nm_batchnorm_reserve)(int n, nm_shape s, size_t *saved, size_t *scratch, size_t *thread_scratch);
 
 /* The same with the pool behind: y and dy are the pool's. Reserved on top of the others. */
 void NM_ISA(nm_batchnorm_pool_forward)(const nm_pass *p, const nm_batch_normalisation *self);
-void NM_ISA(nm_batchnorm_pool_sums)(const nm_pass *p, const nm_batch_normalisation *self);
+const double *NM_ISA(nm_batchnorm_pool_sums)(const nm_pass *p, const nm_batch_normalisation *self);
 void NM_ISA(nm_batchnorm_pool_gradient)(const nm_pass *p, const nm_batch_normalisation *self);
 /* The same with the sum behind, and perhaps a relu behind that: y and dy are the last layer's. */
 void NM_ISA(nm_batchnorm_add_forward)(const nm_pass *p, const nm_batch_normalisation *self);
-void NM_ISA(nm_batchnorm_add_sums)(const nm_pass *p, const nm_batch_normalisation *self);
+const double *NM_ISA(nm_batchnorm_add_sums)(const nm_pass *p, const nm_batch_normalisation *self);
 void NM_ISA(nm_batchnorm_add_gradient)(const nm_pass *p, const nm_batch_normalisation *self);
 void NM_ISA(nm_batchnorm_add_reserve)(int n, nm_shape s, size_t *thread_scratch);
 void NM_ISA(nm_batchnorm_pool_reserve)(int n, nm_shape s, size_t *scratch, size_t *thread_scratch);

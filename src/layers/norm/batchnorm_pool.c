@@ -232,12 +232,12 @@ static void batchnorm_pool_input_gradient_task(void *arg, int task, int thread)
      p->j.p->dx[0] + pixels_before(&p->w, first), p->w.across, rows);
 }
 
-void NM_ISA(nm_batchnorm_pool_sums)(const nm_pass *p, const nm_batch_normalisation *self)
+const double *NM_ISA(nm_batchnorm_pool_sums)(const nm_pass *p, const nm_batch_normalisation *self)
 {
     windows w = windows_of(p->n, p->xs[0]);
     pool_job all = {normalising_job(p, self, w.l, p->tail->rectifies), w};
     nm_parallel(p->threads, w.l.chunks, batchnorm_pool_sums_task, &all);
-    set_gradient_tables(&all.j, merge_gradients(&all.j, &w.l));
+    return sum_chunks(p, &w.l);
 }
 
 void NM_ISA(nm_batchnorm_pool_gradient)(const nm_pass *p, const nm_batch_normalisation *self)

@@ -53,7 +53,7 @@ typedef struct forward_job {
     blocking b;
     forward_shared all;
     size_t u_stride, v_stride, m_stride; /* from one point to the next */
-    int chunk, pieces;                   /* of a staged product: rows; pieces of its columns */
+    int chunk, pieces;                   /* rows of a staged product; into how many its columns are cut */
 } forward_job;
 
 static forward_job forward_job_of(const nm_conv_call *call)
@@ -68,10 +68,10 @@ static forward_job forward_job_of(const nm_conv_call *call)
     j.v_stride = point_stride(rows, g->in.c);
     j.m_stride = point_stride(rows, g->out.c);
     j.chunk = j.b.many ? 8 * j.b.block : j.b.block;
-    /* A cut between columns may change the bits of those beside it: in evaluation cuts follow
-     * from the layer alone. */
-    int chunks = call->by_sample ? 1 : nm_ceil_div(rows_of_all(&j.b), j.chunk);
-    j.pieces = pieces_of(POINTS * chunks, g->out.c);
+    /* A cut between columns may change the bits of those beside it. In evaluation cuts follow from
+     * the layer alone, and blocked products have them too. */
+    int products = call->by_sample ? POINTS : POINTS * nm_ceil_div(rows_of_all(&j.b), j.chunk);
+    j.pieces = call->by_sample || j.b.staged ? pieces_of(products, g->out.c) : 1;
     return j;
 }
 
@@ -112,16 +112,23 @@ static const real *transformed_weights(const forward_job *j, const forward_own *
     return own->u;
 }
 
+/* Of point e, `rows` rows: piece number `index` of m = v u. */
+static void find_piece(const forward_job *j, int e, int index, int rows, const real *v, const real *u, real *m)
+{
+    const nm_conv_geometry *g = j->call->g;
+    int column = piece_at(index, j->pieces, g->out.c), columns = piece_at(index + 1, j->pieces, g->out.c) - column;
+    nm_gemm(false, false, rows, columns, g->in.c, 1, v + (size_t)e * j->v_stride, g->in.c,
+            u + (size_t)e * j->u_stride + column, g->out.c, 0, m + (size_t)e * j->m_stride + column, g->out.c);
+}
+
 static void WINOGRAD(blocked_task)(void *arg, int task, int thread)
 {
     const forward_job *j = arg;
-    const nm_conv_geometry *g = j->call->g;
     const forward_own own = own_scratch(j, thread);
     const real *u = transformed_weights(j, &own);
     unit_inputs(j->call, &j->b, task, own.v, j->v_stride, own.input);
-    for (int e = 0; e < POINTS; e++)
-        nm_gemm(false, false, j->b.block, g->out.c, g->in.c, 1, own.v + (size_t)e * j->v_stride, g->in.c,
-                u + (size_t)e * j->u_stride, g->out.c, 0, own.m + (size_t)e * j->m_stride, g->out.c);
+    for (int product = 0; product < POINTS * j->pieces; product++)
+        find_piece(j, product / j->pieces, product % j->pieces, j->b.block, own.v, u, own.m);
     unit_outputs(j->call, &j->b, task, own.m, j->m_stride, own.sums);
 }
 
@@ -147,13 +154,9 @@ static void WINOGRAD(staged_product_task)(void *arg, int task, int thread)
     (void)thread;
     const forward_job *j = arg;
     const nm_conv_geometry *g = j->call->g;
-    int product = task / j->pieces, piece = task % j->pieces;
-    int column = piece_at(piece, j->pieces, g->out.c), columns = piece_at(piece + 1, j->pieces, g->out.c) - column;
-    size_t e = (size_t)(product / chunks_of(j));
-    int first = product % chunks_of(j) * j->chunk, left = rows_of_all(&j->b) - first;
-    nm_gemm(false, false, left < j->chunk ? left : j->chunk, columns, g->in.c, 1,
-            j->all.v + e * j->v_stride + (size_t)first * (size_t)g->in.c, g->in.c, j->all.u + e * j->u_stride + column,
-            g->out.c, 0, j->all.m + e * j->m_stride + (size_t)first * (size_t)g->out.c + column, g->out.c);
+    int product = task / j->pieces, first = product % chunks_of(j) * j->chunk, left = rows_of_all(&j->b) - first;
+    find_piece(j, product / chunks_of(j), task % j->pieces, left < j->chunk ? left : j->chunk,
+               j->all.v + (size_t)first * (size_t)g->in.c, j->all.u, j->all.m + (size_t)first * (size_t)g->out.c);
 }
 
 static void WINOGRAD(staged_out_task)(void *arg, int task, int thread)
