@@ -1,11 +1,8 @@
 /* norma train, stopped and resumed, and what else a user does in the first hour. */
 #include "program.h"
 
-#include "sanitized.h"
-
-/* Of a run that is stopped in its second epoch, or killed within 0.7 s of its start: with the
- * sanitizers an epoch takes four times as long. */
-enum { STOPPED_EPOCHS = SANITIZED ? 8 : 30, KILLED_EPOCHS = SANITIZED ? 10 : 40 };
+/* Of a run that is stopped in its second epoch, or killed within 0.7 s of its start. */
+enum { STOPPED_EPOCHS = 16, KILLED_EPOCHS = 20 };
 
 START_TEST(trains)
 {
