@@ -40,8 +40,7 @@ static uint64_t hash_more(uint64_t hash, const void *data, size_t bytes)
     return hash;
 }
 
-/* ---- sums -------------------------------------------------------------------------------------
- */
+/* ---- sums ---------------------------------------------------------------------------------- */
 
 static const size_t counts[] = {70001, 1, 1024, 1025,  16,   0,    33333, 2, 512,
                                 4099,  1, 8,    20000, 1500, 1023, 40000, 3, 2048};
@@ -148,8 +147,7 @@ static nm_status run_sums(nm_context *ctx, nm_processes *p, int shards)
     return NM_OK;
 }
 
-/* ---- gathers, broadcasts, texts
- * ------------------------------------------------------------------ */
+/* ---- gathers, broadcasts, texts ------------------------------------------------------------ */
 
 static nm_status run_collect(nm_context *ctx, nm_processes *p)
 {
@@ -181,8 +179,7 @@ static nm_status run_collect(nm_context *ctx, nm_processes *p)
     return nm_processes_agree(p, "settings", rank == 2 ? "batch 65" : "batch 64");
 }
 
-/* ---- steps
- * ----------------------------------------------------------------------------------------- */
+/* ---- steps --------------------------------------------------------------------------------- */
 
 static void leave_number(const char *folder, int rank, const char *what, int number)
 {
@@ -227,12 +224,14 @@ int main(int argc, char **argv)
         status = run_collect(ctx, p);
     else if (status == NM_OK && argc > 4 && strcmp(argv[1], "steps") == 0)
         status = run_steps(ctx, p, argv + 2);
-    if (status == NM_OK)
-        status = nm_processes_end(p);
     for (int k = 0; k < nm_error_count(ctx); k++)
         fprintf(stderr, "[%d] %s\n", rank, nm_error_message(ctx, k));
     if (status != NM_OK && argc > 4)
         leave_number(argv[2], rank, "status", (int)status);
     fflush(NULL);
-    _exit((int)status); /* as MPI has not been ended where something failed */
+    if (p && (status == NM_OK || strcmp(argv[1], "collect") == 0)) { /* what all know of, they end together */
+        nm_status ended = nm_processes_end(p);
+        status = status == NM_OK ? ended : status;
+    }
+    _exit((int)status); /* without what a failed MPI would do at an exit */
 }

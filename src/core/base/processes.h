@@ -70,7 +70,8 @@ void nm_processes_set_stop(nm_processes *p, const volatile int *stop, double gra
 
 /* Compares a text of each; also a barrier: none returns before all have called. NM_FAILED: it is
  * not the same everywhere; the message tells `what`, whose differs from process 0's, and both
- * texts. Only the first 200 bytes are told; all are compared. */
+ * texts. Only the first 200 bytes are told; all are compared. That is a failure of all, not of MPI:
+ * they may go on, or end together with nm_processes_end. */
 nm_status nm_processes_agree(nm_processes *p, const char *what, const char *text) NM_MUST_USE;
 
 /* Hands every process every other's block. Block r lies at data + offset[r] and ends at offset[r +

@@ -2,6 +2,7 @@
  * what other processes really do is in tests/mpi. */
 #include "processes.h"
 
+#include "clock.h"
 #include "group.h"
 #include "launch_variables.h"
 #include "run_suite.h"
@@ -9,11 +10,8 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
-/* ---- alone
- * --------------------------------------------------------------------------------------- */
+/* ---- alone --------------------------------------------------------------------------------- */
 
 START_TEST(alone)
 {
@@ -67,16 +65,16 @@ START_TEST(no_plugin)
 }
 END_TEST
 
-/* ---- an MPI that the test plays
- * -------------------------------------------------------------------- */
+/* ---- an MPI that the test plays ------------------------------------------------------------ */
 
-enum { NEVER = 1 << 30 };
-static int turns;      /* tests until a receive is complete */
+static const double never = 1e9;
+static double delay;   /* seconds until a receive is complete */
 static int send_error; /* what sends return */
 static struct {
     void *data;
     const void *answer;
     size_t size;
+    double begun;
 } received[8]; /* by the peer */
 
 static int play_send(const void *data, size_t bytes, int to, int tag, nm_mpi_request *request)
@@ -91,13 +89,14 @@ static int play_receive(void *data, size_t bytes, int from, int tag, nm_mpi_requ
     (void)tag;
     received[from].data = data;
     received[from].size = bytes;
+    received[from].begun = nm_clock();
     *request = (nm_mpi_request)from;
     return 0;
 }
 
 static int play_test(nm_mpi_request *request, bool *done)
 {
-    *done = *request == 0 || --turns < 0;
+    *done = *request == 0 || nm_clock() >= received[*request].begun + delay;
     if (*done && *request && received[*request].answer)
         memcpy(received[*request].data, received[*request].answer, received[*request].size);
     return 0;
@@ -128,7 +127,8 @@ static nm_processes *play(void)
                        .message = message,
                        .offset = offset,
                        .patience = 45};
-    turns = send_error = 0;
+    delay = 0;
+    send_error = 0;
     return &p;
 }
 
@@ -183,19 +183,12 @@ START_TEST(patience_grows)
     nm_processes *p = play();
     int number[3] = {0};
     size_t offset[] = {0, 4, 8, 12};
-    p->patience = 0.001;
-    turns = 0;
+    delay = 0.1;
     ck_assert(nm_processes_gather(p, number, offset) == NM_OK);
-    p->patience = 45;
-    turns = 2000; /* some 0.1 s */
+    ck_assert(p->longest > 0.05 && p->longest < 5);
+    p->patience = 0.01; /* but ten times the longest wait is allowed */
     ck_assert(nm_processes_gather(p, number, offset) == NM_OK);
-    ck_assert(p->longest > 0.02);
-    double longest = p->longest;
-    p->patience = longest / 4; /* but ten times the longest wait is allowed */
-    turns = 2000;
-    ck_assert(nm_processes_gather(p, number, offset) == NM_OK);
-    nm_processes_set_patience(p, longest / 4);
-    turns = NEVER;
+    nm_processes_set_patience(p, 0.01);
     ck_assert(nm_processes_gather(p, number, offset) == NM_FAILED);
 }
 END_TEST
@@ -204,16 +197,15 @@ static double seconds_until_failure(nm_processes *p)
 {
     int number[3] = {0};
     size_t offset[] = {0, 4, 8, 12};
-    struct timespec from, to;
-    turns = NEVER;
+    delay = never;
     nm_errors_clear(ctx);
-    clock_gettime(CLOCK_MONOTONIC, &from);
+    double begun = nm_clock();
     ck_assert(nm_processes_gather(p, number, offset) == NM_FAILED);
-    clock_gettime(CLOCK_MONOTONIC, &to);
+    double seconds = nm_clock() - begun;
     ck_assert(nm_processes_gather(p, number, offset) == NM_FAILED); /* at once, without a second message */
     ck_assert(nm_processes_agree(p, "x", "x") == NM_FAILED);
     ck_assert_int_eq(nm_error_count(ctx), 1);
-    return (double)(to.tv_sec - from.tv_sec) + 1e-9 * (double)(to.tv_nsec - from.tv_nsec);
+    return seconds;
 }
 
 START_TEST(nothing_comes)
@@ -269,13 +261,13 @@ START_TEST(progress_in_waits)
     nm_wait_hook first = {count_advance, &advanced, NULL}, second = first;
     nm_wait_hook_add(p, &first);
     nm_wait_hook_add(p, &second);
-    turns = 3;
+    delay = 0.01;
     ck_assert(nm_processes_gather(p, number, offset) == NM_OK);
     ck_assert_int_ge(advanced, 4);
     nm_wait_hook_remove(p, &first);
     nm_wait_hook_remove(p, &second);
     advanced = 0;
-    turns = 3;
+    delay = 0.01;
     ck_assert(nm_processes_gather(p, number, offset) == NM_OK);
     ck_assert_int_eq(advanced, 0);
 }
