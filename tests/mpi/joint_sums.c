@@ -229,7 +229,8 @@ int main(int argc, char **argv)
     if (status != NM_OK && argc > 4)
         leave_number(argv[2], rank, "status", (int)status);
     fflush(NULL);
-    if (p && (status == NM_OK || strcmp(argv[1], "collect") == 0)) { /* what all know of, they end together */
+    if (p && (status == NM_OK || status == NM_INVALID ||
+              strcmp(argv[1], "collect") == 0)) { /* what all know of, they end together */
         nm_status ended = nm_processes_end(p);
         status = status == NM_OK ? ended : status;
     }

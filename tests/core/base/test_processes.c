@@ -10,6 +10,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 /* ---- alone --------------------------------------------------------------------------------- */
 
@@ -273,5 +274,25 @@ START_TEST(progress_in_waits)
 }
 END_TEST
 
+static void sleep_long(void *arg)
+{
+    (void)arg;
+    nanosleep(&(struct timespec){.tv_nsec = 300000000}, NULL);
+}
+
+/* A process that was stopped for a while does not blame the others for it. */
+START_TEST(time_in_which_it_did_not_run)
+{
+    nm_processes *p = play();
+    int number[3] = {0};
+    size_t offset[] = {0, 4, 8, 12};
+    nm_wait_hook hook = {sleep_long, NULL, NULL};
+    nm_wait_hook_add(p, &hook);
+    nm_processes_set_patience(p, 0.6);
+    delay = 1;
+    ck_assert(nm_processes_gather(p, number, offset) == NM_OK);
+}
+END_TEST
+
 SUITE_WITH("processes", with_context, alone, no_plugin, who_differs, patience_grows, nothing_comes, a_signal_stops,
-           mpi_fails, progress_in_waits)
+           mpi_fails, progress_in_waits, time_in_which_it_did_not_run)
