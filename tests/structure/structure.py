@@ -29,11 +29,12 @@ SEES = {
     'src/store': DATA,
     'src/train': STORE,
     'src/api': TRAIN,
+    'src/mpi': ['src/core/base'],
     'apps': TRAIN,
     'examples': ['include'],
 }
 # Folders of a room that no other folder of it reads.
-PRIVATE = ['src/core/base/h5', 'src/core/graph/construct', 'src/core/graph/receptive', 'src/layers/conv/winograd',
+PRIVATE = ['src/core/base/h5', 'src/core/base/processes', 'src/core/graph/construct', 'src/core/graph/receptive', 'src/layers/conv/winograd',
            'src/layers/conv/depthwise']
 # What a type's functions are called in its table: as static functions they carry the type's name before it.
 PLAIN = {'forward', 'backward', 'infer', 'plan', 'cost', 'window', 'open', 'update', 'forward_task', 'backward_task'}
