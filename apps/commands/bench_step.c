@@ -44,6 +44,7 @@ nm_status bench_open_step(bench *b, nm_mode mode, int threads, bool timing, benc
                           .on_op = tasks ? bench_tasks_on_op : NULL,
                           .on_op_arg = tasks,
                           .micro = nm_settings_of(b->net)->micro_batch,
+                          .shards = nm_settings_of(b->net)->shards,
                           .recompute = nm_settings_of(b->net)->recompute};
     NM_TRY(nm_plan_new(b->net, &request, &b->plan));
     return mode == NM_TRAIN

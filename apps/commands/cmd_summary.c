@@ -219,6 +219,7 @@ static nm_status make_plans(summary *s)
     NM_TRY(nm_plan_new(s->net, &request, &s->eval));
     request.mode = NM_TRAIN;
     request.micro = s->settings->micro_batch;
+    request.shards = s->settings->shards;
     request.recompute = s->settings->recompute;
     return s->net->objectives ? nm_plan_new(s->net, &request, &s->train) : NM_OK;
 }

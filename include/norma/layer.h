@@ -231,6 +231,33 @@ typedef struct nm_window {
     bool transposed; /* a step of the output is 1 / stride of an input's (deconv, upsample) */
 } nm_window;
 
+/* ---- shards of a batch ---------------------------------------------------------------- */
+
+enum { NM_MOST_SHARDS = 1024 };
+
+/* What is known of each shard of a batch (train.shards), in their order. */
+typedef struct nm_shard_sums {
+    int shards;
+    const int *samples; /* [shards]; 0: a last batch of an epoch does not reach there */
+    const double *sums; /* [shards][per_channel][channels of x] */
+} nm_shard_sums;
+
+/* How a layer that has to know the whole batch does with shards, which may be in several processes:
+ * it takes sums over each shard alone, and then goes on from those of all. A pass is that of one
+ * shard; of the functions that join, of as many samples as this process has. */
+typedef struct nm_batch_sums {
+    int per_channel;                    /* numbers that a shard leaves for each channel of x */
+    bool (*can_join)(const void *self); /* whether a layer with these options can; absent: always */
+    /* For forward, in place of batch_statistics. sums: [per_channel][channels], to be written. */
+    void (*find_statistics)(const nm_pass *p, const void *self, double *sums);
+    void (*join_statistics)(const nm_pass *p, const void *self, const nm_shard_sums *all);
+    /* Backward in three parts: join_gradients adds to dw, and leaves in p->scratch what
+     * input_gradient, which is called where somebody needs dx, reads there. */
+    void (*find_gradients)(const nm_pass *p, const void *self, double *sums);
+    void (*join_gradients)(const nm_pass *p, const void *self, const nm_shard_sums *all);
+    void (*input_gradient)(const nm_pass *p, const void *self);
+} nm_batch_sums;
+
 /* ---- the type ---------------------------------------------------------------------- */
 
 struct nm_layer_type {
@@ -257,6 +284,9 @@ struct nm_layer_type {
      * once, ahead of forward; backward of such a type runs once too, for the whole batch. Absent:
      * nothing. */
     void (*batch_statistics)(const nm_pass *p, const void *self);
+    /* With batch_statistics: for shards. NULL: a network with such a layer cannot be trained in
+     * shards. */
+    const nm_batch_sums *batch_sums;
     /* Of the samples first_sample to first_sample + n of the batch. */
     void (*forward)(const nm_pass *p, const void *self);
     void (*backward)(const nm_pass *p, const void *self);

@@ -96,6 +96,7 @@ static nm_status set_up(nm_trainer *t)
                           .batch = t->batch,
                           .threads = nm_context_threads(ctx),
                           .micro = t->sliced ? t->settings->micro_batch : 0,
+                          .shards = t->options.keep_all ? 0 : t->settings->shards,
                           .recompute = t->sliced && t->settings->recompute,
                           .input_gradients = t->options.input_gradients,
                           .keep_all = t->options.keep_all,

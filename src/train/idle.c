@@ -196,6 +196,7 @@ static bool same_plan(nm_train_run *t, bool recompute)
                           .batch = t->loading.batch,
                           .threads = nm_context_threads(t->ctx),
                           .micro = t->settings->micro_batch,
+                          .shards = t->settings->shards,
                           .recompute = recompute,
                           .dry = true};
     nm_plan *plan;

@@ -17,6 +17,9 @@ const nm_option nm_train_options[] = {
     {"batch", NM_OPT_INT, AT(batch), "128", 1, 1e6, .help = "samples of one update"},
     {"micro_batch", NM_OPT_INT, AT(micro_batch), "0", 0, 1e6,
      .help = "samples in memory at once, for large batches in small memory; the result is the same; 0: the batch"},
+    {"shards", NM_OPT_INT, AT(shards), "1", 1, NM_MOST_SHARDS,
+     .help = "compute a batch in so many equal parts, which processes started by mpirun share; the result depends on "
+             "this number alone, not on how many processes there are"},
     {"recompute", NM_OPT_BOOL, AT(recompute), "false",
      .help = "compute what follows a batchnorm again in backward instead of keeping it: less memory, the same result"},
     {"exact", NM_OPT_BOOL, AT(exact), "false",

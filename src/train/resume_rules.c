@@ -12,6 +12,7 @@ static const struct {
     {"data", NM_RESUME_FREE}, /* a path: what lies there is compared by its digest */
     {"epochs", NM_RESUME_FREE},       {"steps", NM_RESUME_FREE},
     {"batch", NM_RESUME_REFUSED},     {"micro_batch", NM_RESUME_FREE},
+    {"shards", NM_RESUME_ALLOWED}, /* other bits, never other numbers */
     {"recompute", NM_RESUME_FREE},    {"exact", NM_RESUME_FREE},
     {"no_fuse", NM_RESUME_FREE},      {"eval_batch", NM_RESUME_FREE},
     {"optimizer", NM_RESUME_REFUSED}, /* its options: see below */

@@ -204,6 +204,7 @@ static nm_status open_plan(nm_train_run *t)
                           .batch = t->loading.batch,
                           .threads = nm_context_threads(t->ctx),
                           .micro = t->settings->micro_batch,
+                          .shards = t->settings->shards,
                           .recompute = t->settings->recompute,
                           .beside = &beside};
     request.keep = nm_watch_nodes(t->watch, &request.keeps);

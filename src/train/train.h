@@ -16,6 +16,7 @@ typedef struct nm_train_settings {
     int epochs, steps; /* steps > 0 wins where both are given; stops after that many in all */
     int batch, eval_batch;
     int micro_batch; /* samples at once; 0: the whole batch */
+    int shards;      /* parts of a batch whose sums are joined in a fixed order */
     bool recompute;
     bool exact, no_fuse; /* only algorithms of exact sums; every layer does its own work alone */
     nm_choice optimizer, schedule;

@@ -37,6 +37,7 @@ static const key_row key_rows[] = {
     {"steps", "3", "", CURVES},
     {"batch", "16", "", CURVES},
     {"micro_batch", "50", LARGE, MEMORY},
+    {"shards", "4", "--batch 32 --limit 96", CURVES},
     {"recompute", "true", "", CURVES},
     {"exact", "true", "", CURVES},
     {"no_fuse", "true", "", CURVES},

@@ -22,6 +22,7 @@ static const change resume_changes[] = {
     {"train.l2=0.001", NM_RESUME_FREE, NULL},
     {"train.micro_batch=8", NM_RESUME_FREE, NULL},
     {"train.recompute=true", NM_RESUME_FREE, NULL},
+    {"train.shards=2", NM_RESUME_ALLOWED, "shards"},
     {"train.exact=true", NM_RESUME_FREE, NULL},
     {"train.no_fuse=true", NM_RESUME_FREE, NULL},
     {"train.eval_batch=7", NM_RESUME_FREE, NULL},

@@ -29,10 +29,10 @@
 #ifndef NM_SUM_TREE_H
 #define NM_SUM_TREE_H
 
+#include "layer.h"
 #include "processes.h"
-#include "real.h"
 
-enum { NM_MOST_SHARDS = 1024, NM_SUM_WHOLE = 1024 };
+enum { NM_SUM_WHOLE = 1024 };
 
 typedef struct nm_sum_tree nm_sum_tree;
 

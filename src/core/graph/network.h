@@ -154,18 +154,22 @@ typedef struct nm_request {
     bool keep_all;   /* every activation and activation gradient stays readable after the run */
     const int *keep; /* nodes whose output stays readable until the next forward */
     int keeps;
-    bool no_fuse;         /* every layer does its own work alone */
-    bool exact;           /* only algorithms whose error is that of direct summation */
-    const char *prefer;   /* names of algorithms for layers that leave the choice to planning (nm_rules); NULL: none */
-    bool timing;          /* measure each node's passes: nm_plan_seconds */
-    bool gradients;       /* backward can be run in eval mode too (in train mode it always can) */
-    bool dry;             /* only to be described: no memory for activations, it cannot be run */
-    int micro;            /* samples at once; 0, or batch and more: all. The result is that of the whole batch up to
-                             rounding. For all phases at once; ignored with keep_all and where nothing is trained */
-    bool recompute;       /* outputs between batch norms are computed again in backward instead of kept */
-    bool input_gradients; /* the gradient by the inputs is wanted too (keep_all implies it) */
-    bool poison;          /* memory that nobody reads any more is filled with NaN, to find who does; always in builds
-                             for debugging */
+    bool no_fuse;       /* every layer does its own work alone */
+    bool exact;         /* only algorithms whose error is that of direct summation */
+    const char *prefer; /* names of algorithms for layers that leave the choice to planning (nm_rules); NULL: none */
+    bool timing;        /* measure each node's passes: nm_plan_seconds */
+    bool gradients;     /* backward can be run in eval mode too (in train mode it always can) */
+    bool dry;           /* only to be described: no memory for activations, it cannot be run */
+    int micro;          /* samples at once; 0, or batch and more: all. The result is that of the whole batch up to
+                           rounding. For all phases at once; ignored with keep_all and where nothing is trained */
+    int shards;         /* in train mode: the batch is computed in so many parts of as many samples each (batch is a
+                           multiple), and what is summed over samples is summed over these in a fixed tree; 0, 1: in
+                           one part. Not with micro, recompute, keep_all */
+    struct nm_processes *processes; /* that share the shards, at most as many; NULL: this one has all */
+    bool recompute;                 /* outputs between batch norms are computed again in backward instead of kept */
+    bool input_gradients;           /* the gradient by the inputs is wanted too (keep_all implies it) */
+    bool poison; /* memory that nobody reads any more is filled with NaN, to find who does; always in builds
+                    for debugging */
     void (*on_op)(void *arg, int op); /* is told each operation of the program before it is run; NULL: nobody */
     void *on_op_arg;
     const nm_beside
@@ -183,6 +187,8 @@ static inline nm_request nm_evaluation_request(const nm_network *net, int batch,
 nm_status nm_plan_new(nm_network *net, const nm_request *request, nm_plan **out) NM_MUST_USE;
 void nm_plan_free(nm_plan *plan);
 
+/* With shards shared by several processes n is the whole batch's, all else of this one's samples:
+ * nm_plan_own_samples. */
 typedef struct nm_batch {
     int n;
     const real *const *x; /* one per input of the network: [n][h][w][c] */
@@ -200,6 +206,7 @@ typedef struct nm_result {
     double loss_sum; /* loss * n, summed in sample order */
     double correct;  /* labels that are predicted right, where the counted objective classifies */
     double counted;  /* of so many: a label a sample, or a pixel; those that the loss ignores do not count */
+    bool failed;     /* other processes could not be reached: there is a message, and nothing else of this holds */
 } nm_result;
 
 /* Runs parts of a plan (nm_phase), in their order; the result is that of the losses. Run one by one
@@ -213,6 +220,10 @@ const real *nm_plan_output(const nm_plan *plan, int node); /* [n][h][w][c], whil
 const real *nm_plan_output_gradient(const nm_plan *plan, int node);
 real *nm_plan_gradients(const nm_plan *plan); /* the gradient slab, as network->weights */
 
+/* Of a batch of n samples those that this process computes: *first to *first + the result. All of
+ * them where it is alone. */
+int nm_plan_own_samples(const nm_plan *plan, int n, int *first);
+
 typedef struct nm_plan_memory {
     size_t activations;    /* bytes of the activation slab (activations and their gradients) */
     size_t lower_bound;    /* most bytes alive at one operation: no plan can use less */
@@ -220,6 +231,7 @@ typedef struct nm_plan_memory {
     size_t scratch;        /* shared by all threads */
     size_t thread_scratch; /* for each thread */
     size_t gradients;      /* the gradient slab */
+    size_t sums;           /* with shards: partial sums of gradients, and what is being exchanged */
 } nm_plan_memory;
 nm_plan_memory nm_plan_memory_use(const nm_plan *plan);
 size_t nm_plan_bytes(const nm_plan *plan); /* that running it takes, of all of them and all threads */

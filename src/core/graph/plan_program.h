@@ -41,7 +41,8 @@ struct nm_region {
     size_t size, offset; /* bytes, of NM_ALIGNMENT; offset: in the slab, of the first thread's where it is in arenas */
     int first, last;     /* alive in these operations, both inclusive; first NM_NONE: not needed, or shared */
     size_t sample_size;  /* bytes of a sample, where it holds so many as its readers take at once */
-    bool whole;          /* of a program with segments: holds all samples of the batch */
+    bool whole;          /* of a program with segments or shards: holds all samples of the batch */
+    size_t shard_size;   /* bytes for each shard, one after the other; 0: not kept by shard */
     const nm_segment *segment; /* in whose arenas it lies, one for each thread; NULL: in none */
     bool wanted;               /* while that is found: it is read behind */
     nm_region *shares;         /* the region whose place it takes; NULL: it has its own */

@@ -8,7 +8,7 @@
 size_t nm_plan_bytes(const nm_plan *plan)
 {
     const nm_plan_memory *m = &plan->memory;
-    return m->activations + m->scratch + (size_t)plan->request.threads * m->thread_scratch + m->gradients;
+    return m->activations + m->scratch + (size_t)plan->request.threads * m->thread_scratch + m->gradients + m->sums;
 }
 
 static size_t needed(const nm_plan *plan, const nm_beside *beside)

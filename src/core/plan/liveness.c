@@ -94,12 +94,13 @@ static void share_region(const nm_op *op, nm_region *read, nm_region *written)
     to->shares = from;
 }
 
-/* y in x[0]'s memory, dx[0] in dy's. Whole outputs stay where they are: they may be read again. */
+/* y in x[0]'s memory, dx[0] in dy's. Between segments whole outputs stay where they are: they may
+ * be read again. */
 static void share_in_place(const nm_plan *plan, const nm_op *op)
 {
     const nm_plan_node *node = &plan->node[op->index], *last = &plan->node[node->last];
     nm_region *x = plan->node[node->edge->from].value[nm_in_backward(op)];
-    if (op->kind == NM_OP_FORWARD && x && !x->whole)
+    if (op->kind == NM_OP_FORWARD && x && (!x->whole || plan->sharding.shards))
         share_region(op, x, last->value[nm_in_backward(op)]);
     if (op->kind == NM_OP_BACKWARD)
         share_region(op, last->gradient, node->edge->gradient);

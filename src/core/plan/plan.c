@@ -58,7 +58,9 @@ static nm_status reserve_memory(nm_plan *plan, int index)
                             .who = node->who,
                             .mode = plan->request.mode,
                             .rules = &plan->rules,
-                            .n = planned->takes_whole_batch ? plan->request.batch : segment->slice,
+                            .n = !planned->takes_whole_batch ? segment->slice
+                                 : plan->sharding.shards     ? plan->sharding.batch
+                                                             : plan->request.batch,
                             .inputs = node->inputs,
                             .xs = node->in,
                             .ys = node->out,
@@ -86,6 +88,8 @@ static nm_status allocate_memory(nm_plan *plan)
     const nm_plan_memory *m = &plan->memory;
     size_t batch = (size_t)plan->request.batch, workers = (size_t)plan->workers;
     size_t timers = plan->request.timing ? workers * (size_t)plan->ops : 1;
+    if (plan->sharding.shards)
+        NM_TRY(nm_allocate_sharding(plan));
     if (plan->request.dry)
         return NM_OK;
     NM_TRY(nm_check_memory(plan));
@@ -154,7 +158,7 @@ static nm_status make_nodes(nm_plan *plan)
         nm_plan_node *planned = &plan->node[i];
         *planned = (nm_plan_node){.head = i, .last = i, .memory = node->memory, .edge = plan->edge + plan->edges};
         planned->keep = q->keep_all || i == net->output;
-        plan->segment[i].slice = plan->split ? q->micro : q->batch;
+        plan->segment[i].slice = plan->split ? q->micro : plan->sharding.shards ? plan->sharding.samples : q->batch;
         for (int k = 0; k < node->inputs; k++)
             plan->edge[plan->edges++] = (nm_edge){.from = node->from[k], .user = i};
         plan->most_inputs = node->inputs > plan->most_inputs ? node->inputs : plan->most_inputs;
@@ -168,6 +172,7 @@ static nm_status make_nodes(nm_plan *plan)
 
 static nm_status build_plan(nm_plan *plan)
 {
+    NM_TRY(nm_find_sharding(plan));
     NM_TRY(make_nodes(plan));
     find_needed(plan);
     nm_find_segments(plan);
@@ -205,6 +210,7 @@ void nm_plan_free(nm_plan *plan)
 {
     if (!plan)
         return;
+    nm_free_sharding(plan);
     for (int i = 0; plan->node && i < plan->net->nodes; i++)
         nm_free(plan->node[i].choice);
     void *const memory[] = {plan->node,    plan->segment,        plan->edge,      plan->op,          plan->access,

@@ -11,6 +11,7 @@
  *     program.c     the list of operations
  *     liveness.c    what each region holds, and from when to when it is alive
  *     placing.c     where it lies: regions whose lives do not meet get the same memory
+ *     shards.c      what shards take, and how operations are run for them
  *     fitting.c     whether it fits into the memory that is left
  *
  * and running.c runs the list. A step of training is, where the whole batch goes at once,
@@ -32,6 +33,7 @@
 
 #include "fusion.h"
 #include "network.h"
+#include "sum_tree.h"
 
 enum { NM_ALIGNMENT = 64 };
 
@@ -70,12 +72,26 @@ typedef struct nm_plan_node {
     size_t saved_size, scratch, thread_scratch; /* bytes; scratch: during one operation */
 } nm_plan_node;
 
+/* A batch in shards. Operations are run for one of this process's shards after the other, all else
+ * is as without. A layer that has to know the whole batch joins the sums of all (nm_batch_sums). */
+typedef struct nm_sharding {
+    int shards;         /* 0: none */
+    int samples;        /* in each */
+    int batch;          /* of all shards; nm_request.batch is of this process's own */
+    int first, end;     /* its own shards */
+    nm_sum_tree *tree;  /* of the gradients */
+    double *sums;       /* [shards][most]: of nm_batch_sums, or RESULTS */
+    nm_result *results; /* [shards] */
+    bool failed;        /* to exchange with other processes: the plan does nothing any more */
+} nm_sharding;
+
 struct nm_plan {
     nm_network *net;
     nm_request request;
     nm_rules rules;
     bool backward; /* whether a backward pass is planned */
     bool split;    /* there are segments, or one in slices */
+    nm_sharding sharding;
     int objectives;
     const nm_objective *objective; /* [objectives]: where the losses stand */
     nm_objective no_loss; /* the one of a network without: at the output, for a gradient that the caller gives */
@@ -124,6 +140,10 @@ nm_status nm_write_program(nm_plan *plan) NM_MUST_USE;
 void nm_find_liveness(nm_plan *plan);
 /* The regions' offsets, and the size of the slab. */
 nm_status nm_place_regions(nm_plan *plan) NM_MUST_USE;
+/* How the batch is cut into shards: of the request. */
+nm_status nm_find_sharding(nm_plan *plan) NM_MUST_USE;
+nm_status nm_allocate_sharding(nm_plan *plan) NM_MUST_USE;
+void nm_free_sharding(nm_plan *plan);
 /* NM_FAILED, with the way out, where there is not the memory. */
 nm_status nm_check_memory(const nm_plan *plan) NM_MUST_USE;
 

@@ -17,7 +17,8 @@
  * a conv in training takes nothing.  [6] a conv that nobody asks for dx, see conv/stem.h.
  *
  * A tail grows along the only readers, as long as nobody looks at what lies between, no segment
- * ends, and the sum's other input is there before the head runs.
+ * ends, no layer has to know the whole batch first (in segments and in shards), and the sum's other
+ * input is there before the head runs.
  *
  * A normalisation is left to the reader in training, where it and perhaps a rectifier are all of a
  * conv's tail (not a stem's), and the only reader is a conv whose algorithms of forward and weights
@@ -42,6 +43,8 @@ static int only_reader(const nm_plan *plan, int node)
 static bool within_reach(const nm_plan *plan, int head, int node, int user)
 {
     const nm_node *u = &plan->net->node[user];
+    if (plan->node[user].takes_whole_batch)
+        return false;
     if (u->inputs != 2)
         return u->inputs == 1;
     int other = u->from[u->from[0] == node];

@@ -10,7 +10,11 @@
 static nm_region *add_region(nm_plan *plan, const nm_op *op, size_t size, size_t sample_size)
 {
     nm_region *region = &plan->region[plan->regions++];
-    *region = (nm_region){.size = size, .sample_size = sample_size, .segment = op->segment, .first = NM_NONE};
+    *region = (nm_region){.size = size,
+                          .sample_size = sample_size,
+                          .whole = plan->sharding.shards > 0,
+                          .segment = op->segment,
+                          .first = NM_NONE};
     return region;
 }
 
@@ -74,6 +78,10 @@ static void write_saved(nm_plan *plan, nm_op *op, bool read)
 {
     nm_plan_node *node = &plan->node[op->index];
     write_region(plan, op, NM_AS_SAVED, node->saved, node->saved_size, 0, read);
+    if (plan->sharding.shards && node->saved[0] && !node->takes_whole_batch) {
+        node->saved[0]->shard_size = nm_aligned(node->saved_size);
+        node->saved[0]->size = node->saved[0]->shard_size * (size_t)(plan->sharding.end - plan->sharding.first);
+    }
 }
 
 static nm_op *add_layer_op(nm_plan *plan, nm_op_kind kind, int head, nm_phase phase)
@@ -196,12 +204,18 @@ static bool is_done_in(const nm_plan *plan, int node, int segment)
     return node >= plan->net->inputs && plan->node[node].head == node && plan->node[node].segment == segment;
 }
 
+/* Whether a segment begins with the node: the whole batch goes through it, outside of all loops. */
+static bool is_between_segments(const nm_plan *plan, int node)
+{
+    return plan->split && plan->node[node].takes_whole_batch;
+}
+
 /* With `phase` backward: again. */
 static void add_segment_forward(nm_plan *plan, int segment, nm_phase phase)
 {
     for (int i = 0; i < plan->net->nodes; i++)
         if (is_done_in(plan, i, segment)) {
-            if (phase == NM_PHASE_FORWARD && !plan->node[i].takes_whole_batch)
+            if (phase == NM_PHASE_FORWARD && !is_between_segments(plan, i))
                 add_statistics(plan, i);
             add_forward(plan, i, phase);
         }
@@ -214,7 +228,7 @@ static void add_segment_backward(nm_plan *plan, int segment, bool whole_batch)
         const nm_plan_node *node = &plan->node[i];
         if (node->backward && node->segment == segment && plan->node[node->head].last == i && !whole_batch)
             add_sum(plan, i);
-        if (node->backward && is_done_in(plan, i, segment) && node->takes_whole_batch == whole_batch)
+        if (node->backward && is_done_in(plan, i, segment) && is_between_segments(plan, i) == whole_batch)
             add_backward(plan, i);
     }
 }
@@ -255,7 +269,7 @@ nm_status nm_write_program(nm_plan *plan)
         add_op(plan, NM_OP_ZERO, NM_NONE, NM_PHASE_BACKWARD);
     for (int segment = 0; segment <= last; segment++) {
         for (int i = 0; i < plan->net->nodes; i++) /* these read earlier segments alone */
-            if (is_done_in(plan, i, segment) && plan->node[i].takes_whole_batch)
+            if (is_done_in(plan, i, segment) && is_between_segments(plan, i))
                 add_statistics(plan, i);
         open_segment(plan, segment);
         add_segment_forward(plan, segment, NM_PHASE_FORWARD);

@@ -1,5 +1,5 @@
 /* Running a plan: what each kind of operation does, and the loop over them. Nothing can fail. */
-#include "plan.h"
+#include "running.h"
 
 #include "arrays.h"
 #include "clock.h"
@@ -9,29 +9,19 @@
 #include <stdint.h>
 #include <string.h>
 
-/* Operations that are run for some samples, by the team or by a thread alone. */
-typedef struct run {
-    nm_plan *plan;
-    const nm_batch *batch;
-    unsigned phases; /* of nm_phase: operations of others are left out */
-    nm_result *result;
-    int worker;      /* 0: the team; else thread number worker - 1, alone */
-    int first, n;    /* samples */
-    int loop, slice; /* of one that goes over slices of them: the operation; samples at once */
-} run;
-
 /* Where the turn's samples lie in a region; NULL: it is none. */
-static real *memory_of(const run *r, const nm_region *region)
+static real *memory_of(const nm_run *r, const nm_region *region)
 {
     if (!region)
         return NULL;
     size_t arena = region->segment && r->worker ? (size_t)(r->worker - 1) * region->segment->arena_bytes : 0;
     size_t first = region->whole ? (size_t)r->first * region->sample_size : 0;
-    return (real *)(void *)(r->plan->slab + region->offset + arena + first);
+    size_t shard = region->shard_size ? (size_t)(r->first / r->plan->sharding.samples) * region->shard_size : 0;
+    return (real *)(void *)(r->plan->slab + region->offset + arena + first + shard);
 }
 
 /* The output of `node` for the turn's samples, as the operation finds it. */
-static real *output_of(const run *r, const nm_op *op, int node)
+static real *output_of(const nm_run *r, const nm_op *op, int node)
 {
     const nm_network *net = r->plan->net;
     if (node >= net->inputs)
@@ -41,13 +31,13 @@ static real *output_of(const run *r, const nm_op *op, int node)
 
 /* ---- zeros and sums ------------------------------------------------------------------ */
 
-static void run_zero(const run *r, const nm_op *op)
+static void run_zero(const nm_run *r, const nm_op *op)
 {
     (void)op;
     nm_zero_array(r->plan->request.threads, r->plan->gradients, r->plan->net->weight_count);
 }
 
-static void run_sum(const run *r, const nm_op *op)
+static void run_sum(const nm_run *r, const nm_op *op)
 {
     real *total = memory_of(r, op->access[0].region);
     size_t count = (size_t)r->n * op->access[0].region->sample_size / sizeof(real);
@@ -58,7 +48,7 @@ static void run_sum(const run *r, const nm_op *op)
 /* ---- losses ---------------------------------------------------------------------------- */
 
 /* Adds what an objective makes of some samples to the result. */
-static void add_loss(const run *r, const nm_op *op, real *dx)
+static void add_loss(const nm_run *r, const nm_op *op, real *dx)
 {
     const nm_plan *plan = r->plan;
     const nm_objective *o = &plan->net->objective[op->index];
@@ -93,7 +83,7 @@ static void add_loss(const run *r, const nm_op *op, real *dx)
 
 /* A gradient that the caller gives stands at the output once, at its first loss; zeros at every
  * other. */
-static void run_loss(const run *r, const nm_op *op)
+static void run_loss(const nm_run *r, const nm_op *op)
 {
     const nm_plan *plan = r->plan;
     const nm_access *written = &op->access[op->accesses - 1]; /* reading the output or the targets comes first */
@@ -116,7 +106,7 @@ static void run_loss(const run *r, const nm_op *op)
 
 /* What the tail finds in its layer `index`: the parameters of a normalisation, the input of a sum
  * that does not come from the head. */
-static void set_tail(const run *r, const nm_op *op, int index, nm_tail *tail)
+static void set_tail(const nm_run *r, const nm_op *op, int index, nm_tail *tail)
 {
     const nm_plan *plan = r->plan;
     const nm_node *node = &plan->net->node[index];
@@ -134,7 +124,7 @@ static void set_tail(const run *r, const nm_op *op, int index, nm_tail *tail)
 /* The arguments of a layer's functions. x: space for the pointers to the node's inputs, then to
  * their gradients. A thread that works alone has in its scratch what layers have for all threads,
  * too. */
-static void set_pass(const run *r, const nm_op *op, int index, real **x, nm_pass *pass, nm_tail *tail)
+static void set_pass(const nm_run *r, const nm_op *op, int index, real **x, nm_pass *pass, nm_tail *tail)
 {
     const nm_plan *plan = r->plan;
     const nm_batch *batch = r->batch;
@@ -165,7 +155,7 @@ static void set_pass(const run *r, const nm_op *op, int index, real **x, nm_pass
                       .statistics_rate = batch->statistics_rate,
                       .seed = batch->seed,
                       .step = batch->step,
-                      .first_sample = (uint32_t)r->first,
+                      .first_sample = (uint32_t)(r->first + nm_first_own_sample(plan)),
                       .name = node->name,
                       .tail = tail};
     if (planned->tail.layers) /* then nobody else looks at dy */
@@ -179,14 +169,11 @@ static void set_pass(const run *r, const nm_op *op, int index, real **x, nm_pass
             set_tail(r, op, next, tail);
 }
 
-static void run_layer(const run *r, const nm_op *op)
+void nm_call_layer(const nm_run *r, const nm_op *op, nm_layer_call *call, void *arg)
 {
     const nm_plan *plan = r->plan;
     const nm_node *node = &plan->net->node[op->index];
     real **x = plan->pointers + (ptrdiff_t)4 * r->worker * plan->most_inputs;
-    void (*const passes[])(const nm_pass *, const void *) = {[NM_OP_STATISTICS] = node->type->batch_statistics,
-                                                             [NM_OP_FORWARD] = node->type->forward,
-                                                             [NM_OP_BACKWARD] = node->type->backward};
     nm_pass pass, before;
     nm_tail tail, tail_before;
     nm_lazy_normalisation lazy;
@@ -199,13 +186,26 @@ static void run_layer(const run *r, const nm_op *op)
         pass.lazy_normalisation = &lazy;
         x[0] = (real *)(uintptr_t)lazy.x;
     }
-    passes[op->kind](&pass, node->self);
+    call(&pass, node, arg);
+}
+
+static void call_pass(const nm_pass *p, const nm_node *node, void *arg)
+{
+    void (*const passes[])(const nm_pass *, const void *) = {[NM_OP_STATISTICS] = node->type->batch_statistics,
+                                                             [NM_OP_FORWARD] = node->type->forward,
+                                                             [NM_OP_BACKWARD] = node->type->backward};
+    passes[((const nm_op *)arg)->kind](p, node->self);
+}
+
+static void run_layer(const nm_run *r, const nm_op *op)
+{
+    nm_call_layer(r, op, call_pass, (void *)(uintptr_t)op);
 }
 
 /* ---- all of them ------------------------------------------------------------------------- */
 
 /* Fills the regions that die with an operation with NaN: who reads them all the same shows it. */
-static void poison_dead(const run *r, int op)
+static void poison_dead(const nm_run *r, int op)
 {
     const nm_plan *plan = r->plan;
     for (const nm_region *region = plan->region; region < plan->region + plan->regions; region++)
@@ -213,38 +213,46 @@ static void poison_dead(const run *r, int op)
             memset(memory_of(r, region), 0xff, region->size);
 }
 
-static void run_op(const run *r, const nm_op *op)
+void nm_run_kind(const nm_run *r, const nm_op *op)
 {
-    static void (*const runs[])(const run *, const nm_op *) = {
+    static void (*const runs[])(const nm_run *, const nm_op *) = {
         [NM_OP_ZERO] = run_zero, [NM_OP_STATISTICS] = run_layer, [NM_OP_FORWARD] = run_layer, [NM_OP_LOSS] = run_loss,
         [NM_OP_SUM] = run_sum,   [NM_OP_BACKWARD] = run_layer,   [NM_OP_RESULTS] = NULL};
+    if (runs[op->kind])
+        runs[op->kind](r, op);
+}
+
+static void run_op(const nm_run *r, const nm_op *op)
+{
     const nm_plan *plan = r->plan;
     ptrdiff_t index = op - plan->op;
     double start = plan->request.timing ? nm_clock() : 0;
-    if (runs[op->kind])
-        runs[op->kind](r, op);
+    if (plan->sharding.shards)
+        nm_run_shards(r, op);
+    else
+        nm_run_kind(r, op);
     if (plan->request.timing)
         plan->seconds[r->worker * plan->ops + index] += (nm_clock() - start) / (r->worker ? plan->workers - 1 : 1);
     if (plan->request.poison && index < plan->ops - 1) /* what the last one reads stays */
         poison_dead(r, (int)index);
 }
 
-static void run_ops(const run *r, int first, int last);
+static void run_ops(const nm_run *r, int first, int last);
 
 static void run_slice(void *arg, int index, int thread)
 {
-    run r = *(const run *)arg;
+    nm_run r = *(const nm_run *)arg;
     r.first = index * r.slice;
     r.n = r.n - r.first < r.slice ? r.n - r.first : r.slice;
     r.worker = r.plan->segment[r.plan->op[r.loop].index].by_thread ? 1 + thread : 0;
     run_ops(&r, r.loop + 1, r.plan->op[r.loop].end);
 }
 
-static void run_loop(const run *r, int loop)
+static void run_loop(const nm_run *r, int loop)
 {
     const nm_segment *segment = &r->plan->segment[r->plan->op[loop].index];
     int threads = r->plan->request.threads, share = nm_ceil_div(r->n, threads);
-    run sliced = *r;
+    nm_run sliced = *r;
     sliced.loop = loop;
     sliced.slice = segment->by_thread && share < segment->slice ? share : segment->slice;
     int count = nm_ceil_div(r->n, sliced.slice);
@@ -255,7 +263,7 @@ static void run_loop(const run *r, int loop)
 }
 
 /* Operations `first` to `last` - 1. Those of a loop have no phase that it has not. */
-static void run_ops(const run *r, int first, int last)
+static void run_ops(const nm_run *r, int first, int last)
 {
     const nm_op *op = r->plan->op;
     for (int i = first; i < last; i++) {
@@ -273,13 +281,20 @@ static void run_ops(const run *r, int first, int last)
 
 static void run_program(void *arg)
 {
-    run_ops(arg, 0, ((const run *)arg)->plan->ops);
+    const nm_run *r = arg;
+    nm_sharding *s = &r->plan->sharding;
+    if (s->shards)
+        memset(s->results, 0, (size_t)s->shards * sizeof *s->results);
+    run_ops(r, 0, r->plan->ops);
+    if (s->shards)
+        nm_join_shards(r);
 }
 
 nm_result nm_plan_run(nm_plan *plan, const nm_batch *batch, unsigned phases)
 {
     nm_result result = {0};
-    nm_with_team(run_program, &(run){plan, batch, phases, &result, .n = batch->n});
+    int first, own = nm_plan_own_samples(plan, batch->n, &first);
+    nm_with_team(run_program, &(nm_run){plan, batch, phases, &result, .n = own});
     result.loss = result.loss_sum / batch->n;
     return result;
 }

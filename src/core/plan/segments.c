@@ -18,7 +18,9 @@ void nm_find_segments(nm_plan *plan)
 {
     const nm_network *net = plan->net;
     for (int i = net->inputs; i < net->nodes; i++)
-        plan->node[i].takes_whole_batch = plan->split && net->node[i].type->batch_statistics;
+        plan->node[i].takes_whole_batch = (plan->split || plan->sharding.shards) && net->node[i].type->batch_statistics;
+    if (!plan->split)
+        return;
     for (const nm_edge *e = plan->edge; e < plan->edge + plan->edges; e++) {
         nm_plan_node *user = &plan->node[e->user];
         int segment = plan->node[e->from].segment + user->takes_whole_batch;

@@ -19,6 +19,8 @@
  * once a step, by the ghosts' average. */
 #include "batchnorm_passes.h"
 
+#include <string.h>
+
 typedef struct batchnorm {
     nm_batch_normalisation normalisation;
     int statistics; /* what evaluation uses, of statistics_names: training acts on it */
@@ -122,6 +124,50 @@ static void batchnorm_backward(const nm_pass *p, const void *self)
     each_ghost(p, &((const batchnorm *)self)->normalisation, backward_pass);
 }
 
+/* ---- shards ---------------------------------------------------------------------------- */
+
+/* A ghost may lie in two shards. */
+static bool can_join(const void *self)
+{
+    return ((const batchnorm *)self)->normalisation.ghost == 0;
+}
+
+static void find_statistics(const nm_pass *p, const void *self, double *sums)
+{
+    NM_ISA(nm_batchnorm_find_moments)(p, sums);
+    (void)self;
+}
+
+static void join_statistics(const nm_pass *p, const void *private, const nm_shard_sums *all)
+{
+    const nm_batch_normalisation *self = &((const batchnorm *)private)->normalisation;
+    NM_ISA(nm_batchnorm_join_moments)(p, self, all, nm_batchnorm_rate(p, self));
+}
+
+static void find_gradients(const nm_pass *p, const void *self, double *sums)
+{
+    const nm_batch_normalisation *by = &((const batchnorm *)self)->normalisation;
+    memcpy(sums, NM_ISA(nm_batchnorm_sums_pass)(p->tail)(p, by), 2 * (size_t)p->xs->c * sizeof *sums);
+}
+
+static void join_gradients(const nm_pass *p, const void *self, const nm_shard_sums *all)
+{
+    NM_ISA(nm_batchnorm_join_gradients)(p, &((const batchnorm *)self)->normalisation, all);
+}
+
+static void input_gradient(const nm_pass *p, const void *self)
+{
+    NM_ISA(nm_batchnorm_gradient_pass)(p->tail)(p, &((const batchnorm *)self)->normalisation);
+}
+
+static const nm_batch_sums batchnorm_sums = {.per_channel = 2,
+                                             .can_join = can_join,
+                                             .find_statistics = find_statistics,
+                                             .join_statistics = join_statistics,
+                                             .find_gradients = find_gradients,
+                                             .join_gradients = join_gradients,
+                                             .input_gradient = input_gradient};
+
 /* ---- planning -------------------------------------------------------------------------- */
 
 static nm_status batchnorm_infer(nm_infer *e, void *private)
@@ -182,6 +228,7 @@ const nm_layer_type NM_ISA(nm_layer_batchnorm) = {
     .infer = batchnorm_infer,
     .plan = batchnorm_plan,
     .batch_statistics = batchnorm_statistics,
+    .batch_sums = &batchnorm_sums,
     .forward = batchnorm_forward,
     .backward = batchnorm_backward,
     .fusion = &batchnorm_fusion,

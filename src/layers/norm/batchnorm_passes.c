@@ -223,6 +223,20 @@ void NM_ISA(nm_batchnorm_find_gradients)(const nm_pass *p, const nm_batch_normal
     NM_ISA(nm_batchnorm_set_gradients)(p, self, sum, (double)p->n * p->xs[0].h * p->xs[0].w);
 }
 
+void NM_ISA(nm_batchnorm_join_gradients)(const nm_pass *p, const nm_batch_normalisation *self, const nm_shard_sums *all)
+{
+    layout l = layout_of(p->n, p->xs[0]);
+    size_t count = 2 * (size_t)l.channels;
+    double *sum = partial(p, &l, 0), samples = 0;
+    memset(sum, 0, count * sizeof *sum);
+    for (int k = 0; k < all->shards; k++) {
+        samples += all->samples[k];
+        for (size_t c = 0; c < count && all->samples[k]; c++)
+            sum[c] += all->sums[(size_t)k * count + c];
+    }
+    NM_ISA(nm_batchnorm_set_gradients)(p, self, sum, samples * p->xs[0].h * p->xs[0].w);
+}
+
 void NM_ISA(nm_batchnorm_gradient)(const nm_pass *p, const nm_batch_normalisation *self)
 {
     job j = gradient_job(p, self, layout_of(p->n, p->xs[0]), p->tail->rectifies);

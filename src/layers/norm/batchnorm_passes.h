@@ -49,6 +49,13 @@ void NM_ISA(nm_batchnorm_find_gradients)(const nm_pass *p, const nm_batch_normal
  */
 void NM_ISA(nm_batchnorm_set_gradients)(const nm_pass *p, const nm_batch_normalisation *self, const double *sum,
                                         double rows);
+/* For shards: per channel mean and sum of squared deviations of a pass's samples, [2][C]; what
+ * statistics does, from those of all shards; what find_gradients does, from the sums of all. */
+void NM_ISA(nm_batchnorm_find_moments)(const nm_pass *p, double *sums);
+void NM_ISA(nm_batchnorm_join_moments)(const nm_pass *p, const nm_batch_normalisation *self, const nm_shard_sums *all,
+                                       double rate);
+void NM_ISA(nm_batchnorm_join_gradients)(const nm_pass *p, const nm_batch_normalisation *self,
+                                         const nm_shard_sums *all);
 /* How another layer reads y from x, once there are statistics; the tail has at most a
  * rectifier behind the normalisation. */
 void NM_ISA(nm_batchnorm_lazy_normalisation)(const nm_pass *p, nm_lazy_normalisation *out);

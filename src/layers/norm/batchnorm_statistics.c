@@ -125,12 +125,13 @@ static void set_moments(const nm_pass *p, const nm_batch_normalisation *self, co
     }
 }
 
-static void update_running(const nm_pass *p, const nm_batch_normalisation *self, const layout *l, double rate,
+/* rows: pixels of all samples. */
+static void update_running(const nm_pass *p, const nm_batch_normalisation *self, double rows, double rate,
                            const double *mean, const double *var)
 {
-    double unbiased = l->rows > 1 ? (double)l->rows / (l->rows - 1) : 1;
+    double unbiased = rows > 1 ? rows / (rows - 1) : 1;
     real *running_mean = p->w[self->running_mean], *running_var = p->w[self->running_var];
-    for (int c = 0; c < l->channels; c++) {
+    for (int c = 0; c < p->ys.c; c++) {
         running_mean[c] = (real)((1 - rate) * (double)running_mean[c] + rate * mean[c]);
         running_var[c] = (real)((1 - rate) * (double)running_var[c] + rate * unbiased * var[c]);
     }
@@ -139,16 +140,23 @@ static void update_running(const nm_pass *p, const nm_batch_normalisation *self,
 static void finish_statistics(const nm_pass *p, const nm_batch_normalisation *self, const layout *l, const chunks *s,
                               double rate)
 {
-    double *mean = partial(p, l, l->chunks), *var = mean + l->channels;
+    double *mean = partial(p, l, l->chunks), *var = mean + l->channels, rows = 0;
+    for (int k = 0; k < s->count; k++)
+        rows += rows_at(s, k);
     merge(s, mean, var);
-    update_running(p, self, l, rate, mean, var);
+    update_running(p, self, rows, rate, mean, var);
     set_moments(p, self, mean, var);
+}
+
+static chunks chunks_of(const nm_pass *p, const layout *l)
+{
+    return (chunks){.count = l->chunks, .channels = l->channels, .of = partial(p, l, 0), .l = l};
 }
 
 void NM_ISA(nm_batchnorm_merge)(const nm_pass *p, const nm_batch_normalisation *self, const layout *l, double rate)
 {
-    finish_statistics(p, self, l,
-                      &(chunks){.count = l->chunks, .channels = l->channels, .of = partial(p, l, 0), .l = l}, rate);
+    chunks all = chunks_of(p, l);
+    finish_statistics(p, self, l, &all, rate);
 }
 
 void NM_ISA(nm_batchnorm_merge_chunks)(const nm_pass *p, const nm_batch_normalisation *self, int count,
@@ -156,6 +164,28 @@ void NM_ISA(nm_batchnorm_merge_chunks)(const nm_pass *p, const nm_batch_normalis
 {
     layout l = layout_of(p->n, p->xs[0]);
     finish_statistics(p, self, &l, &(chunks){.count = count, .channels = l.channels, .of = of, .rows = rows}, rate);
+}
+
+void NM_ISA(nm_batchnorm_find_moments)(const nm_pass *p, double *sums)
+{
+    layout l = layout_of(p->n, p->xs[0]);
+    chunks all = chunks_of(p, &l);
+    nm_parallel(p->threads, l.chunks, batchnorm_statistics_task, (void *)p);
+    merge(&all, sums, sums + l.channels);
+    for (int c = 0; c < l.channels; c++)
+        sums[l.channels + c] *= l.rows;
+}
+
+void NM_ISA(nm_batchnorm_join_moments)(const nm_pass *p, const nm_batch_normalisation *self, const nm_shard_sums *all,
+                                       double rate)
+{
+    double rows[NM_MOST_SHARDS];
+    int count = 0; /* those that there are come first */
+    while (count < all->shards && all->samples[count] > 0) {
+        rows[count] = (double)all->samples[count] * p->xs[0].h * p->xs[0].w;
+        count++;
+    }
+    NM_ISA(nm_batchnorm_merge_chunks)(p, self, count, all->sums, rows, rate);
 }
 
 void NM_ISA(nm_batchnorm_statistics)(const nm_pass *p, const nm_batch_normalisation *self, double rate)

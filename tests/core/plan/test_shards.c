@@ -1,0 +1,169 @@
+/* A batch in shards: the sums of the whole batch, with the same bits for any threads; what several
+ * processes make of it is tests/mpi's. */
+#include "branched_network.h"
+#include "layer_check.h"
+#include "run_suite.h"
+
+#include <string.h>
+
+/* Batch norm with each tail that it takes, on the input, before a join and after dense; layers that
+ * draw, that keep something, that work in place; losses in the middle. */
+static const char *const networks[] = {
+    branches,
+    "input: {height: 6, width: 6, channels: 2}\nlayers:\n- {name: n0, batchnorm: {}}\n"
+    "- {name: c1, conv: {filters: 8, kernel: 3, pad: same}}\n- {name: n1, batchnorm: {}}\n- relu\n"
+    "- maxpool: {size: 2}\n- {name: n2, batchnorm: {affine: false}}\n- elu\n- dropout: {rate: 0.3}\n"
+    "- {name: c2, conv: {filters: 6, kernel: 3, pad: same}}\n- maxpool: {size: 2, stride: 1}\n- lrn\n"
+    "- {name: d1, dense: {units: 7}}\n- {name: n3, batchnorm: {}}\n- tanh\n- {name: d2, dense: {units: 3}}\n"
+    "loss: softmax_ce\n",
+    "input: {height: 6, width: 6, channels: 2}\ndefaults: {conv: {filters: 4, kernel: 3, pad: same}}\nlayers:\n"
+    "- {name: c1, conv: {}}\n- {name: n1, batchnorm: {}}\n- {name: r1, relu: {}}\n- {name: c2, conv: {groups: 4}}\n"
+    "- {name: n2, batchnorm: {}}\n- {name: a, add: {}, from: [n2, r1]}\n- relu\n"
+    "- {name: c3, conv: {stride: 2}}\n- prelu\n- {name: g, gap: {}}\n- {name: d1, dense: {units: 3}}\n"
+    "loss: [{softmax_ce: {}, from: d1}, {mse: {}, from: n1, target: r1, weight: 0.2}]\n"};
+enum { NETWORKS = sizeof networks / sizeof *networks, MANY = 22, BATCH = 24 };
+
+static real x[BATCH * 72];
+
+typedef struct outcome {
+    nm_network *net;
+    nm_plan *plan;
+    nm_result result;
+} outcome;
+
+static outcome step_of(const char *text, nm_request request, int n)
+{
+    static int32_t labels[BATCH];
+    const real *xs[1] = {x};
+    nm_batch batch = {.n = n, .x = xs, .targets = {.labels = labels}, .seed = 5, .step = 3};
+    outcome o = {.net = built(text)};
+    nm_rng r = nm_rng_stream(4, "test", "shards");
+    for (int i = 0; i < BATCH * 72; i++)
+        x[i] = (real)nm_rng_normal(&r);
+    for (int i = 0; i < BATCH; i++)
+        labels[i] = i * 7 % 3;
+    o.plan = plan_for(o.net, request);
+    nm_plan_run(o.plan, &batch, NM_PHASE_ALL); /* twice: nothing may stay behind but the running statistics */
+    o.result = nm_plan_run(o.plan, &batch, NM_PHASE_ALL);
+    return o;
+}
+
+static void free_outcome(outcome *o)
+{
+    nm_plan_free(o->plan);
+    nm_network_free(o->net);
+}
+
+static void ck_near(const char *what, const real *found, const real *expected, size_t count)
+{
+    if (count)
+        check_alike(what, found, expected, count, sizeof(real) == 8 ? 1e-12 : 2e-6);
+}
+
+/* Of whole batches and of short ones, whose last shards have few samples or none. */
+static void check_sums(const char *text, int n)
+{
+    nm_request request = {.mode = NM_TRAIN, .batch = BATCH, .threads = 2};
+    double tolerance = sizeof(real) == 8 ? 1e-12 : 1e-6;
+    outcome whole = step_of(text, request, n);
+    request.poison = true;
+    for (int shards = 2; shards <= BATCH / 2; shards += shards < 4 ? 1 : 2) {
+        if (BATCH % shards)
+            continue;
+        request.shards = shards;
+        request.threads = 1 + shards % 3;
+        request.no_fuse = shards % 4 == 2;
+        outcome parts = step_of(text, request, n);
+        ck_assert_double_eq_tol(parts.result.loss, whole.result.loss, tolerance * whole.result.loss);
+        ck_assert_double_eq(parts.result.correct, whole.result.correct);
+        ck_assert_double_eq(parts.result.counted, whole.result.counted);
+        ck_near(text, nm_plan_gradients(parts.plan), nm_plan_gradients(whole.plan), whole.net->weight_count);
+        ck_near(text, parts.net->states, whole.net->states, whole.net->state_count);
+        free_outcome(&parts);
+    }
+    free_outcome(&whole);
+}
+
+START_TEST(shards_are_the_whole_batch)
+{
+    check_sums(networks[_i], BATCH);
+    check_sums(networks[_i], MANY);
+    check_sums(networks[_i], 2);
+}
+END_TEST
+
+START_TEST(the_same_bits_for_any_threads)
+{
+    nm_request request = {.mode = NM_TRAIN, .batch = BATCH, .threads = 1, .shards = 6};
+    outcome one = step_of(networks[_i], request, MANY);
+    for (request.threads = 2; request.threads < 9; request.threads += 3) {
+        outcome more = step_of(networks[_i], request, MANY);
+        ck_assert_double_eq(one.result.loss, more.result.loss);
+        ck_assert_mem_eq(nm_plan_gradients(one.plan), nm_plan_gradients(more.plan),
+                         one.net->weight_count * sizeof(real));
+        ck_assert_mem_eq(one.net->states, more.net->states, one.net->state_count * sizeof(real));
+        free_outcome(&more);
+    }
+    free_outcome(&one);
+}
+END_TEST
+
+/* A shard's samples go through the network as they would alone: the sums of two shards that hold
+ * the same are twice those of one. */
+START_TEST(a_shard_is_computed_as_if_it_were_alone)
+{
+    const char *text = "input: {height: 6, width: 6, channels: 2}\nlayers:\n- conv: {filters: 8, kernel: 3}\n- relu\n"
+                       "- dense: {units: 3}\nloss: softmax_ce\n";
+    nm_request request = {.mode = NM_TRAIN, .batch = BATCH, .threads = 2, .shards = 2};
+    outcome warm = step_of(text, request, BATCH); /* fills x */
+    memcpy(x + (size_t)BATCH / 2 * 72, x, sizeof x / 2);
+    static int32_t labels[BATCH];
+    const real *xs[1] = {x};
+    nm_batch batch = {.n = BATCH, .x = xs, .targets = {.labels = labels}};
+    nm_plan_run(warm.plan, &batch, NM_PHASE_ALL);
+    request.shards = 0;
+    request.batch = batch.n = BATCH / 2;
+    nm_plan *half = plan_for(warm.net, request);
+    nm_plan_run(half, &batch, NM_PHASE_ALL); /* its loss has twice the scale */
+    ck_assert_mem_eq(nm_plan_gradients(half), nm_plan_gradients(warm.plan), warm.net->weight_count * sizeof(real));
+    nm_plan_free(half);
+    free_outcome(&warm);
+}
+END_TEST
+
+START_TEST(what_does_not_go_with_shards)
+{
+    const struct {
+        nm_request request;
+        const char *says;
+    } cases[] = {
+        {{.mode = NM_TRAIN, .batch = 24, .threads = 1, .shards = 5}, "expected a divisor of the batch (24)"},
+        {{.mode = NM_TRAIN, .batch = 4096, .threads = 1, .shards = 2048}, "at most 1024"},
+        {{.mode = NM_TRAIN, .batch = 24, .threads = 1, .shards = 2, .micro = 4}, "neither train.micro_batch"},
+        {{.mode = NM_TRAIN, .batch = 24, .threads = 1, .shards = 2, .recompute = true}, "nor train.recompute"},
+    };
+    nm_network *net = built(networks[1]), *ghosts = built("input: {height: 6, width: 6, channels: 2}\nlayers:\n"
+                                                          "- batchnorm: {ghost: 2}\n- dense: {units: 3}\n"
+                                                          "loss: softmax_ce\n");
+    nm_plan *plan;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        ck_assert_int_eq(nm_plan_new(net, &cases[i].request, &plan), NM_INVALID);
+        ck_assert_ptr_nonnull(strstr(nm_error_message(net->ctx, 0), cases[i].says));
+        nm_errors_clear(net->ctx);
+    }
+    nm_request request = {.mode = NM_TRAIN, .batch = 24, .threads = 1, .shards = 2};
+    ck_assert_int_eq(nm_plan_new(ghosts, &request, &plan), NM_INVALID);
+    ck_assert_ptr_nonnull(strstr(nm_error_message(net->ctx, 0), "ghost"));
+    nm_network_free(net);
+    nm_network_free(ghosts);
+}
+END_TEST
+
+static void add_loops(TCase *tcase)
+{
+    with_context(tcase);
+    tcase_add_loop_test(tcase, shards_are_the_whole_batch, 0, NETWORKS);
+    tcase_add_loop_test(tcase, the_same_bits_for_any_threads, 0, NETWORKS);
+}
+
+SUITE_WITH("shards", add_loops, a_shard_is_computed_as_if_it_were_alone, what_does_not_go_with_shards)
