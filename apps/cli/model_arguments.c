@@ -139,7 +139,8 @@ const struct argp *model_train_argp(void)
 nm_status load_model(nm_context *ctx, const model_args *args, const char *otherwise, nm_model **model)
 {
     nm_setting settings[sizeof args->change / sizeof *args->change];
-    nm_context_set_threads(ctx, args->threads);
+    if (args->threads > 0)
+        nm_context_set_threads(ctx, args->threads);
     NM_TRY(nm_model_load(ctx, args->model ? args->model : otherwise, model));
     for (int i = 0; i < args->changes; i++) {
         const struct model_change *c = &args->change[i];

@@ -1,6 +1,7 @@
 /* norma train MODEL: one run. */
 #include "characters.h"
 #include "cli.h"
+#include "together.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -126,9 +127,12 @@ static nm_status train_shown(nm_context *ctx, const nm_model *model, const train
     return status;
 }
 
-static nm_status run(nm_context *ctx, const train_args *args, const char *otherwise, int *code)
+static nm_status run(nm_context *ctx, const train_args *args, int *code)
 {
     nm_model *model;
+    char path[4096];
+    const char *otherwise = default_model(args, path, sizeof path);
+    report_allowed_changes(&args->allowed, args->resume);
     nm_status status = load_model(ctx, &args->model, otherwise, &model);
     if (args->tune && args->resume)
         fprintf(stderr, "norma: --tune has no effect with --resume: the run keeps the algorithms that it began with\n");
@@ -176,6 +180,22 @@ static int nothing_to_resume(const char *run)
     return usage_error("%s: there is no run to go on with yet; name the MODEL to start it there", run);
 }
 
+/* 0: nothing is wrong with it. */
+static int check_usage(const train_args *args)
+{
+    char path[4096];
+    if (check_model_word(args))
+        return NM_INVALID;
+    if (args->resume && !args->run)
+        return usage_error("--resume needs --run DIR: which run shall go on?");
+    if (args->tune && joined_processes() > 1)
+        return usage_error("--tune: not with several processes, which would measure differently; tune with one, then "
+                           "start them with the model.yaml of its run");
+    if (!args->model.model && !default_model(args, path, sizeof path))
+        return nothing_to_resume(args->run);
+    return 0;
+}
+
 int command_train(int argc, char **argv)
 {
     train_args args = {0};
@@ -194,18 +214,13 @@ int command_train(int argc, char **argv)
         NULL};
     if (!read_arguments(&argp, argc, argv, &args))
         return 0;
-    if (check_model_word(&args))
-        return NM_INVALID;
-    if (args.resume && !args.run)
-        return usage_error("--resume needs --run DIR: which run shall go on?");
-    report_allowed_changes(&args.allowed, args.resume);
     nm_context *ctx = open_context();
-    char model[4096];
-    const char *otherwise = default_model(&args, model, sizeof model);
-    if (!otherwise && !args.model.model) {
-        (void)close_context(ctx, NM_OK);
-        return nothing_to_resume(args.run);
-    }
-    int code = 0, failed = close_context(ctx, run(ctx, &args, otherwise, &code));
+    nm_status joined = join_processes(ctx);
+    if (joined != NM_OK)
+        return close_context(ctx, joined);
+    int code = check_usage(&args), failed = 0;
+    if (code == 0)
+        failed = run(ctx, &args, &code);
+    failed = close_context(ctx, part_processes(ctx, (nm_status)failed));
     return failed ? failed : code;
 }

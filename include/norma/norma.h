@@ -133,6 +133,17 @@ typedef struct nm_outcome {
 /* Sets *stop to 1, atomically. May be called by any thread and by signal handlers. */
 NM_API void nm_request_stop(volatile int *stop);
 
+/* Joins the processes that mpirun or srun has started together with this one, before anything else
+ * is done with norma: what nm_model_train does after that, it does in all of them, each with some
+ * of train.shards, to the same bits as one process would. All make the same calls; process 0 alone
+ * writes files and reports progress. Where nobody has started several, *count is 1, and nothing
+ * changes. Unless nm_context_set_threads says another number, they share the cores of a machine.
+ * NM_INVALID: several were started, but norma's plug-in for their MPI is not installed. */
+NM_API nm_status nm_processes_join(nm_context *ctx, int *rank, int *count);
+/* Before the end of the program: waits for the others. NM_FAILED: they cannot be reached, or could
+ * not before. */
+NM_API nm_status nm_processes_part(nm_context *ctx);
+
 /* Trains a fresh network (or goes on) as the model's `train:` section says. NM_DIVERGED: the
  * loss, a gradient, a parameter, a running statistic or a slot of the optimizer became NaN or
  * infinite; last.h5 is the last checkpoint before that, and *outcome is filled. The

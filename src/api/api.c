@@ -2,6 +2,7 @@
 #include "api_types.h"
 
 #include "alloc.h"
+#include "join.h"
 #include "run_dir.h"
 
 #include <math.h>
@@ -74,6 +75,7 @@ static nm_status train(nm_context *ctx, const nm_model *model, nm_training *how,
                                 .run = how->run,
                                 .resume = how->resume,
                                 .allow_change = how->allow_change,
+                                .processes = nm_joined_processes(),
                                 .progress = pass_progress,
                                 .arg = how,
                                 .stop = how->stop};

@@ -93,7 +93,12 @@ static void prepare(nm_loader *l, uint64_t step, slot *out)
         order_epoch(l, epoch);
     const nm_samples *samples = l->s.samples;
     size_t size = nm_shape_size(samples->shape), places = nm_label_places(samples);
-    int n = l->count - first < l->s.batch ? l->count - first : l->s.batch;
+    int batch = l->count - first < l->s.batch ? l->count - first : l->s.batch, n = batch;
+    if (l->s.own) {
+        n = batch - l->s.first < l->s.own ? batch - l->s.first : l->s.own;
+        n = n > 0 ? n : 0;
+        first += l->s.first;
+    }
     nm_rng stream = nm_rng_stream(l->s.seed, "augment", "train");
     for (int i = 0; i < n; i++) {
         int index = l->order[first + i];
@@ -109,7 +114,7 @@ static void prepare(nm_loader *l, uint64_t step, slot *out)
                    places * sizeof *out->labels);
         out->indices[i] = index;
     }
-    out->loaded = (nm_loaded){n, epoch, (uint32_t)position, out->x, out->labels, out->indices};
+    out->loaded = (nm_loaded){n, batch, epoch, (uint32_t)position, out->x, out->labels, out->indices};
 }
 
 /* ---- the thread ---------------------------------------------------------------------------- */
@@ -155,7 +160,7 @@ const nm_loaded *nm_loader_next(nm_loader *l)
 
 static nm_status allocate(nm_context *ctx, nm_loader *l)
 {
-    size_t batch = (size_t)l->s.batch, size = nm_shape_size(l->s.samples->shape);
+    size_t batch = (size_t)(l->s.own ? l->s.own : l->s.batch), size = nm_shape_size(l->s.samples->shape);
     l->order = nm_alloc(ctx, (size_t)l->count + 1, sizeof *l->order);
     l->changed = nm_alloc(ctx, size, 1);
     bool all = l->order && l->changed;

@@ -17,6 +17,7 @@ typedef struct nm_loader_settings {
     nm_normalisation normalisation;      /* read by nm_loader_new only */
     bool binary;                         /* pixels become 0 or 1 (threshold at 128) instead of normalised */
     uint64_t seed;
+    int first, own;      /* of a batch only the samples first to first + own - 1 are made; own 0: all */
     uint64_t first_step; /* go on from here: step = epoch * steps_per_epoch + position, from 0 */
 } nm_loader_settings;
 
@@ -24,7 +25,9 @@ typedef struct nm_loader_settings {
 void nm_shuffle_epoch(uint64_t seed, uint32_t epoch, int *order, int count);
 
 typedef struct nm_loaded {
-    int n;                    /* the last batch of an epoch may be short */
+    int n;                    /* samples here */
+    int batch;                /* of the whole batch: more than n where only some are made; the last one of an epoch
+                                 may be short */
     uint32_t epoch, position; /* from 0 */
     const real *x;            /* [n][h][w][c] */
     const int32_t *labels;    /* [n], or [n][h][w] where the samples have a label per pixel */

@@ -57,16 +57,17 @@ nm_status nm_population_estimate(nm_train_run *t)
     while (status == NM_OK && used < (uint64_t)t->settings->population_batches && tried < t->state.steps_per_epoch) {
         const nm_loaded *loaded = nm_train_run_next(t, loader);
         uint64_t step = epoch * t->state.steps_per_epoch + tried++;
-        if (loaded->n < t->loading.batch && used > 0)
+        if (loaded->batch < t->loading.batch && used > 0)
             break; /* the short batch at the end would count as much as a whole one */
         used++;
-        nm_batch batch = {.n = loaded->n,
+        nm_batch batch = {.n = loaded->batch,
                           .x = &loaded->x,
                           .targets = nm_target_maker_make(&t->targets, loaded),
                           .seed = t->state.seed,
                           .step = (uint32_t)step,
                           .statistics_rate = 1.0 / (double)used};
-        nm_plan_run(t->plan, &batch, NM_PHASE_FORWARD);
+        if (nm_plan_run(t->plan, &batch, NM_PHASE_FORWARD).failed)
+            status = NM_FAILED;
     }
     nm_loader_free(loader);
     if (status == NM_OK)

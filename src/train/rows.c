@@ -51,7 +51,7 @@ static double train_accuracy(const nm_train_state *s)
 
 void nm_train_run_report(const nm_train_run *t, const nm_history_row *row)
 {
-    if (!t->request->progress)
+    if (!t->request->progress || nm_processes_rank(t->processes) > 0)
         return;
     const nm_train_state *s = &t->state;
     double rate = t->stepping > 0 ? (double)t->stepped / t->stepping : 0, left = (double)(t->steps - s->step);

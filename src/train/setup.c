@@ -90,7 +90,7 @@ static nm_status open_data(nm_train_run *t)
         status = nm_fail(t->ctx, NM_INVALID, "%s: it has no training samples", t->data->found);
     NM_TRY(status);
     NM_TRY(nm_dataset_normalisation(t->ctx, &t->data->train, &t->state.normalisation));
-    if (t->request->run || t->request->run_stem)
+    if (t->keeps || t->processes)
         nm_train_run_digest_data(t);
     t->state.data = t->data->name;
     return name_classes(t);
@@ -177,7 +177,7 @@ static nm_status open_run(nm_train_run *t)
 static nm_beside beside_plan(const nm_train_run *t)
 {
     size_t weights = t->net->weight_count * sizeof(real), slots = nm_optimization_bytes(t->optimization);
-    bool saves = t->request->run || t->request->run_stem;
+    bool saves = (t->request->run || t->request->run_stem) && nm_processes_rank(t->processes) == 0;
     return (nm_beside){.untouched = slots + (t->evaluator ? nm_evaluator_bytes(t->evaluator) : 0),
                        .fixed = saves ? 2 * (weights + slots) : 0,
                        .per_sample = nm_loader_sample_bytes(&t->data->train),
@@ -205,10 +205,14 @@ static nm_status open_plan(nm_train_run *t)
                           .threads = nm_context_threads(t->ctx),
                           .micro = t->settings->micro_batch,
                           .shards = t->settings->shards,
+                          .processes = t->processes,
                           .recompute = t->settings->recompute,
                           .beside = &beside};
     request.keep = nm_watch_nodes(t->watch, &request.keeps);
-    return nm_plan_new(t->net, &request, &t->plan);
+    NM_TRY(nm_plan_new(t->net, &request, &t->plan));
+    int own = nm_plan_own_samples(t->plan, t->loading.batch, &t->loading.first);
+    t->loading.own = own < t->loading.batch ? own : 0;
+    return NM_OK;
 }
 
 static nm_status prepare(nm_train_run *t)
@@ -231,7 +235,12 @@ static nm_status prepare(nm_train_run *t)
 nm_status nm_train_run_set_up(nm_context *ctx, const nm_train_request *request, bool data, nm_train_run *t,
                               nm_train_result *result)
 {
-    *t = (nm_train_run){.ctx = ctx, .request = request, .saved_step = NM_NEVER_SAVED, .started = nm_clock()};
+    *t = (nm_train_run){.ctx = ctx,
+                        .request = request,
+                        .saved_step = NM_NEVER_SAVED,
+                        .started = nm_clock(),
+                        .keeps = request->run || request->run_stem,
+                        .processes = request->processes};
     NM_TRY(nm_gemm_check(ctx));
     NM_TRY(open_network(t));
     NM_TRY(nm_network_freeze(ctx, t->net));
@@ -248,8 +257,9 @@ nm_status nm_train_run_set_up(nm_context *ctx, const nm_train_request *request, 
 
 nm_status nm_train_run_open(nm_context *ctx, const nm_train_request *request, nm_train_run *t, nm_train_result *result)
 {
-    NM_TRY(nm_train_run_set_up(ctx, request, true, t, result));
-    NM_TRY(open_run(t));
+    NM_TRY(nm_train_together(t, nm_train_run_set_up(ctx, request, true, t, result)));
+    NM_TRY(nm_train_follow(t, nm_processes_rank(t->processes) == 0 ? open_run(t) : NM_OK));
+    NM_TRY(nm_train_take_state(t));
     if (!(t->states = nm_alloc(ctx, t->net->state_count + 1, sizeof *t->states)))
         return NM_FAILED;
     NM_TRY(nm_idle_report(t));

@@ -43,7 +43,8 @@ static nm_status make_row(nm_train_run *t, nm_train_result *result)
     if (t->evaluator) {
         bool stopped;
         nm_evaluation e;
-        NM_TRY(nm_evaluator_run(t->evaluator, t->request->stop, &e, &stopped));
+        /* processes that train together stop together, at the head of the loop */
+        NM_TRY(nm_evaluator_run(t->evaluator, t->processes ? NULL : t->request->stop, &e, &stopped));
         if (stopped)
             return NM_OK;
         if (e.not_finite || !isfinite(e.loss)) {
@@ -68,14 +69,19 @@ static bool row_due(const nm_train_run *t)
 
 /* ---- checkpoints -------------------------------------------------------------------------- */
 
-static nm_status save(nm_train_run *t, nm_train_result *result)
+static nm_status write_checkpoint(nm_train_run *t)
 {
-    NM_TRY(check_state(t, result));
     NM_TRY(nm_watch_flush(t->watch));
     nm_train_state lasting = t->state;
     lasting.history_count -= t->passing_rows;
     int keep = t->state.step > 0 ? t->settings->keep : 0; /* the start is no step to keep */
-    NM_TRY(nm_run_dir_save(t->run, t->net, &lasting, keep));
+    return nm_run_dir_save(t->run, t->net, &lasting, keep);
+}
+
+static nm_status save(nm_train_run *t, nm_train_result *result)
+{
+    NM_TRY(check_state(t, result));
+    NM_TRY(nm_train_follow(t, t->run ? write_checkpoint(t) : NM_OK));
     t->saved_step = t->state.step;
     return NM_OK;
 }
@@ -105,7 +111,9 @@ static nm_status check_prediction(const nm_train_run *t, nm_train_result *result
 static nm_status save_before(nm_train_run *t, nm_train_result *result, const nm_batch *batch)
 {
     exchange(t->net->states, t->states, t->net->state_count);
-    nm_status status = check_prediction(t, result, batch);
+    nm_status status = nm_train_follow(t, check_prediction(t, result, batch));
+    if (status == NM_DIVERGED && !result->diverged) /* process 0 has found it */
+        status = diverged(result, t->state.step, "the prediction");
     if (status == NM_OK)
         status = save(t, result);
     exchange(t->net->states, t->states, t->net->state_count);
@@ -115,7 +123,7 @@ static nm_status save_before(nm_train_run *t, nm_train_result *result, const nm_
 static bool save_due(const nm_train_run *t, bool stop)
 {
     uint64_t step = t->state.step;
-    if (!t->run || t->saved_step == step)
+    if (!t->keeps || t->saved_step == step)
         return false;
     return stop || step == t->steps || step == 0 || (t->save_every && step % t->save_every == 0);
 }
@@ -137,7 +145,7 @@ static nm_status end_diverged(nm_train_run *t, nm_train_result *result)
 /* A step in progress, from its gradients to its update. */
 typedef struct started_step {
     nm_training_step step;
-    nm_batch batch;
+    nm_batch batch, own; /* own: as if this process's samples were all */
     const real *x;
     nm_result r;
     nm_bad_number bad;
@@ -150,17 +158,21 @@ static nm_status start_step(nm_train_run *t, nm_train_result *result, bool proof
     double start = nm_clock();
     const nm_loaded *loaded = nm_train_run_next(t, t->loader);
     s->x = loaded->x;
-    s->batch = (nm_batch){.n = loaded->n,
+    s->batch = (nm_batch){.n = loaded->batch,
                           .x = &s->x,
                           .targets = nm_target_maker_make(&t->targets, loaded),
                           .seed = t->state.seed,
                           .step = (uint32_t)t->state.step};
+    s->own = s->batch;
+    s->own.n = loaded->n;
     s->step = (nm_training_step){t->net, t->plan, t->optimization, t->watch, t->settings->watch_every};
     if (proof && t->net->state_count)
         memcpy(t->states, t->net->states, t->net->state_count * sizeof(real));
     s->r = nm_plan_run(t->plan, &s->batch, NM_PHASE_ALL);
     t->stepping += nm_clock() - start;
-    nm_find_bad_number(t->net, &s->batch, &s->r, &s->bad);
+    if (s->r.failed)
+        return NM_FAILED;
+    nm_find_bad_number(t->net, &s->own, &s->r, &s->bad);
     if (proof && !s->bad.found)
         s->bad.found = nm_optimization_find_bad(t->optimization, t->plan, s->bad.where, sizeof s->bad.where);
     return s->bad.found ? diverged(result, t->state.step + 1, s->bad.where) : NM_OK;
@@ -218,7 +230,7 @@ static nm_status save_and_step(nm_train_run *t, nm_train_result *result, bool sa
     NM_TRY(start_step(t, result, saves, &s));
     bool waits = blown_up(t, s.r.loss);
     if (saves && (last || !waits))
-        NM_TRY(save_before(t, result, &s.batch));
+        NM_TRY(save_before(t, result, &s.own));
     return last ? NM_OK : finish_step(t, result, &s);
 }
 
@@ -229,6 +241,7 @@ static nm_status loop(nm_train_run *t, nm_train_result *result)
         if (row_due(t))
             NM_TRY(make_row(t, result));
         bool stop = nm_stop_wanted(t->request->stop);
+        NM_TRY(nm_train_stop_together(t, &stop));
         last = stop || t->state.step >= t->steps;
         result->stopped = stop && (t->state.step < t->steps || row_due(t));
         NM_TRY(save_and_step(t, result, save_due(t, stop), last));

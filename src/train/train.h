@@ -71,6 +71,8 @@ typedef struct nm_train_request {
     const char *const *allow_change; /* settings that may change on resuming, NULL-terminated (resume_rules.h); NULL:
                                         those that are free to change */
     nm_data_cache *cache; /* where the data is looked for and stays; NULL: it is opened, and closed with the run */
+    struct nm_processes *processes; /* that train together, all with the same request; only process 0 writes files and
+                                       reports progress. NULL: this one alone */
     void (*progress)(void *arg, const nm_progress *progress);
     void *arg;
     const volatile int *stop; /* non-zero: save and return NM_OK early (nm_stop_wanted); may be NULL */

@@ -5,6 +5,7 @@
 #include "clock.h"
 #include "evaluate.h"
 #include "optimization.h"
+#include "processes.h"
 #include "run_dir.h"
 #include "train.h"
 #include "watch.h"
@@ -30,9 +31,11 @@ typedef struct nm_train_run {
     char *classes;        /* state.classes */
     char data_digest[65]; /* state.data_digest; empty: nothing is written that could hold it */
     int row_capacity;
-    int passing_rows;    /* of the history's last rows: not part of what a checkpoint holds */
-    double *row_seconds; /* beside state.history */
-    nm_run_dir *run;     /* NULL: nothing is written */
+    int passing_rows;        /* of the history's last rows: not part of what a checkpoint holds */
+    double *row_seconds;     /* beside state.history */
+    bool keeps;              /* the run has a folder, of which process 0 writes the files */
+    nm_run_dir *run;         /* NULL: nothing is written, here */
+    nm_processes *processes; /* that train together; NULL: this one alone */
     nm_watch *watch;
     uint64_t steps;                    /* where training ends */
     uint64_t row_every, save_every;    /* steps; save_every 0: at the end only */
@@ -69,6 +72,17 @@ void nm_train_run_digest_data(nm_train_run *t);
 nm_status nm_train_run_load_from(nm_train_run *t, uint64_t step, nm_loader **loader) NM_MUST_USE;
 /* The batch of the next step: passes over the single sample that an epoch may leave. */
 const nm_loaded *nm_train_run_next(const nm_train_run *t, nm_loader *loader);
+
+/* ---- processes that train together (joint.c); without others these do nothing ---- */
+
+/* Whether all are ready to train the same: `status` is this one's. */
+nm_status nm_train_together(const nm_train_run *t, nm_status status) NM_MUST_USE;
+/* Process 0's status, for all. */
+nm_status nm_train_follow(const nm_train_run *t, nm_status status) NM_MUST_USE;
+/* Takes over what process 0 begins with: the state, parameters and the optimizer's slots. */
+nm_status nm_train_take_state(nm_train_run *t) NM_MUST_USE;
+/* *stop: whether any of them is to stop. */
+nm_status nm_train_stop_together(const nm_train_run *t, bool *stop) NM_MUST_USE;
 
 /* Of the run, in all processes. */
 double nm_train_run_seconds(const nm_train_run *t);

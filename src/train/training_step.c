@@ -27,7 +27,7 @@ void nm_find_bad_number(nm_network *net, const nm_batch *batch, const nm_result 
     if (net->objectives == 1)
         snprintf(loss, sizeof loss, "the loss, %s of %s", net->objective->type->name,
                  net->node[net->objective->from].name);
-    if (nm_find_culprit(net, NM_TRAIN, batch, culprit))
+    if (batch->n > 0 && nm_find_culprit(net, NM_TRAIN, batch, culprit))
         snprintf(bad->where, sizeof bad->where, "%s, and so %s,", culprit, loss);
     else
         snprintf(bad->where, sizeof bad->where, "%s", loss);

@@ -1,5 +1,7 @@
 #include "plugin.h"
 
+#include "plugin_config.h"
+
 #include <dlfcn.h>
 #include <limits.h>
 #include <stdio.h>

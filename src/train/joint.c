@@ -1,0 +1,120 @@
+/* What processes that train together do as one: they compare what they are about to train, begin
+ * with process 0's state, follow it where it writes files, and stop together. */
+#include "train_run.h"
+
+#include "alloc.h"
+#include "gemm.h"
+#include "isa.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- the same everywhere ------------------------------------------------------------------- */
+
+static nm_status agree_on_all(const nm_train_run *t)
+{
+    nm_processes *p = t->processes;
+    char *model, text[128];
+    NM_TRY(nm_processes_agree(p, "version of norma", nm_version()));
+    snprintf(text, sizeof text, "%s, %s", nm_isa_name(nm_isa_level()), nm_gemm_core());
+    NM_TRY(nm_processes_agree(p, "instruction set and OpenBLAS's kernels (NORMA_ISA, OPENBLAS_CORETYPE)", text));
+    NM_TRY(nm_processes_agree(p, "data (its digest)", t->data_digest));
+    NM_TRY(nm_model_text(t->ctx, t->document, &model));
+    nm_status status = nm_processes_agree(p, "model and settings", model);
+    nm_free(model);
+    return status;
+}
+
+nm_status nm_train_together(const nm_train_run *t, nm_status status)
+{
+    nm_processes *p = t->processes;
+    if (!p)
+        return status;
+    int errors = nm_error_count(t->ctx);
+    const char *said = status == NM_OK || !errors ? "ready" : nm_error_message(t->ctx, errors - 1);
+    char text[512];
+    snprintf(text, sizeof text, "%s", said);
+    NM_TRY(nm_processes_agree(p, "start of training", text));
+    NM_TRY(status);
+    if (t->settings->watch.count)
+        return nm_fail(t->ctx, NM_INVALID,
+                       "train.watch: not with several processes, each of which has some samples only");
+    return agree_on_all(t);
+}
+
+/* ---- process 0 leads ----------------------------------------------------------------------- */
+
+nm_status nm_train_follow(const nm_train_run *t, nm_status status)
+{
+    int lead = (int)status;
+    NM_TRY(nm_processes_broadcast(t->processes, &lead, sizeof lead, 0));
+    return status != NM_OK ? status : (nm_status)lead;
+}
+
+/* Of nm_train_run, what is not an array. */
+typedef struct numbers {
+    uint64_t step, seen, best_step, resumed_step, saved_step;
+    double loss_sum, correct, counted, best_accuracy, seconds_before;
+    int rows;
+} numbers;
+
+static nm_status take_rows(nm_train_run *t, int rows)
+{
+    for (int i = 0; i < rows; i++) {
+        nm_history_row row = {0};
+        double seconds = 0;
+        if (nm_processes_rank(t->processes) == 0) {
+            row = t->state.history[i];
+            seconds = t->row_seconds[i];
+        }
+        NM_TRY(nm_processes_broadcast(t->processes, &row, sizeof row, 0));
+        if (nm_processes_rank(t->processes) > 0)
+            NM_TRY(nm_train_run_add_row(t, &row, seconds));
+    }
+    return NM_OK;
+}
+
+nm_status nm_train_take_state(nm_train_run *t)
+{
+    nm_processes *p = t->processes;
+    nm_train_state *s = &t->state;
+    if (!p)
+        return NM_OK;
+    numbers n = {s->step,    s->seen,    s->best_step,     t->resumed_step,   t->saved_step,   s->loss_sum,
+                 s->correct, s->counted, s->best_accuracy, t->seconds_before, s->history_count};
+    NM_TRY(nm_processes_broadcast(p, &n, sizeof n, 0));
+    NM_TRY(nm_processes_broadcast(p, t->net->weights, t->net->weight_count * sizeof(real), 0));
+    NM_TRY(nm_processes_broadcast(p, t->net->states, t->net->state_count * sizeof(real), 0));
+    for (int i = 0; i < s->slots; i++)
+        NM_TRY(nm_processes_broadcast(p, s->slot[i], t->net->weight_count * sizeof(real), 0));
+    NM_TRY(take_rows(t, n.rows));
+    s->step = n.step;
+    s->seen = n.seen;
+    s->best_step = n.best_step;
+    t->resumed_step = n.resumed_step;
+    t->saved_step = n.saved_step;
+    s->loss_sum = n.loss_sum;
+    s->correct = n.correct;
+    s->counted = n.counted;
+    s->best_accuracy = n.best_accuracy;
+    t->seconds_before = n.seconds_before;
+    return NM_OK;
+}
+
+/* ---- stopping ------------------------------------------------------------------------------ */
+
+nm_status nm_train_stop_together(const nm_train_run *t, bool *stop)
+{
+    size_t offset[NM_MOST_SHARDS + 1];
+    char wanted[NM_MOST_SHARDS] = {0};
+    int count = nm_processes_count(t->processes);
+    if (count == 1)
+        return NM_OK;
+    for (int r = 0; r <= count; r++)
+        offset[r] = (size_t)r;
+    wanted[nm_processes_rank(t->processes)] = *stop;
+    NM_TRY(nm_processes_gather(t->processes, wanted, offset));
+    *stop = memchr(wanted, 1, (size_t)count) != NULL;
+    return NM_OK;
+}
