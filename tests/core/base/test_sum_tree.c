@@ -112,8 +112,7 @@ START_TEST(shards_there_may_be)
 }
 END_TEST
 
-/* ---- any number of processes --------------------------------------------------------------------
- */
+/* ---- any number of processes --------------------------------------------------------------- */
 
 /* Each process adds up its shards; its roots, one process's behind the other's, give the sum. */
 static real cut_sum(int shards, int present, int processes, size_t element)
