@@ -58,7 +58,7 @@ void nm_sum_tree_begin(nm_sum_tree *tree, nm_real *out, size_t count, int presen
 nm_real *nm_sum_tree_leaf(nm_sum_tree *tree);
 void nm_sum_tree_push(nm_sum_tree *tree);
 /* Starts the exchange. Waits for the oldest ones where there are NM_SUM_EXCHANGES, or where their
- * memory is used up: two of the largest arrays always have room. */
+ * memory, that of two of the largest arrays, is used up. */
 enum { NM_SUM_EXCHANGES = 8 };
 nm_status nm_sum_tree_finish(nm_sum_tree *tree) NM_MUST_USE;
 /* Moves on what is under way, without waiting: a few calls of MPI. Every wait for other processes
