@@ -120,7 +120,7 @@ static nm_status train_shown(nm_context *ctx, const nm_model *model, const train
     int signalled = end_screen(&screen);
     if (outcome.diverged)
         status = NM_OK; /* its message is print_outcome's */
-    if (status == NM_OK)
+    if (status == NM_OK && outcome.run) /* of several processes, process 0 has it */
         print_outcome(&outcome);
     *code = outcome.diverged ? NM_DIVERGED : outcome.stopped ? signalled : 0;
     nm_outcome_free(&outcome);
@@ -221,6 +221,8 @@ int command_train(int argc, char **argv)
     int code = check_usage(&args), failed = 0;
     if (code == 0)
         failed = run(ctx, &args, &code);
+    if (failed && joined_processes() > 1) /* before another's status makes mpirun end this one */
+        print_errors(ctx);
     failed = close_context(ctx, part_processes(ctx, (nm_status)failed));
     return failed ? failed : code;
 }

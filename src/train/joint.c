@@ -12,6 +12,26 @@
 
 /* ---- the same everywhere ------------------------------------------------------------------- */
 
+/* Setting by setting, so that what differs has a name. */
+static nm_status agree_on_settings(const nm_train_run *t)
+{
+    const nm_yaml *train = nm_yaml_get(t->document, "train");
+    char names[2048] = "", what[160];
+    size_t used = 0;
+    for (int i = 0; train && i < train->count && used < sizeof names; i++)
+        used += (size_t)snprintf(names + used, sizeof names - used, "%s ", train->keys[i]->text);
+    NM_TRY(nm_processes_agree(t->processes, "what is given in train", names));
+    for (int i = 0; train && i < train->count; i++) {
+        char *value;
+        NM_TRY(nm_model_text(t->ctx, train->items[i], &value));
+        snprintf(what, sizeof what, "train.%s", train->keys[i]->text);
+        nm_status status = nm_processes_agree(t->processes, what, value);
+        nm_free(value);
+        NM_TRY(status);
+    }
+    return NM_OK;
+}
+
 static nm_status agree_on_all(const nm_train_run *t)
 {
     nm_processes *p = t->processes;
@@ -19,9 +39,10 @@ static nm_status agree_on_all(const nm_train_run *t)
     NM_TRY(nm_processes_agree(p, "version of norma", nm_version()));
     snprintf(text, sizeof text, "%s, %s", nm_isa_name(nm_isa_level()), nm_gemm_core());
     NM_TRY(nm_processes_agree(p, "instruction set and OpenBLAS's kernels (NORMA_ISA, OPENBLAS_CORETYPE)", text));
+    NM_TRY(agree_on_settings(t));
     NM_TRY(nm_processes_agree(p, "data (its digest)", t->data_digest));
     NM_TRY(nm_model_text(t->ctx, t->document, &model));
-    nm_status status = nm_processes_agree(p, "model and settings", model);
+    nm_status status = nm_processes_agree(p, "model", model);
     nm_free(model);
     return status;
 }

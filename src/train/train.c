@@ -251,8 +251,10 @@ static nm_status loop(nm_train_run *t, nm_train_result *result)
 
 nm_status nm_train(nm_context *ctx, const nm_train_request *request, nm_train_result *result)
 {
+    enum { GRACE = 20 }; /* seconds in which those that were told to stop save together */
     nm_train_run t = {0};
     *result = (nm_train_result){0};
+    nm_processes_set_stop(request->processes, request->stop, GRACE);
     nm_status status = nm_train_run_open(ctx, request, &t, result);
     if (status == NM_OK && t.run && !(result->run = nm_strdup(ctx, t.run->path)))
         status = NM_FAILED;
@@ -275,6 +277,7 @@ nm_status nm_train(nm_context *ctx, const nm_train_request *request, nm_train_re
         result->run = NULL;
     }
     nm_train_run_close(&t);
+    nm_processes_set_stop(request->processes, NULL, 0);
     return status;
 }
 

@@ -1,0 +1,122 @@
+#!/usr/bin/env python3
+"""training.py KIND PLUGINS NORMA: norma train as several processes, by the mpirun of KIND (openmpi, mpich): the checkpoint has
+the same bits for any number of them and of threads, also where the run was killed and resumed by others; what is used wrongly is
+told once. Exits 77, skipped, where that mpirun or its plug-in is not there."""
+import hashlib
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'faults'))
+import harness  # noqa: E402
+
+KIND = sys.argv[1]
+PLUGINS, NORMA = map(os.path.abspath, sys.argv[2:4])
+LAUNCHER = {'openmpi': ['--oversubscribe', '--bind-to', 'none'], 'mpich': []}[KIND]
+MPIRUN = shutil.which('mpirun.' + KIND)
+MODEL = harness.MODEL.replace('epochs: 6, batch: 8', 'steps: 40, batch: 16, shards: 8')
+bad = []
+
+
+def command(count, *words):
+    return ([MPIRUN, *LAUNCHER, '-n', str(count)] if count else []) + list(words)
+
+
+def environment(**more):
+    own = {name: value for name, value in os.environ.items() if not re.match('NORMA_MPI|OMPI_|PMI|MPI_LOCAL|SLURM_', name)}
+    own.update(NORMA_PLUGINS=PLUGINS, OMPI_ALLOW_RUN_AS_ROOT='1', OMPI_ALLOW_RUN_AS_ROOT_CONFIRM='1', OMP_WAIT_POLICY='passive')
+    own.update(more)
+    return own
+
+
+def run(place, words, **more):
+    """(status, lines of norma's on stderr, stdout)"""
+    done = subprocess.run(words, cwd=place.path, env=environment(**more), capture_output=True, text=True, timeout=100,
+                          stdin=subprocess.DEVNULL, check=False)
+    return done.returncode, [line for line in done.stderr.split('\n') if line.startswith('norma: ')], done.stdout
+
+
+def train(place, count, *words, **more):
+    return run(place, command(count, NORMA, 'train', *words), **more)
+
+
+def expect(what, holds, *seen):
+    print('%s: %s' % (what, 'ok' if holds else 'WRONG'))
+    if not holds:
+        bad.append(what)
+        print(*seen, sep='\n')
+    sys.stdout.flush()
+
+
+def digest(place, run_folder):
+    path = place.file(run_folder, 'last.h5')
+    with open(path, 'rb') as f:
+        return hashlib.sha256(f.read()).hexdigest()
+
+
+def same_bits(place, expected):
+    for count in (2, 3, 5, 8):
+        name = 'p%d' % count
+        seen = train(place, count, 'model.yaml', '--run', name, '--threads', str(1 + count % 2))
+        expect('%d processes' % count, seen[0] == 0 and digest(place, name) == expected and seen[2].count('run directory') == 1, *seen)
+
+
+def killed_and_resumed(place, expected):
+    random.seed(os.getpid())
+    for count in (3, 2, 8, 5):
+        words = command(count, NORMA, 'train', 'model.yaml', '--run', 'cut', '--resume', '--threads', '1')
+        with subprocess.Popen(words, cwd=place.path, env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL, start_new_session=True) as program:
+            time.sleep(random.uniform(0.3, 1.2))
+            found = subprocess.run(['pgrep', '-f', '^%s train model.yaml --run cut' % re.escape(NORMA)], capture_output=True, text=True,
+                                   check=False).stdout.split()
+            if found:
+                os.kill(int(random.choice(found)), signal.SIGKILL)
+            program.wait(60)
+    seen = train(place, 4, 'model.yaml', '--run', 'cut', '--resume', '--threads', '1')
+    expect('killed four times and resumed by others', seen[0] == 0 and digest(place, 'cut') == expected, *seen)
+
+
+def used_wrongly(place):
+    with open(place.file('by_rank'), 'w', encoding='ascii') as f:
+        f.write('#!/bin/sh\n[ "${OMPI_COMM_WORLD_RANK:-$PMI_RANK}" = 1 ] && exec "$@" --limit 48\nexec "$@" --limit 64\n')
+    os.chmod(place.file('by_rank'), 0o755)
+    open(place.file('file'), 'w', encoding='ascii').close()
+    cases = {
+        'more processes than shards': (['--shards', '2'], 2, '3 processes for 2 shards'),
+        'a folder that cannot be': (['--run', 'file/run'], 2, "'file' is a file"),
+        'a batch that shards do not divide': (['--shards', '3'], 2, 'expected a divisor of the batch'),
+        'measured algorithms': (['--tune'], 2, '--tune: not with several processes'),
+    }
+    for what, (words, status, says) in cases.items():
+        seen = train(place, 3, 'model.yaml', *words)
+        expect(what, seen[0] == status and len(seen[1]) == 1 and says in seen[1][0], *seen)
+    seen = run(place, command(3, './by_rank', NORMA, 'train', 'model.yaml'))
+    expect('other settings in one process', seen[0] == 1 and len(seen[1]) == 1 and 'train.limit: process 1 on' in seen[1][0], *seen)
+
+
+def main():
+    if not MPIRUN or not os.path.exists(os.path.join(PLUGINS, 'norma_%s.so' % KIND)):
+        print('no mpirun.%s, or no plug-in for it' % KIND)
+        sys.exit(77)
+    with harness.Place(NORMA) as place:
+        with open(place.file('model.yaml'), 'w', encoding='utf-8') as f:
+            f.write(MODEL)
+        seen = train(place, 0, 'model.yaml', '--run', 'alone', '--threads', '2')
+        expect('alone', seen[0] == 0, *seen)
+        expected = digest(place, 'alone')
+        same_bits(place, expected)
+        killed_and_resumed(place, expected)
+        used_wrongly(place)
+    print('%d wrong' % len(bad))
+    sys.exit(1 if bad else 0)
+
+
+if __name__ == '__main__':
+    main()
