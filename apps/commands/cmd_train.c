@@ -119,7 +119,7 @@ static nm_status train_shown(nm_context *ctx, const nm_model *model, const train
     nm_status status = nm_model_train(ctx, model, &how, &outcome);
     int signalled = end_screen(&screen);
     if (outcome.diverged)
-        status = NM_OK; /* its message is print_outcome's */
+        status = NM_OK;                 /* its message is print_outcome's */
     if (status == NM_OK && outcome.run) /* of several processes, process 0 has it */
         print_outcome(&outcome);
     *code = outcome.diverged ? NM_DIVERGED : outcome.stopped ? signalled : 0;
