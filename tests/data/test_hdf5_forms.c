@@ -1,6 +1,7 @@
 /* HDF5 files as h5py, numpy, Keras and PyTorch users write them: read with the same pixels and
  * labels, or refused with the mend. */
 #include "data_support.h"
+#include "hdf5_split.h"
 
 #include <hdf5.h>
 #include <math.h>
@@ -198,6 +199,28 @@ START_TEST(images_of_other_numbers)
 }
 END_TEST
 
+/* Values are converted some images at a time. The last image alone says that they are not from 0 to
+ * 1. */
+START_TEST(more_images_than_are_converted_at_once)
+{
+    enum { MANY = 9, SIDE = 1024, ALL = MANY * SIDE * SIDE, LAST = ALL - SIDE * SIDE };
+    nm_h5_shape shape = {.rank = 3, .dims = {MANY, SIDE, SIDE}, .count = ALL};
+    ck_assert_uint_lt(nm_hdf5_rows_at_once(&shape), MANY);
+    double *images = nm_alloc(ctx, ALL, sizeof *images), targets[MANY] = {0, 1};
+    nm_dataset *d;
+    for (int i = 0; i < ALL; i++)
+        images[i] = i < LAST ? i % 2 : i % 251;
+    write_form(&(form){H5T_IEEE_F32LE, H5T_STD_I64LE, 3, 1, {MANY, SIDE, SIDE}, {MANY}, images, targets, 0});
+    ck_assert_done(nm_dataset_open(ctx, "hdf5:f.h5", NULL, &d));
+    int wrong = d->train.count != MANY;
+    for (int i = 0; i < ALL && !wrong; i++)
+        wrong = d->train.pixels[i] != images[i] ? i + 1 : 0;
+    ck_assert_msg(!wrong, "pixel %d", wrong - 1);
+    nm_dataset_free(d);
+    nm_free(images);
+}
+END_TEST
+
 /* `text`: count strings one after another, of `size` bytes each; size 0: pointers. */
 static void put_strings(hid_t file, size_t size, hsize_t count, const void *text)
 {
@@ -273,5 +296,5 @@ START_TEST(what_cannot_be_read_is_told)
 END_TEST
 
 SUITE_WITH("forms of HDF5 files", in_own_folder, labels_of_any_number_type, labels_that_are_none, one_hot_labels,
-           images_with_channels_first, images_of_other_numbers, names_of_classes_in_any_form,
-           what_cannot_be_read_is_told)
+           images_with_channels_first, images_of_other_numbers, more_images_than_are_converted_at_once,
+           names_of_classes_in_any_form, what_cannot_be_read_is_told)

@@ -129,6 +129,32 @@ END_TEST
 
 /* ---- damage -------------------------------------------------------------------------------- */
 
+/* With its mark alone a file is a damaged one of its format, with less of it none. */
+START_TEST(known_by_their_marks)
+{
+    static const struct {
+        const char *mark, *name;
+        size_t size;
+    } marks[] = {{"\x89PNG\r\n\x1a\n", "PNG", 8},
+                 {"\xff\xd8\xff", "JPEG", 3},
+                 {"RIFF\4\0\0\0WEBP", "WebP", 12},
+                 {"II*\0", "TIFF", 4},
+                 {"MM\0*", "TIFF", 4},
+                 {"GIF87a", "GIF", 6},
+                 {"GIF89a", "GIF", 6}};
+    nm_image_reader r = new_reader();
+    uint8_t pixels[PIXELS * 3];
+    for (size_t i = 0; i < sizeof marks / sizeof *marks; i++) {
+        const uint8_t *bytes = (const uint8_t *)marks[i].mark;
+        char words[32];
+        snprintf(words, sizeof words, "not a whole %s:", marks[i].name);
+        ck_assert_refused(nm_image_decode(&r, "a", bytes, marks[i].size, rgb_shape, pixels), NM_INVALID, words);
+        ck_assert_refused(nm_image_decode(&r, "a", bytes, marks[i].size - 1, rgb_shape, pixels), NM_INVALID,
+                          "expected a PNG, JPEG");
+    }
+}
+END_TEST
+
 /* Cut short anywhere a file is refused or, behind its pixels, read; a changed byte never does
  * more than that. */
 START_TEST(cut_and_changed)
@@ -169,4 +195,4 @@ START_TEST(cut_and_changed)
 }
 END_TEST
 
-SUITE_WITH("image formats", in_own_folder, webp_and_tiff, gif, cut_and_changed)
+SUITE_WITH("image formats", in_own_folder, webp_and_tiff, gif, known_by_their_marks, cut_and_changed)

@@ -62,6 +62,27 @@ START_TEST(every_sample_weighs_the_same)
 }
 END_TEST
 
+/* A row's training loss and accuracy are of the samples since the row before: where the rate is
+ * zero, those of all rows together are the epoch's. */
+START_TEST(each_row_has_its_own_samples)
+{
+    static const int samples[] = {199, 199, 2};
+    nm_train_result one, r;
+    double loss = 0, accuracy = 0;
+    ck_assert_done(train_with(PLAIN_MODEL, NULL, false, NULL, NULL, &one));
+    ck_assert_done(train_with(PLAIN_MODEL, NULL, false, NULL, SETTINGS("train.eval_every=1"), &r));
+    ck_assert(one.rows == 1 && r.rows == 3);
+    for (int i = 0; i < 3; i++) {
+        loss += samples[i] * r.history[i].train_loss / 400;
+        accuracy += samples[i] * r.history[i].train_accuracy / 400;
+    }
+    ck_assert_double_eq_tol(loss, one.history[0].train_loss, 1e-6 * loss);
+    ck_assert_double_eq_tol(accuracy, one.history[0].train_accuracy, 1e-9);
+    free_result(&one);
+    free_result(&r);
+}
+END_TEST
+
 /* Two heads and two losses; no batch norm. */
 #define TWO_LOSSES                                                                                                     \
     "input: {height: 28, width: 28, channels: 1}\nlayers:\n- {name: d1, dense: {units: 12}}\n- relu\n"                 \
@@ -231,4 +252,5 @@ static void set_up(TCase *tcase)
 }
 
 SUITE_WITH("evaluate", set_up, recalibration_mends_statistics, every_sample_weighs_the_same,
-           accuracy_of_the_head_that_predicts, many_classes, no_class_of_no_number, heads_of_values_agree)
+           each_row_has_its_own_samples, accuracy_of_the_head_that_predicts, many_classes, no_class_of_no_number,
+           heads_of_values_agree)

@@ -18,6 +18,7 @@ START_TEST(wrong_settings)
         {"train.without=batchnorn", "no layer type 'batchnorn'"},
         {"train.watch=c1", "expected LAYER/UNIT, found 'c1'"},
         {"train.watch=c9/0", "there is no layer 'c9'"},
+        {"train.watch=input/0", "nothing is read by the input 'input'"},
         {"train.watch=c1/1", "reads units 0 to 0, found 1"},
         {"train.optimizer=sgdd", "unknown optimizer 'sgdd' (did you mean 'sgd'?)"},
         {"train.optimizer={sgd: {momentun: 0.9}}", "unknown option 'momentun'"},

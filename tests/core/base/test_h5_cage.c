@@ -144,6 +144,24 @@ START_TEST(ends_without_status)
 }
 END_TEST
 
+/* Starting the process holds signals back; who asked for it gets them again. */
+START_TEST(signals_come_as_before)
+{
+    sigset_t own, found;
+    nm_cage cage;
+    sigemptyset(&own);
+    sigaddset(&own, SIGUSR1); /* held back by the program itself */
+    pthread_sigmask(SIG_SETMASK, &own, NULL);
+    ctx = nm_context_new();
+    ck_assert_int_eq(nm_cage_start(ctx, "x.h5", MEMORY, stop, NULL, &cage), NM_OK);
+    pthread_sigmask(SIG_SETMASK, NULL, &found);
+    for (int s = 1; s < NSIG; s++)
+        ck_assert_msg(sigismember(&found, s) == (s == SIGUSR1), "signal %d", s);
+    nm_cage_end(&cage);
+    nm_context_free(ctx);
+}
+END_TEST
+
 /* ---- what it cannot do ------------------------------------------------------------------ */
 
 enum { TRIES = 8 };
@@ -236,5 +254,5 @@ START_TEST(tables_are_not_believed)
 }
 END_TEST
 
-SUITE("h5_cage", ends_are_told, failures_of_the_machine, ends_without_status, nothing_but_reading,
-      tables_are_not_believed)
+SUITE("h5_cage", ends_are_told, failures_of_the_machine, ends_without_status, signals_come_as_before,
+      nothing_but_reading, tables_are_not_believed)

@@ -186,10 +186,43 @@ START_TEST(raised_limit)
 }
 END_TEST
 
+/* What the library keeps of a dataset goes with it, so that any number of them is read in the
+ * memory for a few. */
+START_TEST(many_datasets_in_little_memory)
+{
+    enum { SETS = 150, SIZE = 1000000 }; /* the library keeps chunks of up to 1 MiB */
+    static uint8_t row[SIZE];
+    hid_t file = create_file(), space = H5Screate_simple(2, (hsize_t[]){1, SIZE}, NULL);
+    hid_t packed = chunked(2, (hsize_t[]){1, SIZE});
+    H5Pset_deflate(packed, 1);
+    char name[16];
+    for (int k = 0; k < SETS; k++) {
+        row[SIZE - 1] = (uint8_t)(k + 1);
+        snprintf(name, sizeof name, "/x%d", k);
+        hid_t set = H5Dcreate2(file, name, H5T_NATIVE_UINT8, space, H5P_DEFAULT, packed, H5P_DEFAULT);
+        ck_assert(H5Dwrite(set, H5T_NATIVE_UINT8, H5S_ALL, H5S_ALL, H5P_DEFAULT, row) >= 0);
+        H5Dclose(set);
+    }
+    H5Pclose(packed);
+    H5Sclose(space);
+    H5Fclose(file);
+    nm_h5 *h5;
+    nm_context_set_max_memory(ctx, (size_t)64 << 20);
+    ck_assert_int_eq(nm_h5_open(ctx, path, false, &h5), NM_OK);
+    for (int k = 0; k < SETS; k++) {
+        snprintf(name, sizeof name, "/x%d", k);
+        nm_status status = nm_h5_read(h5, name, NM_H5_U8, 2, (size_t[]){1, SIZE}, row);
+        ck_assert_msg(status == NM_OK, "%s: %s", name, nm_error_message(ctx, 0));
+        ck_assert_uint_eq(row[SIZE - 1], k + 1);
+    }
+    nm_h5_free(h5);
+}
+END_TEST
+
 static void set_up(TCase *tcase)
 {
     tcase_add_checked_fixture(tcase, set_up_path, tear_down_path);
     tcase_add_loop_test(tcase, refused, 0, sizeof kinds / sizeof *kinds);
 }
 
-SUITE_WITH("h5_hostile", set_up, raised_limit)
+SUITE_WITH("h5_hostile", set_up, raised_limit, many_datasets_in_little_memory)

@@ -13,6 +13,7 @@
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 /* ---- bits ------------------------------------------------------------------------------ */
@@ -274,6 +275,27 @@ START_TEST(a_moment_without_processors_changes_nothing)
 }
 END_TEST
 
+/* Work is processor time: a thread that sleeps does none. */
+START_TEST(sleeping_is_no_work)
+{
+    nm_load_thread self = {0};
+    nm_load l;
+    nm_load_init(&l);
+    nm_load_start(&self, pthread_self());
+    nm_load_enter(&self);
+    nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
+    l.asked = 1;
+    nm_load_look(&l, &self, 1, nm_load_now());
+    double asleep = l.rate;
+    ck_assert_double_lt(asleep, 0.5);
+    for (clock_t begin = clock(); clock() - begin < CLOCKS_PER_SEC / 50;)
+        ;
+    l.asked = 1;
+    nm_load_look(&l, &self, 1, nm_load_now());
+    ck_assert_double_gt(l.rate, asleep);
+}
+END_TEST
+
 static void add_load_cases(TCase *tcase)
 {
     tcase_add_loop_test(tcase, threads_that_pay_are_found, 0, 2 * LOAD_CASES);
@@ -282,4 +304,4 @@ static void add_load_cases(TCase *tcase)
 
 SUITE_WITH("teams", add_load_cases, teams_that_change_have_the_same_bits, callers_of_openblas_wait_for_a_buffer,
            a_team_ends_with_its_leader, a_moment_without_processors_changes_nothing,
-           a_team_grows_over_work_of_low_priority, a_forked_process_has_a_team_too)
+           a_team_grows_over_work_of_low_priority, sleeping_is_no_work, a_forked_process_has_a_team_too)

@@ -9,21 +9,10 @@
 
 /* ---- one thread at a time, silent ----------------------------------------------------- */
 
-static pthread_mutex_t lock;
-static pthread_once_t lock_made = PTHREAD_ONCE_INIT;
-
-static void make_lock(void)
-{
-    pthread_mutexattr_t kind;
-    pthread_mutexattr_init(&kind);
-    pthread_mutexattr_settype(&kind, PTHREAD_MUTEX_RECURSIVE);
-    pthread_mutex_init(&lock, &kind);
-    pthread_mutexattr_destroy(&kind);
-}
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 void nm_h5_lock(void)
 {
-    pthread_once(&lock_made, make_lock);
     pthread_mutex_lock(&lock);
 }
 

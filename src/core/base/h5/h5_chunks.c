@@ -29,8 +29,6 @@ nm_status nm_h5_bypass_cache(nm_h5 *h5, const char *path, nm_h5_set *o)
                  nm_h5_type_size(o->shape.type) > 0 &&
                  H5Pget_chunk(creation, NM_H5_MAX_RANK, o->chunk) == o->shape.rank;
     H5Pclose(creation);
-    for (int i = 0; i < o->shape.rank && plain; i++)
-        plain = o->chunk[i] > 0;
     if (!plain || (access = H5Pcreate(H5P_DATASET_ACCESS)) < 0)
         return NM_OK;
     H5Pset_chunk_cache(access, H5D_CHUNK_CACHE_NSLOTS_DEFAULT, 0, H5D_CHUNK_CACHE_W0_DEFAULT);
