@@ -47,6 +47,8 @@ static void check_cifar10(const char *spec)
     nm_dataset *d;
     ck_assert_done(nm_dataset_open(ctx, spec, NULL, &d));
     ck_assert(d->train.count == 50000 && d->test.count == 10000 && d->classes == 10);
+    const nm_shape shape = {32, 32, 3};
+    ck_assert(nm_shape_same(d->train.shape, shape) && nm_shape_same(d->test.shape, shape));
     ck_assert_str_eq(d->class_names[0], "airplane");
     ck_assert_str_eq(d->class_names[9], "truck");
     for (int i = 0; i < 6; i++) {
