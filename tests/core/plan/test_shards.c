@@ -88,7 +88,9 @@ START_TEST(shards_are_the_whole_batch)
 {
     check_sums(networks[_i], BATCH);
     check_sums(networks[_i], MANY);
-    check_sums(networks[_i], 2);
+    check_sums(networks[_i], 5);
+    if (sizeof(real) == 8) /* a batch norm of two rows is too ill-conditioned to be compared in float */
+        check_sums(networks[_i], 2);
 }
 END_TEST
 
