@@ -57,7 +57,7 @@ static void free_outcome(outcome *o)
 static void ck_near(const char *what, const real *found, const real *expected, size_t count)
 {
     if (count)
-        check_alike(what, found, expected, count, sizeof(real) == 8 ? 1e-12 : 2e-6);
+        check_alike(what, found, expected, count, sizeof(real) == 8 ? 1e-12 : 1e-5);
 }
 
 /* Of whole batches and of short ones, whose last shards have few samples or none. */
