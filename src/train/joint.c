@@ -73,15 +73,15 @@ nm_status nm_train_follow(const nm_train_run *t, nm_status status)
     return status != NM_OK ? status : (nm_status)lead;
 }
 
-/* Of nm_train_run, what is not an array. */
-typedef struct numbers {
-    uint64_t step, seen, best_step, resumed_step, saved_step;
-    double loss_sum, correct, counted, best_accuracy, seconds_before;
-    int rows;
-} numbers;
+typedef struct block {
+    void *data;
+    size_t bytes;
+} block;
 
 static nm_status take_rows(nm_train_run *t, int rows)
 {
+    if (!t->processes)
+        return NM_OK;
     for (int i = 0; i < rows; i++) {
         nm_history_row row = {0};
         double seconds = 0;
@@ -98,29 +98,27 @@ static nm_status take_rows(nm_train_run *t, int rows)
 
 nm_status nm_train_take_state(nm_train_run *t)
 {
-    nm_processes *p = t->processes;
     nm_train_state *s = &t->state;
-    if (!p)
-        return NM_OK;
-    numbers n = {s->step,    s->seen,    s->best_step,     t->resumed_step,   t->saved_step,   s->loss_sum,
-                 s->correct, s->counted, s->best_accuracy, t->seconds_before, s->history_count};
-    NM_TRY(nm_processes_broadcast(p, &n, sizeof n, 0));
-    NM_TRY(nm_processes_broadcast(p, t->net->weights, t->net->weight_count * sizeof(real), 0));
-    NM_TRY(nm_processes_broadcast(p, t->net->states, t->net->state_count * sizeof(real), 0));
+    int rows = s->history_count;
+    size_t weights = t->net->weight_count * sizeof(real);
+    const block taken[] = {{&s->step, sizeof s->step},
+                           {&s->seen, sizeof s->seen},
+                           {&s->loss_sum, sizeof s->loss_sum},
+                           {&s->correct, sizeof s->correct},
+                           {&s->counted, sizeof s->counted},
+                           {&s->best_accuracy, sizeof s->best_accuracy},
+                           {&s->best_step, sizeof s->best_step},
+                           {&t->resumed_step, sizeof t->resumed_step},
+                           {&t->saved_step, sizeof t->saved_step},
+                           {&t->seconds_before, sizeof t->seconds_before},
+                           {&rows, sizeof rows},
+                           {t->net->weights, weights},
+                           {t->net->states, t->net->state_count * sizeof(real)}};
+    for (size_t i = 0; i < sizeof taken / sizeof *taken; i++)
+        NM_TRY(nm_processes_broadcast(t->processes, taken[i].data, taken[i].bytes, 0));
     for (int i = 0; i < s->slots; i++)
-        NM_TRY(nm_processes_broadcast(p, s->slot[i], t->net->weight_count * sizeof(real), 0));
-    NM_TRY(take_rows(t, n.rows));
-    s->step = n.step;
-    s->seen = n.seen;
-    s->best_step = n.best_step;
-    t->resumed_step = n.resumed_step;
-    t->saved_step = n.saved_step;
-    s->loss_sum = n.loss_sum;
-    s->correct = n.correct;
-    s->counted = n.counted;
-    s->best_accuracy = n.best_accuracy;
-    t->seconds_before = n.seconds_before;
-    return NM_OK;
+        NM_TRY(nm_processes_broadcast(t->processes, s->slot[i], weights, 0));
+    return take_rows(t, rows);
 }
 
 /* ---- stopping ------------------------------------------------------------------------------ */

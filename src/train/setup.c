@@ -177,7 +177,7 @@ static nm_status open_run(nm_train_run *t)
 static nm_beside beside_plan(const nm_train_run *t)
 {
     size_t weights = t->net->weight_count * sizeof(real), slots = nm_optimization_bytes(t->optimization);
-    bool saves = (t->request->run || t->request->run_stem) && nm_processes_rank(t->processes) == 0;
+    bool saves = t->keeps && nm_processes_rank(t->processes) == 0;
     return (nm_beside){.untouched = slots + (t->evaluator ? nm_evaluator_bytes(t->evaluator) : 0),
                        .fixed = saves ? 2 * (weights + slots) : 0,
                        .per_sample = nm_loader_sample_bytes(&t->data->train),

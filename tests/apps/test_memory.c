@@ -44,6 +44,9 @@ START_TEST(training)
                        "--eval-batch 16")
                  .err,
              "no micro-batch fits");
+    s = expect(1, "norma train tiny.yaml " WIDE " --shards 5 --steps 1 --run s --eval-batch 16");
+    contains(s.err, "take a smaller batch or network"); /* shards go with no micro-batches */
+    ck_assert_ptr_null(strchr(strchr(s.err, '\n') + 1, '\n'));
 }
 END_TEST
 

@@ -6,7 +6,6 @@ import hashlib
 import os
 import random
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -15,43 +14,23 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'faults'))
 import harness  # noqa: E402
+import launch  # noqa: E402
 
-KIND = sys.argv[1]
-PLUGINS, NORMA = map(os.path.abspath, sys.argv[2:4])
-LAUNCHER = {'openmpi': ['--oversubscribe', '--bind-to', 'none'], 'mpich': []}[KIND]
-MPIRUN = shutil.which('mpirun.' + KIND)
+NORMA = os.path.abspath(sys.argv[3])
 MODEL = harness.MODEL.replace('epochs: 6, batch: 8', 'steps: 40, batch: 16, shards: 8')
-bad = []
-
-
-def command(count, *words):
-    return ([MPIRUN, *LAUNCHER, '-n', str(count)] if count else []) + list(words)
-
-
-def environment(**more):
-    own = {name: value for name, value in os.environ.items() if not re.match('NORMA_MPI|OMPI_|PMI|MPI_LOCAL|SLURM_', name)}
-    own.update(NORMA_PLUGINS=PLUGINS, OMPI_ALLOW_RUN_AS_ROOT='1', OMPI_ALLOW_RUN_AS_ROOT_CONFIRM='1', OMP_WAIT_POLICY='passive')
-    own.update(more)
-    return own
+mpi = launch.Launch(*sys.argv[1:3])
+expect, command = mpi.expect, mpi.command
 
 
 def run(place, words, **more):
     """(status, lines of norma's on stderr, stdout)"""
-    done = subprocess.run(words, cwd=place.path, env=environment(**more), capture_output=True, text=True, timeout=100,
+    done = subprocess.run(words, cwd=place.path, env=mpi.environment(OMP_WAIT_POLICY='passive', **more), capture_output=True, text=True, timeout=100,
                           stdin=subprocess.DEVNULL, check=False)
     return done.returncode, [line for line in done.stderr.split('\n') if line.startswith('norma: ')], done.stdout
 
 
 def train(place, count, *words, **more):
     return run(place, command(count, NORMA, 'train', *words), **more)
-
-
-def expect(what, holds, *seen):
-    print('%s: %s' % (what, 'ok' if holds else 'WRONG'))
-    if not holds:
-        bad.append(what)
-        print(*seen, sep='\n')
-    sys.stdout.flush()
 
 
 def digest(place, run_folder):
@@ -71,7 +50,7 @@ def killed_and_resumed(place, expected):
     random.seed(os.getpid())
     for count in (3, 2, 8, 5):
         words = command(count, NORMA, 'train', 'model.yaml', '--run', 'cut', '--resume', '--threads', '1')
-        with subprocess.Popen(words, cwd=place.path, env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        with subprocess.Popen(words, cwd=place.path, env=mpi.environment(OMP_WAIT_POLICY='passive'), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                               stderr=subprocess.DEVNULL, start_new_session=True) as program:
             time.sleep(random.uniform(0.3, 1.2))
             found = subprocess.run(['pgrep', '-f', '^%s train model.yaml --run cut' % re.escape(NORMA)], capture_output=True, text=True,
@@ -102,9 +81,7 @@ def used_wrongly(place):
 
 
 def main():
-    if not MPIRUN or not os.path.exists(os.path.join(PLUGINS, 'norma_%s.so' % KIND)):
-        print('no mpirun.%s, or no plug-in for it' % KIND)
-        sys.exit(77)
+    mpi.skip_without()
     with harness.Place(NORMA) as place:
         with open(place.file('model.yaml'), 'w', encoding='utf-8') as f:
             f.write(MODEL)
@@ -114,8 +91,7 @@ def main():
         same_bits(place, expected)
         killed_and_resumed(place, expected)
         used_wrongly(place)
-    print('%d wrong' % len(bad))
-    sys.exit(1 if bad else 0)
+    mpi.finish()
 
 
 if __name__ == '__main__':

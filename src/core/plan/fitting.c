@@ -42,10 +42,11 @@ static nm_status refuse(const nm_plan *plan, const nm_beside *beside, size_t lef
     const nm_request *q = &plan->request;
     char need_text[32], left_text[32], way[160], micro[64] = "";
     bool training = q->mode == NM_TRAIN;
-    int fit = beside->flag ? samples_that_fit(plan, beside, left) : 0;
+    bool cuts = beside->flag && !plan->sharding.shards; /* which go with no micro-batches */
+    int fit = cuts ? samples_that_fit(plan, beside, left) : 0;
     if (fit)
         snprintf(way, sizeof way, "%s%d makes it fit", beside->flag, fit);
-    else if (!beside->flag)
+    else if (!cuts)
         snprintf(way, sizeof way, "give it more memory, or take a smaller batch or network");
     else
         snprintf(way, sizeof way, "no %s fits; give it more memory, or take a smaller %snetwork",

@@ -7,8 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Regions to be placed one after the other in some order, which decides how much memory it takes.
- */
+/* Regions to be placed one after the other; how much memory it takes depends on the order. */
 typedef struct placing {
     int count;
     nm_region **order, **best, **placed; /* [count]: to be tried; that took least so far; by offset */

@@ -88,11 +88,10 @@ static nm_status allocate_memory(nm_plan *plan)
     const nm_plan_memory *m = &plan->memory;
     size_t batch = (size_t)plan->request.batch, workers = (size_t)plan->workers;
     size_t timers = plan->request.timing ? workers * (size_t)plan->ops : 1;
-    if (plan->sharding.shards)
-        NM_TRY(nm_allocate_sharding(plan));
     if (plan->request.dry)
         return NM_OK;
     NM_TRY(nm_check_memory(plan));
+    NM_TRY(nm_allocate_sharding(plan));
     plan->slab = nm_alloc(ctx, m->activations + 1, 1);
     plan->scratch = nm_alloc(ctx, m->scratch + 1, 1);
     plan->thread_scratch = nm_alloc(ctx, (size_t)plan->request.threads, m->thread_scratch + NM_ALIGNMENT);

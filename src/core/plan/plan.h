@@ -140,8 +140,9 @@ nm_status nm_write_program(nm_plan *plan) NM_MUST_USE;
 void nm_find_liveness(nm_plan *plan);
 /* The regions' offsets, and the size of the slab. */
 nm_status nm_place_regions(nm_plan *plan) NM_MUST_USE;
-/* How the batch is cut into shards: of the request. */
+/* How the batch is cut into shards: of the request; and what joining them takes. */
 nm_status nm_find_sharding(nm_plan *plan) NM_MUST_USE;
+/* Nothing where there are none. */
 nm_status nm_allocate_sharding(nm_plan *plan) NM_MUST_USE;
 void nm_free_sharding(nm_plan *plan);
 /* NM_FAILED, with the way out, where there is not the memory. */

@@ -13,6 +13,37 @@
 
 enum { RESULTS = 3 }; /* numbers of a shard's nm_result that are summed */
 
+/* The part of the gradient slab that the operation's layer adds to: *count numbers from the result
+ * on; 0 where it trains nothing. */
+static size_t gradient_of(const nm_plan *plan, int node, size_t *count)
+{
+    const nm_node *n = &plan->net->node[node];
+    size_t first = SIZE_MAX, end = 0;
+    for (const nm_param *p = plan->net->param + n->first_param; p < plan->net->param + n->first_param + n->params; p++)
+        if (p->kind != NM_STATE && !p->frozen) {
+            first = p->offset < first ? p->offset : first;
+            end = p->offset + p->count > end ? p->offset + p->count : end;
+        }
+    *count = end ? end - first : 0;
+    return end ? first : 0;
+}
+
+/* Of the largest layer: gradients, and numbers of a shard that are joined. */
+static size_t largest_gradient(const nm_plan *plan, size_t *sums)
+{
+    size_t largest = 1;
+    *sums = RESULTS;
+    for (int i = plan->net->inputs; i < plan->net->nodes; i++) {
+        const nm_node *node = &plan->net->node[i];
+        const nm_batch_sums *by = node->type->batch_sums;
+        size_t count, own = by ? (size_t)(by->per_channel * node->in[0].c) : 0;
+        gradient_of(plan, i, &count);
+        largest = count > largest ? count : largest;
+        *sums = own > *sums ? own : *sums;
+    }
+    return largest;
+}
+
 /* ---- planning ---------------------------------------------------------------------------- */
 
 nm_status nm_find_sharding(nm_plan *plan)
@@ -46,41 +77,19 @@ nm_status nm_find_sharding(nm_plan *plan)
             return nm_fail(ctx, NM_INVALID, "%s: with these options (ghost batches) a %s is not trained in shards",
                            plan->net->node[i].who, type->name);
     }
+    size_t sums, largest = largest_gradient(plan, &sums);
+    plan->memory.sums = nm_sum_tree_bytes(q->processes, shards, largest) + (size_t)shards * sums * sizeof(double);
     return NM_OK;
-}
-
-/* The part of the gradient slab that the operation's layer adds to: *count numbers from the result
- * on; 0 where it trains nothing. */
-static size_t gradient_of(const nm_plan *plan, int node, size_t *count)
-{
-    const nm_node *n = &plan->net->node[node];
-    size_t first = SIZE_MAX, end = 0;
-    for (const nm_param *p = plan->net->param + n->first_param; p < plan->net->param + n->first_param + n->params; p++)
-        if (p->kind != NM_STATE && !p->frozen) {
-            first = p->offset < first ? p->offset : first;
-            end = p->offset + p->count > end ? p->offset + p->count : end;
-        }
-    *count = end ? end - first : 0;
-    return end ? first : 0;
 }
 
 nm_status nm_allocate_sharding(nm_plan *plan)
 {
     nm_sharding *s = &plan->sharding;
     nm_context *ctx = plan->net->ctx;
-    size_t largest = 1, most = RESULTS;
-    for (int i = plan->net->inputs; i < plan->net->nodes; i++) {
-        const nm_node *node = &plan->net->node[i];
-        size_t count;
-        gradient_of(plan, i, &count);
-        size_t sums = node->type->batch_sums ? (size_t)(node->type->batch_sums->per_channel * node->in[0].c) : 0;
-        largest = count > largest ? count : largest;
-        most = sums > most ? sums : most;
-    }
-    plan->memory.sums = nm_sum_tree_bytes(plan->request.processes, s->shards, largest);
-    if (plan->request.dry)
+    size_t sums, largest = largest_gradient(plan, &sums);
+    if (!s->shards)
         return NM_OK;
-    s->sums = nm_alloc(ctx, (size_t)s->shards * most, sizeof *s->sums);
+    s->sums = nm_alloc(ctx, (size_t)s->shards * sums, sizeof *s->sums);
     s->results = nm_alloc(ctx, (size_t)s->shards, sizeof *s->results);
     if (!s->sums || !s->results)
         return NM_FAILED;
@@ -229,14 +238,14 @@ void nm_run_shards(const nm_run *r, const nm_op *op)
 {
     nm_plan *plan = r->plan;
     nm_sharding *s = &plan->sharding;
-    bool layer = op->kind == NM_OP_STATISTICS || op->kind == NM_OP_FORWARD || op->kind == NM_OP_BACKWARD;
+    bool sums = op->kind == NM_OP_STATISTICS || op->kind == NM_OP_BACKWARD;
     size_t count = 0, from = op->kind == NM_OP_BACKWARD ? gradient_of(plan, op->index, &count) : 0;
     if (s->failed)
         return;
     check_exchange(r, nm_sum_tree_progress(s->tree));
     if (op->kind == NM_OP_ZERO)
         nm_run_kind(r, op);
-    else if (layer && op->kind != NM_OP_FORWARD && plan->node[op->index].takes_whole_batch)
+    else if (sums && plan->node[op->index].takes_whole_batch)
         run_joint(r, op);
     else if (count)
         run_trained(r, op, from, count);

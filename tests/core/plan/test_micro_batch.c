@@ -1,8 +1,8 @@
 /* A few samples at a time: the sums of the whole batch, in less memory, with the same bits for any
  * threads. */
 #include "branched_network.h"
-#include "layer_check.h"
 #include "run_suite.h"
+#include "two_steps.h"
 
 /* Everything that can go wrong between stages: branches over them, losses in them, layers that
  * draw, that keep something, that work in place; batch norm on the input, before a join, as ghosts,
@@ -32,34 +32,15 @@ static const char *const staged[] = {
     "- {name: j, add: {}, from: [a3, b2]}\n- gap\n- {name: d1, dense: {units: 3}}\nloss: softmax_ce\n"};
 enum { STAGED = sizeof staged / sizeof *staged, MANY = 11 };
 
-typedef struct outcome {
-    nm_network *net;
-    nm_plan *plan;
-    nm_result result;
-} outcome;
-
 static outcome step_of(const char *text, nm_request request, const real *x)
 {
     static const int32_t labels[MANY] = {0, 1, 2, 1, 0, 2, 2, 1, 0, 1, 2};
-    const real *xs[1] = {x};
-    nm_batch batch = {.n = MANY, .x = xs, .targets = {.labels = labels}, .seed = 5, .step = 3};
-    outcome o = {.net = built(text)};
-    o.plan = plan_for(o.net, request);
-    nm_plan_run(o.plan, &batch, NM_PHASE_ALL); /* twice: nothing may stay behind but the running statistics */
-    o.result = nm_plan_run(o.plan, &batch, NM_PHASE_ALL);
-    return o;
-}
-
-static void free_outcome(outcome *o)
-{
-    nm_plan_free(o->plan);
-    nm_network_free(o->net);
+    return two_steps(text, request, MANY, x, labels);
 }
 
 static void ck_near(const char *what, const real *found, const real *expected, size_t count)
 {
-    if (count)
-        check_alike(what, found, expected, count, sizeof(real) == 8 ? 1e-12 : 1e-6);
+    ck_sums(what, found, expected, count, 1e-6);
 }
 
 START_TEST(a_few_samples_at_a_time_are_the_whole_batch)

@@ -1,8 +1,8 @@
 /* A batch in shards: the sums of the whole batch, with the same bits for any threads; what several
  * processes make of it is tests/mpi's. */
 #include "branched_network.h"
-#include "layer_check.h"
 #include "run_suite.h"
+#include "two_steps.h"
 
 #include <string.h>
 
@@ -25,39 +25,20 @@ enum { NETWORKS = sizeof networks / sizeof *networks, MANY = 22, BATCH = 24 };
 
 static real x[BATCH * 72];
 
-typedef struct outcome {
-    nm_network *net;
-    nm_plan *plan;
-    nm_result result;
-} outcome;
-
 static outcome step_of(const char *text, nm_request request, int n)
 {
     static int32_t labels[BATCH];
-    const real *xs[1] = {x};
-    nm_batch batch = {.n = n, .x = xs, .targets = {.labels = labels}, .seed = 5, .step = 3};
-    outcome o = {.net = built(text)};
     nm_rng r = nm_rng_stream(4, "test", "shards");
     for (int i = 0; i < BATCH * 72; i++)
         x[i] = (real)nm_rng_normal(&r);
     for (int i = 0; i < BATCH; i++)
         labels[i] = i * 7 % 3;
-    o.plan = plan_for(o.net, request);
-    nm_plan_run(o.plan, &batch, NM_PHASE_ALL); /* twice: nothing may stay behind but the running statistics */
-    o.result = nm_plan_run(o.plan, &batch, NM_PHASE_ALL);
-    return o;
-}
-
-static void free_outcome(outcome *o)
-{
-    nm_plan_free(o->plan);
-    nm_network_free(o->net);
+    return two_steps(text, request, n, x, labels);
 }
 
 static void ck_near(const char *what, const real *found, const real *expected, size_t count)
 {
-    if (count)
-        check_alike(what, found, expected, count, sizeof(real) == 8 ? 1e-12 : 1e-5);
+    ck_sums(what, found, expected, count, 1e-5);
 }
 
 /* Of whole batches and of short ones, whose last shards have few samples or none. */

@@ -68,15 +68,21 @@ static nm_status fail_stopped(nm_processes *p, const nm_message *message, int co
 
 /* ---- messages -------------------------------------------------------------------------- */
 
+/* Of a message that MPI has taken, or not. */
+static nm_status take_message(nm_processes *p, nm_message *message, int error)
+{
+    if (error)
+        return fail_with_mpi(p, message->peer, error);
+    message->pending = true;
+    return NM_OK;
+}
+
 nm_status nm_message_send(nm_processes *p, const void *data, size_t bytes, int to, int tag, nm_message *message)
 {
     *message = (nm_message){.peer = to};
     if (p->failed)
         return NM_FAILED;
-    int error = p->mpi->send(data, bytes, to, tag, &message->request);
-    if (error)
-        return fail_with_mpi(p, to, error);
-    message->pending = true;
+    NM_TRY(take_message(p, message, p->mpi->send(data, bytes, to, tag, &message->request)));
     p->sent.messages++;
     p->sent.bytes += bytes;
     return NM_OK;
@@ -87,11 +93,7 @@ nm_status nm_message_receive(nm_processes *p, void *data, size_t bytes, int from
     *message = (nm_message){.peer = from};
     if (p->failed)
         return NM_FAILED;
-    int error = p->mpi->receive(data, bytes, from, tag, &message->request);
-    if (error)
-        return fail_with_mpi(p, from, error);
-    message->pending = true;
-    return NM_OK;
+    return take_message(p, message, p->mpi->receive(data, bytes, from, tag, &message->request));
 }
 
 nm_status nm_messages_test(nm_processes *p, nm_message *message, int count, bool *done)
