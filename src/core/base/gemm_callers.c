@@ -5,6 +5,9 @@
 #include "threads.h"
 
 #include <cblas.h>
+#if defined __GLIBC__
+#include <malloc.h>
+#endif
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -29,6 +32,15 @@ static int inside, buffers;
 static atomic_int unbounded; /* so many threads need not be counted */
 static bool exhausted;       /* there is no memory for another buffer */
 
+/* glibc gives each thread an arena of its own at its first malloc: 128 MiB of addresses at once, of
+ * which 64 stay. Between the probe of one_more_fits and OpenBLAS's own call they would be gone. */
+static void share_one_arena(void)
+{
+#if defined __GLIBC__
+    mallopt(M_ARENA_MAX, 1);
+#endif
+}
+
 static void find_limits(void)
 {
     enum { USUAL = 64 };
@@ -40,6 +52,8 @@ static void find_limits(void)
               ((getrlimit(RLIMIT_AS, &space) == 0 && space.rlim_cur != RLIM_INFINITY) ||
                (getrlimit(RLIMIT_DATA, &data) == 0 && data.rlim_cur != RLIM_INFINITY));
     atomic_store(&unbounded, limited ? 0 : most);
+    if (limited)
+        share_one_arena();
 }
 
 static bool one_more_fits(void)
