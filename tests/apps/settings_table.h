@@ -79,7 +79,7 @@ typedef struct flag_row {
 #define ARMS "compare m.yaml --run r --vary logits.bias=true,false"
 #define GRADIENTS "gradcheck m.yaml --samples 3 --json"
 /* So small that the most steps that are timed take less than a second. */
-#define BENCH "bench m.yaml --seconds 1 --batch 1 --set input.height=14 --set input.width=14"
+#define BENCH "bench m.yaml --seconds 0.2 --batch 1 --set input.height=14 --set input.width=14"
 #define LAYERS BENCH " --layers --json"
 #define TRACE "trace t/last.h5 --input in.h5 --output o.h5"
 #define TRACE_MODEL "trace m.yaml --input in.h5 --output o.h5"

@@ -34,6 +34,18 @@ static int64_t squared_distance(int64_t px, int64_t py, int64_t ax, int64_t ay, 
     return (px - qx) * (px - qx) + (py - qy) * (py - qy);
 }
 
+static int clamp_pixel(int64_t place)
+{
+    return place < 0 ? 0 : place > SIDE ? SIDE : (int)place;
+}
+
+/* Pixels within `reach` of anything between a and b: [first, end). */
+static void find_span(int64_t a, int64_t b, int64_t reach, int *first, int *end)
+{
+    *first = clamp_pixel(((a < b ? a : b) - reach) / ONE);
+    *end = clamp_pixel(((a < b ? b : a) + reach) / ONE + 1);
+}
+
 /* Darkens the pixels near one stroke: full within the pen, fading over one pixel. */
 static void draw(const hand *h, const signed char *s, uint8_t *image)
 {
@@ -44,8 +56,11 @@ static void draw(const hand *h, const signed char *s, uint8_t *image)
         y[k] = h->y + gy * h->height / 6;
     }
     int64_t reach = h->pen + ONE;
-    for (int row = 0; row < SIDE; row++)
-        for (int col = 0; col < SIDE; col++) {
+    int left, right, top, bottom;
+    find_span(x[0], x[1], reach, &left, &right);
+    find_span(y[0], y[1], reach, &top, &bottom);
+    for (int row = top; row < bottom; row++)
+        for (int col = left; col < right; col++) {
             int64_t d = squared_distance(col * ONE, row * ONE, x[0], y[0], x[1], y[1]);
             if (d >= reach * reach)
                 continue;
