@@ -73,6 +73,9 @@ static void print_outcome(const nm_outcome *o)
         print_last(o);
     if (!isnan(o->waited))
         printf("waited %.2f %% of the time for data\n", 100 * o->waited);
+    if (o->step_messages > 0)
+        printf("process 0 of %d sent %.0f bytes in %.0f messages a step\n", joined_processes(), o->step_bytes,
+               o->step_messages);
     if (o->diverged)
         printf("diverged: %s was NaN or infinite at step %llu; last.h5 is from before that, and "
                "'norma train --resume --run %s --lr …' with a smaller rate goes on from it\n",

@@ -124,10 +124,12 @@ typedef struct nm_outcome {
      * alone where no row has an accuracy. NULL: the test split was never evaluated. */
     const nm_metrics *best;
     const char *cause; /* where it diverged: what was NaN or infinite, as "the gradient of c1/weight"; else NULL */
+    /* What this process has sent to the others in a step, on average; 0 where it was alone. */
+    double step_bytes, step_messages;
 } nm_outcome;
 #define NM_OUTCOME_INIT                                                                                                \
     {                                                                                                                  \
-        sizeof(nm_outcome), 0, false, false, 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL                                  \
+        sizeof(nm_outcome), 0, false, false, 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, 0, 0                            \
     }
 
 /* Sets *stop to 1, atomically. May be called by any thread and by signal handlers. */

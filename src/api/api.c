@@ -40,6 +40,8 @@ static nm_status fill_outcome(nm_context *ctx, const nm_train_result *result, nm
     o->diverged = result->diverged;
     o->seconds = result->seconds;
     o->waited = result->waited;
+    o->step_bytes = result->step_bytes;
+    o->step_messages = result->step_messages;
     o->rows = result->rows;
     o->row = row;
     o->last = rows ? row[rows - 1] : NULL;

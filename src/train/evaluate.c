@@ -2,6 +2,7 @@
 #include "evaluate.h"
 
 #include "alloc.h"
+#include "evaluate_share.h"
 
 #include <limits.h>
 #include <math.h>
@@ -12,13 +13,14 @@
 struct nm_evaluator {
     nm_context *ctx;
     nm_network *net;
+    nm_processes *processes;
     nm_loader_settings settings;
     int count;
+    int most;      /* samples of a batch that are evaluated here */
     bool by_class; /* counts for each class too */
     nm_plan *plan;
     nm_target_maker targets;
-    double *sample_loss; /* [batch] */
-    bool searched;       /* for what is not finite: once a run */
+    double *sample_loss; /* [count], first of what is evaluated here, in the end of all: evaluate_share.h */
 };
 
 /* Labels that no loss holds against the prediction count nothing right or wrong. */
@@ -36,27 +38,45 @@ static void report_unjudged(nm_context *ctx, const nm_network *net)
            net->node[o->from].name, NM_SHAPE_ARGS(net->node[o->from].out));
 }
 
-nm_status nm_evaluator_new(nm_context *ctx, nm_network *net, const nm_samples *samples, int limit, int batch,
-                           const nm_normalisation *normalisation, bool binary, nm_beside beside, nm_evaluator **out)
+/* Of each batch the samples that are this process's. A batch of fewer samples than there are
+ * processes is evaluated by each as if it were alone. */
+static void take_share(nm_evaluator *e, nm_processes *processes)
+{
+    int count = nm_processes_count(processes), rank = nm_processes_rank(processes), batch = e->settings.batch;
+    e->most = batch;
+    if (count == 1 || batch < count)
+        return;
+    e->processes = processes;
+    e->settings.first = (int)nm_share_first((size_t)batch, rank, count);
+    e->most = (int)nm_share_first((size_t)batch, rank + 1, count) - e->settings.first;
+    e->settings.own = e->most;
+}
+
+static nm_status open_evaluator(nm_evaluator *e, nm_beside beside)
+{
+    beside.per_sample = nm_loader_sample_bytes(e->settings.samples);
+    const nm_request request = nm_evaluation_request(e->net, e->most, nm_context_threads(e->ctx), &beside);
+    NM_TRY(nm_plan_new(e->net, &request, &e->plan));
+    NM_TRY(nm_target_maker_new(e->ctx, e->net, e->most, &e->targets));
+    e->sample_loss = nm_alloc(e->ctx, (size_t)e->count, sizeof *e->sample_loss);
+    return e->sample_loss ? NM_OK : NM_FAILED;
+}
+
+nm_status nm_evaluator_new(nm_context *ctx, nm_network *net, const nm_loader_settings *loading, nm_beside beside,
+                           nm_processes *processes, nm_evaluator **out)
 {
     *out = NULL;
-    int count = limit > 0 && limit < samples->count ? limit : samples->count;
+    int count = loading->samples->count;
+    count = loading->limit > 0 && loading->limit < count ? loading->limit : count;
     if (count == 0)
         return nm_fail(ctx, NM_INVALID, "there are no samples to evaluate on");
     nm_evaluator *e = nm_alloc(ctx, 1, sizeof *e);
     if (!e)
         return NM_FAILED;
-    batch = batch < count ? batch : count;
-    *e = (nm_evaluator){.ctx = ctx, .net = net, .count = count};
-    e->settings = (nm_loader_settings){
-        .samples = samples, .limit = limit, .batch = batch, .normalisation = *normalisation, .binary = binary};
-    beside.per_sample = nm_loader_sample_bytes(samples);
-    const nm_request request = nm_evaluation_request(net, batch, nm_context_threads(ctx), &beside);
-    nm_status status = nm_plan_new(net, &request, &e->plan);
-    if (status == NM_OK)
-        status = nm_target_maker_new(ctx, net, batch, &e->targets);
-    if (status == NM_OK && !(e->sample_loss = nm_alloc(ctx, (size_t)batch, sizeof *e->sample_loss)))
-        status = NM_FAILED;
+    *e = (nm_evaluator){.ctx = ctx, .net = net, .settings = *loading, .count = count};
+    e->settings.batch = loading->batch < count ? loading->batch : count;
+    take_share(e, processes);
+    nm_status status = open_evaluator(e, beside);
     if (status == NM_OK) {
         report_unjudged(ctx, net);
         *out = e;
@@ -68,7 +88,7 @@ nm_status nm_evaluator_new(nm_context *ctx, nm_network *net, const nm_samples *s
 
 size_t nm_evaluator_bytes(const nm_evaluator *e)
 {
-    return nm_plan_bytes(e->plan) + (size_t)e->settings.batch * nm_loader_sample_bytes(e->settings.samples);
+    return nm_plan_bytes(e->plan) + (size_t)e->most * nm_loader_sample_bytes(e->settings.samples);
 }
 
 void nm_evaluator_free(nm_evaluator *e)
@@ -91,11 +111,7 @@ static int predicted_class(const real *y, int classes)
     return nm_all_finite(y, (size_t)classes) ? best : -1;
 }
 
-typedef struct tally {
-    uint64_t counted, right; /* of samples or of pixels */
-} tally;
-
-static void count_one(const nm_evaluator *e, int label, int predicted, tally *sums, nm_evaluation *out)
+static void count_one(const nm_evaluator *e, int label, int predicted, nm_evaluation_share *sums, nm_evaluation *out)
 {
     sums->counted++;
     sums->right += predicted == label;
@@ -116,20 +132,27 @@ static bool judged(const nm_network *net, int label)
     return label >= 0 && (!judge->type->counts || judge->type->counts(judge->self, label));
 }
 
-static void count_predictions(nm_evaluator *e, const nm_loaded *loaded, tally *sums, nm_evaluation *out)
+/* loss: of the samples that were loaded. */
+static void find_not_finite(nm_evaluator *e, const nm_loaded *loaded, const double *loss, nm_evaluation_share *sums,
+                            const real *y, size_t size)
+{
+    for (int i = 0; i < loaded->n; i++) {
+        bool finite = nm_all_finite(y + (size_t)i * size, size);
+        sums->not_finite += !finite;
+        if (sums->culprit_at >= 0 || (finite && isfinite(loss[i])))
+            continue;
+        const real *x = loaded->x + (size_t)i * nm_shape_size(e->net->node[0].out);
+        (void)nm_find_culprit(e->net, NM_EVAL, &(nm_batch){.n = 1, .x = &x}, sums->culprit);
+        sums->culprit_at = (int)loaded->position * e->settings.batch + e->settings.first + i;
+    }
+}
+
+static void count_predictions(nm_evaluator *e, const nm_loaded *loaded, const double *loss, nm_evaluation_share *sums,
+                              nm_evaluation *out)
 {
     int output = e->net->output;
     const real *y = output < e->net->inputs ? loaded->x : nm_plan_output(e->plan, output);
-    size_t size = nm_shape_size(e->net->node[e->net->output].out);
-    for (int i = 0; i < loaded->n; i++) {
-        bool finite = nm_all_finite(y + (size_t)i * size, size);
-        out->not_finite += !finite;
-        if (e->searched || (finite && isfinite(e->sample_loss[i])))
-            continue;
-        const real *x = loaded->x + (size_t)i * nm_shape_size(e->net->node[0].out);
-        (void)nm_find_culprit(e->net, NM_EVAL, &(nm_batch){.n = 1, .x = &x}, out->culprit);
-        e->searched = true;
-    }
+    find_not_finite(e, loaded, loss, sums, y, nm_shape_size(e->net->node[output].out));
     size_t places = (size_t)loaded->n * nm_label_places(e->settings.samples);
     for (size_t i = 0; i < places && out->classes; i++, y += out->classes)
         if (judged(e->net, loaded->labels[i]))
@@ -146,29 +169,49 @@ nm_result nm_add_losses(nm_plan *plan, nm_batch batch, double *sample_loss, doub
     return result;
 }
 
-static bool run_all(nm_evaluator *e, nm_loader *loader, const volatile int *stop, nm_evaluation *out)
+/* Losses go to e->sample_loss, the rest to *sums. False: stopped. */
+static bool run_all(nm_evaluator *e, nm_loader *loader, const volatile int *stop, nm_evaluation_share *sums,
+                    nm_evaluation *out)
 {
-    double loss = 0;
-    tally sums = {0};
+    double *loss = e->sample_loss, ignored = 0;
+    if (e->processes)
+        loss += nm_evaluation_share_first(e->processes, e->count, e->settings.batch);
     while (out->samples < e->count) {
         if (nm_stop_wanted(stop))
             return false;
         const nm_loaded *loaded = nm_loader_next(loader);
+        out->samples += loaded->batch;
+        if (loaded->n == 0)
+            continue;
         nm_batch batch = {.n = loaded->n, .x = &loaded->x, .targets = nm_target_maker_make(&e->targets, loaded)};
         nm_plan_run(e->plan, &batch, NM_PHASE_FORWARD);
-        nm_add_losses(e->plan, batch, e->sample_loss, &loss);
-        count_predictions(e, loaded, &sums, out);
-        out->samples += loaded->n;
+        nm_add_losses(e->plan, batch, loss, &ignored);
+        count_predictions(e, loaded, loss, sums, out);
+        loss += loaded->n;
     }
+    return true;
+}
+
+static nm_status evaluate_all(nm_evaluator *e, nm_loader *loader, const volatile int *stop, nm_evaluation *out,
+                              bool *stopped)
+{
+    nm_evaluation_share sums = {.culprit_at = -1};
+    double loss = 0;
+    *stopped = !run_all(e, loader, stop, &sums, out);
+    if (*stopped)
+        return NM_OK;
+    NM_TRY(nm_evaluation_share_join(e->processes, e->count, e->settings.batch, e->sample_loss, &sums, &loss));
+    out->not_finite = sums.not_finite;
+    memcpy(out->culprit, sums.culprit, sizeof out->culprit);
     out->loss = loss / out->samples;
     out->accuracy = sums.counted > 0 ? (double)sums.right / (double)sums.counted : (double)NAN;
-    return true;
+    return NM_OK;
 }
 
 bool nm_evaluator_predicts(nm_evaluator *e, const real *x, int n, char culprit[NM_CULPRIT])
 {
     int output = e->net->output;
-    nm_batch batch = {.n = n < e->settings.batch ? n : e->settings.batch, .x = &x};
+    nm_batch batch = {.n = n < e->most ? n : e->most, .x = &x};
     nm_plan_run(e->plan, &batch, NM_PHASE_FORWARD);
     const real *y = output < e->net->inputs ? x : nm_plan_output(e->plan, output);
     bool finite = nm_all_finite(y, (size_t)batch.n * nm_shape_size(e->net->node[output].out));
@@ -196,12 +239,12 @@ static nm_status make_counts(const nm_evaluator *e, nm_evaluation *out)
 nm_status nm_evaluator_run(nm_evaluator *e, const volatile int *stop, nm_evaluation *out, bool *stopped)
 {
     *out = (nm_evaluation){.classes = e->net->judge >= 0 ? e->net->node[e->net->output].out.c : 0};
-    *stopped = e->searched = false;
+    *stopped = false;
     nm_loader *loader;
     NM_TRY(nm_loader_new(e->ctx, &e->settings, &loader));
     nm_status status = make_counts(e, out);
     if (status == NM_OK)
-        *stopped = !run_all(e, loader, stop, out);
+        status = evaluate_all(e, loader, stop, out, stopped);
     nm_loader_free(loader);
     if (status != NM_OK || *stopped)
         nm_evaluation_free(out);
@@ -253,7 +296,9 @@ nm_status nm_evaluate(nm_context *ctx, nm_network *net, const nm_samples *sample
     NM_TRY(nm_check_finite(ctx, net));
     nm_evaluator *e;
     nm_beside beside = {.flag = "--batch "};
-    NM_TRY(nm_evaluator_new(ctx, net, samples, limit, batch, normalisation, binary, beside, &e));
+    const nm_loader_settings loading = {
+        .samples = samples, .limit = limit, .batch = batch, .normalisation = *normalisation, .binary = binary};
+    NM_TRY(nm_evaluator_new(ctx, net, &loading, beside, NULL, &e));
     e->by_class = true;
     bool stopped;
     nm_status status = nm_evaluator_run(e, NULL, out, &stopped);

@@ -3,24 +3,29 @@
 #define NM_EVALUATE_H
 
 #include "finite.h"
+#include "loader.h"
+#include "processes.h"
 #include "targets.h"
 #include "train.h"
 
 typedef struct nm_evaluator nm_evaluator;
-/* What is pointed at must outlive it; the network's parameters may change between runs. `beside`
- * (until this returns): what the caller needs of memory, and the flag of the batch. */
-nm_status nm_evaluator_new(nm_context *ctx, nm_network *net, const nm_samples *samples, int limit, int batch,
-                           const nm_normalisation *normalisation, bool binary, nm_beside beside,
-                           nm_evaluator **out) NM_MUST_USE;
+/* loading: samples, limit, batch, normalisation and binary; not shuffled. What is pointed at must
+ * outlive it; the network's parameters may change between runs. `beside` (until this returns): what
+ * the caller needs of memory, and the flag of the batch. processes: each evaluates its share of
+ * every batch, and all get the same result, with the bits that one process alone gets; NULL: this
+ * one is alone. */
+nm_status nm_evaluator_new(nm_context *ctx, nm_network *net, const nm_loader_settings *loading, nm_beside beside,
+                           nm_processes *processes, nm_evaluator **out) NM_MUST_USE;
 /* Memory that it takes while it runs. */
 size_t nm_evaluator_bytes(const nm_evaluator *evaluator);
-/* Fills loss and accuracy, not what nm_evaluate counts by class; there is nothing to free.
- * *stopped: `stop` (may be NULL) became non-zero, and *out is not filled. */
+/* Fills loss and accuracy, not what nm_evaluate counts by class; there is nothing to free. With
+ * others, all must call it. *stopped: `stop` (may be NULL) became non-zero, and *out is not filled.
+ */
 nm_status nm_evaluator_run(nm_evaluator *evaluator, const volatile int *stop, nm_evaluation *out,
                            bool *stopped) NM_MUST_USE;
 void nm_evaluator_free(nm_evaluator *evaluator);
-/* Whether what is predicted for n samples, at most a batch, is finite; `culprit`: see
- * nm_find_culprit. */
+/* Whether what is predicted for n samples, at most those of a batch that are evaluated here, is
+ * finite; `culprit`: see nm_find_culprit. */
 bool nm_evaluator_predicts(nm_evaluator *evaluator, const real *x, int n, char culprit[NM_CULPRIT]);
 
 /* the losses of a plan, whose losses are added to *sum sample by sample: the bits of the sum are

@@ -121,6 +121,16 @@ nm_status nm_train_take_state(nm_train_run *t)
     return take_rows(t, rows);
 }
 
+/* ---- what is sent --------------------------------------------------------------------------- */
+
+void nm_train_count_traffic(nm_train_run *t, const nm_traffic *before)
+{
+    nm_traffic now = nm_processes_traffic(t->processes);
+    t->sent.messages += now.messages - before->messages;
+    t->sent.bytes += now.bytes - before->bytes;
+    t->sent_steps++;
+}
+
 /* ---- stopping ------------------------------------------------------------------------------ */
 
 nm_status nm_train_stop_together(const nm_train_run *t, bool *stop)

@@ -193,8 +193,11 @@ static nm_status open_evaluator(nm_train_run *t)
     nm_beside beside = beside_plan(t);
     beside.flag = "--eval-batch ";
     NM_TRY(nm_check_fit(t->ctx, t->net, &t->data->test, t->data->classes));
-    return nm_evaluator_new(t->ctx, t->net, &t->data->test, 0, s->eval_batch, &t->state.normalisation, s->binary,
-                            beside, &t->evaluator);
+    const nm_loader_settings loading = {.samples = &t->data->test,
+                                        .batch = s->eval_batch,
+                                        .normalisation = t->state.normalisation,
+                                        .binary = s->binary};
+    return nm_evaluator_new(t->ctx, t->net, &loading, beside, t->processes, &t->evaluator);
 }
 
 static nm_status open_plan(nm_train_run *t)

@@ -168,7 +168,9 @@ static nm_status start_step(nm_train_run *t, nm_train_result *result, bool proof
     s->step = (nm_training_step){t->net, t->plan, t->optimization, t->watch, t->settings->watch_every};
     if (proof && t->net->state_count)
         memcpy(t->states, t->net->states, t->net->state_count * sizeof(real));
+    nm_traffic before = nm_processes_traffic(t->processes);
     s->r = nm_plan_run(t->plan, &s->batch, NM_PHASE_ALL);
+    nm_train_count_traffic(t, &before);
     t->stepping += nm_clock() - start;
     if (s->r.failed)
         return NM_FAILED;
@@ -267,6 +269,8 @@ nm_status nm_train(nm_context *ctx, const nm_train_request *request, nm_train_re
             result->step = t.state.step;
         result->seconds = nm_train_run_seconds(&t);
         result->waited = nm_train_run_waited(&t);
+        result->step_bytes = t.sent_steps ? (double)t.sent.bytes / (double)t.sent_steps : 0;
+        result->step_messages = t.sent_steps ? (double)t.sent.messages / (double)t.sent_steps : 0;
         result->rows = t.state.history_count;
         result->history = t.state.history;
         result->row_seconds = t.row_seconds;

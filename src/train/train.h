@@ -84,7 +84,8 @@ typedef struct nm_train_result {
     char cause[256]; /* where it diverged: what was NaN or infinite, as "the gradient of c1/weight" */
     char *run;       /* the run directory; NULL: none */
     double seconds;
-    double waited; /* as in nm_progress */
+    double waited;                    /* as in nm_progress */
+    double step_bytes, step_messages; /* sent to other processes in a step */
     int rows;
     nm_history_row *history;
     double *row_seconds;   /* [rows] */

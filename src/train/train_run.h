@@ -49,8 +49,10 @@ typedef struct nm_train_run {
     double started;                    /* clock */
     double stepping;                   /* seconds of this process within steps */
     uint64_t stepped;                  /* samples of this process */
-    bool population;                   /* a batch norm wants `statistics: population` */
-    bool *population_state;            /* [params]: this state is one of those */
+    nm_traffic sent;                   /* to other processes, in the steps of this one */
+    uint64_t sent_steps;
+    bool population;        /* a batch norm wants `statistics: population` */
+    bool *population_state; /* [params]: this state is one of those */
 } nm_train_run;
 
 #define NM_NEVER_SAVED UINT64_MAX
@@ -81,6 +83,8 @@ nm_status nm_train_together(const nm_train_run *t, nm_status status) NM_MUST_USE
 nm_status nm_train_follow(const nm_train_run *t, nm_status status) NM_MUST_USE;
 /* Takes over what process 0 begins with: the state, parameters and the optimizer's slots. */
 nm_status nm_train_take_state(nm_train_run *t) NM_MUST_USE;
+/* Adds what a step has sent since `before`. */
+void nm_train_count_traffic(nm_train_run *t, const nm_traffic *before);
 /* *stop: whether any of them is to stop. */
 nm_status nm_train_stop_together(const nm_train_run *t, bool *stop) NM_MUST_USE;
 

@@ -17,7 +17,7 @@ import harness  # noqa: E402
 import launch  # noqa: E402
 
 NORMA = os.path.abspath(sys.argv[3])
-MODEL = harness.MODEL.replace('epochs: 6, batch: 8', 'steps: 40, batch: 16, shards: 8')
+MODEL = harness.MODEL.replace('epochs: 6, batch: 8', 'steps: 40, batch: 16, shards: 8, eval_batch: 7')
 mpi = launch.Launch(*sys.argv[1:3])
 expect, command = mpi.expect, mpi.command
 
@@ -44,6 +44,30 @@ def same_bits(place, expected):
         name = 'p%d' % count
         seen = train(place, count, 'model.yaml', '--run', name, '--threads', str(1 + count % 2))
         expect('%d processes' % count, seen[0] == 0 and digest(place, name) == expected and seen[2].count('run directory') == 1, *seen)
+
+
+def sent(layers, channels, count, shards):
+    """Bytes and messages of process 0 in a step, by the formulas of docs/processes.md where its shards make one subtree.
+    layers: the sizes of each one's parameters, but of batch norms; channels: of each batch norm."""
+    to_all = count - 1
+    bytes_sent, messages = 3 * 8 * shards // count * to_all, to_all  # losses
+    for c in channels:
+        bytes_sent, messages = bytes_sent + 2 * 2 * 8 * c * shards // count * to_all, messages + 2 * to_all
+    for parameters in layers:
+        n = sum((size + 15) // 16 * 16 for size in parameters[:-1]) + parameters[-1]  # each begins at a cache line
+        whole, segment = n <= 1024, n // count
+        bytes_sent += 4 * (n * to_all if whole else n - segment + to_all * segment)
+        messages += to_all if whole else 2 * to_all
+    return bytes_sent, messages
+
+
+def traffic(place):
+    with open(place.file('wide.yaml'), 'w', encoding='utf-8') as f:
+        f.write(MODEL.replace('  - {name: logits', '  - {name: wide, dense: {units: 600}}\n  - relu: {}\n  - {name: logits'))
+    for count in (2, 4):
+        seen = train(place, count, 'wide.yaml', '--run', 'wide%d' % count)
+        line = 'process 0 of %d sent %d bytes in %d messages a step\n' % (count, *sent(((36, 4), (2400, 600), (1800, 3)), (4,), count, 8))
+        expect('%d processes: what a step sends' % count, seen[0] == 0 and line in seen[2], line, *seen)
 
 
 def killed_and_resumed(place, expected):
@@ -90,6 +114,7 @@ def main():
         expected = digest(place, 'alone')
         same_bits(place, expected)
         killed_and_resumed(place, expected)
+        traffic(place)
         used_wrongly(place)
     mpi.finish()
 
