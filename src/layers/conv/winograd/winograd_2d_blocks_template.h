@@ -9,7 +9,8 @@
 enum {
     MANY_WEIGHTS = 65536,    /* C x K from which products take all tiles at once */
     STAGED_BYTES = 48 << 20, /* most memory for all tiles at once */
-    FEW_UNITS = 8,
+    FEW_UNITS = 8, /* in evaluation, where what is staged leaves the cache; training keeps it in memory anyhow: */
+    FEW_IN_TRAINING = 16,
     OWN_BYTES = 3 << 18, /* of transformed weights that each thread has for itself */
 };
 
@@ -30,6 +31,8 @@ typedef struct blocking {
     int last;          /* rows of the last block: fewer only where all tiles are one product's */
     bool many;         /* weights */
     bool staged;
+    int group,
+        groups; /* rows that go in and out at once: a block's, or where staged such that many threads have some */
 } blocking;
 
 /* Staged products are cut into pieces of `columns` that every thread finds some of; and pieces are
@@ -72,6 +75,24 @@ static int rows_of_block(int rows)
     return block < FEWEST ? FEWEST : block;
 }
 
+static int rows_of_all(const blocking *b)
+{
+    return (b->units - 1) * b->block + b->last;
+}
+
+/* Rows of group number `index`. */
+static int rows_of(const blocking *b, int index)
+{
+    int left = rows_of_all(b) - index * b->group;
+    return left < b->group ? left : b->group;
+}
+
+static int group_of(const blocking *b)
+{
+    enum { GROUPS = 64, FEWEST = 4 };
+    return b->staged ? nm_ceil_div(nm_ceil_div(rows_of_all(b), GROUPS), FEWEST) * FEWEST : b->block;
+}
+
 /* For n samples, where `most` were planned for. */
 static blocking blocking_of(const nm_conv_geometry *g, int n, int most, bool by_sample)
 {
@@ -82,7 +103,7 @@ static blocking blocking_of(const nm_conv_geometry *g, int n, int most, bool by_
     b.units = units_of(&b, n);
     int units = units_of(&b, most);
     double bytes = (double)units * b.block * POINTS * (g->in.c + g->out.c) * sizeof(real);
-    b.staged = (b.many || units < FEW_UNITS) && bytes <= STAGED_BYTES;
+    b.staged = (b.many || units < (by_sample ? FEW_UNITS : FEW_IN_TRAINING)) && bytes <= STAGED_BYTES;
     if (!b.many && !by_sample && own_weights(g)) {
         b.staged = false;
         b.block = rows_of_block(most * b.tiles);
@@ -90,17 +111,9 @@ static blocking blocking_of(const nm_conv_geometry *g, int n, int most, bool by_
     }
     int left = n * b.rows.padded_rows - (b.units - 1) * b.block;
     b.last = b.staged && b.many ? nm_gemm_whole_rows(left) : b.block;
+    b.group = group_of(&b);
+    b.groups = nm_ceil_div(rows_of_all(&b), b.group);
     return b;
-}
-
-static int rows_of(const blocking *b, int unit)
-{
-    return unit == b->units - 1 ? b->last : b->block;
-}
-
-static int rows_of_all(const blocking *b)
-{
-    return (b->units - 1) * b->block + b->last;
 }
 
 /* Where a tile lies: sample -1 where the row has none. */

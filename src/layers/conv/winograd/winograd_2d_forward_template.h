@@ -126,22 +126,22 @@ static void WINOGRAD(blocked_task)(void *arg, int task, int thread)
     const forward_job *j = arg;
     const forward_own own = own_scratch(j, thread);
     const real *u = transformed_weights(j, &own);
-    unit_inputs(j->call, &j->b, task, own.v, j->v_stride, own.input);
+    group_inputs(j->call, &j->b, task, own.v, j->v_stride, own.input);
     for (int product = 0; product < POINTS * j->pieces; product++)
         find_piece(j, product / j->pieces, product % j->pieces, j->b.block, own.v, u, own.m);
-    unit_outputs(j->call, &j->b, task, own.m, j->m_stride, own.sums);
+    group_outputs(j->call, &j->b, task, own.m, j->m_stride, own.sums);
 }
 
 /* Weights and inputs do not wait for each other. */
 static void WINOGRAD(staged_in_task)(void *arg, int task, int thread)
 {
     const forward_job *j = arg;
-    int channels = j->call->g->in.c, unit = task - channels;
+    int channels = j->call->g->in.c, group = task - channels;
     if (task < channels)
         weights_in(j, task, j->all.u);
     else
-        unit_inputs(j->call, &j->b, unit, j->all.v + (size_t)(unit * j->b.block) * (size_t)channels, j->v_stride,
-                    own_scratch(j, thread).input);
+        group_inputs(j->call, &j->b, group, j->all.v + (size_t)(group * j->b.group) * (size_t)channels, j->v_stride,
+                     own_scratch(j, thread).input);
 }
 
 static int chunks_of(const forward_job *j)
@@ -162,8 +162,8 @@ static void WINOGRAD(staged_product_task)(void *arg, int task, int thread)
 static void WINOGRAD(staged_out_task)(void *arg, int task, int thread)
 {
     const forward_job *j = arg;
-    unit_outputs(j->call, &j->b, task, j->all.m + (size_t)(task * j->b.block) * (size_t)j->call->g->out.c, j->m_stride,
-                 own_scratch(j, thread).sums);
+    group_outputs(j->call, &j->b, task, j->all.m + (size_t)(task * j->b.group) * (size_t)j->call->g->out.c, j->m_stride,
+                  own_scratch(j, thread).sums);
 }
 
 static void WINOGRAD(forward)(const nm_conv_call *call)
@@ -171,9 +171,9 @@ static void WINOGRAD(forward)(const nm_conv_call *call)
     forward_job j = forward_job_of(call);
     int channels = call->g->in.c;
     if (j.b.staged) {
-        nm_parallel(call->threads, channels + j.b.units, WINOGRAD(staged_in_task), &j);
+        nm_parallel(call->threads, channels + j.b.groups, WINOGRAD(staged_in_task), &j);
         nm_parallel(call->threads, POINTS * chunks_of(&j) * j.pieces, WINOGRAD(staged_product_task), &j);
-        nm_parallel(call->threads, j.b.units, WINOGRAD(staged_out_task), &j);
+        nm_parallel(call->threads, j.b.groups, WINOGRAD(staged_out_task), &j);
         return;
     }
     if (owns_weights(call->g, &j.b))

@@ -73,7 +73,7 @@ static void reserve_places(const nm_conv_geometry *g, nm_conv_kind kind, int n, 
 
 static int WINOGRAD(chunks)(const nm_conv_geometry *g, int n, int most)
 {
-    return blocking_of(g, n, most, false).units;
+    return blocking_of(g, n, most, false).groups;
 }
 
 /* Both ways to place tiles: training and evaluation may take different ones. */

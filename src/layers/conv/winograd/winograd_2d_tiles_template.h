@@ -38,10 +38,10 @@ static void no_points(real *out, size_t stride, int channels)
         memset(out + (size_t)e * stride, 0, (size_t)channels * sizeof *out);
 }
 
-/* Numbers of the input rows that a block of tiles reads of one sample. */
+/* Numbers of the input rows that a group of tiles reads of one sample. */
 static size_t input_size(const nm_conv_geometry *g, const blocking *b)
 {
-    return nm_conv_input_size(g, (nm_ceil_div(b->block, b->across) + 1) * TILE);
+    return nm_conv_input_size(g, (nm_ceil_div(b->group, b->across) + 1) * TILE);
 }
 
 /* The sample of tile `t`, good for the `left` tiles from there on. buffer: for input rows that are
@@ -53,15 +53,16 @@ static const real *input_of(const nm_conv_call *call, const blocking *b, tile t,
     return NM_ISA(nm_conv_input)(call, t.sample, t.row, t.row + down * TILE, buffer);
 }
 
-/* The input tiles of `unit` to `to`, one row each; from one point to the next, `stride` numbers. */
-static void unit_inputs(const nm_conv_call *call, const blocking *b, int unit, real *restrict to, size_t stride,
-                        real *buffer)
+/* The input tiles of a group to `to`, one row each; from one point to the next, `stride` numbers.
+ */
+static void group_inputs(const nm_conv_call *call, const blocking *b, int group, real *restrict to, size_t stride,
+                         real *buffer)
 {
     const nm_conv_geometry *g = call->g;
-    tile t = tile_at(b, call->n, unit * b->block);
+    tile t = tile_at(b, call->n, group * b->group);
     const real *sample = NULL;
     int of = -1;
-    for (int left = rows_of(b, unit); left > 0; left--, to += g->in.c, next_tile(b, g, call->n, &t)) {
+    for (int left = rows_of(b, group); left > 0; left--, to += g->in.c, next_tile(b, g, call->n, &t)) {
         if (t.sample < 0) {
             no_points(to, stride, g->in.c);
             continue;
@@ -149,14 +150,14 @@ static inline void output_tile(const nm_conv_call *call, tile t, int channel, co
         store_tile(call, t, channel, lanes, y);
 }
 
-/* A unit's tiles to y; `sums`: what tile_sums_layout gave. */
-static void unit_outputs(const nm_conv_call *call, const blocking *b, int unit, const real *restrict m, size_t stride,
-                         real *sums)
+/* A group's tiles to y; `sums`: what tile_sums_layout gave. */
+static void group_outputs(const nm_conv_call *call, const blocking *b, int group, const real *restrict m, size_t stride,
+                          real *sums)
 {
     const nm_conv_geometry *g = call->g;
-    tile t = tile_at(b, call->n, unit * b->block);
+    tile t = tile_at(b, call->n, group * b->group);
     tile_sums s = {.of = call->moments ? sums : NULL, .channels = g->out.c};
-    for (int left = rows_of(b, unit); left > 0; left--, m += g->out.c, next_tile(b, g, call->n, &t)) {
+    for (int left = rows_of(b, group); left > 0; left--, m += g->out.c, next_tile(b, g, call->n, &t)) {
         if (t.sample < 0)
             continue;
         int c = 0, rows = g->out.h - t.row, columns = g->out.w - t.col;
@@ -169,16 +170,16 @@ static void unit_outputs(const nm_conv_call *call, const blocking *b, int unit, 
     if (call->stream)
         nm_vector_settle();
     if (s.of)
-        finish_sums(&s, call->moments, unit);
+        finish_sums(&s, call->moments, group);
 }
 
 /* The tiles of dy, and the sums of their pixels added to db, where that is not NULL. */
-static void unit_gradients(const nm_conv_call *call, const blocking *b, int unit, real *restrict to, size_t stride,
-                           real *restrict db)
+static void group_gradients(const nm_conv_call *call, const blocking *b, int group, real *restrict to, size_t stride,
+                            real *restrict db)
 {
     const nm_conv_geometry *g = call->g;
-    tile t = tile_at(b, call->n, unit * b->block);
-    for (int left = rows_of(b, unit); left > 0; left--, to += g->out.c, next_tile(b, g, call->n, &t)) {
+    tile t = tile_at(b, call->n, group * b->group);
+    for (int left = rows_of(b, group); left > 0; left--, to += g->out.c, next_tile(b, g, call->n, &t)) {
         if (t.sample < 0) {
             no_points(to, stride, g->out.c);
             continue;

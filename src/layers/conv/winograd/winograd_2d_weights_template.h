@@ -7,7 +7,7 @@
 
 /* Scratch that threads share, and a thread's own. */
 typedef struct weights_shared {
-    nm_conv_partials partials; /* staged: of the bias alone, one of each unit */
+    nm_conv_partials partials; /* staged: of the bias alone, one of each group */
     real *v, *d, *du;          /* staged: [POINTS][rows][C], [POINTS][rows][K], [POINTS][C][K] */
 } weights_shared;
 
@@ -26,7 +26,8 @@ static weights_shared weights_shared_layout(nm_scratch *s, const nm_conv_geometr
     l.v = nm_scratch_reals(s, POINTS * point_stride(rows_of_all(b), g->in.c));
     l.d = nm_scratch_reals(s, POINTS * point_stride(rows_of_all(b), g->out.c));
     l.du = nm_scratch_reals(s, POINTS * point_stride(g->in.c, g->out.c));
-    l.partials = (nm_conv_partials){.count = b->units, .db = nm_scratch_reals(s, (size_t)b->units * (size_t)g->out.c)};
+    l.partials =
+        (nm_conv_partials){.count = b->groups, .db = nm_scratch_reals(s, (size_t)b->groups * (size_t)g->out.c)};
     return l;
 }
 
@@ -83,8 +84,8 @@ static void WINOGRAD(blocked_weights_task)(void *arg, int task, int thread)
     const weights_own own = weights_own_of(j, thread);
     const nm_conv_partial sum = NM_ISA(nm_conv_partial_of)(&j->all.partials, g, task);
     for (long unit = sum.first; unit < sum.last; unit++) {
-        unit_inputs(call, &j->b, (int)unit, own.v, j->v_stride, own.input);
-        unit_gradients(call, &j->b, (int)unit, own.d, j->d_stride, call->db ? sum.db : NULL);
+        group_inputs(call, &j->b, (int)unit, own.v, j->v_stride, own.input);
+        group_gradients(call, &j->b, (int)unit, own.d, j->d_stride, call->db ? sum.db : NULL);
         for (int e = 0; e < POINTS; e++)
             nm_gemm(true, false, g->in.c, g->out.c, j->b.block, 1, own.v + (size_t)e * j->v_stride, g->in.c,
                     own.d + (size_t)e * j->d_stride, g->out.c, unit > sum.first ? 1 : 0,
@@ -98,11 +99,11 @@ static void WINOGRAD(staged_tiles_task)(void *arg, int task, int thread)
 {
     const weights_job *j = arg;
     const nm_conv_geometry *g = j->call->g;
-    size_t row = (size_t)(task * j->b.block);
+    size_t row = (size_t)(task * j->b.group);
     real *db = j->all.partials.db + (size_t)task * (size_t)g->out.c;
     memset(db, 0, (size_t)g->out.c * sizeof *db);
-    unit_inputs(j->call, &j->b, task, j->all.v + row * (size_t)g->in.c, j->v_stride, weights_own_of(j, thread).input);
-    unit_gradients(j->call, &j->b, task, j->all.d + row * (size_t)g->out.c, j->d_stride, j->call->db ? db : NULL);
+    group_inputs(j->call, &j->b, task, j->all.v + row * (size_t)g->in.c, j->v_stride, weights_own_of(j, thread).input);
+    group_gradients(j->call, &j->b, task, j->all.d + row * (size_t)g->out.c, j->d_stride, j->call->db ? db : NULL);
 }
 
 /* One point: all tiles in one product, and of that some rows. */
@@ -132,7 +133,7 @@ static void WINOGRAD(weights)(const nm_conv_call *call)
         NM_ISA(nm_conv_sum_partials)(call, &j.all.partials, WINOGRAD(blocked_weights_task), &j);
         return;
     }
-    nm_parallel(call->threads, j.b.units, WINOGRAD(staged_tiles_task), &j);
+    nm_parallel(call->threads, j.b.groups, WINOGRAD(staged_tiles_task), &j);
     if (call->dw) {
         nm_parallel(call->threads, POINTS * pieces_of(POINTS, call->g->in.c), WINOGRAD(staged_point_task), &j);
         nm_parallel(call->threads, call->g->in.c, WINOGRAD(staged_weights_task), &j);
