@@ -63,16 +63,13 @@ static int units_of(const blocking *b, int n)
     return nm_gemm_blocks(&b->rows, n, b->block);
 }
 
-/* Rows of a block where `rows` are all that there are: few are cut into several blocks, so that
- * every core has some. */
+/* Rows of a block where `rows` are all that there are: few are cut into smaller blocks, so that
+ * many cores have some. */
 static int rows_of_block(int rows)
 {
-    enum { BLOCKS = 4, FEWEST = 16, MANY_BLOCKS = 16 };
-    int blocks = nm_ceil_div(rows, NM_GEMM_BLOCK);
-    if (blocks > MANY_BLOCKS)
-        return NM_GEMM_BLOCK;
-    int block = nm_ceil_div(rows, nm_ceil_div(blocks, BLOCKS) * BLOCKS);
-    return block < FEWEST ? FEWEST : block;
+    enum { BLOCKS = 64, WHOLE = 16 };
+    int block = nm_ceil_div(nm_ceil_div(rows, BLOCKS), WHOLE) * WHOLE;
+    return block < NM_GEMM_BLOCK ? block : NM_GEMM_BLOCK;
 }
 
 static int rows_of_all(const blocking *b)
@@ -93,9 +90,13 @@ static int group_of(const blocking *b)
     return b->staged ? nm_ceil_div(nm_ceil_div(rows_of_all(b), GROUPS), FEWEST) * FEWEST : b->block;
 }
 
+/* What is computed: that decides which way is the better one. */
+typedef enum way { TRAINING, EVALUATION, WEIGHTS } way;
+
 /* For n samples, where `most` were planned for. */
-static blocking blocking_of(const nm_conv_geometry *g, int n, int most, bool by_sample)
+static blocking blocking_of(const nm_conv_geometry *g, int n, int most, way of)
 {
+    const bool by_sample = of == EVALUATION;
     blocking b = {.across = nm_ceil_div(g->out.w, TILE), .many = (double)g->in.c * g->out.c >= MANY_WEIGHTS};
     b.tiles = b.across * nm_ceil_div(g->out.h, TILE);
     b.rows = nm_gemm_rows_of(b.tiles, by_sample);
@@ -104,8 +105,8 @@ static blocking blocking_of(const nm_conv_geometry *g, int n, int most, bool by_
     int units = units_of(&b, most);
     double bytes = (double)units * b.block * POINTS * (g->in.c + g->out.c) * sizeof(real);
     b.staged = (b.many || units < (by_sample ? FEW_UNITS : FEW_IN_TRAINING)) && bytes <= STAGED_BYTES;
-    if (!b.many && !by_sample && own_weights(g)) {
-        b.staged = false;
+    b.staged = b.staged && (of != TRAINING || !own_weights(g));
+    if (!b.many && !by_sample && !b.staged) {
         b.block = rows_of_block(most * b.tiles);
         b.units = units_of(&b, n);
     }

@@ -61,7 +61,7 @@ static forward_job forward_job_of(const nm_conv_call *call)
     const nm_conv_geometry *g = call->g;
     nm_scratch shared = nm_conv_shared_scratch(call);
     forward_job j = {.call = call,
-                     .b = blocking_of(g, call->n, call->most, call->by_sample),
+                     .b = blocking_of(g, call->n, call->most, call->by_sample ? EVALUATION : TRAINING),
                      .u_stride = point_stride(g->in.c, g->out.c)};
     int rows = j.b.staged ? rows_of_all(&j.b) : j.b.block;
     j.all = forward_shared_layout(&shared, g, &j.b);

@@ -41,7 +41,7 @@ static const char *WINOGRAD(declines)(const nm_conv_geometry *g, nm_conv_kind ki
  * the time of TRANSFORM_TIME multiply-adds. */
 static double WINOGRAD(cost)(const nm_conv_geometry *g, nm_conv_kind kind)
 {
-    blocking b = blocking_of(g, 1, 1, false);
+    blocking b = blocking_of(g, 1, 1, TRAINING);
     double tiles = (double)b.tiles;
     double products = tiles * POINTS * g->in.c * g->out.c, transforms = tiles * (g->in.c + g->out.c);
     double thin = (1 + 10.0 / g->out.c) * (1 + 10.0 / g->in.c);
@@ -58,7 +58,7 @@ static bool WINOGRAD(normalises)(const nm_conv_geometry *g)
 static void reserve_places(const nm_conv_geometry *g, nm_conv_kind kind, int n, bool by_sample, size_t *shared,
                            size_t *thread)
 {
-    blocking b = blocking_of(g, n, n, by_sample);
+    blocking b = blocking_of(g, n, n, by_sample ? EVALUATION : kind == NM_CONV_WEIGHTS ? WEIGHTS : TRAINING);
     nm_scratch all = {0}, own = {0};
     if (kind == NM_CONV_WEIGHTS) {
         weights_shared_layout(&all, g, &b, n);
@@ -73,7 +73,7 @@ static void reserve_places(const nm_conv_geometry *g, nm_conv_kind kind, int n, 
 
 static int WINOGRAD(chunks)(const nm_conv_geometry *g, int n, int most)
 {
-    return blocking_of(g, n, most, false).groups;
+    return blocking_of(g, n, most, TRAINING).groups;
 }
 
 /* Both ways to place tiles: training and evaluation may take different ones. */

@@ -54,7 +54,7 @@ static weights_job weights_job_of(const nm_conv_call *call)
     const nm_conv_geometry *g = call->g;
     nm_scratch shared = nm_conv_shared_scratch(call);
     weights_job j = {
-        .call = call, .b = blocking_of(g, call->n, call->most, false), .u_stride = point_stride(g->in.c, g->out.c)};
+        .call = call, .b = blocking_of(g, call->n, call->most, WEIGHTS), .u_stride = point_stride(g->in.c, g->out.c)};
     int rows = j.b.staged ? rows_of_all(&j.b) : j.b.block;
     j.all = weights_shared_layout(&shared, g, &j.b, call->n);
     j.v_stride = point_stride(rows, g->in.c);
