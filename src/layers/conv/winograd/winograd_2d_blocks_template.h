@@ -63,13 +63,22 @@ static int units_of(const blocking *b, int n)
     return nm_gemm_blocks(&b->rows, n, b->block);
 }
 
-/* Rows of a block where `rows` are all that there are: few are cut into smaller blocks, so that
- * many cores have some. */
-static int rows_of_block(int rows)
+/* Rows of a block where `rows` are all that there are: few are cut into smaller blocks, so that many
+ * cores have some. Thin products need more rows to be worth their call. */
+static int rows_of_block(const nm_conv_geometry *g, int rows)
 {
-    enum { BLOCKS = 64, WHOLE = 16 };
-    int block = nm_ceil_div(nm_ceil_div(rows, BLOCKS), WHOLE) * WHOLE;
+    enum { BLOCKS = 64, WHOLE = 16, LEAST_WORK = 32768 };
+    int least = nm_ceil_div(LEAST_WORK, g->in.c * g->out.c), block = nm_ceil_div(rows, BLOCKS);
+    block = nm_ceil_div(block > least ? block : least, WHOLE) * WHOLE;
     return block < NM_GEMM_BLOCK ? block : NM_GEMM_BLOCK;
+}
+
+/* Small weights' gradient is staged where blocks are few, but not so few that passing tiles on
+ * between cores takes longer than the products. */
+static bool stages_small_weights(const nm_conv_geometry *g, int units)
+{
+    enum { THINNEST = 4096 };
+    return units >= FEW_UNITS && g->in.c * g->out.c >= THINNEST;
 }
 
 static int rows_of_all(const blocking *b)
@@ -105,9 +114,10 @@ static blocking blocking_of(const nm_conv_geometry *g, int n, int most, way of)
     int units = units_of(&b, most);
     double bytes = (double)units * b.block * POINTS * (g->in.c + g->out.c) * sizeof(real);
     b.staged = (b.many || units < (by_sample ? FEW_UNITS : FEW_IN_TRAINING)) && bytes <= STAGED_BYTES;
-    b.staged = b.staged && (of != TRAINING || !own_weights(g));
+    if (own_weights(g) && !by_sample)
+        b.staged = b.staged && of == WEIGHTS && stages_small_weights(g, units);
     if (!b.many && !by_sample && !b.staged) {
-        b.block = rows_of_block(most * b.tiles);
+        b.block = rows_of_block(g, most * b.tiles);
         b.units = units_of(&b, n);
     }
     int left = n * b.rows.padded_rows - (b.units - 1) * b.block;
