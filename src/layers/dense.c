@@ -31,8 +31,8 @@ static const nm_option options[] = {
 };
 
 enum {
-    ROWS = 32,    /* at least, in a block */
-    COLUMNS = 64, /* outputs (or inputs) in a task */
+    ROWS = 16,    /* at least, in a block */
+    COLUMNS = 32, /* outputs (or inputs) in a task */
 };
 
 static nm_status dense_infer(nm_infer *e, void *private)

@@ -63,14 +63,22 @@ static int units_of(const blocking *b, int n)
     return nm_gemm_blocks(&b->rows, n, b->block);
 }
 
-/* Rows of a block where `rows` are all that there are: few are cut into smaller blocks, so that many
- * cores have some. Thin products need more rows to be worth their call. */
+/* Rows of a block where `rows` are all that there are: few are cut into smaller blocks, so that
+ * many cores have some. Thin products need more rows to be worth their call. */
 static int rows_of_block(const nm_conv_geometry *g, int rows)
 {
     enum { BLOCKS = 64, WHOLE = 16, LEAST_WORK = 32768 };
     int least = nm_ceil_div(LEAST_WORK, g->in.c * g->out.c), block = nm_ceil_div(rows, BLOCKS);
     block = nm_ceil_div(block > least ? block : least, WHOLE) * WHOLE;
     return block < NM_GEMM_BLOCK ? block : NM_GEMM_BLOCK;
+}
+
+/* The same in evaluation, where it follows from the layer alone: images of few tiles, and whole
+ * rows, which have the same bits in any block. */
+static int evaluation_block(const nm_conv_geometry *g, int tiles)
+{
+    enum { SAMPLES = 2 };
+    return nm_gemm_whole_rows(rows_of_block(g, SAMPLES * tiles * 64));
 }
 
 /* Small weights' gradient is staged where blocks are few, but not so few that passing tiles on
@@ -110,6 +118,8 @@ static blocking blocking_of(const nm_conv_geometry *g, int n, int most, way of)
     b.tiles = b.across * nm_ceil_div(g->out.h, TILE);
     b.rows = nm_gemm_rows_of(b.tiles, by_sample);
     b.block = b.many ? 2 * NM_GEMM_BLOCK : NM_GEMM_BLOCK;
+    if (by_sample && own_weights(g))
+        b.block = evaluation_block(g, b.tiles);
     b.units = units_of(&b, n);
     int units = units_of(&b, most);
     double bytes = (double)units * b.block * POINTS * (g->in.c + g->out.c) * sizeof(real);
