@@ -67,7 +67,7 @@ static int units_of(const blocking *b, int n)
  * many cores have some. Thin products need more rows to be worth their call. */
 static int rows_of_block(const nm_conv_geometry *g, int rows)
 {
-    enum { BLOCKS = 64, WHOLE = 16, LEAST_WORK = 32768 };
+    enum { BLOCKS = 64, WHOLE = 16, LEAST_WORK = 65536 };
     int least = nm_ceil_div(LEAST_WORK, g->in.c * g->out.c), block = nm_ceil_div(rows, BLOCKS);
     block = nm_ceil_div(block > least ? block : least, WHOLE) * WHOLE;
     return block < NM_GEMM_BLOCK ? block : NM_GEMM_BLOCK;
