@@ -188,7 +188,9 @@ static nm_status evaluate_batch(nm_trainer *t, const nm_data *data, int split, i
     NM_TRY(nm_trainer_take_batch(t, &given, given.n, &t->evaluation_targets, &x, &batch));
     NM_TRY(nm_trainer_need_targets(t, &batch));
     nm_plan_run(t->evaluation, &batch, NM_PHASE_FORWARD);
-    nm_result r = nm_add_losses(t->evaluation, batch, b->sample_loss, &sum->loss_sum);
+    nm_result r = nm_find_losses(t->evaluation, batch, b->sample_loss);
+    for (int i = 0; i < batch.n; i++)
+        sum->loss_sum += b->sample_loss[i];
     sum->correct += r.correct;
     sum->counted += r.counted;
     return NM_OK;

@@ -159,23 +159,18 @@ static void count_predictions(nm_evaluator *e, const nm_loaded *loaded, const do
             count_one(e, loaded->labels[i], predicted_class(y, out->classes), sums, out);
 }
 
-nm_result nm_add_losses(nm_plan *plan, nm_batch batch, double *sample_loss, double *sum)
+nm_result nm_find_losses(nm_plan *plan, nm_batch batch, double *sample_loss)
 {
     memset(sample_loss, 0, (size_t)batch.n * sizeof *sample_loss);
     batch.sample_loss = sample_loss;
-    nm_result result = nm_plan_run(plan, &batch, NM_PHASE_LOSS);
-    for (int i = 0; i < batch.n; i++)
-        *sum += sample_loss[i];
-    return result;
+    return nm_plan_run(plan, &batch, NM_PHASE_LOSS);
 }
 
 /* Losses go to e->sample_loss, the rest to *sums. False: stopped. */
 static bool run_all(nm_evaluator *e, nm_loader *loader, const volatile int *stop, nm_evaluation_share *sums,
                     nm_evaluation *out)
 {
-    double *loss = e->sample_loss, ignored = 0;
-    if (e->processes)
-        loss += nm_evaluation_share_first(e->processes, e->count, e->settings.batch);
+    double *loss = e->sample_loss + nm_evaluation_share_first(e->processes, e->count, e->settings.batch);
     while (out->samples < e->count) {
         if (nm_stop_wanted(stop))
             return false;
@@ -185,7 +180,7 @@ static bool run_all(nm_evaluator *e, nm_loader *loader, const volatile int *stop
             continue;
         nm_batch batch = {.n = loaded->n, .x = &loaded->x, .targets = nm_target_maker_make(&e->targets, loaded)};
         nm_plan_run(e->plan, &batch, NM_PHASE_FORWARD);
-        nm_add_losses(e->plan, batch, loss, &ignored);
+        (void)nm_find_losses(e->plan, batch, loss);
         count_predictions(e, loaded, loss, sums, out);
         loss += loaded->n;
     }

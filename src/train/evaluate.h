@@ -28,8 +28,8 @@ void nm_evaluator_free(nm_evaluator *evaluator);
  * finite; `culprit`: see nm_find_culprit. */
 bool nm_evaluator_predicts(nm_evaluator *evaluator, const real *x, int n, char culprit[NM_CULPRIT]);
 
-/* the losses of a plan, whose losses are added to *sum sample by sample: the bits of the sum are
- * the same however the samples are cut into batches. sample_loss: memory for [batch.n]. */
-nm_result nm_add_losses(nm_plan *plan, nm_batch batch, double *sample_loss, double *sum);
+/* The losses of a plan. sample_loss: [batch.n], each sample's. Added up in the samples' order,
+ * their sum has the same bits however the samples are cut into batches. */
+nm_result nm_find_losses(nm_plan *plan, nm_batch batch, double *sample_loss);
 
 #endif

@@ -78,10 +78,8 @@ static nm_status join_sums(nm_processes *p, nm_evaluation_share *sums)
 nm_status nm_evaluation_share_join(nm_processes *p, int count, int batch, double *loss, nm_evaluation_share *sums,
                                    double *sum)
 {
-    if (p) {
-        NM_TRY(gather_losses(p, count, batch, loss));
-        NM_TRY(join_sums(p, sums));
-    }
+    NM_TRY(gather_losses(p, count, batch, loss));
+    NM_TRY(join_sums(p, sums));
     *sum = add_losses(p, count, batch, loss);
     return NM_OK;
 }

@@ -9,9 +9,9 @@
 enum {
     MANY_WEIGHTS = 65536,    /* C x K from which products take all tiles at once */
     STAGED_BYTES = 48 << 20, /* most memory for all tiles at once */
-    FEW_UNITS = 8, /* in evaluation, where what is staged leaves the cache; training keeps it in memory anyhow: */
-    FEW_IN_TRAINING = 16,
-    OWN_BYTES = 3 << 18, /* of transformed weights that each thread has for itself */
+    FEW_UNITS = 8,           /* blocks, below which layers are staged in evaluation */
+    FEW_IN_TRAINING = 16,    /* the same in training, which keeps in memory what leaves the cache */
+    OWN_BYTES = 3 << 18,     /* of transformed weights that each thread has for itself */
 };
 
 /* From one point's matrix to the next. A cache line more than the matrix: with powers of two the
@@ -31,8 +31,8 @@ typedef struct blocking {
     int last;          /* rows of the last block: fewer only where all tiles are one product's */
     bool many;         /* weights */
     bool staged;
-    int group,
-        groups; /* rows that go in and out at once: a block's, or where staged such that many threads have some */
+    int group; /* rows that go in and out at once: a block's, or fewer where staged */
+    int groups;
 } blocking;
 
 /* Staged products are cut into pieces of `columns` that every thread finds some of; and pieces are
@@ -63,22 +63,29 @@ static int units_of(const blocking *b, int n)
     return nm_gemm_blocks(&b->rows, n, b->block);
 }
 
-/* Rows of a block where `rows` are all that there are: few are cut into smaller blocks, so that
- * many cores have some. Thin products need more rows to be worth their call. */
-static int rows_of_block(const nm_conv_geometry *g, int rows)
+/* Whole rows of a block of at least `wanted`: thin products need more to be worth their call. */
+static int rows_of_block(const nm_conv_geometry *g, int wanted)
 {
-    enum { BLOCKS = 64, WHOLE = 16, LEAST_WORK = 65536 };
-    int least = nm_ceil_div(LEAST_WORK, g->in.c * g->out.c), block = nm_ceil_div(rows, BLOCKS);
-    block = nm_ceil_div(block > least ? block : least, WHOLE) * WHOLE;
+    enum { WHOLE = 16, LEAST_WORK = 65536 };
+    int least = nm_ceil_div(LEAST_WORK, g->in.c * g->out.c);
+    int block = nm_ceil_div(wanted > least ? wanted : least, WHOLE) * WHOLE;
     return block < NM_GEMM_BLOCK ? block : NM_GEMM_BLOCK;
 }
 
-/* The same in evaluation, where it follows from the layer alone: images of few tiles, and whole
- * rows, which have the same bits in any block. */
+/* Where `rows` are all that there are, few are cut into smaller blocks, so that many cores have
+ * some. */
+static int training_block(const nm_conv_geometry *g, int rows)
+{
+    enum { BLOCKS = 64 };
+    return rows_of_block(g, nm_ceil_div(rows, BLOCKS));
+}
+
+/* In evaluation it follows from the layer alone: rows have the same bits in any block of whole
+ * ones, and images of few tiles make small blocks. */
 static int evaluation_block(const nm_conv_geometry *g, int tiles)
 {
     enum { SAMPLES = 2 };
-    return nm_gemm_whole_rows(rows_of_block(g, SAMPLES * tiles * 64));
+    return nm_gemm_whole_rows(rows_of_block(g, SAMPLES * tiles));
 }
 
 /* Small weights' gradient is staged where blocks are few, but not so few that passing tiles on
@@ -127,7 +134,7 @@ static blocking blocking_of(const nm_conv_geometry *g, int n, int most, way of)
     if (own_weights(g) && !by_sample)
         b.staged = b.staged && of == WEIGHTS && stages_small_weights(g, units);
     if (!b.many && !by_sample && !b.staged) {
-        b.block = rows_of_block(g, most * b.tiles);
+        b.block = training_block(g, most * b.tiles);
         b.units = units_of(&b, n);
     }
     int left = n * b.rows.padded_rows - (b.units - 1) * b.block;
