@@ -63,7 +63,7 @@ nm_status nm_gemm_check(nm_context *ctx) NM_MUST_USE;
 const char *nm_gemm_core(void);
 const char *nm_gemm_config(void);
 
-/* OpenBLAS takes a CPU that is newer than itself for an old one: products are then up to six times
+/* OpenBLAS takes a CPU that is newer than itself for an old one: products are then two to six times
  * slower than they could be. The kernels that suit instruction set `level` (isa.h) where `core`
  * does not; NULL: it does. */
 const char *nm_gemm_core_for(int level, const char *core);

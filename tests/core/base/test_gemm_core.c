@@ -11,8 +11,11 @@ START_TEST(kernels_suit_the_cpu)
     ck_assert_str_eq(nm_gemm_core_for(NM_ISA_V3, "Prescott"), "Haswell");
     ck_assert_str_eq(nm_gemm_core_for(NM_ISA_V3, "Nehalem"), "Haswell");
     ck_assert_ptr_null(nm_gemm_core_for(NM_ISA_BASE, "Prescott"));
-    static const char *const right[] = {"Haswell",        "Zen", "SkylakeX", "Cooperlake", "SapphireRapids",
-                                        "one of tomorrow"};
+    ck_assert_str_eq(nm_gemm_core_for(NM_ISA_V4, "Haswell"), "SkylakeX");
+    ck_assert_str_eq(nm_gemm_core_for(NM_ISA_V4, "Zen"), "SkylakeX");
+    ck_assert_ptr_null(nm_gemm_core_for(NM_ISA_V3, "Haswell"));
+    ck_assert_ptr_null(nm_gemm_core_for(NM_ISA_V3, "Zen"));
+    static const char *const right[] = {"SkylakeX", "Cooperlake", "SapphireRapids", "one of tomorrow"};
     for (size_t i = 0; i < sizeof right / sizeof *right; i++)
         ck_assert_ptr_null(nm_gemm_core_for(NM_ISA_V4, right[i]));
 }
