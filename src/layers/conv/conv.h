@@ -45,6 +45,13 @@ void NM_ISA(nm_conv_take_moments)(const nm_conv_geometry *g, const nm_conv_momen
                                   int pixels, void *scratch);
 size_t NM_ISA(nm_conv_moments_scratch)(const nm_conv_geometry *g);
 
+/* Tasks of one round. */
+typedef struct nm_conv_round {
+    int tasks;
+    nm_task *fn;
+    void *arg;
+} nm_conv_round;
+
 typedef struct nm_conv_call {
     const nm_conv_geometry *g;
     int n, threads;
@@ -63,10 +70,22 @@ typedef struct nm_conv_call {
     real *y;                        /* forward: written; data: dx, written */
     const real *dy;                 /* weights, data */
     real *dw, *db;                  /* weights: added to; either may be NULL */
-    void *shared;                   /* scratch as reserved */
+    const struct nm_conv_pass *beside; /* weights: another pass that is computed with it, in other shared scratch */
+    const nm_conv_round *round;        /* forward, data: what that pass puts beside this one's tasks; NULL: nothing */
+    void *shared;                      /* scratch as reserved */
     char *thread_base;
     size_t thread_size;
 } nm_conv_call;
+
+typedef struct nm_conv_pass {
+    void (*run)(const nm_conv_call *call);
+    nm_conv_call call;
+} nm_conv_pass;
+
+/* nm_parallel for a pass's largest round: every pass calls it once. Threads meet once where another
+ * pass is beside it, and what waits for its last tasks is shorter: tasks of both are taken in turn,
+ * those of the same samples by the same thread. */
+void NM_ISA(nm_conv_run_tasks)(const nm_conv_call *call, int tasks, nm_task *fn, void *arg);
 
 typedef struct nm_conv_algorithm {
     const char *name;
@@ -156,8 +175,8 @@ static inline bool nm_conv_is_plain(const nm_conv_geometry *g)
 
 /* The gradients by weights and bias are summed in partial sums, cut by shape alone: any thread
  * takes any of them, and they are added in their order. There are as many as units of work, at most
- * MOST; of more than FEWEST all together are no larger than a half of what backward reads, so that
- * memory has little more to move. */
+ * MOST, or one for each two, three, ... units; of more than FEWEST all together are no larger than
+ * three quarters of what backward reads, so that memory has little more to move. */
 enum { NM_CONV_FEWEST_PARTIALS = 8, NM_CONV_MOST_PARTIALS = 64 };
 
 typedef struct nm_conv_partials {
@@ -175,23 +194,27 @@ typedef struct nm_conv_partial {
     long first, last;
 } nm_conv_partial;
 
-static inline int nm_conv_partials_count(const nm_conv_geometry *g, int n, long units)
+/* No more of them than this, which grows with n and with the units of work. */
+static inline int nm_conv_partials_bound(const nm_conv_geometry *g, int n, long units)
 {
-    size_t read = (size_t)n * (nm_shape_size(g->in) + nm_shape_size(g->out)), most = read / 2 / nm_conv_weight_count(g);
+    size_t read = (size_t)n * (nm_shape_size(g->in) + nm_shape_size(g->out));
+    size_t most = read / 4 * 3 / nm_conv_weight_count(g);
     most = most < NM_CONV_FEWEST_PARTIALS ? NM_CONV_FEWEST_PARTIALS : most;
     most = most > NM_CONV_MOST_PARTIALS ? NM_CONV_MOST_PARTIALS : most;
     return units < (long)most ? (int)units : (int)most;
 }
 
-/* Of `units` in all, of n samples. Their place is in shared scratch. */
+/* Of `units` in all, of n samples. Their place is in shared scratch: fewer samples may make more
+ * partial sums, but take no more memory. */
 static inline nm_conv_partials nm_conv_partials_layout(nm_scratch *s, const nm_conv_geometry *g, int n, long units)
 {
-    int count = nm_conv_partials_count(g, n, units);
-    return (nm_conv_partials){.count = count,
+    int bound = nm_conv_partials_bound(g, n, units);
+    long each = (units + bound - 1) / bound;
+    return (nm_conv_partials){.count = (int)((units + each - 1) / each),
                               .parts = 1,
                               .units = units,
-                              .dw = nm_scratch_reals(s, (size_t)count * nm_conv_weight_count(g)),
-                              .db = nm_scratch_reals(s, (size_t)count * (size_t)g->out.c)};
+                              .dw = nm_scratch_reals(s, (size_t)bound * nm_conv_weight_count(g)),
+                              .db = nm_scratch_reals(s, (size_t)bound * (size_t)g->out.c)};
 }
 
 /* Of task `task`: number task / parts of the sums. */

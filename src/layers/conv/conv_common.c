@@ -14,20 +14,46 @@ nm_status NM_ISA(nm_conv_check_groups)(nm_infer *e, int groups, int filters)
                    e->who, groups, channels, filters);
 }
 
-enum { CHUNK = 1024, SIDE_BY_SIDE = 64 };
+/* ---- rounds of two passes ------------------------------------------------------------------- */
+
+static void round_of_both_task(void *arg, int task, int thread)
+{
+    const nm_conv_round *both = arg;
+    long all = (long)both[0].tasks + both[1].tasks, before = both[0].tasks * (long)task / all;
+    bool first = both[0].tasks * (long)(task + 1) / all > before;
+    const nm_conv_round *of = first ? &both[0] : &both[1];
+    of->fn(of->arg, first ? (int)before : task - (int)before, thread);
+}
+
+void NM_ISA(nm_conv_run_tasks)(const nm_conv_call *call, int tasks, nm_task *fn, void *arg)
+{
+    const nm_conv_round own = {tasks, fn, arg};
+    if (call->beside) {
+        nm_conv_call other = call->beside->call;
+        other.round = &own;
+        call->beside->run(&other);
+        return;
+    }
+    nm_conv_round both[] = {call->round ? *call->round : (nm_conv_round){0}, own};
+    nm_parallel(call->threads, both[0].tasks + tasks, round_of_both_task, both);
+}
+
+/* ---- partial sums --------------------------------------------------------------------------- */
+
+enum { MOST_CHUNK = 1024, LEAST_CHUNK = 256, CHUNKS = 64, SIDE_BY_SIDE = 64 };
 
 typedef struct partials_job {
     const real *partials;
     real *total;
     int used;
-    size_t count;
+    size_t count, chunk;
 } partials_job;
 
 static void add_partials_task(void *arg, int task, int thread)
 {
     (void)thread;
     const partials_job *j = arg;
-    size_t begin = (size_t)task * CHUNK, end = begin + CHUNK < j->count ? begin + CHUNK : j->count;
+    size_t begin = (size_t)task * j->chunk, end = begin + j->chunk < j->count ? begin + j->chunk : j->count;
     for (size_t first = begin; first < end; first += SIDE_BY_SIDE) {
         size_t count = end - first < SIDE_BY_SIDE ? end - first : SIDE_BY_SIDE;
         real sum[SIDE_BY_SIDE] = {0};
@@ -41,9 +67,11 @@ static void add_partials_task(void *arg, int task, int thread)
 
 static void add_in_order(int threads, const real *partials, int used, size_t count, real *total)
 {
-    partials_job job = {partials, total, used, count};
+    size_t chunk = count / CHUNKS / SIDE_BY_SIDE * SIDE_BY_SIDE;
+    chunk = chunk < LEAST_CHUNK ? LEAST_CHUNK : chunk > MOST_CHUNK ? MOST_CHUNK : chunk;
+    partials_job job = {partials, total, used, count, chunk};
     if (partials && total)
-        nm_parallel(threads, (int)((count + CHUNK - 1) / CHUNK), add_partials_task, &job);
+        nm_parallel(threads, (int)((count + chunk - 1) / chunk), add_partials_task, &job);
 }
 
 void NM_ISA(nm_conv_add_partials)(const nm_conv_call *call, const nm_conv_partials *p)
@@ -54,7 +82,7 @@ void NM_ISA(nm_conv_add_partials)(const nm_conv_call *call, const nm_conv_partia
 
 void NM_ISA(nm_conv_sum_partials)(const nm_conv_call *call, const nm_conv_partials *p, nm_task *task, void *arg)
 {
-    nm_parallel(call->threads, p->count * p->parts, task, arg);
+    NM_ISA(nm_conv_run_tasks)(call, p->count * p->parts, task, arg);
     NM_ISA(nm_conv_add_partials)(call, p);
 }
 

@@ -23,6 +23,8 @@ typedef struct choice {
     const nm_conv_algorithm *by[NM_CONV_KINDS];
     bool turned; /* the gradient by x goes through forward of the turned geometry */
     nm_conv_geometry turn;
+    bool together;          /* both gradients are computed in the same rounds */
+    size_t data_offset;     /* bytes into scratch: what the gradient by x takes of it */
     size_t turned_offset;   /* bytes into scratch */
     size_t standard_offset; /* bytes into scratch: standardised weights, and (backward) their gradient */
     int most;               /* samples */

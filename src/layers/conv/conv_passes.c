@@ -117,15 +117,15 @@ void NM_ISA(nm_conv_lazy_normalisation)(const nm_pass *p, const void *private, n
 
 /* ---- backward -------------------------------------------------------------------------------- */
 
-/* Gradients of weights and bias; with standardised weights, through the standardisation. */
-static void weights_pass(const nm_pass *p, const conv *self, nm_conv_call call)
+/* Gradients of weights and bias; with standardised weights, through the standardisation. `beside`:
+ * the pass that is computed with them, or NULL. */
+static void weights_pass(const nm_pass *p, const conv *self, nm_conv_call call, const nm_conv_pass *beside)
 {
     size_t count = nm_conv_weight_count(&self->g);
     real *gradient = self->standardise ? standard_weights(p) + count : NULL;
     call.dw = p->dw[0];
     call.db = self->bias ? p->dw[1] : NULL;
-    if (!call.dw && !call.db)
-        return;
+    call.beside = beside;
     if (gradient && call.dw) {
         memset(gradient, 0, count * sizeof *gradient);
         call.dw = gradient;
@@ -136,19 +136,18 @@ static void weights_pass(const nm_pass *p, const conv *self, nm_conv_call call)
 }
 
 /* The gradient by x; `turned`: the kernel turned round, or NULL. */
-static void data_pass(const nm_pass *p, nm_conv_call call, const real *turned)
+static nm_conv_pass data_pass(const nm_pass *p, nm_conv_call call, const real *turned)
 {
     const choice *c = p->plan;
-    if (!turned) {
-        c->by[NM_CONV_DATA]->data(&call);
-        return;
-    }
+    call.shared = (char *)call.shared + c->data_offset;
+    if (!turned)
+        return (nm_conv_pass){c->by[NM_CONV_DATA]->data, call};
     call.stream = nm_vector_streams((size_t)(p->n * c->turn.out.h) * (size_t)c->turn.out.w, c->turn.out.c);
     call.g = &c->turn;
     call.lazy_normalisation = NULL;
     call.x = call.dy;
     call.w = turned;
-    c->by[NM_CONV_DATA]->forward(&call);
+    return (nm_conv_pass){c->by[NM_CONV_DATA]->forward, call};
 }
 
 /* Samples first to first + n, from dz, the gradient by the convolution's outputs. */
@@ -161,10 +160,17 @@ static void backward_slice(const nm_pass *p, const conv *self, nm_conv_call call
     call.dy = dz + (size_t)first * nm_shape_size(self->g.out);
     call.x = p->x[0] + in;
     call.lazy_normalisation = p->lazy_normalisation;
-    weights_pass(p, self, call);
-    call.y = p->dx[0] ? p->dx[0] + in : NULL;
-    if (call.y)
-        data_pass(p, call, turned);
+    bool wants_weights = p->dw[0] || (self->bias && p->dw[1]);
+    bool together = wants_weights && p->dx[0] && ((const choice *)p->plan)->together;
+    nm_conv_pass data = {0};
+    if (p->dx[0]) {
+        call.y = p->dx[0] + in;
+        data = data_pass(p, call, turned);
+    }
+    if (wants_weights)
+        weights_pass(p, self, call, together ? &data : NULL);
+    if (p->dx[0] && !together)
+        data.run(&data.call);
 }
 
 void NM_ISA(nm_conv_backward)(const nm_pass *p, const void *private)

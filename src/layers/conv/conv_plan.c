@@ -10,17 +10,20 @@
 
 /* ---- algorithms and memory ------------------------------------------------------------------ */
 
-static void reserve(nm_reservation *b, const nm_conv_algorithm *by, const nm_conv_geometry *g, nm_conv_kind kind, int n)
-{
-    size_t shared, thread;
-    by->reserve(g, kind, n, &shared, &thread);
-    b->scratch = shared > b->scratch ? shared : b->scratch;
-    b->thread_scratch = thread > b->thread_scratch ? thread : b->thread_scratch;
-}
-
 static size_t rounded(size_t bytes)
 {
     return (bytes + 63) / 64 * 64;
+}
+
+/* Behind the first `offset` bytes of shared scratch; returns how many it takes. */
+static size_t reserve(nm_reservation *b, const nm_conv_algorithm *by, const nm_conv_geometry *g, nm_conv_kind kind,
+                      int n, size_t offset)
+{
+    size_t shared, thread;
+    by->reserve(g, kind, n, &shared, &thread);
+    b->scratch = offset + shared > b->scratch ? offset + shared : b->scratch;
+    b->thread_scratch = thread > b->thread_scratch ? thread : b->thread_scratch;
+    return shared;
 }
 
 /* Samples that go through backward's steps at once: few enough that their values stay in cache from
@@ -44,18 +47,30 @@ static nm_conv_wish wish_of(const conv *self, const nm_rules *rules)
     return (nm_conv_wish){free ? rules->prefer : self->algorithm, rules->exact};
 }
 
-static void plan_data(nm_reservation *b, const conv *self, choice *c)
+/* weights: what the gradient by the weights takes of shared scratch. Both gradients are computed
+ * together where that makes it little larger. */
+static void reserve_data(nm_reservation *b, choice *c, const nm_conv_geometry *g, nm_conv_kind kind, size_t weights)
+{
+    enum { MOST_BESIDE = 4 << 20 };
+    size_t taken = reserve(b, c->by[NM_CONV_DATA], g, kind, c->slice, 0);
+    c->together = taken <= MOST_BESIDE;
+    c->data_offset = c->together ? rounded(weights) : 0;
+    if (c->together)
+        reserve(b, c->by[NM_CONV_DATA], g, kind, c->slice, c->data_offset);
+}
+
+static void plan_data(nm_reservation *b, const conv *self, choice *c, size_t weights)
 {
     nm_conv_geometry turn;
     c->turned = strcmp(c->wish.wanted, "reference") != 0 && NM_ISA(nm_conv_turn)(&self->g, &turn);
     if (!c->turned) {
         c->by[NM_CONV_DATA] = NM_ISA(nm_conv_choose)(&self->g, NM_CONV_DATA, NM_CONV_DATA, &c->wish);
-        reserve(b, c->by[NM_CONV_DATA], &self->g, NM_CONV_DATA, c->slice);
+        reserve_data(b, c, &self->g, NM_CONV_DATA, weights);
         return;
     }
     c->turn = turn;
     c->by[NM_CONV_DATA] = NM_ISA(nm_conv_choose)(&turn, NM_CONV_FORWARD, NM_CONV_DATA, &c->wish);
-    reserve(b, c->by[NM_CONV_DATA], &turn, NM_CONV_FORWARD, c->slice);
+    reserve_data(b, c, &turn, NM_CONV_FORWARD, weights);
     c->turned_offset = rounded(b->scratch); /* behind what any pass takes */
     b->scratch = c->turned_offset + nm_conv_weight_count(&self->g) * sizeof(real);
 }
@@ -63,14 +78,14 @@ static void plan_data(nm_reservation *b, const conv *self, choice *c)
 static void plan_passes(nm_reservation *b, const conv *self, choice *c)
 {
     c->by[NM_CONV_FORWARD] = NM_ISA(nm_conv_choose)(&self->g, NM_CONV_FORWARD, NM_CONV_FORWARD, &c->wish);
-    reserve(b, c->by[NM_CONV_FORWARD], &self->g, NM_CONV_FORWARD, b->n);
+    reserve(b, c->by[NM_CONV_FORWARD], &self->g, NM_CONV_FORWARD, b->n, 0);
     if (!b->backward)
         return;
     c->slice = slice_of(self, b->n);
     c->by[NM_CONV_WEIGHTS] = NM_ISA(nm_conv_choose)(&self->g, NM_CONV_WEIGHTS, NM_CONV_WEIGHTS, &c->wish);
-    reserve(b, c->by[NM_CONV_WEIGHTS], &self->g, NM_CONV_WEIGHTS, c->slice);
+    size_t weights = reserve(b, c->by[NM_CONV_WEIGHTS], &self->g, NM_CONV_WEIGHTS, c->slice, 0);
     if (b->want_dx)
-        plan_data(b, self, c);
+        plan_data(b, self, c, weights);
 }
 
 /* ---- what is done besides: core/plan/plan_fuse.c has the table ------------------------------ */

@@ -247,7 +247,8 @@ void NM_ISA(nm_conv_direct_add_row)(const nm_conv_geometry *g, const real *sampl
 
 static void direct_forward(const nm_conv_call *call)
 {
-    nm_parallel(call->threads, call->n * nm_ceil_div(nm_conv_y_shape(call).h, ROWS), direct_forward_task, (void *)call);
+    NM_ISA(nm_conv_run_tasks)
+    (call, call->n * nm_ceil_div(nm_conv_y_shape(call).h, ROWS), direct_forward_task, (void *)call);
 }
 
 static double direct_cost(const nm_conv_geometry *g, nm_conv_kind kind)

@@ -198,7 +198,7 @@ static int im2col_chunks(const nm_conv_geometry *g, int n, int most)
 static void im2col_forward(const nm_conv_call *call)
 {
     im2col_blocking b = blocking_of(call->g, call->n, NM_CONV_FORWARD, call->by_sample);
-    nm_parallel(call->threads, units_of(&b), im2col_forward_task, (void *)call);
+    NM_ISA(nm_conv_run_tasks)(call, units_of(&b), im2col_forward_task, (void *)call);
 }
 
 /* ---- gradient by the weights ------------------------------------------------------------ */
@@ -286,7 +286,7 @@ static void im2col_data_task(void *arg, int task, int thread)
 
 static void im2col_data(const nm_conv_call *call)
 {
-    nm_parallel(call->threads, call->n, im2col_data_task, (void *)call);
+    NM_ISA(nm_conv_run_tasks)(call, call->n, im2col_data_task, (void *)call);
 }
 
 extern const nm_conv_algorithm NM_ISA(nm_conv_im2col);

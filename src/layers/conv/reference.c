@@ -58,7 +58,7 @@ static void reference_forward_task(void *arg, int task, int thread)
 
 static void reference_forward(const nm_conv_call *call)
 {
-    nm_parallel(call->threads, call->n * call->g->out.h, reference_forward_task, (void *)call);
+    NM_ISA(nm_conv_run_tasks)(call, call->n * call->g->out.h, reference_forward_task, (void *)call);
 }
 
 /* One task for each tap and input channel: all output channels of it. */
@@ -88,9 +88,8 @@ static void reference_weights_task(void *arg, int task, int thread)
 static void reference_weights(const nm_conv_call *call)
 {
     const nm_conv_geometry *g = call->g;
-    if (call->dw)
-        nm_parallel(call->threads, g->kernel[0] * g->kernel[1] * nm_conv_group_in(g), reference_weights_task,
-                    (void *)call);
+    int tasks = call->dw ? g->kernel[0] * g->kernel[1] * nm_conv_group_in(g) : 0;
+    NM_ISA(nm_conv_run_tasks)(call, tasks, reference_weights_task, (void *)call);
     size_t rows = (size_t)call->n * (size_t)g->out.h * (size_t)g->out.w;
     for (int o = 0; call->db && o < g->out.c; o++) {
         double sum = 0;
@@ -133,7 +132,7 @@ static void reference_data_task(void *arg, int task, int thread)
 
 static void reference_data(const nm_conv_call *call)
 {
-    nm_parallel(call->threads, call->n * call->g->in.h, reference_data_task, (void *)call);
+    NM_ISA(nm_conv_run_tasks)(call, call->n * call->g->in.h, reference_data_task, (void *)call);
 }
 
 const nm_conv_algorithm NM_ISA(nm_conv_reference) = {

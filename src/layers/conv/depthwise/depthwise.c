@@ -59,7 +59,7 @@ static block block_of(const nm_conv_call *call, nm_shape shape, int task)
 
 static void each_block(const nm_conv_call *call, nm_shape shape, nm_task *task)
 {
-    nm_parallel(call->threads, call->n * nm_ceil_div(shape.h, task_rows(call->most, shape)), task, (void *)call);
+    NM_ISA(nm_conv_run_tasks)(call, call->n * nm_ceil_div(shape.h, task_rows(call->most, shape)), task, (void *)call);
 }
 
 /* Thread scratch. */

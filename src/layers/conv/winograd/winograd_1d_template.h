@@ -121,7 +121,7 @@ static void WINOGRAD(forward)(const nm_conv_call *call)
     forward_job j = {
         .call = call, .b = blocking_of(call->g, call->n, call->by_sample), .u = shared_weights(&shared, call->g)};
     nm_parallel(call->threads, call->g->kernel[0], WINOGRAD(weights_in_task), &j);
-    nm_parallel(call->threads, j.b.units, WINOGRAD(forward_task), &j);
+    NM_ISA(nm_conv_run_tasks)(call, j.b.units, WINOGRAD(forward_task), &j);
 }
 
 /* ---- gradient by the weights ----------------------------------------------------------------- */

@@ -9,9 +9,9 @@
 enum {
     MANY_WEIGHTS = 65536,    /* C x K from which products take all tiles at once */
     STAGED_BYTES = 48 << 20, /* most memory for all tiles at once */
-    FEW_UNITS = 8,           /* blocks, below which layers are staged in evaluation */
-    FEW_IN_TRAINING = 16,    /* the same in training, which keeps in memory what leaves the cache */
-    OWN_BYTES = 3 << 18,     /* of transformed weights that each thread has for itself */
+    FEW_UNITS = 8,           /* blocks, below which a slice of samples is staged */
+    FEW_ROWS = 768,          /* of all blocks, below which a batch is staged: a team of threads leaves its caches */
+    SMALL_BYTES = 3 << 18,   /* of transformed weights that fit a core's cache beside a block */
 };
 
 /* From one point's matrix to the next. A cache line more than the matrix: with powers of two the
@@ -51,11 +51,9 @@ static int piece_at(int index, int pieces, int columns)
     return index == pieces ? columns : columns * index / pieces / WHOLE * WHOLE;
 }
 
-/* Whether each thread transforms the weights for itself: they fit its cache, and nobody waits for
- * anybody. */
-static bool own_weights(const nm_conv_geometry *g)
+static bool has_small_weights(const nm_conv_geometry *g)
 {
-    return POINTS * point_stride(g->in.c, g->out.c) * sizeof(real) <= OWN_BYTES;
+    return POINTS * point_stride(g->in.c, g->out.c) * sizeof(real) <= SMALL_BYTES;
 }
 
 static int units_of(const blocking *b, int n)
@@ -63,11 +61,12 @@ static int units_of(const blocking *b, int n)
     return nm_gemm_blocks(&b->rows, n, b->block);
 }
 
-/* Whole rows of a block of at least `wanted`: thin products need more to be worth their call. */
+/* Whole rows of a block of at least `wanted`: thin products need more to be worth their call, and
+ * weights that leave the cache to be worth reading them. */
 static int rows_of_block(const nm_conv_geometry *g, int wanted)
 {
-    enum { WHOLE = 16, LEAST_WORK = 65536 };
-    int least = nm_ceil_div(LEAST_WORK, g->in.c * g->out.c);
+    enum { WHOLE = 16, LEAST_WORK = 65536, LEAST_ROWS = 32 };
+    int least = has_small_weights(g) ? nm_ceil_div(LEAST_WORK, g->in.c * g->out.c) : LEAST_ROWS;
     int block = nm_ceil_div(wanted > least ? wanted : least, WHOLE) * WHOLE;
     return block < NM_GEMM_BLOCK ? block : NM_GEMM_BLOCK;
 }
@@ -114,24 +113,31 @@ static int group_of(const blocking *b)
     return b->staged ? nm_ceil_div(nm_ceil_div(rows_of_all(b), GROUPS), FEWEST) * FEWEST : b->block;
 }
 
-/* What is computed: that decides which way is the better one. */
-typedef enum way { TRAINING, EVALUATION, WEIGHTS } way;
+/* What is computed, and in evaluation by whom: one thread a slice of samples, or all of them a
+ * batch. That decides which way is the better one; going forward, both have the same bits. */
+typedef enum way { TRAINING, EVALUATION, SLICE, WEIGHTS } way;
+
+static bool has_few_units(const nm_conv_geometry *g, int units, int block, way of)
+{
+    bool stays_in_cache = of == SLICE || (of == EVALUATION && has_small_weights(g));
+    return stays_in_cache ? units < FEW_UNITS : units * block < FEW_ROWS;
+}
 
 /* For n samples, where `most` were planned for. */
 static blocking blocking_of(const nm_conv_geometry *g, int n, int most, way of)
 {
-    const bool by_sample = of == EVALUATION;
+    const bool by_sample = of == EVALUATION || of == SLICE;
     blocking b = {.across = nm_ceil_div(g->out.w, TILE), .many = (double)g->in.c * g->out.c >= MANY_WEIGHTS};
     b.tiles = b.across * nm_ceil_div(g->out.h, TILE);
     b.rows = nm_gemm_rows_of(b.tiles, by_sample);
     b.block = b.many ? 2 * NM_GEMM_BLOCK : NM_GEMM_BLOCK;
-    if (by_sample && own_weights(g))
+    if (by_sample && !b.many)
         b.block = evaluation_block(g, b.tiles);
     b.units = units_of(&b, n);
     int units = units_of(&b, most);
     double bytes = (double)units * b.block * POINTS * (g->in.c + g->out.c) * sizeof(real);
-    b.staged = (b.many || units < (by_sample ? FEW_UNITS : FEW_IN_TRAINING)) && bytes <= STAGED_BYTES;
-    if (own_weights(g) && !by_sample)
+    b.staged = (b.many || has_few_units(g, units, b.block, of)) && bytes <= STAGED_BYTES;
+    if (has_small_weights(g) && !by_sample)
         b.staged = b.staged && of == WEIGHTS && stages_small_weights(g, units);
     if (!b.many && !by_sample && !b.staged) {
         b.block = training_block(g, most * b.tiles);

@@ -6,27 +6,19 @@
 
 /* Scratch that threads share, and a thread's own. */
 typedef struct forward_shared {
-    real *u;     /* [POINTS][C][K], unless each thread has its own */
+    real *u;     /* [POINTS][C][K] */
     real *v, *m; /* staged: [POINTS][rows][C] and [POINTS][rows][K] of all tiles */
 } forward_shared;
 
 typedef struct forward_own {
-    real *input;     /* rows that are normalised here */
-    real *sums;      /* see winograd_2d_moments_template.h */
-    real *v, *m;     /* blocked: of one block */
-    real *u, *has_u; /* blocked, where each thread has its own: and whether it is there */
+    real *input; /* rows that are normalised here */
+    real *sums;  /* see winograd_2d_moments_template.h */
+    real *v, *m; /* blocked: of one block */
 } forward_own;
-
-static bool owns_weights(const nm_conv_geometry *g, const blocking *b)
-{
-    return !b->staged && own_weights(g);
-}
 
 static forward_shared forward_shared_layout(nm_scratch *s, const nm_conv_geometry *g, const blocking *b)
 {
-    forward_shared l = {0};
-    if (!owns_weights(g, b))
-        l.u = nm_scratch_reals(s, POINTS * point_stride(g->in.c, g->out.c));
+    forward_shared l = {.u = nm_scratch_reals(s, POINTS * point_stride(g->in.c, g->out.c))};
     if (b->staged) {
         l.v = nm_scratch_reals(s, POINTS * point_stride(rows_of_all(b), g->in.c));
         l.m = nm_scratch_reals(s, POINTS * point_stride(rows_of_all(b), g->out.c));
@@ -41,10 +33,6 @@ static forward_own forward_own_layout(nm_scratch *s, const nm_conv_geometry *g, 
         l.v = nm_scratch_reals(s, POINTS * point_stride(b->block, g->in.c));
         l.m = nm_scratch_reals(s, POINTS * point_stride(b->block, g->out.c));
     }
-    if (owns_weights(g, b)) {
-        l.u = nm_scratch_reals(s, POINTS * point_stride(g->in.c, g->out.c));
-        l.has_u = nm_scratch_reals(s, 1);
-    }
     return l;
 }
 
@@ -56,12 +44,17 @@ typedef struct forward_job {
     int chunk, pieces;                   /* rows of a staged product; into how many its columns are cut */
 } forward_job;
 
+static way way_of(const nm_conv_call *call)
+{
+    return !call->by_sample ? TRAINING : call->threads > 1 ? EVALUATION : SLICE;
+}
+
 static forward_job forward_job_of(const nm_conv_call *call)
 {
     const nm_conv_geometry *g = call->g;
     nm_scratch shared = nm_conv_shared_scratch(call);
     forward_job j = {.call = call,
-                     .b = blocking_of(g, call->n, call->most, call->by_sample ? EVALUATION : TRAINING),
+                     .b = blocking_of(g, call->n, call->most, way_of(call)),
                      .u_stride = point_stride(g->in.c, g->out.c)};
     int rows = j.b.staged ? rows_of_all(&j.b) : j.b.block;
     j.all = forward_shared_layout(&shared, g, &j.b);
@@ -81,54 +74,36 @@ static forward_own own_scratch(const forward_job *j, int thread)
     return forward_own_layout(&s, j->call->g, &j->b);
 }
 
-static void weights_in(const forward_job *j, int channel, real *u)
+static void weights_in(const forward_job *j, int channel)
 {
     const nm_conv_geometry *g = j->call->g;
     size_t at = (size_t)channel * (size_t)g->out.c;
-    transform_weights(j->call->w + at, (size_t)g->in.c * (size_t)g->out.c, u + at, j->u_stride, g->out.c);
+    transform_weights(j->call->w + at, (size_t)g->in.c * (size_t)g->out.c, j->all.u + at, j->u_stride, g->out.c);
 }
 
 static void WINOGRAD(weights_in_task)(void *arg, int task, int thread)
 {
     (void)thread;
     const forward_job *j = arg;
-    weights_in(j, task, j->all.u);
-}
-
-/* Each thread that has its own U fills it when it meets its first block. */
-static void forget_weights(const forward_job *j)
-{
-    for (int thread = 0; thread < j->call->threads; thread++)
-        *own_scratch(j, thread).has_u = 0;
-}
-
-static const real *transformed_weights(const forward_job *j, const forward_own *own)
-{
-    if (!own->u)
-        return j->all.u;
-    for (int c = 0; *own->has_u == 0 && c < j->call->g->in.c; c++)
-        weights_in(j, c, own->u);
-    *own->has_u = 1;
-    return own->u;
+    weights_in(j, task);
 }
 
 /* Of point e, `rows` rows: piece number `index` of m = v u. */
-static void find_piece(const forward_job *j, int e, int index, int rows, const real *v, const real *u, real *m)
+static void find_piece(const forward_job *j, int e, int index, int rows, const real *v, real *m)
 {
     const nm_conv_geometry *g = j->call->g;
     int column = piece_at(index, j->pieces, g->out.c), columns = piece_at(index + 1, j->pieces, g->out.c) - column;
     nm_gemm(false, false, rows, columns, g->in.c, 1, v + (size_t)e * j->v_stride, g->in.c,
-            u + (size_t)e * j->u_stride + column, g->out.c, 0, m + (size_t)e * j->m_stride + column, g->out.c);
+            j->all.u + (size_t)e * j->u_stride + column, g->out.c, 0, m + (size_t)e * j->m_stride + column, g->out.c);
 }
 
 static void WINOGRAD(blocked_task)(void *arg, int task, int thread)
 {
     const forward_job *j = arg;
     const forward_own own = own_scratch(j, thread);
-    const real *u = transformed_weights(j, &own);
     group_inputs(j->call, &j->b, task, own.v, j->v_stride, own.input);
     for (int product = 0; product < POINTS * j->pieces; product++)
-        find_piece(j, product / j->pieces, product % j->pieces, j->b.block, own.v, u, own.m);
+        find_piece(j, product / j->pieces, product % j->pieces, j->b.block, own.v, own.m);
     group_outputs(j->call, &j->b, task, own.m, j->m_stride, own.sums);
 }
 
@@ -138,7 +113,7 @@ static void WINOGRAD(staged_in_task)(void *arg, int task, int thread)
     const forward_job *j = arg;
     int channels = j->call->g->in.c, group = task - channels;
     if (task < channels)
-        weights_in(j, task, j->all.u);
+        weights_in(j, task);
     else
         group_inputs(j->call, &j->b, group, j->all.v + (size_t)(group * j->b.group) * (size_t)channels, j->v_stride,
                      own_scratch(j, thread).input);
@@ -156,7 +131,7 @@ static void WINOGRAD(staged_product_task)(void *arg, int task, int thread)
     const nm_conv_geometry *g = j->call->g;
     int product = task / j->pieces, first = product % chunks_of(j) * j->chunk, left = rows_of_all(&j->b) - first;
     find_piece(j, product / chunks_of(j), task % j->pieces, left < j->chunk ? left : j->chunk,
-               j->all.v + (size_t)first * (size_t)g->in.c, j->all.u, j->all.m + (size_t)first * (size_t)g->out.c);
+               j->all.v + (size_t)first * (size_t)g->in.c, j->all.m + (size_t)first * (size_t)g->out.c);
 }
 
 static void WINOGRAD(staged_out_task)(void *arg, int task, int thread)
@@ -171,16 +146,13 @@ static void WINOGRAD(forward)(const nm_conv_call *call)
     forward_job j = forward_job_of(call);
     int channels = call->g->in.c;
     if (j.b.staged) {
-        nm_parallel(call->threads, channels + j.b.groups, WINOGRAD(staged_in_task), &j);
+        NM_ISA(nm_conv_run_tasks)(call, channels + j.b.groups, WINOGRAD(staged_in_task), &j);
         nm_parallel(call->threads, POINTS * chunks_of(&j) * j.pieces, WINOGRAD(staged_product_task), &j);
         nm_parallel(call->threads, j.b.groups, WINOGRAD(staged_out_task), &j);
         return;
     }
-    if (owns_weights(call->g, &j.b))
-        forget_weights(&j);
-    else
-        nm_parallel(call->threads, channels, WINOGRAD(weights_in_task), &j);
-    nm_parallel(call->threads, j.b.units, WINOGRAD(blocked_task), &j);
+    nm_parallel(call->threads, channels, WINOGRAD(weights_in_task), &j);
+    NM_ISA(nm_conv_run_tasks)(call, j.b.units, WINOGRAD(blocked_task), &j);
 }
 
 #endif

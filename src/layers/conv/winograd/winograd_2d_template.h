@@ -55,20 +55,19 @@ static bool WINOGRAD(normalises)(const nm_conv_geometry *g)
     return g->out.w <= TILE * NM_GEMM_BLOCK;
 }
 
-static void reserve_places(const nm_conv_geometry *g, nm_conv_kind kind, int n, bool by_sample, size_t *shared,
-                           size_t *thread)
+static void reserve_way(const nm_conv_geometry *g, int n, way of, size_t *shared, size_t *thread)
 {
-    blocking b = blocking_of(g, n, n, by_sample ? EVALUATION : kind == NM_CONV_WEIGHTS ? WEIGHTS : TRAINING);
+    blocking b = blocking_of(g, n, n, of);
     nm_scratch all = {0}, own = {0};
-    if (kind == NM_CONV_WEIGHTS) {
+    if (of == WEIGHTS) {
         weights_shared_layout(&all, g, &b, n);
         weights_own_layout(&own, g, &b);
     } else {
         forward_shared_layout(&all, g, &b);
         forward_own_layout(&own, g, &b);
     }
-    *shared = all.size;
-    *thread = own.size;
+    *shared = all.size > *shared ? all.size : *shared;
+    *thread = own.size > *thread ? own.size : *thread;
 }
 
 static int WINOGRAD(chunks)(const nm_conv_geometry *g, int n, int most)
@@ -76,14 +75,14 @@ static int WINOGRAD(chunks)(const nm_conv_geometry *g, int n, int most)
     return blocking_of(g, n, most, TRAINING).groups;
 }
 
-/* Both ways to place tiles: training and evaluation may take different ones. */
+/* Training and evaluation may go forward in different ways. */
 static void WINOGRAD(reserve)(const nm_conv_geometry *g, nm_conv_kind kind, int n, size_t *shared, size_t *thread)
 {
-    size_t other_shared, other_thread;
-    reserve_places(g, kind, n, false, shared, thread);
-    reserve_places(g, kind, n, kind == NM_CONV_FORWARD, &other_shared, &other_thread);
-    *shared = other_shared > *shared ? other_shared : *shared;
-    *thread = other_thread > *thread ? other_thread : *thread;
+    *shared = *thread = 0;
+    if (kind == NM_CONV_WEIGHTS)
+        reserve_way(g, n, WEIGHTS, shared, thread);
+    for (way of = TRAINING; kind != NM_CONV_WEIGHTS && of <= SLICE; of++)
+        reserve_way(g, n, of, shared, thread);
 }
 
 /* What the algorithms made by this template have in common. */

@@ -133,7 +133,7 @@ static void WINOGRAD(weights)(const nm_conv_call *call)
         NM_ISA(nm_conv_sum_partials)(call, &j.all.partials, WINOGRAD(blocked_weights_task), &j);
         return;
     }
-    nm_parallel(call->threads, j.b.groups, WINOGRAD(staged_tiles_task), &j);
+    NM_ISA(nm_conv_run_tasks)(call, j.b.groups, WINOGRAD(staged_tiles_task), &j);
     if (call->dw) {
         nm_parallel(call->threads, POINTS * pieces_of(POINTS, call->g->in.c), WINOGRAD(staged_point_task), &j);
         nm_parallel(call->threads, call->g->in.c, WINOGRAD(staged_weights_task), &j);
