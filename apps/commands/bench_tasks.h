@@ -17,6 +17,7 @@ typedef struct bench_tasks {
     double *serial;      /* [ops + 1]: outside of tasks */
     double *taken;       /* [tasks + ops + 1][steps]: all of it, while that is measured */
     int op, now, at, in; /* while a step is recorded: operation, step, round, task */
+    double clock;        /* what reading it takes, in seconds: not counted */
     double mark;         /* since when what runs is outside of tasks */
 } bench_tasks;
 

@@ -11,15 +11,25 @@
 #include <string.h>
 
 enum {
-    BLOCK_BYTES = 256 << 10,       /* of patches: half of a small second-level cache */
-    DEEP = 320,                    /* pixels of several samples in a product that gives weights */
-    FEWEST_ROWS_OF_WEIGHTS = 32,   /* in a part of a partial sum */
-    FEWEST_PIXELS = NM_GEMM_BLOCK, /* a block below this many would leave the matrix product starved */
+    BLOCK_BYTES = 256 << 10,         /* of patches: half of a small second-level cache */
+    DEEP = 320,                      /* pixels of several samples in a product that gives weights */
+    FEWEST_ROWS_OF_WEIGHTS = 32,     /* in a part of a partial sum */
+    FEWEST_PIXELS = NM_GEMM_BLOCK,   /* a block below this many would leave the matrix product starved */
+    WIDE = 256,                      /* filters, from which blocks of several samples are cut in two */
+    PIXELS_OF_WIDE = 64,             /* in those: a product copies all of its weights first */
+    MOST_PIXELS = 2 * NM_GEMM_BLOCK, /* in a block of several samples */
 };
+
+/* Pixels of a block of several samples. */
+static int pixels_of_samples(const nm_conv_geometry *g, bool by_sample)
+{
+    int pixels = im2col_is_pointwise(g) && g->out.c >= WIDE ? PIXELS_OF_WIDE : FEWEST_PIXELS;
+    return by_sample ? nm_gemm_whole_rows(pixels) : pixels;
+}
 
 static im2col_blocking blocking_of(const nm_conv_geometry *g, int n, nm_conv_kind kind, bool by_sample)
 {
-    im2col_blocking b = {.samples = 1, .patch = g->kernel[0] * g->kernel[1] * nm_conv_group_in(g)};
+    im2col_blocking b = {.samples = 1, .pieces = 1, .patch = g->kernel[0] * g->kernel[1] * nm_conv_group_in(g)};
     int beside = kind == NM_CONV_FORWARD && im2col_is_pointwise(g)
                      ? g->out.c
                      : 0; /* no patches are made, but outputs are read again */
@@ -41,9 +51,10 @@ static im2col_blocking blocking_of(const nm_conv_geometry *g, int n, nm_conv_kin
         b.pixels = b.samples * area;
     } else if (b.blocks_per_sample == 1 && 2 * area <= FEWEST_PIXELS) {
         b.rows_of_samples = nm_gemm_rows_of(area, by_sample);
-        b.samples = FEWEST_PIXELS / b.rows_of_samples.padded_rows;
-        b.pixels = FEWEST_PIXELS;
-        b.scattered = b.rows_of_samples.split || b.samples * area < FEWEST_PIXELS;
+        b.pixels = pixels_of_samples(g, by_sample);
+        b.samples = b.pixels / b.rows_of_samples.padded_rows;
+        b.scattered = b.rows_of_samples.split || b.samples * area < b.pixels;
+        b.pieces = kind == NM_CONV_FORWARD && b.pixels > FEWEST_PIXELS ? 2 : 1;
     }
     b.groups_of_samples = nm_ceil_div(n, b.samples);
     return b;
@@ -73,11 +84,11 @@ static double im2col_cost(const nm_conv_geometry *g, nm_conv_kind kind)
     return thin * nm_conv_direct_cost(g) + 16 * patches;
 }
 
-/* Whatever `by_sample` says, blocks of several samples have FEWEST_PIXELS. */
+/* Enough for blocks of several samples, whatever `by_sample` says. */
 static im2col_scratch im2col_layout(nm_scratch *s, const nm_conv_geometry *g, nm_conv_kind kind,
                                     const im2col_blocking *b)
 {
-    size_t pixels = (size_t)(b->pixels > FEWEST_PIXELS ? b->pixels : FEWEST_PIXELS);
+    size_t pixels = (size_t)(b->pixels > MOST_PIXELS ? b->pixels : MOST_PIXELS);
     nm_scratch after = *s;
     im2col_scratch l = {.patches = nm_scratch_reals(s, pixels * (size_t)b->patch)};
     if (kind != NM_CONV_DATA && g->groups == 1)
@@ -126,7 +137,28 @@ static im2col_block block_at(const nm_conv_geometry *g, const im2col_blocking *b
     k.last = k.first + b->rows < g->out.h ? k.first + b->rows : g->out.h;
     k.pixels = k.samples * (k.last - k.first) * g->out.w;
     k.out = ((size_t)k.sample * (size_t)g->out.h + (size_t)k.first) * (size_t)g->out.w * (size_t)g->out.c;
+    k.filters = g->out.c;
     return k;
+}
+
+/* Of forward's task number `task`: a block, or where that is cut a part of its filters. */
+static im2col_block forward_block_at(const nm_conv_geometry *g, const im2col_blocking *b, int n, int task)
+{
+    im2col_block k = block_at(g, b, n, task / b->pieces);
+    enum { WHOLE = 16 }; /* so that no part has what is left over of vectors, but the last */
+    int piece = task % b->pieces, columns = g->out.c / b->pieces / WHOLE * WHOLE;
+    k.filter = piece * columns;
+    k.filters = piece == b->pieces - 1 ? g->out.c - k.filter : columns;
+    return k;
+}
+
+/* Its outputs: a product for each group. */
+static void find_outputs(const nm_conv_call *call, const im2col_blocking *b, const im2col_block *k, int group,
+                         const real *rows, int pixels, real *y)
+{
+    int out = k->filters / call->g->groups, column = k->filter + group * out;
+    nm_gemm(false, false, pixels, out, b->patch, 1, rows, b->patch, call->w + column, call->g->out.c, 0, y + column,
+            call->g->out.c);
 }
 
 /* A block of several samples whose rows are laid out separately: those that are not whole, and all
@@ -137,20 +169,19 @@ static void im2col_im2col_samples_task(const nm_conv_call *call, const im2col_bl
 {
     real *y = scratch->outputs;
     const nm_conv_geometry *g = call->g;
-    int out = nm_conv_group_out(g);
     for (int group = 0; group < g->groups; group++) {
         NM_ISA(im2col_lay_out)(call, b, k, group, scratch);
-        nm_gemm(false, false, b->pixels, out, b->patch, 1, scratch->patches, b->patch, call->w + group * out, g->out.c,
-                0, y + group * out, g->out.c);
+        find_outputs(call, b, k, group, scratch->patches, b->pixels, y);
     }
     for (int row = 0; row < b->pixels; row++, y += g->out.c) {
         nm_gemm_place p = nm_gemm_place_of(&b->rows_of_samples, row);
         if (p.sample >= k->samples || p.number >= b->rows_of_samples.parts)
             continue;
         size_t at =
-            ((size_t)(k->sample + p.sample) * (size_t)b->rows_of_samples.parts + (size_t)p.number) * (size_t)g->out.c;
-        nm_conv_finish(call, 0, g->out.c, call->other ? call->other + at : NULL, y);
-        memcpy(call->y + at, y, (size_t)g->out.c * sizeof *y);
+            ((size_t)(k->sample + p.sample) * (size_t)b->rows_of_samples.parts + (size_t)p.number) * (size_t)g->out.c +
+            (size_t)k->filter;
+        nm_conv_finish(call, k->filter, k->filters, call->other ? call->other + at : NULL, y + k->filter);
+        memcpy(call->y + at, y + k->filter, (size_t)k->filters * sizeof *y);
     }
 }
 
@@ -165,22 +196,21 @@ static void im2col_forward_task(void *arg, int task, int thread)
     const nm_conv_call *call = arg;
     const nm_conv_geometry *g = call->g;
     im2col_blocking b = blocking_of(g, call->n, NM_CONV_FORWARD, call->by_sample);
-    im2col_block k = block_at(g, &b, call->n, task);
+    im2col_block k = forward_block_at(g, &b, call->n, task);
     im2col_scratch scratch = im2col_thread(call, NM_CONV_FORWARD, &b, thread);
     const bool stream = call->stream && call->moments; /* a gradient is read again too soon for that */
     real *y = stream ? scratch.outputs : call->y + k.out;
-    int out = nm_conv_group_out(g);
     if (k.samples < b.samples || b.scattered) {
         im2col_im2col_samples_task(call, &b, &k, &scratch);
         return;
     }
     for (int group = 0; group < g->groups; group++)
-        nm_gemm(false, false, k.pixels, out, b.patch, 1, NM_ISA(im2col_rows)(call, &b, &k, group, &scratch), b.patch,
-                call->w + group * out, g->out.c, 0, y + group * out, g->out.c);
+        find_outputs(call, &b, &k, group, NM_ISA(im2col_rows)(call, &b, &k, group, &scratch), k.pixels, y);
     const real *other = call->other ? call->other + k.out : NULL;
-    for (size_t i = 0; (call->scale || call->bias || other || call->relu) && i < (size_t)k.pixels * (size_t)g->out.c;
+    for (size_t i = (size_t)k.filter;
+         (call->scale || call->bias || other || call->relu) && i < (size_t)k.pixels * (size_t)g->out.c;
          i += (size_t)g->out.c)
-        nm_conv_finish(call, 0, g->out.c, other ? other + i : NULL, y + i);
+        nm_conv_finish(call, k.filter, k.filters, other ? other + i : NULL, y + i);
     if (call->moments)
         NM_ISA(nm_conv_take_moments)(g, call->moments, task, y, k.pixels, scratch.moments);
     if (stream)
@@ -198,7 +228,7 @@ static int im2col_chunks(const nm_conv_geometry *g, int n, int most)
 static void im2col_forward(const nm_conv_call *call)
 {
     im2col_blocking b = blocking_of(call->g, call->n, NM_CONV_FORWARD, call->by_sample);
-    NM_ISA(nm_conv_run_tasks)(call, units_of(&b), im2col_forward_task, (void *)call);
+    NM_ISA(nm_conv_run_tasks)(call, units_of(&b) * b.pieces, im2col_forward_task, (void *)call);
 }
 
 /* ---- gradient by the weights ------------------------------------------------------------ */

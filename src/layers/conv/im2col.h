@@ -13,6 +13,7 @@ typedef struct im2col_blocking {
     nm_gemm_rows rows_of_samples; /* where blocks hold several: the place of their pixels */
     bool scattered;               /* those places are not the pixels' own in y */
     int patch;                    /* numbers in a patch of one group */
+    int pieces;                   /* forward: into how many the filters of a block are cut */
 } im2col_blocking;
 
 /* Thread scratch. */
@@ -26,7 +27,8 @@ typedef struct im2col_scratch {
 /* What block number `unit` covers. */
 typedef struct im2col_block {
     int sample, samples, first, last, pixels;
-    size_t out; /* its first output's index */
+    size_t out;          /* its first output's index */
+    int filter, filters; /* forward: those that are computed, from `filter` on */
 } im2col_block;
 
 /* Whether the pixels are their own patches: a kernel of 1x1 that moves by one, without padding. */

@@ -217,7 +217,7 @@ void NM_ISA(nm_conv_stem_backward)(const nm_conv_normed *s)
     const nm_conv_call *call = &s->call;
     a.j = normalising_job(&s->pass, s->norm, a.l, s->pass.tail->rectifies);
     nm_parallel(call->threads, a.l.chunks, stem_sums_task, &a);
-    NM_ISA(nm_batchnorm_set_gradients)(&s->pass, s->norm, sum_chunks(&s->pass, &a.l), a.l.rows);
+    NM_ISA(nm_batchnorm_set_gradients)(&s->pass, s->norm, NM_ISA(nm_batchnorm_sum_chunks)(&s->pass, &a.l), a.l.rows);
     a.j = gradient_job(&s->pass, s->norm, a.l, s->pass.tail->rectifies);
     if (call->dw || call->db)
         NM_ISA(nm_conv_sum_partials)(call, &a.partials, stem_weights_task, &a);

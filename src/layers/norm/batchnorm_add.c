@@ -109,7 +109,7 @@ const double *NM_ISA(nm_batchnorm_add_sums)(const nm_pass *p, const nm_batch_nor
 {
     add_job a = add_job_of(p, normalising_job(p, self, layout_of(p->n, p->xs[0]), false));
     nm_parallel(p->threads, a.j.l.chunks, batchnorm_add_sums_task, &a);
-    return sum_chunks(p, &a.j.l);
+    return NM_ISA(nm_batchnorm_sum_chunks)(p, &a.j.l);
 }
 
 void NM_ISA(nm_batchnorm_add_gradient)(const nm_pass *p, const nm_batch_normalisation *self)

@@ -11,6 +11,7 @@ enum {
     CHUNK = 16384, /* elements a chunk: it stays in the core's own cache between the passes */
     RUN = 32,      /* rows summed in `real` before they go into a double */
     LANES = 64,    /* narrow rows are taken several at a time, so that this many sums run side by side */
+    MERGED = 32,   /* channels whose chunks a task merges */
 };
 
 /* ---- chunks --------------------------------------------------------------------------- */
@@ -115,15 +116,7 @@ static inline job normalising_job(const nm_pass *p, const nm_batch_normalisation
 }
 
 /* Sums the chunks' results in their order: of dy, then of dy * (x - mean). [2][channels] */
-static inline const double *sum_chunks(const nm_pass *p, const layout *l)
-{
-    double *sum = partial(p, l, l->chunks);
-    memset(sum, 0, 2 * (size_t)l->channels * sizeof *sum);
-    for (int k = 0; k < l->chunks; k++)
-        for (int c = 0; c < 2 * l->channels; c++)
-            sum[c] += partial(p, l, k)[c];
-    return sum;
-}
+const double *NM_ISA(nm_batchnorm_sum_chunks)(const nm_pass *p, const layout *l);
 
 /* A job that has the factors of dx from an earlier nm_batchnorm_set_gradients in the same scratch.
  */

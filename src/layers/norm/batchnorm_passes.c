@@ -176,12 +176,37 @@ static void batchnorm_input_gradient_task(void *arg, int task, int thread)
     (j, j->p->x[0] + start, j->p->dy + start, j->p->dx[0] + start, rows_of(&j->l, task));
 }
 
+typedef struct sum_job {
+    const nm_pass *p;
+    const layout *l;
+} sum_job;
+
+static void sum_chunks_task(void *arg, int task, int thread)
+{
+    (void)thread;
+    const sum_job *j = arg;
+    double *sum = partial(j->p, j->l, j->l->chunks);
+    int first = task * 2 * MERGED, last = first + 2 * MERGED, all = 2 * j->l->channels;
+    last = last < all ? last : all;
+    memset(sum + first, 0, (size_t)(last - first) * sizeof *sum);
+    for (int k = 0; k < j->l->chunks; k++)
+        for (int i = first; i < last; i++)
+            sum[i] += partial(j->p, j->l, k)[i];
+}
+
+const double *NM_ISA(nm_batchnorm_sum_chunks)(const nm_pass *p, const layout *l)
+{
+    sum_job j = {p, l};
+    nm_parallel(p->threads, nm_ceil_div(l->channels, MERGED), sum_chunks_task, &j);
+    return partial(p, l, l->chunks);
+}
+
 const double *NM_ISA(nm_batchnorm_sums)(const nm_pass *p, const nm_batch_normalisation *self)
 {
     layout l = layout_of(p->n, p->xs[0]);
     job j = normalising_job(p, self, l, p->tail->rectifies);
     nm_parallel(p->threads, l.chunks, batchnorm_gradient_sums_task, &j);
-    return sum_chunks(p, &l);
+    return NM_ISA(nm_batchnorm_sum_chunks)(p, &l);
 }
 
 /* dx = f * (dy - (sum + xhat * products / sd) / rows) with f = scale / sd, as three factors per

@@ -237,7 +237,7 @@ const double *NM_ISA(nm_batchnorm_pool_sums)(const nm_pass *p, const nm_batch_no
     windows w = windows_of(p->n, p->xs[0]);
     pool_job all = {normalising_job(p, self, w.l, p->tail->rectifies), w};
     nm_parallel(p->threads, w.l.chunks, batchnorm_pool_sums_task, &all);
-    return sum_chunks(p, &w.l);
+    return NM_ISA(nm_batchnorm_sum_chunks)(p, &w.l);
 }
 
 void NM_ISA(nm_batchnorm_pool_gradient)(const nm_pass *p, const nm_batch_normalisation *self)

@@ -84,33 +84,47 @@ static double rows_at(const chunks *s, int k)
     return s->rows ? s->rows[k] : rows_of(s->l, k);
 }
 
-/* Merges the chunks: their means weighted by their rows, and (Chan et al. 1979)
+typedef struct merge_job {
+    const chunks *s;
+    double all; /* rows */
+    double *mean, *var;
+} merge_job;
+
+/* Merges the chunks in some channels: their means weighted by their rows, and (Chan et al. 1979)
  * M2 = sum of M2_k + sum of rows_k * (mean_k - mean)^2. */
-static void merge(const chunks *s, double *mean, double *var)
+static void merge_task(void *arg, int task, int thread)
 {
-    int channels = s->channels;
-    double all = 0;
-    memset(mean, 0, (size_t)channels * sizeof *mean);
-    for (int k = 0; k < s->count; k++)
-        all += rows_at(s, k);
+    (void)thread;
+    const merge_job *j = arg;
+    const chunks *s = j->s;
+    double *mean = j->mean, *var = j->var;
+    int first = task * MERGED, last = first + MERGED < s->channels ? first + MERGED : s->channels;
+    for (int c = first; c < last; c++)
+        mean[c] = var[c] = 0;
     for (int k = 0; k < s->count; k++) {
-        const double *part = s->of + (size_t)k * 2 * (size_t)channels;
-        double share = rows_at(s, k) / all;
-        for (int c = 0; c < channels; c++)
+        const double *part = s->of + (size_t)k * 2 * (size_t)s->channels;
+        double share = rows_at(s, k) / j->all;
+        for (int c = first; c < last; c++)
             mean[c] += share * (part[c] - s->of[c]);
     }
-    for (int c = 0; c < channels; c++) {
+    for (int c = first; c < last; c++)
         mean[c] += s->of[c];
-        var[c] = 0;
-    }
     for (int k = 0; k < s->count; k++) {
-        const double *part = s->of + (size_t)k * 2 * (size_t)channels;
+        const double *part = s->of + (size_t)k * 2 * (size_t)s->channels;
         double rows = rows_at(s, k);
-        for (int c = 0; c < channels; c++)
-            var[c] += part[channels + c] + rows * (part[c] - mean[c]) * (part[c] - mean[c]);
+        for (int c = first; c < last; c++)
+            var[c] += part[s->channels + c] + rows * (part[c] - mean[c]) * (part[c] - mean[c]);
     }
-    for (int c = 0; c < channels; c++)
-        var[c] /= all;
+    for (int c = first; c < last; c++)
+        var[c] /= j->all;
+}
+
+static void merge(int threads, const chunks *s, double *mean, double *var)
+{
+    merge_job j = {.s = s, .mean = mean, .var = var};
+    for (int k = 0; k < s->count; k++)
+        j.all += rows_at(s, k);
+    nm_parallel(threads, nm_ceil_div(s->channels, MERGED), merge_task, &j);
 }
 
 static void set_moments(const nm_pass *p, const nm_batch_normalisation *self, const double *mean, const double *var)
@@ -143,7 +157,7 @@ static void finish_statistics(const nm_pass *p, const nm_batch_normalisation *se
     double *mean = partial(p, l, l->chunks), *var = mean + l->channels, rows = 0;
     for (int k = 0; k < s->count; k++)
         rows += rows_at(s, k);
-    merge(s, mean, var);
+    merge(p->threads, s, mean, var);
     update_running(p, self, rows, rate, mean, var);
     set_moments(p, self, mean, var);
 }
@@ -171,7 +185,7 @@ void NM_ISA(nm_batchnorm_find_moments)(const nm_pass *p, double *sums)
     layout l = layout_of(p->n, p->xs[0]);
     chunks all = chunks_of(p, &l);
     nm_parallel(p->threads, l.chunks, batchnorm_statistics_task, (void *)p);
-    merge(&all, sums, sums + l.channels);
+    merge(p->threads, &all, sums, sums + l.channels);
     for (int c = 0; c < l.channels; c++)
         sums[l.channels + c] *= l.rows;
 }

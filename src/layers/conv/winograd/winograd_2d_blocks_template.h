@@ -39,7 +39,7 @@ typedef struct blocking {
  * no narrower than a product runs at full speed with. */
 static int pieces_of(int products, int columns)
 {
-    enum { TASKS = 128, NARROWEST = 128 };
+    enum { TASKS = 128, NARROWEST = 64 };
     int pieces = nm_ceil_div(TASKS, products), most = columns / NARROWEST;
     return pieces < most ? pieces : most > 1 ? most : 1;
 }
