@@ -65,7 +65,7 @@ static int units_of(const blocking *b, int n)
  * weights that leave the cache to be worth reading them. */
 static int rows_of_block(const nm_conv_geometry *g, int wanted)
 {
-    enum { WHOLE = 16, LEAST_WORK = 65536, LEAST_ROWS = 32 };
+    enum { WHOLE = 16, LEAST_WORK = 32768, LEAST_ROWS = 32 };
     int least = has_small_weights(g) ? nm_ceil_div(LEAST_WORK, g->in.c * g->out.c) : LEAST_ROWS;
     int block = nm_ceil_div(wanted > least ? wanted : least, WHOLE) * WHOLE;
     return block < NM_GEMM_BLOCK ? block : NM_GEMM_BLOCK;
