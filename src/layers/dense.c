@@ -2,8 +2,8 @@
  * Weights are IO. Backward reads x: dw = x' dy, dbias = column sums of dy, dx = dy w'.
  *
  * Samples are taken in blocks of a fixed size, a part-filled block padded with zeros, so that a
- * sample's output has the same bits at any batch size. Where one block holds the batch, tasks split
- * the columns too. */
+ * sample's output has the same bits at any batch size. Tasks split the columns too, and where these
+ * are few but inputs many, the inputs: their partial sums are added in order. */
 #include "layer.h"
 
 #include "gemm.h"
@@ -33,6 +33,9 @@ static const nm_option options[] = {
 enum {
     ROWS = 16,    /* at least, in a block */
     COLUMNS = 32, /* outputs (or inputs) in a task */
+    FEW = 256,    /* outputs, up to which inputs are cut */
+    DEEP = 512,   /* inputs of a partial sum, at least */
+    MOST_SUMS = 8,
 };
 
 static nm_status dense_infer(nm_infer *e, void *private)
@@ -57,11 +60,40 @@ static size_t widest(const dense *self)
     return (size_t)(self->inputs > self->units ? self->inputs : self->units);
 }
 
+/* How samples lie in the blocks of a product over `in` numbers of each. */
+typedef struct blocking {
+    nm_gemm_rows rows; /* where samples lie in a block, for the same bits at any batch */
+    int block;         /* rows */
+    int samples;       /* in a block */
+    int blocks;
+    int sums; /* into how many the inputs are cut */
+} blocking;
+
+static blocking blocking_of(int n, bool evaluation, int in, int out)
+{
+    blocking b = {.rows = nm_gemm_rows_of(1, evaluation), .block = nm_gemm_whole_rows(ROWS)};
+    int sums = in / DEEP < MOST_SUMS ? in / DEEP : MOST_SUMS;
+    b.samples = b.block / b.rows.padded_rows;
+    b.blocks = nm_ceil_div(n, b.samples);
+    b.sums = out <= FEW && sums > 1 ? sums : 1;
+    return b;
+}
+
+/* Scratch: partial sums. [sums][rows of all blocks][out] */
+static size_t sums_size(const blocking *b, int out)
+{
+    return b->sums > 1 ? (size_t)(b->sums * b->blocks * b->block) * (size_t)out : 0;
+}
+
 /* Thread scratch: a padded block of inputs and the block of outputs it gives. */
 static nm_status dense_plan(nm_reservation *b, const void *private, void *chosen)
 {
     (void)chosen;
     const dense *self = private;
+    blocking forward = blocking_of(b->n, b->mode == NM_EVAL, self->inputs, self->units);
+    blocking backward = blocking_of(b->n, b->mode == NM_EVAL, self->units, self->inputs);
+    size_t sums = sums_size(&forward, self->units), more = b->backward ? sums_size(&backward, self->inputs) : 0;
+    b->scratch = (sums > more ? sums : more) * sizeof(real);
     b->thread_scratch = (size_t)nm_gemm_whole_rows(ROWS) * (widest(self) + COLUMNS) * sizeof(real);
     return NM_OK;
 }
@@ -74,67 +106,103 @@ typedef struct job {
     int in, out;
     bool transposed; /* weights are [out][in] */
     const real *bias;
-    nm_gemm_rows rows; /* where samples lie in a block, for the same bits at any batch */
-    int block;         /* rows */
-    int samples;       /* in a block */
+    blocking b;
 } job;
 
-/* A block's samples at their rows, zeros where there is none. */
-static void dense_lay_out(const job *j, int first, real *to)
+/* What a task computes: of a block's samples, some columns, from some of the inputs. */
+typedef struct part {
+    int block, first; /* its number; its first sample */
+    int column, columns;
+    int sum, input, inputs;
+} part;
+
+static part part_at(const job *j, int task)
 {
-    size_t in = (size_t)j->in;
-    for (int row = 0; row < j->block; row++, to += in) {
-        nm_gemm_place p = nm_gemm_place_of(&j->rows, row);
-        if (p.number > 0 || first + p.sample >= j->p->n)
-            memset(to, 0, in * sizeof *to);
+    int tiles = nm_ceil_div(j->out, COLUMNS), sum = task % j->b.sums, tile = task / j->b.sums % tiles;
+    part t = {.block = task / j->b.sums / tiles, .column = tile * COLUMNS, .sum = sum};
+    t.first = t.block * j->b.samples;
+    t.columns = j->out - t.column < COLUMNS ? j->out - t.column : COLUMNS;
+    t.input = (int)((long)j->in * sum / j->b.sums);
+    t.inputs = (int)((long)j->in * (sum + 1) / j->b.sums) - t.input;
+    return t;
+}
+
+/* A block's samples at their rows, zeros where there is none. */
+static void dense_lay_out(const job *j, const part *t, real *to)
+{
+    size_t count = (size_t)t->inputs;
+    for (int row = 0; row < j->b.block; row++, to += count) {
+        nm_gemm_place p = nm_gemm_place_of(&j->b.rows, row);
+        if (p.number > 0 || t->first + p.sample >= j->p->n)
+            memset(to, 0, count * sizeof *to);
         else
-            memcpy(to, j->from + (size_t)(first + p.sample) * in, in * sizeof *to);
+            memcpy(to, j->from + (size_t)(t->first + p.sample) * (size_t)j->in + t->input, count * sizeof *to);
     }
 }
 
 /* Columns column..column+count-1 of a block's outputs, from y, which may be their place already. */
 static void bring_back(const job *j, int first, int column, int count, const real *y, int stride)
 {
-    for (int row = 0; row < j->block; row++, y += stride) {
-        nm_gemm_place p = nm_gemm_place_of(&j->rows, row);
+    for (int row = 0; row < j->b.block; row++, y += stride) {
+        nm_gemm_place p = nm_gemm_place_of(&j->b.rows, row);
         real *to = j->to + (size_t)(first + p.sample) * (size_t)j->out + column;
         for (int c = 0; c < count && p.number == 0 && first + p.sample < j->p->n; c++)
             to[c] = y[c] + (j->bias ? j->bias[column + c] : 0);
     }
 }
 
-/* A block of samples, some columns: to = from * weights (+ bias). */
+/* Where a partial sum of a block's outputs lies. */
+static real *sum_at(const job *j, int sum, int block)
+{
+    return (real *)j->p->scratch + (size_t)(sum * j->b.blocks + block) * (size_t)j->b.block * (size_t)j->out;
+}
+
+/* to = from * weights (+ bias), or a partial sum of it. */
 static void product_task(void *arg, int task, int thread)
 {
     const job *j = arg;
-    int tiles = nm_ceil_div(j->out, COLUMNS), first = task / tiles * j->samples, column = task % tiles * COLUMNS;
-    int count = j->out - column < COLUMNS ? j->out - column : COLUMNS;
-    bool whole = !j->rows.split && first + j->samples <= j->p->n;
-    const real *from = j->from + (size_t)first * (size_t)j->in;
-    real *padded = nm_thread_scratch(j->p, thread), *y = padded + (size_t)j->block * widest(j->self);
-    int stride = whole ? j->out : COLUMNS;
-    if (whole) {
-        y = j->to + (size_t)first * (size_t)j->out + column;
-    } else {
-        dense_lay_out(j, first, padded);
+    part t = part_at(j, task);
+    bool whole = !j->b.rows.split && t.first + j->b.samples <= j->p->n, partial = j->b.sums > 1;
+    const real *from = j->from + (size_t)t.first * (size_t)j->in + t.input;
+    real *padded = nm_thread_scratch(j->p, thread), *y = padded + (size_t)j->b.block * widest(j->self);
+    int stride = whole || partial ? j->out : COLUMNS, across = whole ? j->in : t.inputs;
+    if (partial)
+        y = sum_at(j, t.sum, t.block) + t.column;
+    else if (whole)
+        y = j->to + (size_t)t.first * (size_t)j->out + t.column;
+    if (!whole) {
+        dense_lay_out(j, &t, padded);
         from = padded;
     }
-    if (j->transposed)
-        nm_gemm(false, true, j->block, count, j->in, 1, from, j->in, j->p->w[0] + (size_t)column * (size_t)j->in, j->in,
-                0, y, stride);
-    else
-        nm_gemm(false, false, j->block, count, j->in, 1, from, j->in, j->p->w[0] + column, j->out, 0, y, stride);
-    if (!whole || j->bias)
-        bring_back(j, first, column, count, y, stride);
+    size_t row = (size_t)(j->transposed ? t.column : t.input), column = (size_t)(j->transposed ? t.input : t.column);
+    int wide = j->transposed ? j->in : j->out;
+    nm_gemm(false, j->transposed, j->b.block, t.columns, t.inputs, 1, from, across,
+            j->p->w[0] + row * (size_t)wide + column, wide, 0, y, stride);
+    if (!partial && (!whole || j->bias))
+        bring_back(j, t.first, t.column, t.columns, y, stride);
+}
+
+/* A block's partial sums, added in their order into the first. */
+static void sum_task(void *arg, int block, int thread)
+{
+    (void)thread;
+    const job *j = arg;
+    size_t count = (size_t)j->b.block * (size_t)j->out;
+    real *y = sum_at(j, 0, block);
+    for (int sum = 1; sum < j->b.sums; sum++) {
+        const real *more = sum_at(j, sum, block);
+        for (size_t i = 0; i < count; i++)
+            y[i] += more[i];
+    }
+    bring_back(j, block * j->b.samples, 0, j->out, y, j->out);
 }
 
 static void product(job *j)
 {
-    j->rows = nm_gemm_rows_of(1, j->p->mode == NM_EVAL);
-    j->block = nm_gemm_whole_rows(ROWS);
-    j->samples = j->block / j->rows.padded_rows;
-    nm_parallel(j->p->threads, nm_ceil_div(j->p->n, j->samples) * nm_ceil_div(j->out, COLUMNS), product_task,
-                (void *)j);
+    j->b = blocking_of(j->p->n, j->p->mode == NM_EVAL, j->in, j->out);
+    nm_parallel(j->p->threads, j->b.blocks * nm_ceil_div(j->out, COLUMNS) * j->b.sums, product_task, (void *)j);
+    if (j->b.sums > 1)
+        nm_parallel(j->p->threads, j->b.blocks, sum_task, (void *)j);
 }
 
 static void dense_forward(const nm_pass *p, const void *private)
