@@ -31,13 +31,14 @@ static size_t reserve(nm_reservation *b, const nm_conv_algorithm *by, const nm_c
  * sums of parts). */
 static int slice_of(const conv *self, int n)
 {
-    enum { BYTES = 20 << 20, FEWEST_PIXELS = 24576, MOST_WEIGHTS = 1 << 16 };
+    enum { BYTES = 20 << 20, FEWEST_PIXELS = 24576, MOST_WEIGHTS = 1 << 16, WHOLE = 16 };
     const nm_conv_geometry *g = &self->g;
     if (self->standardise || nm_conv_weight_count(g) > MOST_WEIGHTS)
         return n;
     size_t bytes = (nm_shape_size(g->in) + nm_shape_size(g->out)) * sizeof(real);
     int slice = (int)(BYTES / bytes) + 1, fewest = nm_ceil_div(FEWEST_PIXELS, g->out.h * g->out.w);
     slice = slice < fewest ? fewest : slice;
+    slice = slice < WHOLE ? slice : slice / WHOLE * WHOLE;        /* tiles of such a number make whole blocks */
     return slice < n ? nm_ceil_div(n, nm_ceil_div(n, slice)) : n; /* even ones */
 }
 

@@ -7,8 +7,8 @@
 #include "winograd_2d_transforms_template.h"
 
 enum {
-    MANY_WEIGHTS = 65536,    /* C x K from which products take all tiles at once */
-    STAGED_BYTES = 48 << 20, /* most memory for all tiles at once */
+    MANY_WEIGHTS = 32768,    /* C x K from which products take all tiles at once */
+    STAGED_BYTES = 48 << 20, /* most memory for tiles at once: a batch of more is taken in slices */
     FEW_UNITS = 8,           /* blocks, below which a slice of samples is staged */
     FEW_ROWS = 768,          /* of all blocks, below which a batch is staged: a team of threads leaves its caches */
     SMALL_BYTES = 3 << 18,   /* of transformed weights that fit a core's cache beside a block */
@@ -148,6 +148,34 @@ static blocking blocking_of(const nm_conv_geometry *g, int n, int most, way of)
     b.group = group_of(&b);
     b.groups = nm_ceil_div(rows_of_all(&b), b.group);
     return b;
+}
+
+/* ---- slices of the batch -------------------------------------------------------------------- */
+
+/* Samples that are taken at once, of `most` that were planned for: of many weights as many as may
+ * be staged, where one sample may. */
+static int slice_of(const nm_conv_geometry *g, int most, way of)
+{
+    blocking b = blocking_of(g, 1, most, of);
+    size_t row = POINTS * (size_t)(g->in.c + g->out.c) * sizeof(real);
+    int fit = (int)(STAGED_BYTES / row) / b.block * b.block / b.rows.padded_rows;
+    return b.many && fit > 0 ? nm_ceil_div(most, nm_ceil_div(most, fit)) : most;
+}
+
+/* What a call does with the slice that begins at sample `first`. */
+static nm_conv_call slice_at(const nm_conv_call *call, int first, int slice)
+{
+    size_t in = (size_t)first * nm_shape_size(call->g->in), out = (size_t)first * nm_shape_size(call->g->out);
+    nm_conv_call s = *call;
+    s.n = call->n - first < slice ? call->n - first : slice;
+    s.most = slice;
+    s.x = call->x + in;
+    s.y = call->y ? call->y + (size_t)first * nm_shape_size(nm_conv_y_shape(call)) : NULL;
+    s.other = call->other ? call->other + out : NULL;
+    s.dy = call->dy ? call->dy + out : NULL;
+    s.beside = first ? NULL : call->beside; /* once */
+    s.round = first ? NULL : call->round;
+    return s;
 }
 
 /* Where a tile lies: sample -1 where the row has none. */

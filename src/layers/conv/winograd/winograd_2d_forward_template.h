@@ -141,7 +141,7 @@ static void WINOGRAD(staged_out_task)(void *arg, int task, int thread)
                   own_scratch(j, thread).sums);
 }
 
-static void WINOGRAD(forward)(const nm_conv_call *call)
+static void find_slice(const nm_conv_call *call)
 {
     forward_job j = forward_job_of(call);
     int channels = call->g->in.c;
@@ -153,6 +153,29 @@ static void WINOGRAD(forward)(const nm_conv_call *call)
     }
     nm_parallel(call->threads, channels, WINOGRAD(weights_in_task), &j);
     NM_ISA(nm_conv_run_tasks)(call, j.b.units, WINOGRAD(blocked_task), &j);
+}
+
+/* Groups of a slice, which leave a chunk of moments each. */
+static int groups_of_slice(const nm_conv_geometry *g, int n, int slice)
+{
+    return n ? blocking_of(g, n, slice, TRAINING).groups : 0;
+}
+
+static void WINOGRAD(forward)(const nm_conv_call *call)
+{
+    const nm_conv_geometry *g = call->g;
+    int slice = slice_of(g, call->most, way_of(call));
+    nm_conv_moments moments = call->moments ? *call->moments : (nm_conv_moments){0};
+    for (int first = 0; first < call->n; first += slice) {
+        nm_conv_call s = slice_at(call, first, slice);
+        s.moments = call->moments ? &moments : NULL;
+        find_slice(&s);
+        if (call->moments) {
+            int groups = groups_of_slice(g, s.n, slice);
+            moments.pixels += groups;
+            moments.of += (size_t)groups * 2 * (size_t)g->out.c;
+        }
+    }
 }
 
 #endif

@@ -57,10 +57,11 @@ static bool WINOGRAD(normalises)(const nm_conv_geometry *g)
 
 static void reserve_way(const nm_conv_geometry *g, int n, way of, size_t *shared, size_t *thread)
 {
-    blocking b = blocking_of(g, n, n, of);
+    int slice = slice_of(g, n, of);
+    blocking b = blocking_of(g, slice, slice, of);
     nm_scratch all = {0}, own = {0};
     if (of == WEIGHTS) {
-        weights_shared_layout(&all, g, &b, n);
+        weights_shared_layout(&all, g, &b, slice);
         weights_own_layout(&own, g, &b);
     } else {
         forward_shared_layout(&all, g, &b);
@@ -72,7 +73,8 @@ static void reserve_way(const nm_conv_geometry *g, int n, way of, size_t *shared
 
 static int WINOGRAD(chunks)(const nm_conv_geometry *g, int n, int most)
 {
-    return blocking_of(g, n, most, TRAINING).groups;
+    int slice = slice_of(g, most, TRAINING);
+    return n / slice * groups_of_slice(g, slice, slice) + groups_of_slice(g, n % slice, slice);
 }
 
 /* Training and evaluation may go forward in different ways. */

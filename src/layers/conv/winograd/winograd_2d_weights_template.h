@@ -126,7 +126,7 @@ static void WINOGRAD(staged_weights_task)(void *arg, int task, int thread)
     weights_out(j, task, j->all.du, j->call->dw, true);
 }
 
-static void WINOGRAD(weights)(const nm_conv_call *call)
+static void find_weights_of_slice(const nm_conv_call *call)
 {
     weights_job j = weights_job_of(call);
     if (!j.b.staged) {
@@ -139,6 +139,15 @@ static void WINOGRAD(weights)(const nm_conv_call *call)
         nm_parallel(call->threads, call->g->in.c, WINOGRAD(staged_weights_task), &j);
     }
     NM_ISA(nm_conv_add_partials)(call, &j.all.partials);
+}
+
+static void WINOGRAD(weights)(const nm_conv_call *call)
+{
+    int slice = slice_of(call->g, call->most, WEIGHTS);
+    for (int first = 0; first < call->n; first += slice) {
+        nm_conv_call s = slice_at(call, first, slice);
+        find_weights_of_slice(&s);
+    }
 }
 
 #endif
