@@ -35,13 +35,15 @@ typedef struct blocking {
     int groups;
 } blocking;
 
-/* Staged products are cut into pieces of `columns` that every thread finds some of; and pieces are
- * no narrower than a product runs at full speed with. */
-static int pieces_of(int products, int columns)
+/* Staged products are cut so that many threads find some of each, but no piece is so thin that the
+ * product has more to copy than to add up. */
+enum { PRODUCTS = 256, FEWEST_ROWS_CUT = 64, FEWEST_COLUMNS_CUT = 128 };
+
+/* Into how many pieces of at least `fewest` of `count`, to have at least `wanted`. */
+static int pieces_of(int wanted, int count, int fewest)
 {
-    enum { TASKS = 128, NARROWEST = 64 };
-    int pieces = nm_ceil_div(TASKS, products), most = columns / NARROWEST;
-    return pieces < most ? pieces : most > 1 ? most : 1;
+    int most = count / fewest;
+    return wanted < most ? wanted : most > 1 ? most : 1;
 }
 
 /* Where piece number `index` begins; of the number behind the last, where that ends. */

@@ -49,6 +49,17 @@ static way way_of(const nm_conv_call *call)
     return !call->by_sample ? TRAINING : call->threads > 1 ? EVALUATION : SLICE;
 }
 
+/* A cut between columns may change the bits of those beside it: those follow from the layer alone,
+ * and blocked products have them too. Rows are cut as it suits. */
+static void cut_products(forward_job *j)
+{
+    enum { MOST_COLUMNS_CUT = 4, WHOLE = 16 };
+    int rows = rows_of_all(&j->b);
+    j->pieces = j->b.many ? pieces_of(MOST_COLUMNS_CUT, j->call->g->out.c, FEWEST_COLUMNS_CUT) : 1;
+    j->chunk = nm_ceil_div(rows, pieces_of(nm_ceil_div(PRODUCTS, POINTS * j->pieces), rows, FEWEST_ROWS_CUT));
+    j->chunk = j->call->by_sample ? nm_gemm_whole_rows(j->chunk) : nm_ceil_div(j->chunk, WHOLE) * WHOLE;
+}
+
 static forward_job forward_job_of(const nm_conv_call *call)
 {
     const nm_conv_geometry *g = call->g;
@@ -60,11 +71,7 @@ static forward_job forward_job_of(const nm_conv_call *call)
     j.all = forward_shared_layout(&shared, g, &j.b);
     j.v_stride = point_stride(rows, g->in.c);
     j.m_stride = point_stride(rows, g->out.c);
-    j.chunk = j.b.many ? 8 * j.b.block : j.b.block;
-    /* A cut between columns may change the bits of those beside it. In evaluation cuts follow from
-     * the layer alone, and blocked products have them too. */
-    int products = call->by_sample ? POINTS : POINTS * nm_ceil_div(rows_of_all(&j.b), j.chunk);
-    j.pieces = call->by_sample || j.b.staged ? pieces_of(products, g->out.c) : 1;
+    cut_products(&j);
     return j;
 }
 

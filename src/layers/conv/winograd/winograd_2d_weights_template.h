@@ -47,6 +47,7 @@ typedef struct weights_job {
     blocking b;
     weights_shared all;
     size_t v_stride, d_stride, u_stride; /* from one point to the next */
+    int down, across;                    /* staged: into how many pieces rows and columns of dU are cut */
 } weights_job;
 
 static weights_job weights_job_of(const nm_conv_call *call)
@@ -59,6 +60,8 @@ static weights_job weights_job_of(const nm_conv_call *call)
     j.all = weights_shared_layout(&shared, g, &j.b, call->n);
     j.v_stride = point_stride(rows, g->in.c);
     j.d_stride = point_stride(rows, g->out.c);
+    j.across = pieces_of(2, g->out.c, FEWEST_COLUMNS_CUT);
+    j.down = pieces_of(nm_ceil_div(PRODUCTS, POINTS * j.across), g->in.c, FEWEST_ROWS_CUT);
     return j;
 }
 
@@ -106,17 +109,18 @@ static void WINOGRAD(staged_tiles_task)(void *arg, int task, int thread)
     group_gradients(j->call, &j->b, task, j->all.d + row * (size_t)g->out.c, j->d_stride, j->call->db ? db : NULL);
 }
 
-/* One point: all tiles in one product, and of that some rows. */
+/* One point: all tiles in one product, and of that some rows and columns. */
 static void WINOGRAD(staged_point_task)(void *arg, int task, int thread)
 {
     (void)thread;
     const weights_job *j = arg;
     const nm_conv_geometry *g = j->call->g;
-    int pieces = pieces_of(POINTS, g->in.c), row = piece_at(task % pieces, pieces, g->in.c);
-    size_t e = (size_t)(task / pieces);
-    nm_gemm(true, false, piece_at(task % pieces + 1, pieces, g->in.c) - row, g->out.c, rows_of_all(&j->b), 1,
-            j->all.v + e * j->v_stride + row, g->in.c, j->all.d + e * j->d_stride, g->out.c, 0,
-            j->all.du + e * j->u_stride + (size_t)row * (size_t)g->out.c, g->out.c);
+    int across = task % j->across, down = task / j->across % j->down;
+    int row = piece_at(down, j->down, g->in.c), column = piece_at(across, j->across, g->out.c);
+    size_t e = (size_t)(task / j->across / j->down), k = (size_t)g->out.c;
+    nm_gemm(true, false, piece_at(down + 1, j->down, g->in.c) - row, piece_at(across + 1, j->across, g->out.c) - column,
+            rows_of_all(&j->b), 1, j->all.v + e * j->v_stride + row, g->in.c, j->all.d + e * j->d_stride + column,
+            g->out.c, 0, j->all.du + e * j->u_stride + (size_t)row * k + column, g->out.c);
 }
 
 static void WINOGRAD(staged_weights_task)(void *arg, int task, int thread)
@@ -135,7 +139,7 @@ static void find_weights_of_slice(const nm_conv_call *call)
     }
     NM_ISA(nm_conv_run_tasks)(call, j.b.groups, WINOGRAD(staged_tiles_task), &j);
     if (call->dw) {
-        nm_parallel(call->threads, POINTS * pieces_of(POINTS, call->g->in.c), WINOGRAD(staged_point_task), &j);
+        nm_parallel(call->threads, POINTS * j.down * j.across, WINOGRAD(staged_point_task), &j);
         nm_parallel(call->threads, call->g->in.c, WINOGRAD(staged_weights_task), &j);
     }
     NM_ISA(nm_conv_add_partials)(call, &j.all.partials);
