@@ -9,12 +9,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { KEY_RUN = 'r', KEY_RESUME = 'c', KEY_TUNE = 't' };
+enum { KEY_RUN = 'r', KEY_RESUME = 'c', KEY_TUNE = 't', KEY_VERBOSE = 'v' };
 
 typedef struct train_args {
     model_args model;
     const char *run;
-    bool resume, tune;
+    bool resume, tune, verbose;
     allowed_changes allowed;
 } train_args;
 
@@ -23,6 +23,7 @@ static const struct argp_option options[] = {
     {"tune", KEY_TUNE, 0, 0, "first measure which algorithm is fastest for each convolution; the run keeps the choice",
      1},
     {"resume", KEY_RESUME, 0, 0, "go on where DIR stands", 1},
+    {"verbose", KEY_VERBOSE, 0, 0, "first tell where each process runs: its threads, CPUs and NUMA nodes", 1},
     ALLOW_CHANGE_OPTION,
     {0},
 };
@@ -42,6 +43,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_RESUME:
         args->resume = true;
+        return 0;
+    case KEY_VERBOSE:
+        args->verbose = true;
         return 0;
     case KEY_ALLOW_CHANGE:
         add_allowed_change(state, arg, &args->allowed);
@@ -104,6 +108,20 @@ static nm_status tune(nm_context *ctx, nm_model *model)
     return NM_OK;
 }
 
+static void print_line(void *arg, const char *line)
+{
+    (void)arg;
+    fprintf(stderr, "%s\n", line);
+}
+
+/* All processes take part, whichever of them was asked. */
+static nm_status report_processes(nm_context *ctx, bool asked)
+{
+    if (!asked && joined_processes() == 1)
+        return NM_OK;
+    return nm_processes_report(ctx, asked ? print_line : NULL, NULL);
+}
+
 /* With signals caught and progress shown. *code: the exit status of a run that diverged or was
  * stopped, else 0. */
 static nm_status train_shown(nm_context *ctx, const nm_model *model, const train_args *args, int *code)
@@ -139,6 +157,8 @@ static nm_status run(nm_context *ctx, const train_args *args, int *code)
     nm_status status = load_model(ctx, &args->model, otherwise, &model);
     if (args->tune && args->resume)
         fprintf(stderr, "norma: --tune has no effect with --resume: the run keeps the algorithms that it began with\n");
+    if (status == NM_OK)
+        status = report_processes(ctx, args->verbose);
     if (status == NM_OK && args->tune && !args->resume)
         status = tune(ctx, model);
     if (status == NM_OK)

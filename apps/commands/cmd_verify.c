@@ -1,6 +1,6 @@
 /* norma verify MODEL: proves on the user's own network that interruptions and threads change no
  * bit. */
-#include "threads.h"
+#include "cpus.h"
 #include "verify.h"
 
 #include <inttypes.h>

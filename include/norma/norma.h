@@ -139,9 +139,18 @@ NM_API void nm_request_stop(volatile int *stop);
  * is done with norma: what nm_model_train does after that, it does in all of them, each with some
  * of train.shards, to the same bits as one process would. All make the same calls; process 0 alone
  * writes files and reports progress. Where nobody has started several, *count is 1, and nothing
- * changes. Unless nm_context_set_threads says another number, they share the cores of a machine.
- * NM_INVALID: several were started, but norma's plug-in for their MPI is not installed. */
+ * changes. Processes of one machine share its cores: each, with the threads that it starts from
+ * then on, is bound to its part, near to memory of its own, and the context's threads are as many
+ * as it has cores there (nm_context_set_threads may say another number after this). What the
+ * launcher has bound stays so; NORMA_BIND=off in the environment binds nothing.
+ * NM_INVALID: several were started, but norma's plug-in for their MPI is not installed, or
+ * NORMA_BIND has an unknown word. */
 NM_API nm_status nm_processes_join(nm_context *ctx, int *rank, int *count);
+/* Tells where each process runs: calls `line` in process 0, once for each, with "process 1 of 4 on
+ * HOST: 8 threads on CPUs 8-15 (node 1)"; of a program that is alone, with "1 process on HOST: 16
+ * threads on CPUs 0-15 (2 nodes)". The threads are the context's. All processes make the call; a
+ * line of NULL asks for nothing. NM_FAILED: the others cannot be reached, or do something else. */
+NM_API nm_status nm_processes_report(nm_context *ctx, nm_log_function *line, void *arg);
 /* Before the end of the program: waits for the others. NM_FAILED: they cannot be reached, or could
  * not before. */
 NM_API nm_status nm_processes_part(nm_context *ctx);

@@ -2,6 +2,7 @@
  * into chunks; the digests of 64 chunks are digested together with the digest so far. */
 #include "dataset.h"
 
+#include "cpus.h"
 #include "digest.h"
 #include "threads.h"
 

@@ -3,6 +3,7 @@
 
 #include "alloc.h"
 #include "clock.h"
+#include "cpus.h"
 #include "threads.h"
 
 #include <pthread.h>

@@ -13,6 +13,7 @@
 #define WATCHED "cat r/watch.csv r/*/watch.csv 2>/dev/null"
 #define FILES "find r | sort"
 #define MODEL "cat r/model.yaml"
+#define PLACES "grep '^1 process' err"
 #define OUTPUT "sha256sum o.h5"
 #define PICTURES "cd r && sha256sum *"
 /* Not of the shell: most memory it had, which must differ by a quarter; threads it has started. */
@@ -95,6 +96,7 @@ static const flag_row flag_rows[] = {
     {"train", "resume", "train m.yaml --run r --steps 2", "train m.yaml --run r", "train --run r --resume", REFUSAL},
     {"train", "allow-change", "train m.yaml --run r --steps 2", "train m.yaml --run r --resume --augment flip",
      "train m.yaml --run r --resume --augment flip --allow-change augment", REFUSAL},
+    {"train", "verbose", NULL, "train m.yaml --run r", "train m.yaml --run r --verbose", PLACES},
     {"train", "tune", NULL, "train m.yaml --run r", "train m.yaml --run r --tune", MODEL},
     {"train", "set", NULL, "train m.yaml --run r", "train m.yaml --run r --set train.lr=0.01", CURVES},
     {"train", "threads", NULL, "train m.yaml --run r --threads 1", "train m.yaml --run r --threads 9", THREADS},

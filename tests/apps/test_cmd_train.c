@@ -28,6 +28,17 @@ START_TEST(trains)
 }
 END_TEST
 
+START_TEST(where_it_runs)
+{
+    said s = expect(0, "norma train tiny.yaml --steps 1 --threads 3 --run r --verbose");
+    contains(s.err, "1 process on ");
+    contains(s.err, ": 3 threads on CPU");
+    contains(s.err, " node");
+    s = expect(0, "norma train tiny.yaml --steps 2 --run q");
+    ck_assert_ptr_null(strstr(s.err, "1 process"));
+}
+END_TEST
+
 START_TEST(options_win_over_the_file)
 {
     expect(0, "norma train tiny.yaml --steps 3 --batch 16 --set c1.filters=5 --set train.seed=9 --run r");
@@ -148,5 +159,5 @@ static void set_up(TCase *tcase)
     tcase_add_loop_test(tcase, killed_and_resumed, 0, 2);
 }
 
-SUITE_WITH("norma train", set_up, trains, options_win_over_the_file, any_number_of_threads, second_process_is_refused,
-           second_signal_leaves_at_once, hangup, divergence_names_one_step)
+SUITE_WITH("norma train", set_up, trains, where_it_runs, options_win_over_the_file, any_number_of_threads,
+           second_process_is_refused, second_signal_leaves_at_once, hangup, divergence_names_one_step)

@@ -24,7 +24,7 @@ class Launch:
     def environment(self, **more):
         """As outside of any launcher."""
         own = {name: value for name, value in os.environ.items()
-               if not re.match('NORMA_MPI|OMPI_|PMI|MPI_LOCAL|SLURM_', name)}
+               if not re.match('NORMA_MPI|NORMA_BIND|OMP_|OMPI_|PMI|MPI_LOCAL|SLURM_', name)}
         own.update(NORMA_PLUGINS=self.plugins, OMPI_ALLOW_RUN_AS_ROOT='1', OMPI_ALLOW_RUN_AS_ROOT_CONFIRM='1')
         own.update(more)
         return own

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """training.py KIND PLUGINS NORMA: norma train as several processes, by the mpirun of KIND (openmpi, mpich): the checkpoint has
 the same bits for any number of them and of threads, also where the run was killed and resumed by others; what is used wrongly is
-told once. Exits 77, skipped, where that mpirun or its plug-in is not there."""
+told once; those of a machine have CPUs of their own. Exits 77, skipped, where that mpirun or its plug-in is not there."""
 import hashlib
 import os
 import random
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -104,6 +105,56 @@ def used_wrongly(place):
     expect('other settings in one process', seen[0] == 1 and len(seen[1]) == 1 and 'train.limit: process 1 on' in seen[1][0], *seen)
 
 
+def cpus_of(text):
+    """The numbers of "0-3,8"."""
+    found = set()
+    for part in text.split(','):
+        first, _, last = part.partition('-')
+        found |= set(range(int(first), int(last or first) + 1))
+    return found
+
+
+def places(place, count, *words, **more):
+    """[(threads, CPUs, the rest of the line)] of each process, as --verbose tells it; None: not all have a line."""
+    done = subprocess.run(command(count, *words, NORMA, 'train', 'model.yaml', '--verbose', '--steps', '1', '--run', 'placed'), cwd=place.path,
+                          env=mpi.environment(OMP_WAIT_POLICY='passive', **more), capture_output=True, text=True, timeout=100,
+                          stdin=subprocess.DEVNULL, check=False)
+    shutil.rmtree(place.file('placed'), ignore_errors=True)
+    name = r'process (\d+) of %d' % count if count else '(1) process'
+    found = re.findall('^%s on %s: (\\d+) threads? on CPUs? ([0-9,-]+) (.*)$' % (name, re.escape(os.uname().nodename)), done.stderr, re.M)
+    ranks = [str(rank) for rank in range(count)] or ['1']
+    return [(int(threads), cpus_of(cpus), rest) for _, threads, cpus, rest in found] if [f[0] for f in found] == ranks else None
+
+
+def core_of(cpu):
+    try:
+        with open('/sys/devices/system/cpu/cpu%d/topology/thread_siblings_list' % cpu, encoding='ascii') as f:
+            return f.read()
+    except OSError:
+        return cpu
+
+
+def placed(place):
+    allowed = os.sched_getaffinity(0)
+    seen = places(place, 0)
+    expect('alone, it has all CPUs', seen and seen[0][1] == allowed and re.fullmatch(r'\(\d+ nodes?\)', seen[0][2]), seen)
+    seen = places(place, 8, NORMA_BIND='off')
+    expect('8 processes, bound to nothing', seen and all(s[1] == allowed and 'shared by 8 processes' in s[2] for s in seen), seen)
+    seen = places(place, 2, OMP_PROC_BIND='true')
+    if len({core_of(cpu) for cpu in allowed}) < 2:
+        expect('2 processes, one core', seen and all(s[1] == allowed and 'shared by 2 processes' in s[2] for s in seen), seen)
+        return
+    expect('2 processes have CPUs of their own',
+           seen and not seen[0][1] & seen[1][1] and all(s[1] and s[1] <= allowed and s[0] <= len(s[1]) for s in seen), seen)
+    with open(place.file('bound_by_rank'), 'w', encoding='ascii') as f:
+        f.write('#!/bin/sh\n[ "${OMPI_COMM_WORLD_RANK:-$PMI_RANK}" = 1 ] && exec taskset -c %d "$@"\nexec taskset -c %d "$@"\n' %
+                (min(allowed), max(allowed)))
+    os.chmod(place.file('bound_by_rank'), 0o755)
+    seen = places(place, 2, './bound_by_rank')
+    expect('what the launcher has bound stays', seen and [s[1] for s in seen] == [{max(allowed)}, {min(allowed)}] and
+           all(s[0] == 1 and 'bound by the launcher' in s[2] for s in seen), seen)
+
+
 def main():
     mpi.skip_without()
     with harness.Place(NORMA) as place:
@@ -116,6 +167,7 @@ def main():
         killed_and_resumed(place, expected)
         traffic(place)
         used_wrongly(place)
+        placed(place)
     mpi.finish()
 
 

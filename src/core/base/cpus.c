@@ -1,11 +1,14 @@
-/* Which processors a process may use, and how many threads that is worth. */
-#include "threads.h"
+#include "cpus.h"
 
+#include "cpu_list.h"
+
+#include <norma/parallel.h>
 #include <omp.h>
-#include <sched.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+static cpu_set_t bound; /* by nm_cpus_bind */
+static bool is_bound;
 
 /* Adds the processors of libgomp's places, those that there are. */
 static void add_places(cpu_set_t *set)
@@ -31,8 +34,11 @@ static void add_places(cpu_set_t *set)
 /* The processors of the affinity mask that the process was started with. With OMP_PROC_BIND and
  * its like, libgomp has bound the first thread before main; its places then hold the mask (and
  * what OMP_PLACES makes of it). */
-static bool get_cpus(cpu_set_t *set)
+bool nm_cpus_allowed(cpu_set_t *set)
 {
+    *set = bound;
+    if (is_bound)
+        return true;
     CPU_ZERO(set);
     if (sched_getaffinity(0, sizeof *set, set) != 0)
         return false;
@@ -44,14 +50,23 @@ static bool get_cpus(cpu_set_t *set)
 void nm_unbind_thread(void)
 {
     cpu_set_t now, all;
-    if (sched_getaffinity(0, sizeof now, &now) == 0 && get_cpus(&all) && !CPU_EQUAL(&now, &all))
+    if (sched_getaffinity(0, sizeof now, &now) == 0 && nm_cpus_allowed(&all) && !CPU_EQUAL(&now, &all))
         sched_setaffinity(0, sizeof all, &all);
+}
+
+bool nm_cpus_bind(const cpu_set_t *set)
+{
+    if (sched_setaffinity(0, sizeof *set, set) != 0)
+        return false;
+    bound = *set;
+    is_bound = true;
+    return true;
 }
 
 int nm_cpus(void)
 {
     cpu_set_t set;
-    return get_cpus(&set) ? CPU_COUNT(&set) : omp_get_num_procs();
+    return nm_cpus_allowed(&set) ? CPU_COUNT(&set) : omp_get_num_procs();
 }
 
 /* CPUs that the cgroup's quota pays for, rounded up; a large number where there is no quota. */
@@ -80,22 +95,12 @@ static int quota(void)
 static bool first_of_core(int cpu, const cpu_set_t *set)
 {
     char path[96];
+    cpu_set_t siblings;
     snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu%d/topology/thread_siblings_list", cpu);
-    FILE *f = fopen(path, "r");
-    if (!f)
-        return true;
     bool first = true;
-    int low, high;
-    char separator = ',';
-    while (separator == ',' && fscanf(f, "%d", &low) == 1) {
-        high = low;
-        if (fscanf(f, "%c", &separator) == 1 && separator == '-' &&
-            (fscanf(f, "%d", &high) != 1 || fscanf(f, "%c", &separator) != 1))
-            separator = '\n';
-        for (int sibling = low; sibling <= high && sibling < cpu; sibling++)
-            first = first && !CPU_ISSET(sibling, set);
-    }
-    fclose(f);
+    if (nm_cpu_list_read(path, &siblings))
+        for (int sibling = 0; sibling < cpu; sibling++)
+            first = first && !(CPU_ISSET(sibling, &siblings) && CPU_ISSET(sibling, set));
     return first;
 }
 
@@ -104,16 +109,21 @@ static int within_limits(int threads)
     return threads < 1 ? 1 : threads < NM_MOST_THREADS ? threads : NM_MOST_THREADS;
 }
 
-int nm_threads_default(void)
+int nm_threads_shared(int sharing, int paying)
 {
     int asked = getenv("OMP_NUM_THREADS") ? omp_get_max_threads() : 0;
     cpu_set_t set;
-    if (asked > 0 || !get_cpus(&set))
-        return within_limits(asked > 0 ? asked : omp_get_num_procs());
-    int cores = 0;
+    if (asked > 0 || !nm_cpus_allowed(&set))
+        return within_limits(asked > 0 ? asked : omp_get_num_procs() / sharing);
+    int cores = 0, paid = quota() / paying;
     for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
         if (CPU_ISSET(cpu, &set))
             cores += first_of_core(cpu, &set);
-    int paid = quota();
+    cores /= sharing;
     return within_limits(cores < paid ? cores : paid);
+}
+
+int nm_threads_default(void)
+{
+    return nm_threads_shared(1, 1);
 }

@@ -2,9 +2,9 @@
 #include "error.h"
 
 #include "alloc.h"
+#include "cpus.h"
 #include "printable.h"
 #include "registry.h"
-#include "threads.h"
 
 #include <ctype.h>
 #include <stdarg.h>

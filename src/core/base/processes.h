@@ -19,11 +19,13 @@
  *
  * Environment: NORMA_PLUGINS, the folder of the plug-ins in place of the one they were installed
  * in; NORMA_MPI, the plug-in (openmpi, mpich) in place of the launcher's, or `off`: each process is
- * alone, whatever has started it. */
+ * alone, whatever has started it. NORMA_BIND: `off`, processes of a machine are bound to no
+ * processors. */
 #ifndef NM_PROCESSES_H
 #define NM_PROCESSES_H
 
 #include "error.h"
+#include "placement.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -47,6 +49,12 @@ int nm_processes_rank(const nm_processes *p);  /* from 0 */
 int nm_processes_count(const nm_processes *p); /* at least 1 */
 /* How many of them run on this one's machine, itself included: they share its processors. */
 int nm_processes_on_host(const nm_processes *p);
+/* Gives this process its part of its machine's processors, as placement.h cuts them: the calling
+ * thread is bound to it, and so is every thread that starts from then on. To be called before
+ * memory is filled that others work on: it lies where it is touched first. *place: what it has;
+ * *threads: how many are worth while there. A process that is alone is left as it is.
+ * NM_INVALID: NORMA_BIND has an unknown word. */
+nm_status nm_processes_bind(nm_context *ctx, nm_processes *p, nm_place *place, int *threads) NM_MUST_USE;
 /* "process 2 on host b". */
 const char *nm_processes_name(const nm_processes *p, int rank);
 

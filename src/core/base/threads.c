@@ -18,6 +18,7 @@
  */
 #include "threads.h"
 
+#include "cpus.h"
 #include "load.h"
 
 #include <linux/futex.h>

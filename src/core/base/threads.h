@@ -21,18 +21,4 @@ void nm_run_rounds_by(nm_round_runner *runner, void *arg);
 /* Threads that exist in all teams, their leaders among them. */
 int nm_threads_alive(void);
 
-/* ---- processors (cpus.c) --------------------------------------------------------------- */
-
-/* Physical cores within the affinity mask and the cgroup's quota; OMP_NUM_THREADS wins. 1 to
- * NM_MOST_THREADS. */
-int nm_threads_default(void);
-
-/* Processors that the process may run on, hyper-threads counted each. */
-int nm_cpus(void);
-
-/* Lets the calling thread run on all of them. OMP_PROC_BIND, OMP_PLACES and GOMP_CPU_AFFINITY make
- * libgomp bind a program's first thread to one processor, and every thread that it starts would
- * inherit that. */
-void nm_unbind_thread(void);
-
 #endif

@@ -3,6 +3,7 @@
 #include "processes.h"
 
 #include "clock.h"
+#include "cpus.h"
 #include "group.h"
 #include "launch_variables.h"
 #include "run_suite.h"
@@ -33,6 +34,22 @@ START_TEST(alone)
     setenv("OMPI_COMM_WORLD_SIZE", "1", 1); /* mpirun -n 1 */
     setenv("NORMA_PLUGINS", "/nowhere", 1);
     ck_assert(nm_processes_start(ctx, &p) == NM_OK && p == NULL);
+}
+END_TEST
+
+START_TEST(alone_it_is_bound_to_nothing)
+{
+    cpu_set_t before, after;
+    nm_place place;
+    int threads;
+    unsetenv("NORMA_BIND");
+    ck_assert(nm_cpus_allowed(&before));
+    ck_assert(nm_processes_bind(ctx, NULL, &place, &threads) == NM_OK);
+    ck_assert(nm_cpus_allowed(&after) && CPU_EQUAL(&before, &after) && CPU_EQUAL(&before, &place.cpus));
+    ck_assert(place.sharing == 1 && !place.launched && threads == nm_threads_default());
+    setenv("NORMA_BIND", "core", 1);
+    ck_assert(nm_processes_bind(ctx, NULL, &place, &threads) == NM_INVALID);
+    ck_assert_str_eq(nm_error_message(ctx, 0), "NORMA_BIND is 'core': it may be on or off");
 }
 END_TEST
 
@@ -294,5 +311,5 @@ START_TEST(time_in_which_it_did_not_run)
 }
 END_TEST
 
-SUITE_WITH("processes", with_context, alone, no_plugin, who_differs, patience_grows, nothing_comes, a_signal_stops,
-           mpi_fails, progress_in_waits, time_in_which_it_did_not_run)
+SUITE_WITH("processes", with_context, alone, alone_it_is_bound_to_nothing, no_plugin, who_differs, patience_grows,
+           nothing_comes, a_signal_stops, mpi_fails, progress_in_waits, time_in_which_it_did_not_run)

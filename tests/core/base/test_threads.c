@@ -1,6 +1,7 @@
 /* Parallel tasks and matrix products: every task once, the same bits for any team, against a naive
  * product. */
 #include "alloc.h"
+#include "cpus.h"
 #include "gemm.h"
 #include "run_suite.h"
 #include "threads.h"
@@ -169,5 +170,37 @@ START_TEST(memory_is_zero_and_aligned)
 }
 END_TEST
 
-SUITE("threads", every_task_runs_once, a_team_serves_many_rounds, teams_side_by_side,
+static void find_cpus(void *arg, int task, int thread)
+{
+    cpu_set_t *set = arg;
+    (void)thread;
+    sched_getaffinity(0, sizeof *set, &set[task]);
+}
+
+/* A process that is bound has its CPUs alone, and so have its threads, whatever OpenMP says. */
+START_TEST(bound_processes)
+{
+    cpu_set_t all, one, set[TASKS];
+    int cpu = 0;
+    unsetenv("OMP_NUM_THREADS");
+    ck_assert(nm_cpus_allowed(&all) && nm_cpus() == CPU_COUNT(&all));
+    ck_assert_int_eq(nm_threads_shared(1, 1), nm_threads_default());
+    ck_assert_int_eq(nm_threads_shared(CPU_SETSIZE, 1), 1);
+    ck_assert_int_eq(nm_threads_shared(1, 1 << 20), 1);
+    while (!CPU_ISSET(cpu, &all))
+        cpu++;
+    CPU_ZERO(&one);
+    ck_assert(!nm_cpus_bind(&one) && nm_cpus() == CPU_COUNT(&all));
+    CPU_SET(cpu, &one);
+    ck_assert(nm_cpus_bind(&one));
+    ck_assert(nm_cpus() == 1 && nm_threads_default() == 1 && nm_cpus_allowed(&all) && CPU_EQUAL(&all, &one));
+    nm_parallel(3, TASKS, find_cpus, set);
+    for (int task = 0; task < TASKS; task++)
+        ck_assert(CPU_EQUAL(&set[task], &one));
+    setenv("OMP_NUM_THREADS", "3", 1);
+    ck_assert_int_ge(nm_threads_shared(2, 2), 1);
+}
+END_TEST
+
+SUITE("threads", bound_processes, every_task_runs_once, a_team_serves_many_rounds, teams_side_by_side,
       products_have_the_same_bits_for_any_team, products_are_right, the_right_openblas, memory_is_zero_and_aligned)

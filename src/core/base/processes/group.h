@@ -10,6 +10,7 @@ struct nm_processes {
     nm_context *ctx;
     const nm_mpi_plugin *mpi;
     int rank, count, on_host;
+    int *host;                     /* [count]: the lowest rank on the same machine */
     char (*name)[NM_PROCESS_NAME]; /* [count] */
     char (*text)[NM_AGREE_TEXT];   /* [count]: what is compared */
     nm_message *message;           /* [2 count]: of the functions that wait for all */

@@ -30,11 +30,12 @@ static nm_status start_mpi(nm_context *ctx, const nm_launch *launch, const nm_mp
 static nm_status allocate(nm_processes *p)
 {
     size_t count = (size_t)p->count;
+    p->host = nm_alloc(p->ctx, count, sizeof *p->host);
     p->name = nm_alloc(p->ctx, count, sizeof *p->name);
     p->text = nm_alloc(p->ctx, count, sizeof *p->text);
     p->message = nm_alloc(p->ctx, 2 * count, sizeof *p->message);
     p->offset = nm_alloc(p->ctx, count + 1, sizeof *p->offset);
-    return p->name && p->text && p->message && p->offset ? NM_OK : NM_FAILED;
+    return p->host && p->name && p->text && p->message && p->offset ? NM_OK : NM_FAILED;
 }
 
 /* Who is where. */
@@ -49,8 +50,12 @@ static nm_status learn_names(nm_processes *p)
     NM_TRY(nm_processes_gather(p, p->text, p->offset));
     for (int r = 0; r < p->count; r++) {
         snprintf(p->name[r], sizeof p->name[r], "process %d on host %.127s", r, p->text[r]);
-        p->on_host += strcmp(p->text[r], p->text[p->rank]) == 0;
+        p->host[r] = 0;
+        while (strcmp(p->text[p->host[r]], p->text[r]) != 0)
+            p->host[r]++;
     }
+    for (int r = 0; r < p->count; r++)
+        p->on_host += p->host[r] == p->host[p->rank];
     return NM_OK;
 }
 
@@ -92,6 +97,7 @@ void nm_processes_leave(nm_processes *p)
 {
     if (!p)
         return;
+    nm_free(p->host);
     nm_free(p->name);
     nm_free(p->text);
     nm_free(p->message);
