@@ -10,15 +10,24 @@
 
 typedef struct summary_args {
     model_args model;
-    int height, width, batch, anchor;
+    int height, width, batch, shards, anchor;
     bool json, verbose, plan;
 } summary_args;
 
-enum { KEY_IMAGE = 'i', KEY_BATCH = 'b', KEY_JSON = 'j', KEY_VERBOSE = 'v', KEY_ANCHOR = 'a', KEY_PLAN = 'p' };
+enum {
+    KEY_IMAGE = 'i',
+    KEY_BATCH = 'b',
+    KEY_SHARDS = 's',
+    KEY_JSON = 'j',
+    KEY_VERBOSE = 'v',
+    KEY_ANCHOR = 'a',
+    KEY_PLAN = 'p'
+};
 
 static const struct argp_option options[] = {
     {"image", KEY_IMAGE, "H W", 0, "another size of the input", 1},
     {"batch", KEY_BATCH, "N", 0, "samples at once, for the memory (preset: train.batch)", 1},
+    {"shards", KEY_SHARDS, "N", 0, "parts that training cuts the batch into (preset: train.shards)", 1},
     {"anchor", KEY_ANCHOR, "SIZE", 0,
      "mark the layer whose receptive field suits an object of SIZE pixels, and tell where its "
      "centres lie",
@@ -56,6 +65,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_BATCH:
         args->batch = parse_number(state, "--batch", arg, 1, 1000000);
+        return 0;
+    case KEY_SHARDS:
+        args->shards = parse_number(state, "--shards", arg, 1, NM_MOST_SHARDS);
         return 0;
     case KEY_ANCHOR:
         args->anchor = parse_number(state, "--anchor", arg, 1, 1 << 16);
@@ -213,13 +225,13 @@ static nm_status set_image(nm_context *ctx, nm_yaml *document, const summary_arg
     return nm_document_set(ctx, document, "input.width", number);
 }
 
-static nm_status make_plans(summary *s)
+static nm_status make_plans(summary *s, const summary_args *args)
 {
     nm_request request = {.mode = NM_EVAL, .batch = s->batch, .threads = nm_context_threads(s->net->ctx), .dry = true};
     NM_TRY(nm_plan_new(s->net, &request, &s->eval));
     request.mode = NM_TRAIN;
     request.micro = s->settings->micro_batch;
-    request.shards = s->settings->shards;
+    request.shards = args->shards ? args->shards : s->settings->shards;
     request.recompute = s->settings->recompute;
     return s->net->objectives ? nm_plan_new(s->net, &request, &s->train) : NM_OK;
 }
@@ -229,7 +241,7 @@ static nm_status tell(nm_context *ctx, summary *s, const summary_args *args)
     s->field = nm_alloc(ctx, (size_t)s->net->nodes, sizeof *s->field);
     if (!s->field)
         return NM_FAILED;
-    NM_TRY(make_plans(s));
+    NM_TRY(make_plans(s, args));
     if (args->verbose)
         NM_TRY(nm_network_paths(s->net, &s->paths));
     else

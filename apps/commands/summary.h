@@ -36,6 +36,9 @@ static inline size_t output_bytes(const nm_node *node)
 /* "1.5 MB"; text: for the result. */
 const char *summary_bytes(size_t count, char *text, size_t size);
 
+/* "training, batch 128 in 8 shards of 16". Returns text. */
+const char *summary_plan_title(const summary *s, const char *mode, const nm_plan *plan, char *text, size_t size);
+
 void summary_print_table(summary *s, bool verbose);
 
 /* `--plan`: the operations and the memory of both plans; of one, for the JSON. */

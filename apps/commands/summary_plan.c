@@ -23,6 +23,19 @@ static const nm_segment *segment_of(const printed *p, const nm_op *op)
     return operation_is_loop(op) ? &p->program.segment[op->index] : op->segment;
 }
 
+/* Only the gradients' zeros are not written shard by shard. */
+static bool goes_by_shard(const printed *p, const nm_op *op)
+{
+    return p->program.shards && op->kind != NM_OP_ZERO;
+}
+
+/* How many it takes at once. */
+static int samples_of(const printed *p, const nm_op *op)
+{
+    const nm_segment *segment = segment_of(p, op);
+    return goes_by_shard(p, op) ? p->program.shard_samples : segment ? segment->slice : p->program.batch;
+}
+
 /* The regions that an operation reads, or writes: "x:3 saved:7", each as a use and a number. */
 static const char *regions_of(const printed *p, const nm_op *op, bool written, char *text, size_t size)
 {
@@ -43,8 +56,10 @@ static void print_op(const printed *p, int index)
     const nm_segment *segment = segment_of(p, op);
     bool by_thread = segment && segment->by_thread, in_loop = op->loop != NM_NONE && !operation_is_loop(op);
     size_t memory = op->scratch + op->thread_scratch * (by_thread ? 1 : (size_t)nm_context_threads(p->net->ctx));
-    snprintf(samples, sizeof samples, "%d%s", segment ? segment->slice : p->program.batch,
-             by_thread ? " a thread" : "");
+    snprintf(samples, sizeof samples, "%d%s", samples_of(p, op),
+             by_thread              ? " a thread"
+             : goes_by_shard(p, op) ? " a shard"
+                                    : "");
     printf("%4d %s%-*s %-24s %10s %9s  %-32s %s\n", index, in_loop ? "  " : "", in_loop ? 10 : 12, operation_kind(op),
            operation_layer(p->net, p->plan, op, name, sizeof name), samples,
            memory ? summary_bytes(memory, scratch, sizeof scratch) : "", regions_of(p, op, false, reads, sizeof reads),
@@ -66,8 +81,13 @@ static void print_region(const printed *p, int index)
 static void print_plan(const summary *s, const char *mode, const nm_plan *plan)
 {
     printed p = read_plan(s, plan);
-    printf("%s, batch %d: %d operations, %.1f MB activations\n\n", mode, s->batch, p.program.ops,
-           1e-6 * (double)nm_plan_memory_use(plan).activations);
+    nm_plan_memory m = nm_plan_memory_use(plan);
+    char title[64];
+    printf("%s: %d operations, %.1f MB activations", summary_plan_title(s, mode, plan, title, sizeof title),
+           p.program.ops, 1e-6 * (double)m.activations);
+    if (p.program.shards)
+        printf(", %.1f MB sums of shards", 1e-6 * (double)m.sums);
+    puts("\n");
     printf("%4s %-12s %-24s %10s %9s  %-32s %s\n", "op", "kind", "layer", "samples", "scratch", "reads", "writes");
     for (int i = 0; i < p.program.ops; i++)
         print_op(&p, i);
@@ -89,12 +109,12 @@ static json_t *op_json(const printed *p, const nm_op *op)
 {
     char name[256], reads[256], writes[256];
     const nm_segment *segment = segment_of(p, op);
-    return json_pack(
-        "{s:s, s:s, s:i, s:b, s:b, s:I, s:I, s:s, s:s}", "kind", operation_kind(op), "layer",
-        operation_layer(p->net, p->plan, op, name, sizeof name), "samples", segment ? segment->slice : p->program.batch,
-        "in_loop", op->loop != NM_NONE && !operation_is_loop(op), "by_thread", segment && segment->by_thread,
-        "scratch_bytes", (json_int_t)op->scratch, "thread_scratch_bytes", (json_int_t)op->thread_scratch, "reads",
-        regions_of(p, op, false, reads, sizeof reads), "writes", regions_of(p, op, true, writes, sizeof writes));
+    return json_pack("{s:s, s:s, s:i, s:b, s:b, s:b, s:I, s:I, s:s, s:s}", "kind", operation_kind(op), "layer",
+                     operation_layer(p->net, p->plan, op, name, sizeof name), "samples", samples_of(p, op), "in_loop",
+                     op->loop != NM_NONE && !operation_is_loop(op), "by_thread", segment && segment->by_thread,
+                     "by_shard", goes_by_shard(p, op), "scratch_bytes", (json_int_t)op->scratch, "thread_scratch_bytes",
+                     (json_int_t)op->thread_scratch, "reads", regions_of(p, op, false, reads, sizeof reads), "writes",
+                     regions_of(p, op, true, writes, sizeof writes));
 }
 
 static json_t *region_json(const nm_region *r)
@@ -114,5 +134,7 @@ json_t *summary_plan_json(const summary *s, const nm_plan *plan)
         json_array_append_new(ops, op_json(&p, &p.program.op[i]));
     for (int i = 0; i < p.program.regions; i++)
         json_array_append_new(regions, region_json(&p.program.region[i]));
-    return json_pack("{s:o, s:o}", "operations", ops, "regions", regions);
+    return json_pack("{s:i, s:i, s:I, s:o, s:o}", "shards", p.program.shards, "shard_samples", p.program.shard_samples,
+                     "shard_sum_bytes", (json_int_t)nm_plan_memory_use(plan).sums, "operations", ops, "regions",
+                     regions);
 }

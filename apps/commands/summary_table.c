@@ -193,11 +193,26 @@ static void print_anchor(const summary *s)
            s->anchor, s->net->node[s->suited].name, size, start, jump, wrong);
 }
 
-static void print_memory(const char *mode, const nm_plan *plan, int threads, bool verbose)
+const char *summary_plan_title(const summary *s, const char *mode, const nm_plan *plan, char *text, size_t size)
+{
+    nm_plan_program program = nm_plan_program_of(plan);
+    int used = snprintf(text, size, "%s, batch %d", mode, s->batch);
+    if (program.shards)
+        snprintf(text + used, size - (size_t)used, " in %d shards of %d", program.shards, program.shard_samples);
+    return text;
+}
+
+static void print_memory(const summary *s, const char *mode, const nm_plan *plan, bool verbose)
 {
     nm_plan_memory m = nm_plan_memory_use(plan);
-    printf("memory, %s: %.1f MB activations, %.1f MB scratch, %.1f MB gradients\n", mode, 1e-6 * (double)m.activations,
+    int threads = nm_context_threads(s->net->ctx);
+    char title[64];
+    printf("memory, %s: %.1f MB activations, %.1f MB scratch, %.1f MB gradients",
+           summary_plan_title(s, mode, plan, title, sizeof title), 1e-6 * (double)m.activations,
            1e-6 * ((double)m.scratch + threads * (double)m.thread_scratch), 1e-6 * (double)m.gradients);
+    if (m.sums)
+        printf(", %.1f MB sums of shards", 1e-6 * (double)m.sums);
+    puts("");
     if (verbose)
         printf("  no plan can use less than %.1f MB activations (most alive at one moment); this one uses %.3f times "
                "that\n",
@@ -220,7 +235,7 @@ static bool printed_gaps(const summary *s, bool verbose)
 
 void summary_print_table(summary *s, bool verbose)
 {
-    char weights[48], cost[48], mode[64];
+    char weights[48], cost[48];
     s->name_width = name_width(s->net);
     printf("%-*s %-12s %-14s %9s %12s %16s %10s %6s %6s%s\n", s->name_width, "layer", "type", "output", "memory",
            "parameters", "multiply-adds", "field ", "jump", "start", verbose ? "  algorithm" : "");
@@ -232,10 +247,7 @@ void summary_print_table(summary *s, bool verbose)
         printf("* the field has gaps: pixels in it that are never read\n");
     printf("\n%s: %s parameters, %s multiply-adds a sample\n", s->net->name, grouped((double)s->parameters, weights),
            grouped(s->cost, cost));
-    int threads = nm_context_threads(s->net->ctx);
-    snprintf(mode, sizeof mode, "training, batch %d", s->batch);
     if (s->train)
-        print_memory(mode, s->train, threads, verbose);
-    snprintf(mode, sizeof mode, "evaluation, batch %d", s->batch);
-    print_memory(mode, s->eval, threads, verbose);
+        print_memory(s, "training", s->train, verbose);
+    print_memory(s, "evaluation", s->eval, verbose);
 }

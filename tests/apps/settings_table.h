@@ -131,6 +131,7 @@ static const flag_row flag_rows[] = {
 
     {"summary", "image", NULL, "summary m.yaml", "summary m.yaml --image 40", OUT},
     {"summary", "batch", NULL, "summary m.yaml", "summary m.yaml --batch 500", OUT},
+    {"summary", "shards", NULL, "summary m.yaml --batch 500", "summary m.yaml --batch 500 --shards 4", OUT},
     {"summary", "anchor", NULL, "summary m.yaml", "summary m.yaml --anchor 3", OUT},
     {"summary", "json", NULL, "summary m.yaml", "summary m.yaml --json", OUT},
     {"summary", "verbose", NULL, "summary m.yaml", "summary m.yaml --verbose", OUT},

@@ -109,6 +109,27 @@ START_TEST(plots)
 }
 END_TEST
 
+/* A plan in shards is told as such; evaluation has none. */
+static void check_shards(void)
+{
+    said plan = expect(0, "norma summary tiny.yaml --batch 128 --shards 8 --plan");
+    contains(plan.out, "training, batch 128 in 8 shards of 16: ");
+    contains(plan.out, " MB sums of shards\n");
+    contains(plan.out, " 16 a shard ");
+    contains(plan.out, "evaluation, batch 128: ");
+    contains(expect(0, "norma summary tiny.yaml --batch 128 --set train.shards=8").out,
+             "batch 128 in 8 shards of 16: ");
+    contains(expect(2, "norma summary tiny.yaml --batch 128 --shards 7").err, "expected a divisor of the batch (128)");
+    json_t *s = parse_json(expect(0, "norma summary tiny.yaml --batch 128 --set train.shards=8 --plan --json").out);
+    json_t *train = json_object_get(s, "train_plan"), *ops = json_object_get(train, "operations");
+    ck_assert(number_at(train, "shards") == 8 && number_at(train, "shard_samples") == 16);
+    ck_assert(number_at(train, "shard_sum_bytes") > 0 && number_at(json_object_get(s, "eval_plan"), "shards") == 0);
+    ck_assert(json_is_false(json_object_get(json_array_get(ops, 0), "by_shard"))); /* zeros of the gradients */
+    ck_assert(json_is_true(json_object_get(json_array_get(ops, 1), "by_shard")));
+    ck_assert(number_at(json_array_get(ops, 1), "samples") == 16);
+    json_decref(s);
+}
+
 START_TEST(summarises)
 {
     contains(expect(0, "norma summary tiny.yaml --verbose").out, "no plan can use less than");
@@ -122,6 +143,7 @@ START_TEST(summarises)
     ck_assert_int_gt(json_array_size(ops), 50);
     ck_assert_str_eq(json_string_value(json_object_get(json_array_get(ops, 0), "kind")), "zero");
     json_decref(s);
+    check_shards();
     s = parse_json(expect(0, "norma summary resnet20 --json").out);
     ck_assert(number_at(s, "parameters") == 272474 && number_at(s, "multiply_adds") == 40813184);
     ck_assert(number_at(s, "activation_bytes") < 1.1 * number_at(s, "activation_lower_bound"));

@@ -80,6 +80,7 @@ typedef struct nm_op {
 
 typedef struct nm_plan_program {
     int batch, ops, regions;
+    int shards, shard_samples; /* parts that operations are run for, one after the other; 0: for the batch at once */
     const nm_op *op;           /* [ops] */
     nm_region *region;         /* [regions] */
     const nm_segment *segment; /* [segments] */

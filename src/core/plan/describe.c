@@ -63,7 +63,14 @@ const void *nm_plan_choice(const nm_plan *plan, int node)
 
 nm_plan_program nm_plan_program_of(const nm_plan *plan)
 {
-    return (nm_plan_program){plan->request.batch, plan->ops, plan->regions, plan->op, plan->region, plan->segment};
+    return (nm_plan_program){.batch = plan->request.batch,
+                             .ops = plan->ops,
+                             .regions = plan->regions,
+                             .shards = plan->sharding.shards,
+                             .shard_samples = plan->sharding.samples,
+                             .op = plan->op,
+                             .region = plan->region,
+                             .segment = plan->segment};
 }
 
 void nm_plan_seconds(const nm_plan *plan, int node, double *forward, double *backward)
