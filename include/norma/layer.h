@@ -187,7 +187,8 @@ typedef struct nm_pass {
     nm_mode mode;
     bool backward; /* as in the reservation: keep in `saved` what backward reads */
     int n;         /* samples here, 1 <= n <= reserved n */
-    int batch;     /* samples of the whole batch: more than n where it is run a few at a time */
+    int batch;     /* samples of the whole batch: more than n where it is run a few at a time. In shards, of a layer
+                      whose groups lie within them (nm_batch_sums): n */
     int inputs;
     const nm_shape *xs;
     nm_shape ys;
@@ -246,8 +247,12 @@ typedef struct nm_shard_sums {
  * it takes sums over each shard alone, and then goes on from those of all. A pass is that of one
  * shard; of the functions that join, of as many samples as this process has. */
 typedef struct nm_batch_sums {
-    int per_channel;                    /* numbers that a shard leaves for each channel of x */
-    bool (*can_join)(const void *self); /* whether a layer with these options can; absent: always */
+    int per_channel; /* numbers that a shard leaves for each channel of x */
+    /* Samples of a group that has statistics of its own, as a ghost batch has; 0, or absent: the
+     * whole batch is one. Groups begin with a shard, which must hold a whole number of them: then
+     * find_statistics leaves in p->saved what forward and backward read, these are run for a shard
+     * as they are for a batch, and of the functions below join_statistics alone is called. */
+    int (*group)(const void *self);
     /* For forward, in place of batch_statistics. sums: [per_channel][channels], to be written. */
     void (*find_statistics)(const nm_pass *p, const void *self, double *sums);
     void (*join_statistics)(const nm_pass *p, const void *self, const nm_shard_sums *all);

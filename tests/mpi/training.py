@@ -47,13 +47,13 @@ def same_bits(place, expected):
         expect('%d processes' % count, seen[0] == 0 and digest(place, name) == expected and seen[2].count('run directory') == 1, *seen)
 
 
-def sent(layers, channels, count, shards):
+def sent(layers, channels, count, shards, passes=2):
     """Bytes and messages of process 0 in a step, by the formulas of docs/processes.md where its shards make one subtree.
-    layers: the sizes of each one's parameters, but of batch norms; channels: of each batch norm."""
+    layers: the sizes of each one's parameters, but of batch norms; channels: of each batch norm; passes: in which these exchange."""
     to_all = count - 1
     bytes_sent, messages = 3 * 8 * shards // count * to_all, to_all  # losses
     for c in channels:
-        bytes_sent, messages = bytes_sent + 2 * 2 * 8 * c * shards // count * to_all, messages + 2 * to_all
+        bytes_sent, messages = bytes_sent + passes * 2 * 8 * c * shards // count * to_all, messages + passes * to_all
     for parameters in layers:
         n = sum((size + 15) // 16 * 16 for size in parameters[:-1]) + parameters[-1]  # each begins at a cache line
         whole, segment = n <= 1024, n // count
@@ -69,6 +69,19 @@ def traffic(place):
         seen = train(place, count, 'wide.yaml', '--run', 'wide%d' % count)
         line = 'process 0 of %d sent %d bytes in %d messages a step\n' % (count, *sent(((36, 4), (2400, 600), (1800, 3)), (4,), count, 8))
         expect('%d processes: what a step sends' % count, seen[0] == 0 and line in seen[2], line, *seen)
+
+
+def ghost_batches(place):
+    """Batch norm over 2 samples at a time, in shards of 4: of backward the gradients of its parameters alone are exchanged."""
+    words = ('model.yaml', '--batch', '32', '--set', 'c1.batchnorm.ghost=2', '--threads', '1', '--run')
+    seen = train(place, 0, *words, 'ghosts')
+    expect('ghost batches, alone', seen[0] == 0, *seen)
+    expected = digest(place, 'ghosts')
+    for count in (2, 3, 4):
+        seen = train(place, count, *words, 'ghosts%d' % count)
+        line = 'process 0 of %d sent %d bytes in %d messages a step\n' % (count, *sent(((36, 4), (4, 4), (12, 3)), (4,), count, 8, passes=1))
+        expect('ghost batches, %d processes' % count,
+               seen[0] == 0 and digest(place, 'ghosts%d' % count) == expected and (count == 3 or line in seen[2]), line, *seen)
 
 
 def killed_and_resumed(place, expected):
@@ -97,6 +110,7 @@ def used_wrongly(place):
         'more processes than shards': (['--shards', '2'], 2, '3 processes for 2 shards'),
         'a folder that cannot be': (['--run', 'file/run'], 2, "'file' is a file"),
         'a batch that shards do not divide': (['--shards', '3'], 2, 'expected a divisor of the batch'),
+        'ghost batches that do not fill a shard': (['--set', 'c1.batchnorm.ghost=4'], 2, 'ghost batches of 4 samples do not fill shards of 2'),
         'measured algorithms': (['--tune'], 2, '--tune: not with several processes'),
     }
     for what, (words, status, says) in cases.items():
@@ -167,6 +181,7 @@ def main():
         same_bits(place, expected)
         killed_and_resumed(place, expected)
         traffic(place)
+        ghost_batches(place)
         used_wrongly(place)
         placed(place)
     mpi.finish()

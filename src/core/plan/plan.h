@@ -66,6 +66,7 @@ typedef struct nm_plan_node {
     bool backward;                  /* the gradient of its output is computed */
     bool want_dx;                   /* so is one by an input */
     bool takes_whole_batch;         /* it has to know all samples before a slice of them goes forward */
+    bool groups_in_shards;          /* of a batch in shards it knows each shard's before that goes forward */
     nm_region *value[2], *saved[2]; /* its output, and what it saves: in forward, and in backward, where it may be
                                      computed again; see nm_in_backward */
     nm_region *gradient;            /* by its output: the first part, into which the others are summed */

@@ -136,7 +136,7 @@ static void set_pass(const nm_run *r, const nm_op *op, int index, real **x, nm_p
     *pass = (nm_pass){.mode = plan->request.mode,
                       .backward = planned->backward,
                       .n = r->n,
-                      .batch = batch->n,
+                      .batch = planned->groups_in_shards ? r->n : batch->n,
                       .inputs = node->inputs,
                       .xs = node->in,
                       .ys = node->out,

@@ -14,11 +14,21 @@
 
 #include <math.h>
 
+static void find_who_waits(nm_plan *plan, int index)
+{
+    const nm_node *node = &plan->net->node[index];
+    nm_plan_node *planned = &plan->node[index];
+    const nm_batch_sums *by = node->type->batch_sums;
+    planned->groups_in_shards = plan->sharding.shards && by && by->group && by->group(node->self) > 0;
+    planned->takes_whole_batch =
+        (plan->split || (plan->sharding.shards && !planned->groups_in_shards)) && node->type->batch_statistics;
+}
+
 void nm_find_segments(nm_plan *plan)
 {
     const nm_network *net = plan->net;
     for (int i = net->inputs; i < net->nodes; i++)
-        plan->node[i].takes_whole_batch = (plan->split || plan->sharding.shards) && net->node[i].type->batch_statistics;
+        find_who_waits(plan, i);
     if (!plan->split)
         return;
     for (const nm_edge *e = plan->edge; e < plan->edge + plan->edges; e++) {

@@ -46,6 +46,25 @@ static size_t largest_gradient(const nm_plan *plan, size_t *sums)
 
 /* ---- planning ---------------------------------------------------------------------------- */
 
+/* Of a layer that has to know more than one sample: whether it can, and where it looks. */
+static nm_status check_statistics(const nm_plan *plan, int index)
+{
+    const nm_node *node = &plan->net->node[index];
+    const nm_batch_sums *by = node->type->batch_sums;
+    const nm_sharding *s = &plan->sharding;
+    if (!node->type->batch_statistics)
+        return NM_OK;
+    if (!by)
+        return nm_fail(plan->net->ctx, NM_INVALID, "%s: a %s is not trained in shards", node->who, node->type->name);
+    int group = by->group ? by->group(node->self) : 0;
+    if (group > 0 && s->samples % group)
+        return nm_fail(plan->net->ctx, NM_INVALID,
+                       "%s: ghost batches of %d samples do not fill shards of %d (a batch of %d in %d): choose "
+                       "train.batch and train.shards such that a shard is a multiple of a ghost batch",
+                       node->who, group, s->samples, s->batch, s->shards);
+    return NM_OK;
+}
+
 nm_status nm_find_sharding(nm_plan *plan)
 {
     nm_request *q = &plan->request;
@@ -70,13 +89,8 @@ nm_status nm_find_sharding(nm_plan *plan)
                                    .first = (int)nm_share_first((size_t)shards, rank, count),
                                    .end = (int)nm_share_first((size_t)shards, rank + 1, count)};
     q->micro = q->batch = (plan->sharding.end - plan->sharding.first) * plan->sharding.samples;
-    for (int i = plan->net->inputs; i < plan->net->nodes; i++) {
-        const nm_layer_type *type = plan->net->node[i].type;
-        const nm_batch_sums *sums = type->batch_sums;
-        if (type->batch_statistics && (!sums || (sums->can_join && !sums->can_join(plan->net->node[i].self))))
-            return nm_fail(ctx, NM_INVALID, "%s: with these options (ghost batches) a %s is not trained in shards",
-                           plan->net->node[i].who, type->name);
-    }
+    for (int i = plan->net->inputs; i < plan->net->nodes; i++)
+        NM_TRY(check_statistics(plan, i));
     size_t sums, largest = largest_gradient(plan, &sums);
     plan->memory.sums = nm_sum_tree_bytes(q->processes, shards, largest) + (size_t)shards * sums * sizeof(double);
     return NM_OK;
@@ -238,14 +252,15 @@ void nm_run_shards(const nm_run *r, const nm_op *op)
 {
     nm_plan *plan = r->plan;
     nm_sharding *s = &plan->sharding;
-    bool sums = op->kind == NM_OP_STATISTICS || op->kind == NM_OP_BACKWARD;
+    bool joint =
+        op->kind == NM_OP_STATISTICS || (op->kind == NM_OP_BACKWARD && plan->node[op->index].takes_whole_batch);
     size_t count = 0, from = op->kind == NM_OP_BACKWARD ? gradient_of(plan, op->index, &count) : 0;
     if (s->failed)
         return;
     check_exchange(r, nm_sum_tree_progress(s->tree));
     if (op->kind == NM_OP_ZERO)
         nm_run_kind(r, op);
-    else if (sums && plan->node[op->index].takes_whole_batch)
+    else if (joint)
         run_joint(r, op);
     else if (count)
         run_trained(r, op, from, count);

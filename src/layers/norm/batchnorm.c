@@ -16,7 +16,7 @@
  *
  * With `ghost: k` a training batch is taken as batches of k samples, each with statistics of its
  * own (Hoffer et al. 2017); the last one takes what is left over too. The running statistics move
- * once a step, by the ghosts' average. */
+ * once a step, by the ghosts' average. In shards that holds for each shard. */
 #include "batchnorm_passes.h"
 
 #include <string.h>
@@ -57,7 +57,7 @@ typedef struct view {
 static nm_pass ghost_pass(const nm_pass *p, const nm_batch_normalisation *self, int ghosts, int k, view *v)
 {
     nm_pass part = *p;
-    int from = (int)p->first_sample, to = from + p->n;
+    int from = p->n == p->batch ? 0 : (int)p->first_sample, to = from + p->n;
     int first = k * self->ghost, last = k + 1 < ghosts ? first + self->ghost : p->batch;
     first = first < from ? from : first;
     last = last > to ? to : last;
@@ -126,22 +126,37 @@ static void batchnorm_backward(const nm_pass *p, const void *self)
 
 /* ---- shards ---------------------------------------------------------------------------- */
 
-/* A ghost may lie in two shards. */
-static bool can_join(const void *self)
+static int group(const void *self)
 {
-    return ((const batchnorm *)self)->normalisation.ghost == 0;
+    return ((const batchnorm *)self)->normalisation.ghost;
 }
 
-static void find_statistics(const nm_pass *p, const void *self, double *sums)
+static void find_statistics(const nm_pass *p, const void *private, double *sums)
 {
-    NM_ISA(nm_batchnorm_find_moments)(p, sums);
-    (void)self;
+    const nm_batch_normalisation *self = &((const batchnorm *)private)->normalisation;
+    if (!self->ghost) {
+        NM_ISA(nm_batchnorm_find_moments)(p, sums);
+        return;
+    }
+    int ghosts = ghosts_of(self, p->n);
+    memset(sums, 0, 2 * (size_t)p->xs->c * sizeof *sums);
+    for (int k = 0; k < ghosts; k++) {
+        view v;
+        nm_pass part = ghost_pass(p, self, ghosts, k, &v);
+        NM_ISA(nm_batchnorm_ghost_moments)(&part, self, sums);
+    }
 }
 
 static void join_statistics(const nm_pass *p, const void *private, const nm_shard_sums *all)
 {
     const nm_batch_normalisation *self = &((const batchnorm *)private)->normalisation;
-    NM_ISA(nm_batchnorm_join_moments)(p, self, all, nm_batchnorm_rate(p, self));
+    int ghosts = 0;
+    for (int shard = 0; shard < all->shards && self->ghost; shard++)
+        ghosts += all->samples[shard] > 0 ? ghosts_of(self, all->samples[shard]) : 0;
+    if (self->ghost)
+        NM_ISA(nm_batchnorm_join_ghosts)(p, self, all, ghosts, nm_batchnorm_rate(p, self));
+    else
+        NM_ISA(nm_batchnorm_join_moments)(p, self, all, nm_batchnorm_rate(p, self));
 }
 
 static void find_gradients(const nm_pass *p, const void *self, double *sums)
@@ -161,7 +176,7 @@ static void input_gradient(const nm_pass *p, const void *self)
 }
 
 static const nm_batch_sums batchnorm_sums = {.per_channel = 2,
-                                             .can_join = can_join,
+                                             .group = group,
                                              .find_statistics = find_statistics,
                                              .join_statistics = join_statistics,
                                              .find_gradients = find_gradients,

@@ -56,6 +56,12 @@ void NM_ISA(nm_batchnorm_join_moments)(const nm_pass *p, const nm_batch_normalis
                                        double rate);
 void NM_ISA(nm_batchnorm_join_gradients)(const nm_pass *p, const nm_batch_normalisation *self,
                                          const nm_shard_sums *all);
+/* For shards whose samples are ghost batches: statistics of one, without moving the running ones;
+ * adds its mean and its unbiased variance to sums, [2][C]. The running ones move by the average of
+ * those of all ghosts. */
+void NM_ISA(nm_batchnorm_ghost_moments)(const nm_pass *p, const nm_batch_normalisation *self, double *sums);
+void NM_ISA(nm_batchnorm_join_ghosts)(const nm_pass *p, const nm_batch_normalisation *self, const nm_shard_sums *all,
+                                      int ghosts, double rate);
 /* How another layer reads y from x, once there are statistics; the tail has at most a
  * rectifier behind the normalisation. */
 void NM_ISA(nm_batchnorm_lazy_normalisation)(const nm_pass *p, nm_lazy_normalisation *out);

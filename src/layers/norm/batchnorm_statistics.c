@@ -139,15 +139,20 @@ static void set_moments(const nm_pass *p, const nm_batch_normalisation *self, co
     }
 }
 
-/* rows: pixels of all samples. */
-static void update_running(const nm_pass *p, const nm_batch_normalisation *self, double rows, double rate,
+/* Of a variance over so many rows (pixels of all samples). */
+static double unbiased(double rows)
+{
+    return rows > 1 ? rows / (rows - 1) : 1;
+}
+
+/* By a mean, and `scale` times a variance. */
+static void update_running(const nm_pass *p, const nm_batch_normalisation *self, double scale, double rate,
                            const double *mean, const double *var)
 {
-    double unbiased = rows > 1 ? rows / (rows - 1) : 1;
     real *running_mean = p->w[self->running_mean], *running_var = p->w[self->running_var];
     for (int c = 0; c < p->ys.c; c++) {
         running_mean[c] = (real)((1 - rate) * (double)running_mean[c] + rate * mean[c]);
-        running_var[c] = (real)((1 - rate) * (double)running_var[c] + rate * unbiased * var[c]);
+        running_var[c] = (real)((1 - rate) * (double)running_var[c] + rate * scale * var[c]);
     }
 }
 
@@ -158,7 +163,7 @@ static void finish_statistics(const nm_pass *p, const nm_batch_normalisation *se
     for (int k = 0; k < s->count; k++)
         rows += rows_at(s, k);
     merge(p->threads, s, mean, var);
-    update_running(p, self, rows, rate, mean, var);
+    update_running(p, self, unbiased(rows), rate, mean, var);
     set_moments(p, self, mean, var);
 }
 
@@ -200,6 +205,35 @@ void NM_ISA(nm_batchnorm_join_moments)(const nm_pass *p, const nm_batch_normalis
         count++;
     }
     NM_ISA(nm_batchnorm_merge_chunks)(p, self, count, all->sums, rows, rate);
+}
+
+void NM_ISA(nm_batchnorm_ghost_moments)(const nm_pass *p, const nm_batch_normalisation *self, double *sums)
+{
+    layout l = layout_of(p->n, p->xs[0]);
+    chunks all = chunks_of(p, &l);
+    double *mean = partial(p, &l, l.chunks), *var = mean + l.channels;
+    nm_parallel(p->threads, l.chunks, batchnorm_statistics_task, (void *)p);
+    merge(p->threads, &all, mean, var);
+    set_moments(p, self, mean, var);
+    for (int c = 0; c < l.channels; c++) {
+        sums[c] += mean[c];
+        sums[l.channels + c] += unbiased(l.rows) * var[c];
+    }
+}
+
+void NM_ISA(nm_batchnorm_join_ghosts)(const nm_pass *p, const nm_batch_normalisation *self, const nm_shard_sums *all,
+                                      int ghosts, double rate)
+{
+    layout l = layout_of(p->n, p->xs[0]);
+    double *average = partial(p, &l, 0); /* [2][channels] */
+    int count = 2 * l.channels;
+    memset(average, 0, (size_t)count * sizeof *average);
+    for (int shard = 0; shard < all->shards && all->samples[shard] > 0; shard++)
+        for (int i = 0; i < count; i++)
+            average[i] += all->sums[(size_t)shard * (size_t)count + (size_t)i];
+    for (int i = 0; i < count; i++)
+        average[i] /= ghosts;
+    update_running(p, self, 1, rate, average, average + l.channels);
 }
 
 void NM_ISA(nm_batchnorm_statistics)(const nm_pass *p, const nm_batch_normalisation *self, double rate)
