@@ -119,7 +119,8 @@ static const char nested[] = "input: {height: 32, width: 32, channels: 1}\n"
                              "- {name: p, maxpool: {size: 2}}\n"
                              "- {name: e, conv: {dilation: 4, pad: 4}}\n"
                              "- {name: g, gap: {}}\n"
-                             "- {name: gated, multiply: {}, from: [e, g]}\n";
+                             "- {name: gated, multiply: {}, from: [e, g]}\n"
+                             "- {name: behind, conv: {}}\n";
 
 /* "5 x2, 3" as the list of fields; a star for gaps, "whole" for a field without a size. */
 static void check_paths(const nm_paths *paths, const char *expected)
@@ -157,7 +158,8 @@ START_TEST(every_path_by_hand)
                  {"p", -1, "10 x2, 8 x4, 6 x4, 4 x4"},
                  {"e", -1, "26 x2, 24 x4, 22* x4, 20* x4"}, /* taps 8 pixels apart */
                  {"g", -1, "whole x14"},
-                 {"gated", -1, "whole x14, 26 x2, 24 x4, 22* x4, 20* x4"}};
+                 {"gated", -1, "whole x14, 26 x2, 24 x4, 22* x4, 20* x4"},
+                 {"behind", -1, "whole x14, 30 x2, 28 x4, 26 x4, 24 x4"}};
     nm_network *net = network_from(ctx, nested, NULL);
     nm_node_paths *paths;
     nm_receptive largest[16];
@@ -171,7 +173,7 @@ START_TEST(every_path_by_hand)
     nm_paths_free(net, paths);
     ck_assert_int_eq(nm_network_receptive(net, largest), NM_OK);
     ck_assert_double_eq(largest[nm_network_find(net, "outer")].size[0], 9);
-    ck_assert(largest[nm_network_find(net, "gated")].whole);
+    ck_assert(largest[nm_network_find(net, "gated")].whole && largest[nm_network_find(net, "behind")].whole);
     nm_network_free(net);
 }
 END_TEST
