@@ -98,6 +98,7 @@ nm_plan *plan_built(built_layer *b, int threads, bool keep_all)
                           .batch = b->n,
                           .threads = threads,
                           .keep_all = keep_all,
+                          .poison = true, /* what a pass leaves out is NaN */
                           .gradients = true,
                           .input_gradients = true};
     nm_status status = nm_plan_new(b->net, &request, &plan);
