@@ -1,4 +1,5 @@
 /* Evaluation: each sample weighs the same, however the samples are cut into batches. */
+#include "evaluate_share.h"
 #include "recalibrate.h"
 #include "train_support.h"
 
@@ -80,6 +81,21 @@ START_TEST(each_row_has_its_own_samples)
     ck_assert_double_eq_tol(accuracy, one.history[0].train_accuracy, 1e-9);
     free_result(&one);
     free_result(&r);
+}
+END_TEST
+
+/* A process that is alone has all samples: its losses begin where the others' would. */
+START_TEST(alone_from_the_first_sample_on)
+{
+    double loss[10], sum = 0;
+    nm_evaluation_share sums = {.counted = 10, .right = 7, .culprit_at = -1};
+    for (int i = 0; i < 10; i++)
+        loss[i] = i;
+    for (int batch = 1; batch <= 10; batch++) {
+        ck_assert_uint_eq(nm_evaluation_share_first(NULL, 10, batch), 0);
+        ck_assert_done(nm_evaluation_share_join(NULL, 10, batch, loss, &sums, &sum));
+        ck_assert(sum == 45 && sums.counted == 10 && sums.right == 7 && sums.culprit_at == -1);
+    }
 }
 END_TEST
 
@@ -252,5 +268,5 @@ static void set_up(TCase *tcase)
 }
 
 SUITE_WITH("evaluate", set_up, recalibration_mends_statistics, every_sample_weighs_the_same,
-           each_row_has_its_own_samples, accuracy_of_the_head_that_predicts, many_classes, no_class_of_no_number,
-           heads_of_values_agree)
+           each_row_has_its_own_samples, alone_from_the_first_sample_on, accuracy_of_the_head_that_predicts,
+           many_classes, no_class_of_no_number, heads_of_values_agree)
