@@ -58,6 +58,30 @@ START_TEST(progress)
 }
 END_TEST
 
+static void keep_progress(void *arg, const nm_progress *p)
+{
+    *(nm_progress *)arg = *p;
+}
+
+/* A run that ended between two rows: on resuming it the last row is made anew, before any step. */
+START_TEST(progress_without_a_step)
+{
+    nm_model *model = small_model();
+    nm_training how = NM_TRAINING_INIT;
+    how.run = in_folder("ended");
+    ck_assert_done(nm_model_set(ctx, model, "train.steps", "15"));
+    ck_assert_done(nm_model_train(ctx, model, &how, NULL));
+    nm_progress p = {0};
+    how.resume = true;
+    how.on_progress = keep_progress;
+    how.arg = &p;
+    ck_assert_done(nm_model_train(ctx, model, &how, NULL));
+    ck_assert(p.step == 15 && p.steps == 15 && p.row != NULL);
+    ck_assert(p.images_per_second == 0 && p.seconds_left == 0 && isnan(p.waited));
+    nm_model_free(model);
+}
+END_TEST
+
 /* The rows of metrics.csv, those from before a run was resumed among them. */
 START_TEST(rows)
 {
@@ -173,5 +197,5 @@ START_TEST(score_without_size)
 }
 END_TEST
 
-SUITE_WITH("outcome", with_folder, progress, rows, runs_by_name, structs_without_size, structs_of_other_sizes,
-           score_without_size)
+SUITE_WITH("outcome", with_folder, progress, progress_without_a_step, rows, runs_by_name, structs_without_size,
+           structs_of_other_sizes, score_without_size)
