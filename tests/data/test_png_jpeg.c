@@ -12,6 +12,8 @@ typedef struct png_kind {
     png_bytep transparent; /* alpha of the palette's colours */
     int transparent_count;
     png_color_16p key; /* the transparent grey or colour */
+    png_bytep exif;    /* behind the pixels */
+    unsigned exif_size;
 } png_kind;
 
 static void write_kind(const char *path, const png_kind *kind)
@@ -31,7 +33,9 @@ static void write_kind(const char *path, const png_kind *kind)
     for (int pass = png_set_interlace_handling(png); pass > 0; pass--)
         for (int y = 0; y < H; y++)
             png_write_row(png, kind->rows + (size_t)y * kind->stride);
-    png_write_end(png, NULL);
+    if (kind->exif)
+        png_set_eXIf_1(png, info, kind->exif_size, kind->exif);
+    png_write_end(png, info);
     png_destroy_write_struct(&png, &info);
     fclose(f);
 }
@@ -75,6 +79,23 @@ START_TEST(png_palette_and_key)
     ck_assert_done(nm_image_read(&r, "k.png", grey_shape, pixels));
     for (int i = 0; i < PIXELS; i++)
         ck_assert_int_eq(pixels[i], i == 5 ? 78 : 255);
+}
+END_TEST
+
+/* EXIF may stand behind the pixels too. */
+START_TEST(png_orientation)
+{
+    uint8_t exif[] = "MM\0*\0\0\0\10\0\1\1\22\0\3\0\0\0\1\0\3\0\0\0\0\0\0"; /* upside down */
+    uint8_t grey[PIXELS], pixels[PIXELS];
+    nm_image_reader r = new_reader();
+    r.rules.orient = true;
+    for (int i = 0; i < PIXELS; i++)
+        grey[i] = (uint8_t)i;
+    write_kind("o.png", &(png_kind){8, PNG_COLOR_TYPE_GRAY, PNG_INTERLACE_NONE, grey, W, .exif = exif,
+                                    .exif_size = sizeof exif - 1});
+    ck_assert_done(nm_image_read(&r, "o.png", grey_shape, pixels));
+    for (int i = 0; i < PIXELS; i++)
+        ck_assert_int_eq(pixels[i], grey[PIXELS - 1 - i]);
 }
 END_TEST
 
@@ -210,5 +231,5 @@ START_TEST(exif_orientation)
 }
 END_TEST
 
-SUITE_WITH("png and jpeg", in_own_folder, png_depths, png_palette_and_key, grey_of_colour, background, jpeg_cmyk,
-           jpeg_warnings, exif_orientation)
+SUITE_WITH("png and jpeg", in_own_folder, png_depths, png_palette_and_key, png_orientation, grey_of_colour, background,
+           jpeg_cmyk, jpeg_warnings, exif_orientation)
