@@ -17,9 +17,10 @@ static void write_webp(const char *path, const uint8_t *rgba)
     WebPFree(bytes);
 }
 
-static void write_tiff(const char *path, int channels, int depth, int photometric, int orientation, const void *pixels)
+/* Of an even number of channels the last is `alpha` (EXTRASAMPLE_…). */
+static void write_tiff_alpha(const char *path, int channels, int depth, int photometric, int orientation,
+                             uint16_t alpha, const void *pixels)
 {
-    uint16_t alpha = EXTRASAMPLE_UNASSALPHA;
     TIFF *t = TIFFOpen(path, "w");
     TIFFSetField(t, TIFFTAG_IMAGEWIDTH, W);
     TIFFSetField(t, TIFFTAG_IMAGELENGTH, H);
@@ -38,6 +39,32 @@ static void write_tiff(const char *path, int channels, int depth, int photometri
         ck_assert_int_eq(TIFFWriteScanline(t, (uint8_t *)pixels + (size_t)y * stride, (uint32_t)y, 0), 1);
     TIFFClose(t);
 }
+
+static void write_tiff(const char *path, int channels, int depth, int photometric, int orientation, const void *pixels)
+{
+    write_tiff_alpha(path, channels, depth, photometric, orientation, EXTRASAMPLE_UNASSALPHA, pixels);
+}
+
+/* Colours that have been multiplied by alpha and colours that have not: over white both are the
+ * same. */
+START_TEST(transparent_tiff)
+{
+    uint8_t rgba[PIXELS * 4], times_alpha[PIXELS * 4], pixels[PIXELS * 3];
+    nm_image_reader r = new_reader();
+    r.rules.background = NM_BACKGROUND_WHITE;
+    fill(rgba);
+    for (int i = 0; i < PIXELS * 4; i++)
+        times_alpha[i] = i % 4 == 3 ? rgba[i] : (uint8_t)((rgba[i] * rgba[i / 4 * 4 + 3] + 127) / 255);
+    for (int k = 0; k < 2; k++) {
+        write_tiff_alpha("a.tif", 4, 8, PHOTOMETRIC_RGB, ORIENTATION_TOPLEFT,
+                         k ? EXTRASAMPLE_ASSOCALPHA : EXTRASAMPLE_UNASSALPHA, k ? times_alpha : rgba);
+        ck_assert_done(nm_image_read(&r, "a.tif", rgb_shape, pixels));
+        for (int i = 0; i < PIXELS * 3; i++)
+            ck_assert_int_le(abs(pixels[i] - (times_alpha[i / 3 * 4 + i % 3] + 255 - rgba[i / 3 * 4 + 3])), 1);
+    }
+    ck_assert_int_eq(r.transparent.count, 2);
+}
+END_TEST
 
 START_TEST(webp_and_tiff)
 {
@@ -195,4 +222,4 @@ START_TEST(cut_and_changed)
 }
 END_TEST
 
-SUITE_WITH("image formats", in_own_folder, webp_and_tiff, gif, known_by_their_marks, cut_and_changed)
+SUITE_WITH("image formats", in_own_folder, webp_and_tiff, transparent_tiff, gif, known_by_their_marks, cut_and_changed)
