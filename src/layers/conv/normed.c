@@ -20,7 +20,7 @@ static int chunks_of(const nm_conv_algorithm *by, const nm_conv_geometry *g, int
 /* Scratch: the convolution's, batch norm's, the moments. */
 static size_t norm_scratch(const nm_conv_geometry *g, const nm_tail *tail, int n)
 {
-    size_t saved = 0, scratch = 0, thread = 0;
+    size_t saved, scratch, thread;
     NM_ISA(nm_batchnorm_reserve_all)(tail, n, g->out, &saved, &scratch, &thread);
     return rounded(scratch);
 }
@@ -28,7 +28,7 @@ static size_t norm_scratch(const nm_conv_geometry *g, const nm_tail *tail, int n
 void NM_ISA(nm_conv_normed_reserve)(const nm_conv_geometry *g, const nm_conv_algorithm *by, nm_reservation *b,
                                     size_t *norm_offset)
 {
-    size_t own_saved = 0, own_scratch = 0, own_thread = 0;
+    size_t own_saved, own_scratch, own_thread;
     NM_ISA(nm_batchnorm_reserve_all)(b->tail, b->n, g->out, &own_saved, &own_scratch, &own_thread);
     b->saved = outputs_size(g, b->n) + own_saved;
     *norm_offset = rounded(b->scratch);
