@@ -218,5 +218,39 @@ START_TEST(fused_relu)
 }
 END_TEST
 
+/* What is larger than the caches is written past them, vector by vector; here in its input's place.
+ */
+START_TEST(large_values_in_place)
+{
+    enum { SIDE = 368, CHANNELS = 16, COUNT = SIDE * SIDE * CHANNELS };
+    static real x[COUNT];
+    const real *xs[1] = {x};
+    nm_context *ctx = nm_context_new();
+    nm_network *net = built(ctx, "input: {height: 368, width: 368, channels: 16}\nlayers:\n- relu\n- batchnorm\n");
+    nm_plan *plan;
+    int wrong = 0;
+    for (int i = 0; i < COUNT; i++)
+        x[i] = (real)(i % 1009 - 500) / 500;
+    real *mean = nm_param_values(net, &net->param[2]), *var = nm_param_values(net, &net->param[3]);
+    for (int c = 0; c < CHANNELS; c++) {
+        mean[c] = (real)c;
+        var[c] = (real)(1 + c);
+    }
+    nm_request request = {.mode = NM_EVAL, .batch = 1, .threads = 1};
+    ck_assert_int_eq(nm_plan_new(net, &request, &plan), NM_OK);
+    ck_assert_uint_lt(nm_plan_memory_use(plan).activations, 2 * COUNT * sizeof(real));
+    nm_plan_run(plan, &(nm_batch){.n = 1, .x = xs}, NM_PHASE_FORWARD);
+    const real *y = nm_plan_output(plan, net->output);
+    for (int i = 0; i < COUNT; i++) {
+        int c = i % CHANNELS;
+        wrong += !(fabs((fmax((double)x[i], 0) - c) / sqrt(1 + c + 1e-5) - (double)y[i]) < 1e-5);
+    }
+    ck_assert_int_eq(wrong, 0);
+    nm_plan_free(plan);
+    nm_network_free(net);
+    nm_context_free(ctx);
+}
+END_TEST
+
 SUITE("batchnorm", random_shapes, ghost_batches, golden_values, refused, hard_statistics, ghosts_move_the_average,
-      statistics_rate_averages_batches, fused_relu)
+      statistics_rate_averages_batches, fused_relu, large_values_in_place)

@@ -100,6 +100,23 @@ START_TEST(evaluation_needs_two_layers_at_once)
 }
 END_TEST
 
+/* A few samples at a time where values are large, all at once where weights are many: the largest
+ * values are never there for the whole batch. */
+START_TEST(evaluation_is_cut_where_it_saves)
+{
+    enum { SAMPLES = 512 };
+    nm_network *net = built("input: {height: 32, width: 32, channels: 3}\n"
+                            "defaults: {conv: {kernel: 3, pad: same}}\n"
+                            "layers:\n- {conv: {filters: 32}}\n- relu\n- {conv: {filters: 64}}\n- relu\n"
+                            "- {maxpool: {size: 4}}\n- {conv: {filters: 256}}\n- relu\n- {maxpool: {size: 4}}\n"
+                            "- {conv: {filters: 256}}\n- relu\n- gap\n- {dense: {units: 5}}\n");
+    nm_plan *plan = plan_for(net, (nm_request){.mode = NM_EVAL, .batch = SAMPLES, .threads = 2, .dry = true});
+    ck_assert_uint_lt(nm_plan_memory_use(plan).activations, SAMPLES * 32 * 32 * 32 * sizeof(real));
+    nm_plan_free(plan);
+    nm_network_free(net);
+}
+END_TEST
+
 static bool goes_backward(const nm_plan *plan, int node)
 {
     for (int i = 0; i < plan->ops; i++)
@@ -170,4 +187,4 @@ static void set_up(TCase *tcase)
 }
 
 SUITE_WITH("plan", set_up, tight_memory_gives_the_same_bits, evaluation_needs_two_layers_at_once,
-           frozen_parameters_get_no_gradient, shared_parameters_sum_their_gradients)
+           evaluation_is_cut_where_it_saves, frozen_parameters_get_no_gradient, shared_parameters_sum_their_gradients)
