@@ -22,7 +22,8 @@ typedef struct tuned {
     bool known;
     int first; /* the first node of the same key: its choice is that of all */
     char key[KEY], value[VALUE];
-    double best[PASSES]; /* seconds */
+    double forward, backward; /* seconds of the steps so far, with the plan that is measured */
+    double best[PASSES];      /* seconds of a step */
     char name[PASSES][NAME];
 } tuned;
 
@@ -158,27 +159,23 @@ static nm_status time_steps(tuner *t, const char *name, bool data)
         .mode = NM_TRAIN, .batch = t->batch, .threads = nm_context_threads(t->ctx), .timing = true, .prefer = prefer};
     nm_plan *plan;
     NM_TRY(nm_plan_new(t->net, &request, &plan));
-    double *before = nm_alloc(t->ctx, 2 * (size_t)t->net->nodes, sizeof *before);
     nm_batch batch = nm_noise_batch(&t->noise);
-    for (int step = 0; before && step < STEPS; step++) {
+    for (int step = 0; step < STEPS; step++) {
         nm_plan_run(plan, &batch, NM_PHASE_ALL);
         for (int i = t->net->inputs; i < t->net->nodes; i++) {
-            double forward, backward, *last = &before[2 * i];
-            nm_plan_seconds(plan, i, &forward, &backward);
-            if (step > 0 && t->node[i].open && !t->node[i].known) { /* the first touches memory for the first time */
-                t->net->node[i].type->algorithms->chosen(nm_plan_choice(plan, i), chosen, sizeof chosen);
-                tuned *first = &t->node[t->node[i].first];
-                if (!data)
-                    judge(first, 0, forward - last[0], chosen);
-                judge(first, data ? 2 : 1, backward - last[1], chosen);
-            }
-            last[0] = forward;
-            last[1] = backward;
+            tuned *n = &t->node[i], *first = &t->node[n->first];
+            double forward = n->forward, backward = n->backward;
+            nm_plan_seconds(plan, i, &n->forward, &n->backward);
+            if (step == 0 || !n->open || n->known) /* the first step touches memory for the first time */
+                continue;
+            t->net->node[i].type->algorithms->chosen(nm_plan_choice(plan, i), chosen, sizeof chosen);
+            if (!data)
+                judge(first, 0, n->forward - forward, chosen);
+            judge(first, data ? 2 : 1, n->backward - backward, chosen);
         }
     }
-    nm_free(before);
     nm_plan_free(plan);
-    return before ? NM_OK : NM_FAILED;
+    return NM_OK;
 }
 
 static nm_status measure(tuner *t)
