@@ -10,62 +10,6 @@
 
 #include <string.h>
 
-enum {
-    BLOCK_BYTES = 256 << 10,         /* of patches: half of a small second-level cache */
-    DEEP = 320,                      /* pixels of several samples in a product that gives weights */
-    FEWEST_ROWS_OF_WEIGHTS = 32,     /* in a part of a partial sum */
-    FEWEST_PIXELS = NM_GEMM_BLOCK,   /* a block below this many would leave the matrix product starved */
-    WIDE = 256,                      /* filters, from which blocks of several samples are cut in two */
-    PIXELS_OF_WIDE = 64,             /* in those: a product copies all of its weights first */
-    MOST_PIXELS = 2 * NM_GEMM_BLOCK, /* in a block of several samples */
-};
-
-/* Pixels of a block of several samples. */
-static int pixels_of_samples(const nm_conv_geometry *g, bool by_sample)
-{
-    int pixels = im2col_is_pointwise(g) && g->out.c >= WIDE ? PIXELS_OF_WIDE : FEWEST_PIXELS;
-    return by_sample ? nm_gemm_whole_rows(pixels) : pixels;
-}
-
-static im2col_blocking blocking_of(const nm_conv_geometry *g, int n, nm_conv_kind kind, bool by_sample)
-{
-    im2col_blocking b = {.samples = 1, .pieces = 1, .patch = g->kernel[0] * g->kernel[1] * nm_conv_group_in(g)};
-    int beside = kind == NM_CONV_FORWARD && im2col_is_pointwise(g)
-                     ? g->out.c
-                     : 0; /* no patches are made, but outputs are read again */
-    int most = (int)(BLOCK_BYTES / ((size_t)(b.patch + beside) * sizeof(real)));
-    if (most < FEWEST_PIXELS)
-        most = FEWEST_PIXELS;
-    b.rows = most / g->out.w;
-    b.rows = b.rows < 1 ? 1 : b.rows > g->out.h ? g->out.h : b.rows;
-    b.blocks_per_sample = nm_ceil_div(g->out.h, b.rows);
-    b.rows = nm_ceil_div(g->out.h, b.blocks_per_sample); /* even blocks */
-    b.blocks_per_sample = nm_ceil_div(g->out.h, b.rows);
-    int area = g->out.h * g->out.w;
-    b.pixels = b.rows * g->out.w;
-    if (kind == NM_CONV_WEIGHTS && b.blocks_per_sample == 1 && im2col_is_pointwise(g)) {
-        /* each block's product is added to all the weights: deep ones, where samples are small and
-         * lie side by side */
-        int deep = DEEP / area, share = nm_ceil_div(n, NM_CONV_FEWEST_PARTIALS);
-        b.samples = deep < 1 ? 1 : deep < share ? deep : share;
-        b.pixels = b.samples * area;
-    } else if (b.blocks_per_sample == 1 && 2 * area <= FEWEST_PIXELS) {
-        b.rows_of_samples = nm_gemm_rows_of(area, by_sample);
-        b.pixels = pixels_of_samples(g, by_sample);
-        b.samples = b.pixels / b.rows_of_samples.padded_rows;
-        b.scattered = b.rows_of_samples.split || b.samples * area < b.pixels;
-        b.pieces = kind == NM_CONV_FORWARD && b.pixels > FEWEST_PIXELS ? 2 : 1;
-    }
-    b.groups_of_samples = nm_ceil_div(n, b.samples);
-    return b;
-}
-
-/* Blocks in all. */
-static int units_of(const im2col_blocking *b)
-{
-    return b->groups_of_samples * b->blocks_per_sample;
-}
-
 static const char *im2col_declines(const nm_conv_geometry *g, nm_conv_kind kind)
 {
     (void)g;
@@ -84,34 +28,13 @@ static double im2col_cost(const nm_conv_geometry *g, nm_conv_kind kind)
     return thin * nm_conv_direct_cost(g) + 16 * patches;
 }
 
-/* Enough for blocks of several samples, whatever `by_sample` says. */
-static im2col_scratch im2col_layout(nm_scratch *s, const nm_conv_geometry *g, nm_conv_kind kind,
-                                    const im2col_blocking *b)
-{
-    size_t pixels = (size_t)(b->pixels > MOST_PIXELS ? b->pixels : MOST_PIXELS);
-    nm_scratch after = *s;
-    im2col_scratch l = {.patches = nm_scratch_reals(s, pixels * (size_t)b->patch)};
-    if (kind != NM_CONV_DATA && g->groups == 1)
-        l.input = nm_scratch_reals(s, nm_conv_input_size(g, b->rows));
-    if (kind != NM_CONV_FORWARD)
-        return l;
-    l.moments = nm_scratch_bytes(&after, NM_ISA(nm_conv_moments_scratch)(g));
-    nm_scratch_overlap(s, &after);
-    l.outputs = nm_scratch_reals(s, pixels * (size_t)g->out.c);
-    return l;
-}
-
-static im2col_scratch im2col_thread(const nm_conv_call *call, nm_conv_kind kind, const im2col_blocking *b, int thread)
-{
-    nm_scratch s = nm_conv_thread_scratch(call, thread);
-    return im2col_layout(&s, call->g, kind, b);
-}
+enum { FEWEST_ROWS_OF_WEIGHTS = 32 }; /* in a part of a partial sum */
 
 /* Few sums of many weights are cut into rows of theirs, where no task lays out patches that another
  * needs too. */
 static nm_conv_partials weights_partials(nm_scratch *s, const nm_conv_geometry *g, int n, const im2col_blocking *b)
 {
-    nm_conv_partials p = nm_conv_partials_layout(s, g, n, units_of(b));
+    nm_conv_partials p = nm_conv_partials_layout(s, g, n, im2col_units(b));
     int parts = NM_CONV_MOST_PARTIALS / p.count, most = b->patch / FEWEST_ROWS_OF_WEIGHTS;
     if (im2col_is_pointwise(g) && most > 1)
         p.parts = parts < most ? parts : most;
@@ -121,35 +44,12 @@ static nm_conv_partials weights_partials(nm_scratch *s, const nm_conv_geometry *
 static void im2col_reserve(const nm_conv_geometry *g, nm_conv_kind kind, int n, size_t *shared, size_t *thread)
 {
     nm_scratch all = {0}, own = {0};
-    im2col_blocking b = blocking_of(g, n, kind, false);
-    im2col_layout(&own, g, kind, &b);
+    im2col_blocking b = NM_ISA(im2col_blocking_of)(g, n, kind, false);
+    NM_ISA(im2col_layout)(&own, g, kind, &b);
     if (kind == NM_CONV_WEIGHTS)
         nm_conv_partials_layout(&all, g, n, NM_CONV_MOST_PARTIALS); /* fewer samples may make more units */
     *shared = all.size;
     *thread = own.size;
-}
-
-static im2col_block block_at(const nm_conv_geometry *g, const im2col_blocking *b, int n, int unit)
-{
-    im2col_block k = {.sample = unit / b->blocks_per_sample * b->samples};
-    k.samples = n - k.sample < b->samples ? n - k.sample : b->samples;
-    k.first = unit % b->blocks_per_sample * b->rows;
-    k.last = k.first + b->rows < g->out.h ? k.first + b->rows : g->out.h;
-    k.pixels = k.samples * (k.last - k.first) * g->out.w;
-    k.out = ((size_t)k.sample * (size_t)g->out.h + (size_t)k.first) * (size_t)g->out.w * (size_t)g->out.c;
-    k.filters = g->out.c;
-    return k;
-}
-
-/* Of forward's task number `task`: a block, or where that is cut a part of its filters. */
-static im2col_block forward_block_at(const nm_conv_geometry *g, const im2col_blocking *b, int n, int task)
-{
-    im2col_block k = block_at(g, b, n, task / b->pieces);
-    enum { WHOLE = 16 }; /* so that no part has what is left over of vectors, but the last */
-    int piece = task % b->pieces, columns = g->out.c / b->pieces / WHOLE * WHOLE;
-    k.filter = piece * columns;
-    k.filters = piece == b->pieces - 1 ? g->out.c - k.filter : columns;
-    return k;
 }
 
 /* Its outputs: a product for each group. */
@@ -195,9 +95,9 @@ static void im2col_forward_task(void *arg, int task, int thread)
 {
     const nm_conv_call *call = arg;
     const nm_conv_geometry *g = call->g;
-    im2col_blocking b = blocking_of(g, call->n, NM_CONV_FORWARD, call->by_sample);
-    im2col_block k = forward_block_at(g, &b, call->n, task);
-    im2col_scratch scratch = im2col_thread(call, NM_CONV_FORWARD, &b, thread);
+    im2col_blocking b = NM_ISA(im2col_blocking_of)(g, call->n, NM_CONV_FORWARD, call->by_sample);
+    im2col_block k = NM_ISA(im2col_forward_block_at)(g, &b, call->n, task);
+    im2col_scratch scratch = NM_ISA(im2col_scratch_of)(call, NM_CONV_FORWARD, &b, thread);
     const bool stream = call->stream && call->moments; /* a gradient is read again too soon for that */
     real *y = stream ? scratch.outputs : call->y + k.out;
     if (k.samples < b.samples || b.scattered) {
@@ -221,14 +121,14 @@ static void im2col_forward_task(void *arg, int task, int thread)
 static int im2col_chunks(const nm_conv_geometry *g, int n, int most)
 {
     (void)most;
-    im2col_blocking b = blocking_of(g, n, NM_CONV_FORWARD, false);
-    return b.samples == 1 ? units_of(&b) : 0;
+    im2col_blocking b = NM_ISA(im2col_blocking_of)(g, n, NM_CONV_FORWARD, false);
+    return b.samples == 1 ? im2col_units(&b) : 0;
 }
 
 static void im2col_forward(const nm_conv_call *call)
 {
-    im2col_blocking b = blocking_of(call->g, call->n, NM_CONV_FORWARD, call->by_sample);
-    NM_ISA(nm_conv_run_tasks)(call, units_of(&b) * b.pieces, im2col_forward_task, (void *)call);
+    im2col_blocking b = NM_ISA(im2col_blocking_of)(call->g, call->n, NM_CONV_FORWARD, call->by_sample);
+    NM_ISA(nm_conv_run_tasks)(call, im2col_units(&b) * b.pieces, im2col_forward_task, (void *)call);
 }
 
 /* ---- gradient by the weights ------------------------------------------------------------ */
@@ -246,11 +146,11 @@ static void im2col_weights_task(void *arg, int task, int thread)
     const nm_conv_geometry *g = call->g;
     const im2col_blocking b = j->b;
     const nm_conv_partial sum = NM_ISA(nm_conv_partial_of)(&j->partials, g, task);
-    im2col_scratch scratch = im2col_thread(call, NM_CONV_WEIGHTS, &b, thread);
+    im2col_scratch scratch = NM_ISA(im2col_scratch_of)(call, NM_CONV_WEIGHTS, &b, thread);
     int out = nm_conv_group_out(g);
     int first = b.patch * sum.part / j->partials.parts, rows = b.patch * (sum.part + 1) / j->partials.parts - first;
     for (long unit = sum.first; unit < sum.last; unit++) {
-        im2col_block k = block_at(g, &b, call->n, (int)unit);
+        im2col_block k = NM_ISA(im2col_block_at)(g, &b, call->n, (int)unit);
         const real *dy = call->dy + k.out;
         for (int group = 0; call->dw && group < g->groups; group++) {
             nm_gemm(true, false, rows, out, k.pixels, 1, NM_ISA(im2col_rows)(call, &b, &k, group, &scratch) + first,
@@ -265,7 +165,7 @@ static void im2col_weights_task(void *arg, int task, int thread)
 static void im2col_weights(const nm_conv_call *call)
 {
     nm_scratch shared = nm_conv_shared_scratch(call);
-    weights_job j = {.call = call, .b = blocking_of(call->g, call->n, NM_CONV_WEIGHTS, false)};
+    weights_job j = {.call = call, .b = NM_ISA(im2col_blocking_of)(call->g, call->n, NM_CONV_WEIGHTS, false)};
     j.partials = weights_partials(&shared, call->g, call->n, &j.b);
     NM_ISA(nm_conv_sum_partials)(call, &j.partials, im2col_weights_task, &j);
 }
@@ -289,14 +189,14 @@ static void im2col_data_task(void *arg, int task, int thread)
 {
     const nm_conv_call *call = arg;
     const nm_conv_geometry *g = call->g;
-    im2col_blocking b = blocking_of(g, 1, NM_CONV_DATA, false);
+    im2col_blocking b = NM_ISA(im2col_blocking_of)(g, 1, NM_CONV_DATA, false);
     b.samples = 1;
     int channels = nm_conv_group_in(g), out = nm_conv_group_out(g), kernel = g->kernel[1] * channels;
-    real *rows = im2col_thread(call, NM_CONV_DATA, &b, thread).patches,
+    real *rows = NM_ISA(im2col_scratch_of)(call, NM_CONV_DATA, &b, thread).patches,
          *dx = call->y + (size_t)task * nm_shape_size(g->in);
     memset(dx, 0, nm_shape_size(g->in) * sizeof *dx);
     for (int unit = 0; unit < b.blocks_per_sample; unit++) {
-        im2col_block k = block_at(g, &b, 1, unit);
+        im2col_block k = NM_ISA(im2col_block_at)(g, &b, 1, unit);
         const real *dy = call->dy + (size_t)task * nm_shape_size(g->out) + k.out;
         for (int group = 0; group < g->groups; group++) {
             nm_gemm(false, true, k.pixels, b.patch, out, 1, dy + group * out, g->out.c, call->w + group * out, g->out.c,

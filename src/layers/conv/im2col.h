@@ -1,8 +1,8 @@
-/* Inside im2col: what a block is, and its patches. Used by im2col.c and im2col_patches.c alone. */
+/* Inside im2col: what a block is (im2col_blocks.c), and its patches (im2col_patches.c). */
 #ifndef NM_IM2COL_H
 #define NM_IM2COL_H
 
-#include "conv.h"
+#include "conv_partials.h"
 #include "gemm.h"
 
 typedef struct im2col_blocking {
@@ -37,6 +37,24 @@ static inline bool im2col_is_pointwise(const nm_conv_geometry *g)
     return g->kernel[0] == 1 && g->kernel[1] == 1 && g->stride[0] == 1 && g->stride[1] == 1 && g->groups == 1 &&
            g->out.h == g->in.h && g->out.w == g->in.w && !g->top && !g->left;
 }
+
+/* Of n samples. */
+im2col_blocking NM_ISA(im2col_blocking_of)(const nm_conv_geometry *g, int n, nm_conv_kind kind, bool by_sample);
+/* Blocks in all. */
+static inline int im2col_units(const im2col_blocking *b)
+{
+    return b->groups_of_samples * b->blocks_per_sample;
+}
+im2col_block NM_ISA(im2col_block_at)(const nm_conv_geometry *g, const im2col_blocking *b, int n, int unit);
+/* Of forward's task number `task`: a block, or where that is cut a part of its filters. */
+im2col_block NM_ISA(im2col_forward_block_at)(const nm_conv_geometry *g, const im2col_blocking *b, int n, int task);
+
+/* Enough for blocks of several samples, whatever `by_sample` says. */
+im2col_scratch NM_ISA(im2col_layout)(nm_scratch *s, const nm_conv_geometry *g, nm_conv_kind kind,
+                                     const im2col_blocking *b);
+/* Thread number `thread`'s. */
+im2col_scratch NM_ISA(im2col_scratch_of)(const nm_conv_call *call, nm_conv_kind kind, const im2col_blocking *b,
+                                         int thread);
 
 /* The block's matrix of patches [pixels][patch] of a group: x itself where that is one, otherwise
  * laid out in the scratch. */

@@ -2,6 +2,7 @@
 #include "stem.h"
 
 #include "batchnorm_chunks.h"
+#include "conv_partials.h"
 
 /* ---- chunks: whole rows of one sample, as many in each --------------------------------------- */
 

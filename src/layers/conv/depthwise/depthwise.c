@@ -2,6 +2,7 @@
  * summed directly, a vector of channels side by side. 3x3 kernels have code of their own
  * (depthwise_3x3.h). A task takes several rows of a sample, so that what neighbouring rows read is
  * in cache. */
+#include "conv_partials.h"
 #include "depthwise_3x3.h"
 #include "depthwise_any.h"
 

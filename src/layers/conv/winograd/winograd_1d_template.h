@@ -15,6 +15,7 @@
 #ifndef NM_WINOGRAD_1D_TEMPLATE_H
 #define NM_WINOGRAD_1D_TEMPLATE_H
 
+#include "conv_partials.h"
 #include "winograd_1d_blocks_template.h"
 
 /* ---- scratch --------------------------------------------------------------------------------- */

@@ -3,6 +3,7 @@
 #ifndef NM_WINOGRAD_2D_WEIGHTS_TEMPLATE_H
 #define NM_WINOGRAD_2D_WEIGHTS_TEMPLATE_H
 
+#include "conv_partials.h"
 #include "winograd_2d_tiles_template.h"
 
 /* Scratch that threads share, and a thread's own. */
