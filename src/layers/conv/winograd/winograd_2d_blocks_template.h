@@ -37,7 +37,7 @@ typedef struct blocking {
 
 /* Staged products are cut so that many threads find some of each, but no piece is so thin that the
  * product has more to copy than to add up. */
-enum { PRODUCTS = 256, FEWEST_ROWS_CUT = 64, FEWEST_COLUMNS_CUT = 128 };
+enum { PRODUCTS = 256, THINNEST_PIECE = 128 };
 
 /* Into how many pieces of at least `fewest` of `count`, to have at least `wanted`. */
 static int pieces_of(int wanted, int count, int fewest)

@@ -55,8 +55,8 @@ static void cut_products(forward_job *j)
 {
     enum { MOST_COLUMNS_CUT = 4, WHOLE = 16 };
     int rows = rows_of_all(&j->b);
-    j->pieces = j->b.many ? pieces_of(MOST_COLUMNS_CUT, j->call->g->out.c, FEWEST_COLUMNS_CUT) : 1;
-    j->chunk = nm_ceil_div(rows, pieces_of(nm_ceil_div(PRODUCTS, POINTS * j->pieces), rows, FEWEST_ROWS_CUT));
+    j->pieces = j->b.many ? pieces_of(MOST_COLUMNS_CUT, j->call->g->out.c, THINNEST_PIECE) : 1;
+    j->chunk = nm_ceil_div(rows, pieces_of(nm_ceil_div(PRODUCTS, POINTS * j->pieces), rows, THINNEST_PIECE));
     j->chunk = j->call->by_sample ? nm_gemm_whole_rows(j->chunk) : nm_ceil_div(j->chunk, WHOLE) * WHOLE;
 }
 

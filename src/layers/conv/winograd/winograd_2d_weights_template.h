@@ -61,8 +61,8 @@ static weights_job weights_job_of(const nm_conv_call *call)
     j.all = weights_shared_layout(&shared, g, &j.b, call->n);
     j.v_stride = point_stride(rows, g->in.c);
     j.d_stride = point_stride(rows, g->out.c);
-    j.across = pieces_of(2, g->out.c, FEWEST_COLUMNS_CUT);
-    j.down = pieces_of(nm_ceil_div(PRODUCTS, POINTS * j.across), g->in.c, FEWEST_ROWS_CUT);
+    j.across = pieces_of(2, g->out.c, THINNEST_PIECE);
+    j.down = pieces_of(nm_ceil_div(PRODUCTS, POINTS * j.across), g->in.c, THINNEST_PIECE);
     return j;
 }
 
