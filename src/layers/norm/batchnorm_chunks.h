@@ -9,9 +9,10 @@
 
 enum {
     CHUNK = 16384, /* elements a chunk: it stays in the core's own cache between the passes */
+    CHUNKS = 64,   /* of fewer elements smaller ones are made, as many as this */
+    LEAST = 2048,  /* elements of those */
     RUN = 32,      /* rows summed in `real` before they go into a double */
     LANES = 64,    /* narrow rows are taken several at a time, so that this many sums run side by side */
-    MERGED = 32,   /* channels whose chunks a task merges */
 };
 
 /* ---- chunks --------------------------------------------------------------------------- */
@@ -28,11 +29,20 @@ static inline layout layout_of(int n, nm_shape s)
     layout l = {.rows = n * s.h * s.w, .channels = s.c, .fold = 1};
     while (l.fold * l.channels < LANES)
         l.fold *= 2;
-    l.chunk_rows = CHUNK / (l.fold * l.channels) * l.fold;
+    size_t each = (size_t)l.rows * (size_t)l.channels / CHUNKS;
+    int elements = each > CHUNK ? CHUNK : each < LEAST ? LEAST : (int)each;
+    l.chunk_rows = elements / (l.fold * l.channels) * l.fold;
     if (l.chunk_rows < l.fold)
         l.chunk_rows = l.fold;
     l.chunks = nm_ceil_div(l.rows, l.chunk_rows);
     return l;
+}
+
+/* No more chunks than this are made of as many rows or of fewer. */
+static inline int most_chunks(const layout *l)
+{
+    int few = l->rows < 2 * CHUNKS + 1 ? l->rows : 2 * CHUNKS + 1;
+    return l->chunks > few ? l->chunks : few;
 }
 
 static inline int rows_of(const layout *l, int chunk)
@@ -67,6 +77,14 @@ static inline void unfold(const layout *l, double *sum)
     for (int f = 1; f < l->fold; f++)
         for (int c = 0; c < l->channels; c++)
             sum[c] += sum[f * l->channels + c];
+}
+
+/* Channels whose chunks a task merges: worth a round of tasks. */
+static inline int merged_at_once(int chunks)
+{
+    enum { NUMBERS = 4096, FEWEST = 8 };
+    int channels = NUMBERS / (chunks > 0 ? chunks : 1) / FEWEST * FEWEST;
+    return channels < FEWEST ? FEWEST : channels;
 }
 
 /* Repeats a row of channels `fold` times. */

@@ -179,6 +179,7 @@ static void batchnorm_input_gradient_task(void *arg, int task, int thread)
 typedef struct sum_job {
     const nm_pass *p;
     const layout *l;
+    int width; /* numbers of a task */
 } sum_job;
 
 static void sum_chunks_task(void *arg, int task, int thread)
@@ -186,7 +187,7 @@ static void sum_chunks_task(void *arg, int task, int thread)
     (void)thread;
     const sum_job *j = arg;
     double *sum = partial(j->p, j->l, j->l->chunks);
-    int first = task * 2 * MERGED, last = first + 2 * MERGED, all = 2 * j->l->channels;
+    int first = task * j->width, last = first + j->width, all = 2 * j->l->channels;
     last = last < all ? last : all;
     memset(sum + first, 0, (size_t)(last - first) * sizeof *sum);
     for (int k = 0; k < j->l->chunks; k++)
@@ -196,8 +197,8 @@ static void sum_chunks_task(void *arg, int task, int thread)
 
 const double *NM_ISA(nm_batchnorm_sum_chunks)(const nm_pass *p, const layout *l)
 {
-    sum_job j = {p, l};
-    nm_parallel(p->threads, nm_ceil_div(l->channels, MERGED), sum_chunks_task, &j);
+    sum_job j = {p, l, merged_at_once(l->chunks)};
+    nm_parallel(p->threads, nm_ceil_div(2 * l->channels, j.width), sum_chunks_task, &j);
     return partial(p, l, l->chunks);
 }
 
@@ -272,7 +273,7 @@ void NM_ISA(nm_batchnorm_reserve)(int n, nm_shape s, size_t *saved, size_t *scra
 {
     layout l = layout_of(n, s);
     *saved = NM_BATCHNORM_SAVED * (size_t)s.c * sizeof(real);
-    *scratch = scratch_size(&l, l.chunks);
+    *scratch = scratch_size(&l, most_chunks(&l));
     *thread_scratch = buffers_size(&l);
 }
 

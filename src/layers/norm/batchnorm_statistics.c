@@ -86,6 +86,7 @@ static double rows_at(const chunks *s, int k)
 
 typedef struct merge_job {
     const chunks *s;
+    int width;  /* channels of a task */
     double all; /* rows */
     double *mean, *var;
 } merge_job;
@@ -98,7 +99,7 @@ static void merge_task(void *arg, int task, int thread)
     const merge_job *j = arg;
     const chunks *s = j->s;
     double *mean = j->mean, *var = j->var;
-    int first = task * MERGED, last = first + MERGED < s->channels ? first + MERGED : s->channels;
+    int first = task * j->width, last = first + j->width < s->channels ? first + j->width : s->channels;
     for (int c = first; c < last; c++)
         mean[c] = var[c] = 0;
     for (int k = 0; k < s->count; k++) {
@@ -121,10 +122,10 @@ static void merge_task(void *arg, int task, int thread)
 
 static void merge(int threads, const chunks *s, double *mean, double *var)
 {
-    merge_job j = {.s = s, .mean = mean, .var = var};
+    merge_job j = {.s = s, .width = merged_at_once(s->count), .mean = mean, .var = var};
     for (int k = 0; k < s->count; k++)
         j.all += rows_at(s, k);
-    nm_parallel(threads, nm_ceil_div(s->channels, MERGED), merge_task, &j);
+    nm_parallel(threads, nm_ceil_div(s->channels, j.width), merge_task, &j);
 }
 
 static void set_moments(const nm_pass *p, const nm_batch_normalisation *self, const double *mean, const double *var)
