@@ -10,6 +10,7 @@ import shutil
 import signal
 import struct
 import subprocess
+import sys
 import tempfile
 import time
 import zlib
@@ -17,8 +18,8 @@ import zlib
 from scaling_model import Compute, Link, Network, bench_command, compute_of, step_seconds, traffic
 IMAGES, SHORT, SECONDS, OFF = 640, 3, 6, 0.25
 HERE = os.path.dirname(os.path.abspath(__file__))
-CASES = ["resnet20,2,64,1000,0", "resnet20,2,16,1000,1000", "resnet20,4,16,1000,0", "vgg11,2,32,1000,0", "vgg11,4,16,1000,0",
-         "vgg11,2,64,300,0", "cifar-cnn,2,32,300,0"]
+CASES = ["resnet20,2,64,1000,0", "resnet20,2,16,1000,1000", "resnet20,4,16,1000,0", "vgg11,2,32,1000,0", "vgg11,2,32,300,0",
+         "vgg11,4,16,1000,0", "cifar-cnn,2,32,300,0"]
 AGENT = """#!/bin/sh
 # mpirun's way to a node: ADDRESS COMMAND... Each has a folder for Open MPI's files, as it would have on a machine of its own.
 node=${1##*.} && shift
@@ -153,10 +154,14 @@ class Case:
 
 
 def measure_at_once(norma, case):
-    """What a process computes while the others do, too: they share caches, memory and, where there are more of them, the cores."""
+    """What a process computes while the others do, too: they share caches, memory and, where there are more of them, the cores.
+    Each is a session of its own, as mpirun's are: Linux shares a loaded machine evenly between sessions."""
     command = bench_command(norma, case.model, case.samples, 2, 1, 2)
     with contextlib.ExitStack() as stack:
-        running = [stack.enter_context(subprocess.Popen(command, stdout=subprocess.PIPE, text=True)) for _ in range(case.processes)]
+        running = []
+        for _ in range(case.processes):
+            running.append(stack.enter_context(subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)))
+            stack.callback(running[-1].terminate)
         results = [json.loads(program.communicate()[0])[0] for program in running]
     return max((compute_of(result, 2) for result in results), key=Compute.seconds)
 
@@ -166,8 +171,8 @@ def check(machine, case, rounds):
     network = Network(machine.norma, case.model)
     computes, short, long = [], [], []
     with Nodes(case.processes, case.megabits) as nodes:
-        latency, message = map(float, machine.run(nodes, case.delay, machine.link).split())
-        link = Link(1e6 * case.megabits, latency, message)
+        latency, message, rate = map(float, machine.run(nodes, case.delay, machine.link).split())
+        link = Link(rate, latency, message)
         for _ in range(rounds):
             computes.append(measure_at_once(machine.norma, case))
             model = step_seconds(network, min(computes, key=Compute.seconds), case.processes, link)
@@ -180,7 +185,7 @@ def check(machine, case, rounds):
     measured = (min(long) - min(short)) / (steps - SHORT)
     expected = traffic(network, case.processes)
     same = abs(sent[0] - expected[0]) <= 0.001 * expected[0] and sent[1] == expected[1]
-    print(f"| {case.model} | {case.processes} | {case.samples} | {case.megabits} Mb/s, {1e6 * latency:.0f} us + {1e6 * message:.1f} | "
+    print(f"| {case.model} | {case.processes} | {case.samples} | {case.megabits} Mb/s: {rate / 1e6:.1f} MB/s, {1e6 * latency:.0f} us | "
           f"{1e3 * compute.seconds():.0f} ms | {1e3 * model:.0f} ms | {1e3 * measured:.0f} ms | {measured / model:.2f} | "
           f"{sent[0] / 1e6:.2f} MB, {sent[1]}{'' if same else ' instead of %.2f, %d' % (expected[0] / 1e6, expected[1])} |", flush=True)
     return same and abs(measured / model - 1) <= OFF
@@ -188,8 +193,11 @@ def check(machine, case, rounds):
 
 def run(args):
     """The exit status."""
-    signal.signal(signal.SIGTERM, lambda number, frame: exit(128 + number))  # namespaces are taken down as after Ctrl-C
-    print("| network | P | samples each | link, a message | computing | step, model | step, measured | ratio | sent a step, messages |\n"
+    missing = [tool for tool in ("ip", "tc", "mpirun.openmpi", "mpicc.openmpi") if not shutil.which(tool)]
+    if missing or os.geteuid():
+        sys.exit(f"--check needs {', '.join(missing) or 'root'}: namespaces are made with iproute2, processes are started by Open MPI")
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # namespaces are taken down as after Ctrl-C
+    print("| network | P | samples each | link: measured | computing | step, model | step, measured | ratio | sent a step, messages |\n"
           "|---|---|---|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
         machine = Machine(args.norma, folder)

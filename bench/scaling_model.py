@@ -7,15 +7,14 @@ import subprocess
 import time
 
 WHOLE, UNDER_WAY = 1024, 8  # numbers of an array that is sent whole; exchanges at a time
-PAYLOAD = 1448 / 1538  # of what Ethernet carries for TCP
 
 
 class Link:
-    """bits: a second. latency: seconds until a small message is there. message: seconds of the processor for each further one
+    """rate: bytes a second. latency: seconds until a small message is there. message: seconds of the processor for each further one
     that is sent and received at the same time."""
 
-    def __init__(self, bits, latency, message):
-        self.rate, self.latency, self.message = bits / 8 * PAYLOAD, latency, message
+    def __init__(self, rate, latency, message):
+        self.rate, self.latency, self.message = rate, latency, message
 
 
 def ask(*words):
