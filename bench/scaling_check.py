@@ -1,7 +1,9 @@
 """Runs `norma train` in network namespaces whose links have a rate, and holds its steps against the model of scaling_model.py.
 
 All lies in namespaces of this process's own, also mpirun, so that nothing of the machine's network changes: a hub with a bridge, and a
-node for each process. netem, which delays, is missing from many kernels; scaling_link.c delays messages in MPI instead."""
+node for each process. netem, which delays, is missing from many kernels; scaling_link.c delays messages in MPI instead.
+"""
+
 import contextlib
 import json
 import os
@@ -16,10 +18,20 @@ import time
 import zlib
 
 from scaling_model import Compute, Link, Network, bench_command, compute_of, step_seconds, traffic
+
 IMAGES, SHORT, SECONDS, OFF = 640, 3, 6, 0.25
 HERE = os.path.dirname(os.path.abspath(__file__))
-CASES = ["resnet20,2,2,1000,5000", "resnet20,4,4,1000,5000", "resnet20,2,16,1000,1000", "resnet20,4,16,1000,0", "resnet20,2,64,1000,0",
-         "cifar-cnn,2,2,100,0", "vgg11,2,2,300,0", "vgg11,2,32,300,0", "vgg11,2,32,1000,0"]
+CASES = [
+    "resnet20,2,2,1000,5000",
+    "resnet20,4,4,1000,5000",
+    "resnet20,2,16,1000,1000",
+    "resnet20,4,16,1000,0",
+    "resnet20,2,64,1000,0",
+    "cifar-cnn,2,2,100,0",
+    "vgg11,2,2,300,0",
+    "vgg11,2,32,300,0",
+    "vgg11,2,32,1000,0",
+]
 AGENT = """#!/bin/sh
 # mpirun's way to a node: ADDRESS COMMAND... Each has a folder for Open MPI's files, as it would have on a machine of its own.
 node=${1##*.} && shift
@@ -35,12 +47,18 @@ def call(*words):
 def noise_png(side=32):
     def chunk(kind, data):
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
     rows = b"".join(b"\0" + os.urandom(3 * side) for _ in range(side))
-    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)) +
-            chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0))
+        + chunk(b"IDAT", zlib.compress(rows))
+        + chunk(b"IEND", b"")
+    )
 
 
 # ---- the network ------------------------------------------------------------------------------
+
 
 class Nodes:
     """With it: the namespaces PREFIX0, the hub, and PREFIX1 to PREFIXcount, with addresses 10.79.0.1 to count."""
@@ -76,13 +94,30 @@ class Nodes:
             call("ip", "-n", node, "link", "set", device, "up")
 
     def limit(self, node, device):
-        call("tc", "-n", node, "qdisc", "add", "dev", device, "root", "tbf", "rate", f"{self.megabits}mbit", "burst", "256kb",
-             "latency", "50ms")
+        call(
+            "tc",
+            "-n",
+            node,
+            "qdisc",
+            "add",
+            "dev",
+            device,
+            "root",
+            "tbf",
+            "rate",
+            f"{self.megabits}mbit",
+            "burst",
+            "256kb",
+            "latency",
+            "50ms",
+        )
 
     def __exit__(self, *_):
         for k in range(self.count + 1):
             node = f"{self.prefix}{k}"
-            left = subprocess.run(["ip", "netns", "pids", node], capture_output=True, text=True, check=False).stdout.split()
+            left = subprocess.run(
+                ["ip", "netns", "pids", node], capture_output=True, text=True, check=False
+            ).stdout.split()
             for pid in left:  # of an mpirun that was stopped
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(int(pid), signal.SIGTERM)
@@ -113,15 +148,45 @@ class Machine:
             f.write(AGENT % nodes.prefix)
         os.chmod(agent, 0o755)
         addresses = ",".join(f"10.79.0.{k}" for k in range(1, nodes.count + 1))
-        options = {"plm_rsh_agent": agent, "btl": "tcp,self", "btl_tcp_if_include": "eth0", "oob_tcp_if_include": "eth0",
-                   "btl_tcp_progress_thread": "1"}
-        command = ["ip", "netns", "exec", f"{nodes.prefix}0", "mpirun.openmpi", "--host", addresses, "-n", str(nodes.count),
-                   "--bind-to", "none", *(word for option in options.items() for word in ("--mca", *option)), "env"]
+        options = {
+            "plm_rsh_agent": agent,
+            "btl": "tcp,self",
+            "btl_tcp_if_include": "eth0",
+            "oob_tcp_if_include": "eth0",
+            "btl_tcp_progress_thread": "1",
+        }
+        command = [
+            "ip",
+            "netns",
+            "exec",
+            f"{nodes.prefix}0",
+            "mpirun.openmpi",
+            "--host",
+            addresses,
+            "-n",
+            str(nodes.count),
+            "--bind-to",
+            "none",
+            *(word for option in options.items() for word in ("--mca", *option)),
+            "env",
+        ]
         command += [f"LINK_DELAY={1e-6 * microseconds}", f"LD_PRELOAD={self.delay}"] if microseconds else []
-        root = dict(os.environ, TMPDIR=self.folder, OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1",
-                    NORMA_MODELS=os.path.join(HERE, "..", "models"))
-        with subprocess.Popen([*command, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=root,
-                              stdin=subprocess.DEVNULL, cwd=self.folder) as program:
+        root = dict(
+            os.environ,
+            TMPDIR=self.folder,
+            OMPI_ALLOW_RUN_AS_ROOT="1",
+            OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1",
+            NORMA_MODELS=os.path.join(HERE, "..", "models"),
+        )
+        with subprocess.Popen(
+            [*command, *words],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=root,
+            stdin=subprocess.DEVNULL,
+            cwd=self.folder,
+        ) as program:
             try:
                 out, errors = program.communicate(timeout=600)
             except BaseException:
@@ -134,17 +199,36 @@ class Machine:
     def train(self, nodes, case, steps):
         """(seconds of the run, what process 0 says that it sent in a step)"""
         shutil.rmtree(os.path.join(self.folder, "run"), ignore_errors=True)
-        settings = {"data": f"images:{self.data}", "run": "run", "threads": 1, "batch": case.samples * case.processes,
-                    "shards": case.processes, "steps": steps, "epochs": 1000, "eval-every": 10**6, "save-every": "1000000s",
-                    "augment": "", "schedule": "constant", "lr": 1e-6}
+        settings = {
+            "data": f"images:{self.data}",
+            "run": "run",
+            "threads": 1,
+            "batch": case.samples * case.processes,
+            "shards": case.processes,
+            "steps": steps,
+            "epochs": 1000,
+            "eval-every": 10**6,
+            "save-every": "1000000s",
+            "augment": "",
+            "schedule": "constant",
+            "lr": 1e-6,
+        }
         start = time.monotonic()
-        out = self.run(nodes, case.delay, self.norma, "train", case.model, *(f"--{name}={value}" for name, value in settings.items()))
+        out = self.run(
+            nodes,
+            case.delay,
+            self.norma,
+            "train",
+            case.model,
+            *(f"--{name}={value}" for name, value in settings.items()),
+        )
         seconds = time.monotonic() - start
         sent = re.search(r"sent (\d+) bytes in (\d+) messages", out)
         return seconds, (int(sent.group(1)), int(sent.group(2)))
 
 
 # ---- a case -------------------------------------------------------------------------------------
+
 
 class Case:
     def __init__(self, text):
@@ -160,7 +244,11 @@ def measure_at_once(norma, case):
     with contextlib.ExitStack() as stack:
         running = []
         for _ in range(case.processes):
-            running.append(stack.enter_context(subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)))
+            running.append(
+                stack.enter_context(
+                    subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
+                )
+            )
             stack.callback(running[-1].terminate)
         results = [json.loads(program.communicate()[0])[0] for program in running]
     return max((compute_of(result, 2) for result in results), key=Compute.seconds)
@@ -185,9 +273,12 @@ def check(machine, case, rounds):
     measured = (min(long) - min(short)) / (steps - SHORT)
     expected = traffic(network, case.processes)
     same = abs(sent[0] - expected[0]) <= 0.001 * expected[0] and sent[1] == expected[1]
-    print(f"| {case.model} | {case.processes} | {case.samples} | {case.megabits} Mb/s: {rate / 1e6:.1f} MB/s, {1e6 * latency:.0f} us | "
-          f"{1e3 * compute.seconds():.0f} ms | {1e3 * model:.0f} ms | {1e3 * measured:.0f} ms | {measured / model:.2f} | "
-          f"{sent[0] / 1e6:.2f} MB, {sent[1]}{'' if same else ' instead of %.2f, %d' % (expected[0] / 1e6, expected[1])} |", flush=True)
+    print(
+        f"| {case.model} | {case.processes} | {case.samples} | {case.megabits} Mb/s: {rate / 1e6:.1f} MB/s, {1e6 * latency:.0f} us | "
+        f"{1e3 * compute.seconds():.0f} ms | {1e3 * model:.0f} ms | {1e3 * measured:.0f} ms | {measured / model:.2f} | "
+        f"{sent[0] / 1e6:.2f} MB, {sent[1]}{'' if same else ' instead of %.2f, %d' % (expected[0] / 1e6, expected[1])} |",
+        flush=True,
+    )
     return same and abs(measured / model - 1) <= OFF
 
 
@@ -195,12 +286,20 @@ def run(args):
     """The exit status."""
     missing = [tool for tool in ("ip", "tc", "mpirun.openmpi", "mpicc.openmpi") if not shutil.which(tool)]
     if missing or os.geteuid():
-        sys.exit(f"--check needs {', '.join(missing) or 'root'}: namespaces are made with iproute2, processes are started by Open MPI")
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # namespaces are taken down as after Ctrl-C
-    print("| network | P | samples each | link: measured | computing | step, model | step, measured | ratio | sent a step, messages |\n"
-          "|---|---|---|---|---|---|---|---|---|")
+        sys.exit(
+            f"--check needs {', '.join(missing) or 'root'}: namespaces are made with iproute2, processes are started by Open MPI"
+        )
+    signal.signal(
+        signal.SIGTERM, lambda number, frame: sys.exit(128 + number)
+    )  # namespaces are taken down as after Ctrl-C
+    print(
+        "| network | P | samples each | link: measured | computing | step, model | step, measured | ratio | sent a step, messages |\n"
+        "|---|---|---|---|---|---|---|---|---|"
+    )
     with tempfile.TemporaryDirectory() as folder:
         machine = Machine(args.norma, folder)
         good = [check(machine, Case(text), args.rounds) for text in args.names or CASES]
-    print(f"load at the end: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores; other work makes both sides of a ratio uncertain")
+    print(
+        f"load at the end: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores; other work makes both sides of a ratio uncertain"
+    )
     return 0 if all(good) else 1

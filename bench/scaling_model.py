@@ -1,6 +1,7 @@
 """Seconds of a training step of P processes that each have one shard of the batch: what a process computes, measured layer by
 layer, and what it sends between, by the formulas of docs/processes.md. All processes do the same at the same time, so one of
 them is followed through its step."""
+
 import json
 import os
 import subprocess
@@ -24,6 +25,7 @@ def ask(*words):
 
 # ---- what a process computes -----------------------------------------------------------------
 
+
 class Compute:
     """Measured: seconds of each layer forward and backward for the samples of a process, and of all else in a step."""
 
@@ -35,13 +37,29 @@ class Compute:
 
 
 def bench_command(norma, model, batch, shards, threads, seconds):
-    return [norma, "bench", model, "--json", "--layers", "--batch", str(batch * shards), "--threads", str(threads),
-            "--seconds", str(seconds), "--set", f"train.shards={shards}"]
+    return [
+        norma,
+        "bench",
+        model,
+        "--json",
+        "--layers",
+        "--batch",
+        str(batch * shards),
+        "--threads",
+        str(threads),
+        "--seconds",
+        str(seconds),
+        "--set",
+        f"train.shards={shards}",
+    ]
 
 
 def compute_of(result, shards, scale=1):
     """Of one of the shards that a process of `norma bench` had: a process that is alone takes two to cut the batch."""
-    layers = [(scale * layer["forward_seconds"] / shards, scale * layer["backward_seconds"] / shards) for layer in result["layers"]]
+    layers = [
+        (scale * layer["forward_seconds"] / shards, scale * layer["backward_seconds"] / shards)
+        for layer in result["layers"]
+    ]
     step = scale * result["batch"] / result["train_throughput"]
     return Compute(layers, max(0, step - shards * Compute(layers, 0).seconds()))
 
@@ -56,6 +74,7 @@ def measure(command, shards, threads, loaded):
 
 
 # ---- what it sends ----------------------------------------------------------------------------
+
 
 class Network:
     """Of each layer the numbers of its gradients, summed over all processes, or the channels whose statistics are joined."""
@@ -85,6 +104,7 @@ def traffic(network, processes):
 
 
 # ---- a step -------------------------------------------------------------------------------------
+
 
 class Exchange:
     def __init__(self, count, volumes, ready):
