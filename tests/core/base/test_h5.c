@@ -105,6 +105,23 @@ START_TEST(round_trip)
 }
 END_TEST
 
+START_TEST(most_dimensions)
+{
+    static const float values[4] = {1, 2, 3, 4};
+    const size_t dims[NM_H5_MAX_RANK] = {1, 2, 1, 1, 1, 1, 1, 2};
+    float read[4] = {0};
+    nm_h5 *h5;
+    ck_assert_done(nm_h5_new(ctx, path, &h5));
+    ck_assert_done(nm_h5_write(h5, "/x", NM_H5_F32, NM_H5_MAX_RANK, dims, values));
+    ck_assert_done(nm_h5_save(h5, path, false));
+    nm_h5_free(h5);
+    ck_assert_done(nm_h5_open(ctx, path, false, &h5));
+    ck_assert_done(nm_h5_read(h5, "/x", NM_H5_F32, NM_H5_MAX_RANK, dims, read));
+    ck_assert_mem_eq(read, values, sizeof values);
+    nm_h5_free(h5);
+}
+END_TEST
+
 START_TEST(wrong_questions)
 {
     nm_h5 *h5;
@@ -220,4 +237,4 @@ static void set_up(TCase *tcase)
     tcase_add_loop_test(tcase, round_trip, 0, 2);
 }
 
-SUITE_WITH("h5", set_up, wrong_questions, two_threads, replaced_whole, known_digest)
+SUITE_WITH("h5", set_up, most_dimensions, wrong_questions, two_threads, replaced_whole, known_digest)
