@@ -39,7 +39,7 @@ static double bytes_of(const nm_plan_program *program, const nm_op *op)
 /* Threads that take slices of a loop for themselves keep what they hand on in their caches. */
 static double memory_of(const bench_machine *m, const nm_plan_program *program, int op, int threads)
 {
-    if (op == program->ops || operation_is_loop(&program->op[op]))
+    if (op == program->ops || operation_is_loop(&program->op[op]) || program->op[op].loop != NM_NONE)
         return 0;
     return bytes_of(program, &program->op[op]) / bandwidth_of(m, threads);
 }
