@@ -34,7 +34,7 @@ enum {
     ROWS = 16,    /* at least, in a block */
     COLUMNS = 32, /* outputs (or inputs) in a task */
     FEW = 256,    /* outputs, up to which inputs are cut */
-    DEEP = 512,   /* inputs of a partial sum, at least */
+    DEEP = 768,   /* inputs of a partial sum, at least */
     MOST_SUMS = 8,
 };
 
