@@ -109,10 +109,12 @@ static int rows_of(const blocking *b, int index)
     return left < b->group ? left : b->group;
 }
 
-static int group_of(const blocking *b)
+/* Of `rows` that were planned for: fewer have no more groups, and find memory for what each leaves.
+ */
+static int group_of(const blocking *b, int rows)
 {
     enum { GROUPS = 64, FEWEST = 4 };
-    return b->staged ? nm_ceil_div(nm_ceil_div(rows_of_all(b), GROUPS), FEWEST) * FEWEST : b->block;
+    return b->staged ? nm_ceil_div(nm_ceil_div(rows, GROUPS), FEWEST) * FEWEST : b->block;
 }
 
 /* What is computed, and in evaluation by whom: one thread a slice of samples, or all of them a
@@ -147,7 +149,7 @@ static blocking blocking_of(const nm_conv_geometry *g, int n, int most, way of)
     }
     int left = n * b.rows.padded_rows - (b.units - 1) * b.block;
     b.last = b.staged && b.many ? nm_gemm_whole_rows(left) : b.block;
-    b.group = group_of(&b);
+    b.group = group_of(&b, most * b.rows.padded_rows);
     b.groups = nm_ceil_div(rows_of_all(&b), b.group);
     return b;
 }
