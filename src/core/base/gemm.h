@@ -55,6 +55,14 @@ static inline int nm_gemm_blocks(const nm_gemm_rows *r, int n, int block)
     return (int)(((long)n * r->padded_rows + block - 1) / block);
 }
 
+/* Where piece number `index` of a product's columns (or rows) begins; of the number behind the
+ * last, where that ends. No piece has what is left over of vectors, but the last. */
+static inline int nm_gemm_piece_at(int index, int pieces, int columns)
+{
+    enum { WHOLE = 16 };
+    return index == pieces ? columns : columns * index / pieces / WHOLE * WHOLE;
+}
+
 /* Fails unless the OpenBLAS that was loaded is the OpenMP build (the pthread build would
  * oversubscribe the cores) and has memory for a call. */
 nm_status nm_gemm_check(nm_context *ctx) NM_MUST_USE;

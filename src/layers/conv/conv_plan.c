@@ -15,15 +15,19 @@ static size_t rounded(size_t bytes)
     return (bytes + 63) / 64 * 64;
 }
 
-/* Behind the first `offset` bytes of shared scratch; returns how many it takes. */
+/* A thread's own scratch is reserved; returns what it takes of shared scratch. */
 static size_t reserve(nm_reservation *b, const nm_conv_algorithm *by, const nm_conv_geometry *g, nm_conv_kind kind,
-                      int n, size_t offset)
+                      int n)
 {
     size_t shared, thread;
     by->reserve(g, kind, n, &shared, &thread);
-    b->scratch = offset + shared > b->scratch ? offset + shared : b->scratch;
     b->thread_scratch = thread > b->thread_scratch ? thread : b->thread_scratch;
     return shared;
+}
+
+static void reserve_shared(nm_reservation *b, size_t end)
+{
+    b->scratch = end > b->scratch ? end : b->scratch;
 }
 
 /* Samples that go through backward's steps at once: few enough that their values stay in cache from
@@ -53,11 +57,10 @@ static nm_conv_wish wish_of(const conv *self, const nm_rules *rules)
 static void reserve_data(nm_reservation *b, choice *c, const nm_conv_geometry *g, nm_conv_kind kind, size_t weights)
 {
     enum { MOST_BESIDE = 4 << 20 };
-    size_t taken = reserve(b, c->by[NM_CONV_DATA], g, kind, c->slice, 0);
+    size_t taken = reserve(b, c->by[NM_CONV_DATA], g, kind, c->slice);
     c->together = taken <= MOST_BESIDE;
     c->data_offset = c->together ? rounded(weights) : 0;
-    if (c->together)
-        reserve(b, c->by[NM_CONV_DATA], g, kind, c->slice, c->data_offset);
+    reserve_shared(b, c->data_offset + taken);
 }
 
 static void plan_data(nm_reservation *b, const conv *self, choice *c, size_t weights)
@@ -79,12 +82,13 @@ static void plan_data(nm_reservation *b, const conv *self, choice *c, size_t wei
 static void plan_passes(nm_reservation *b, const conv *self, choice *c)
 {
     c->by[NM_CONV_FORWARD] = NM_ISA(nm_conv_choose)(&self->g, NM_CONV_FORWARD, NM_CONV_FORWARD, &c->wish);
-    reserve(b, c->by[NM_CONV_FORWARD], &self->g, NM_CONV_FORWARD, b->n, 0);
+    reserve_shared(b, reserve(b, c->by[NM_CONV_FORWARD], &self->g, NM_CONV_FORWARD, b->n));
     if (!b->backward)
         return;
     c->slice = slice_of(self, b->n);
     c->by[NM_CONV_WEIGHTS] = NM_ISA(nm_conv_choose)(&self->g, NM_CONV_WEIGHTS, NM_CONV_WEIGHTS, &c->wish);
-    size_t weights = reserve(b, c->by[NM_CONV_WEIGHTS], &self->g, NM_CONV_WEIGHTS, c->slice, 0);
+    size_t weights = reserve(b, c->by[NM_CONV_WEIGHTS], &self->g, NM_CONV_WEIGHTS, c->slice);
+    reserve_shared(b, weights);
     if (b->want_dx)
         plan_data(b, self, c, weights);
 }

@@ -2,12 +2,11 @@
 #include "im2col.h"
 
 enum {
-    BLOCK_BYTES = 256 << 10,         /* of patches: half of a small second-level cache */
-    DEEP = 320,                      /* pixels of several samples in a product that gives weights */
-    FEWEST_PIXELS = NM_GEMM_BLOCK,   /* a block below this many would leave the matrix product starved */
-    WIDE = 256,                      /* filters, from which blocks of several samples are cut in two */
-    PIXELS_OF_WIDE = 64,             /* in those: a product copies all of its weights first */
-    MOST_PIXELS = 2 * NM_GEMM_BLOCK, /* in a block of several samples */
+    BLOCK_BYTES = 256 << 10,       /* of patches: half of a small second-level cache */
+    DEEP = 320,                    /* pixels of several samples in a product that gives weights */
+    FEWEST_PIXELS = NM_GEMM_BLOCK, /* a block below this many would leave the matrix product starved */
+    WIDE = 256,                    /* filters, from which blocks of several samples are cut in two */
+    PIXELS_OF_WIDE = 64,           /* in those: a product copies all of its weights first */
 };
 
 /* Pixels of a block of several samples. */
@@ -53,7 +52,8 @@ im2col_blocking NM_ISA(im2col_blocking_of)(const nm_conv_geometry *g, int n, nm_
 im2col_scratch NM_ISA(im2col_layout)(nm_scratch *s, const nm_conv_geometry *g, nm_conv_kind kind,
                                      const im2col_blocking *b)
 {
-    size_t pixels = (size_t)(b->pixels > MOST_PIXELS ? b->pixels : MOST_PIXELS);
+    int several = pixels_of_samples(g, true); /* whole rows: no fewer than without */
+    size_t pixels = (size_t)(b->pixels > several ? b->pixels : several);
     nm_scratch after = *s;
     im2col_scratch l = {.patches = nm_scratch_reals(s, pixels * (size_t)b->patch)};
     if (kind != NM_CONV_DATA && g->groups == 1)
@@ -88,9 +88,8 @@ im2col_block NM_ISA(im2col_block_at)(const nm_conv_geometry *g, const im2col_blo
 im2col_block NM_ISA(im2col_forward_block_at)(const nm_conv_geometry *g, const im2col_blocking *b, int n, int task)
 {
     im2col_block k = NM_ISA(im2col_block_at)(g, b, n, task / b->pieces);
-    enum { WHOLE = 16 }; /* so that no part has what is left over of vectors, but the last */
-    int piece = task % b->pieces, columns = g->out.c / b->pieces / WHOLE * WHOLE;
-    k.filter = piece * columns;
-    k.filters = piece == b->pieces - 1 ? g->out.c - k.filter : columns;
+    int piece = task % b->pieces;
+    k.filter = nm_gemm_piece_at(piece, b->pieces, g->out.c);
+    k.filters = nm_gemm_piece_at(piece + 1, b->pieces, g->out.c) - k.filter;
     return k;
 }

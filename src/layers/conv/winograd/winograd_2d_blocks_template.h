@@ -46,13 +46,6 @@ static int pieces_of(int wanted, int count, int fewest)
     return wanted < most ? wanted : most > 1 ? most : 1;
 }
 
-/* Where piece number `index` begins; of the number behind the last, where that ends. */
-static int piece_at(int index, int pieces, int columns)
-{
-    enum { WHOLE = 16 }; /* so that no piece has what is left over of vectors, but the last */
-    return index == pieces ? columns : columns * index / pieces / WHOLE * WHOLE;
-}
-
 static bool has_small_weights(const nm_conv_geometry *g)
 {
     return POINTS * point_stride(g->in.c, g->out.c) * sizeof(real) <= SMALL_BYTES;

@@ -99,7 +99,8 @@ static void WINOGRAD(weights_in_task)(void *arg, int task, int thread)
 static void find_piece(const forward_job *j, int e, int index, int rows, const real *v, real *m)
 {
     const nm_conv_geometry *g = j->call->g;
-    int column = piece_at(index, j->pieces, g->out.c), columns = piece_at(index + 1, j->pieces, g->out.c) - column;
+    int column = nm_gemm_piece_at(index, j->pieces, g->out.c),
+        columns = nm_gemm_piece_at(index + 1, j->pieces, g->out.c) - column;
     nm_gemm(false, false, rows, columns, g->in.c, 1, v + (size_t)e * j->v_stride, g->in.c,
             j->all.u + (size_t)e * j->u_stride + column, g->out.c, 0, m + (size_t)e * j->m_stride + column, g->out.c);
 }

@@ -117,11 +117,12 @@ static void WINOGRAD(staged_point_task)(void *arg, int task, int thread)
     const weights_job *j = arg;
     const nm_conv_geometry *g = j->call->g;
     int across = task % j->across, down = task / j->across % j->down;
-    int row = piece_at(down, j->down, g->in.c), column = piece_at(across, j->across, g->out.c);
+    int row = nm_gemm_piece_at(down, j->down, g->in.c), column = nm_gemm_piece_at(across, j->across, g->out.c);
     size_t e = (size_t)(task / j->across / j->down), k = (size_t)g->out.c;
-    nm_gemm(true, false, piece_at(down + 1, j->down, g->in.c) - row, piece_at(across + 1, j->across, g->out.c) - column,
-            rows_of_all(&j->b), 1, j->all.v + e * j->v_stride + row, g->in.c, j->all.d + e * j->d_stride + column,
-            g->out.c, 0, j->all.du + e * j->u_stride + (size_t)row * k + column, g->out.c);
+    nm_gemm(true, false, nm_gemm_piece_at(down + 1, j->down, g->in.c) - row,
+            nm_gemm_piece_at(across + 1, j->across, g->out.c) - column, rows_of_all(&j->b), 1,
+            j->all.v + e * j->v_stride + row, g->in.c, j->all.d + e * j->d_stride + column, g->out.c, 0,
+            j->all.du + e * j->u_stride + (size_t)row * k + column, g->out.c);
 }
 
 static void WINOGRAD(staged_weights_task)(void *arg, int task, int thread)
