@@ -36,8 +36,8 @@ static void do_task(void *arg, int task, int thread)
     w->by_thread[thread]++;
 }
 
-/* Both tasks have begun, so on threads of their own, before either writes: nothing orders the writes,
- * however busy the machine is. The counter is relaxed, which orders nothing either. */
+/* Both tasks have begun, so on threads of their own, before either writes: nothing orders the
+ * writes, however busy the machine is. The counter is relaxed, which orders nothing either. */
 static void do_race(void *arg, int task, int thread)
 {
     (void)task, (void)thread;

@@ -45,11 +45,13 @@ void NM_ISA(nm_conv_take_moments)(const nm_conv_geometry *g, const nm_conv_momen
                                   int pixels, void *scratch);
 size_t NM_ISA(nm_conv_moments_scratch)(const nm_conv_geometry *g);
 
-/* Tasks of one round. */
+/* Tasks of one round, from the first samples to the last. */
 typedef struct nm_conv_round {
     int tasks;
     nm_task *fn;
     void *arg;
+    int larger;   /* tasks at the beginning that are larger than the others, */
+    double share; /* and their share of the samples */
 } nm_conv_round;
 
 typedef struct nm_conv_call {
@@ -85,6 +87,8 @@ typedef struct nm_conv_pass {
 /* nm_parallel for a pass's largest round: every pass calls it once. Threads meet once where another
  * pass is beside it, and what waits for its last tasks is shorter: tasks of both are taken in turn,
  * those of the same samples by the same thread. */
+void NM_ISA(nm_conv_run_round)(const nm_conv_call *call, const nm_conv_round *round);
+/* Of tasks of one size. */
 void NM_ISA(nm_conv_run_tasks)(const nm_conv_call *call, int tasks, nm_task *fn, void *arg);
 
 typedef struct nm_conv_algorithm {

@@ -16,26 +16,47 @@ nm_status NM_ISA(nm_conv_check_groups)(nm_infer *e, int groups, int filters)
 
 /* ---- rounds of two passes ------------------------------------------------------------------- */
 
+/* Task `task` of `first` and `second` tasks that are taken in turn: whether it is one of the first,
+ * and which one of its kind. */
+static bool is_of_first(long first, long second, long task, int *index)
+{
+    long all = first + second, before = first * task / all;
+    bool is = first * (task + 1) / all > before;
+    *index = (int)(is ? before : task - before);
+    return is;
+}
+
 static void round_of_both_task(void *arg, int task, int thread)
 {
-    const nm_conv_round *both = arg;
-    long all = (long)both[0].tasks + both[1].tasks, before = both[0].tasks * (long)task / all;
-    bool first = both[0].tasks * (long)(task + 1) / all > before;
-    const nm_conv_round *of = first ? &both[0] : &both[1];
-    of->fn(of->arg, first ? (int)before : task - (int)before, thread);
+    const nm_conv_round *both = arg, *first = &both[0], *second = &both[1];
+    int larger = first->larger, beside = (int)(first->share * second->tasks), index;
+    bool late = task >= larger + beside;
+    bool is = late ? is_of_first(first->tasks - larger, second->tasks - beside, task - larger - beside, &index)
+                   : is_of_first(larger, beside, task, &index);
+    const nm_conv_round *of = is ? first : second;
+    of->fn(of->arg, index + (!late ? 0 : is ? larger : beside), thread);
+}
+
+void NM_ISA(nm_conv_run_round)(const nm_conv_call *call, const nm_conv_round *round)
+{
+    if (call->beside) {
+        nm_conv_call other = call->beside->call;
+        other.round = round;
+        call->beside->run(&other);
+        return;
+    }
+    if (!call->round) {
+        nm_parallel(call->threads, round->tasks, round->fn, round->arg);
+        return;
+    }
+    nm_conv_round both[] = {*call->round, *round};
+    nm_parallel(call->threads, both[0].tasks + both[1].tasks, round_of_both_task, both);
 }
 
 void NM_ISA(nm_conv_run_tasks)(const nm_conv_call *call, int tasks, nm_task *fn, void *arg)
 {
-    const nm_conv_round own = {tasks, fn, arg};
-    if (call->beside) {
-        nm_conv_call other = call->beside->call;
-        other.round = &own;
-        call->beside->run(&other);
-        return;
-    }
-    nm_conv_round both[] = {call->round ? *call->round : (nm_conv_round){0}, own};
-    nm_parallel(call->threads, both[0].tasks + tasks, round_of_both_task, both);
+    const nm_conv_round all = {.tasks = tasks, .fn = fn, .arg = arg};
+    NM_ISA(nm_conv_run_round)(call, &all);
 }
 
 void NM_ISA(nm_conv_column_sums)(const real *restrict dy, int rows, int channels, real *restrict sum)

@@ -5,6 +5,61 @@
 
 enum { MOST_CHUNK = 1024, LEAST_CHUNK = 256, CHUNKS = 64, SIDE_BY_SIDE = 64 };
 
+/* ---- how many -------------------------------------------------------------------------------- */
+
+/* No more of them than this, which grows with n and with the units of work. */
+static int bound_of(const nm_conv_geometry *g, int n, long units)
+{
+    size_t read = (size_t)n * (nm_shape_size(g->in) + nm_shape_size(g->out));
+    size_t most = read / 4 * 3 / nm_conv_weight_count(g);
+    most = most < NM_CONV_FEWEST_PARTIALS ? NM_CONV_FEWEST_PARTIALS : most;
+    most = most > NM_CONV_MOST_PARTIALS ? NM_CONV_MOST_PARTIALS : most;
+    return units < (long)most ? (int)units : (int)most;
+}
+
+static long parts_of(long units, long each)
+{
+    return (units + each - 1) / each;
+}
+
+/* Sums of `each` units. Where there are many, the last eighth of the units is in sums of half the
+ * size. */
+static nm_conv_partials sums_of(long units, long each)
+{
+    enum { MANY = 32 };
+    nm_conv_partials p = {.parts = 1, .units = units, .whole = (int)parts_of(units, each), .whole_units = units};
+    if (each > 1 && p.whole > MANY) {
+        p.whole = (int)(units * 7 / 8 / each);
+        p.whole_units = p.whole * each;
+    }
+    p.count = p.whole + (int)parts_of(units - p.whole_units, (each + 1) / 2);
+    return p;
+}
+
+nm_conv_partials NM_ISA(nm_conv_partials_layout)(nm_scratch *s, const nm_conv_geometry *g, int n, long units)
+{
+    enum { ENOUGH = 64 };
+    int bound = bound_of(g, n, units);
+    long each = parts_of(units, bound);
+    each = each == 1 && units > ENOUGH ? 2 : each;
+    nm_conv_partials p = sums_of(units, each);
+    while (p.count > bound)
+        p = sums_of(units, ++each);
+    p.dw = nm_scratch_reals(s, (size_t)bound * nm_conv_weight_count(g));
+    p.db = nm_scratch_reals(s, (size_t)bound * (size_t)g->out.c);
+    return p;
+}
+
+/* The first unit of sum number `index`. */
+static long unit_at(const nm_conv_partials *p, long index)
+{
+    if (index <= p->whole)
+        return p->whole_units * index / p->whole;
+    return p->whole_units + (p->units - p->whole_units) * (index - p->whole) / (p->count - p->whole);
+}
+
+/* ---- computing them -------------------------------------------------------------------------- */
+
 typedef struct partials_job {
     const real *partials;
     real *total;
@@ -45,7 +100,12 @@ void NM_ISA(nm_conv_add_partials)(const nm_conv_call *call, const nm_conv_partia
 
 void NM_ISA(nm_conv_sum_partials)(const nm_conv_call *call, const nm_conv_partials *p, nm_task *task, void *arg)
 {
-    NM_ISA(nm_conv_run_tasks)(call, p->count * p->parts, task, arg);
+    const nm_conv_round round = {.tasks = p->count * p->parts,
+                                 .fn = task,
+                                 .arg = arg,
+                                 .larger = p->whole * p->parts,
+                                 .share = (double)p->whole_units / (double)p->units};
+    NM_ISA(nm_conv_run_round)(call, &round);
     NM_ISA(nm_conv_add_partials)(call, p);
 }
 
@@ -55,8 +115,8 @@ nm_conv_partial NM_ISA(nm_conv_partial_of)(const nm_conv_partials *p, const nm_c
     nm_conv_partial one = {.dw = p->dw + (size_t)index * nm_conv_weight_count(g),
                            .db = part ? NULL : p->db + (size_t)index * (size_t)g->out.c,
                            .part = part,
-                           .first = p->units * index / p->count,
-                           .last = p->units * (index + 1) / p->count};
+                           .first = unit_at(p, index),
+                           .last = unit_at(p, index + 1)};
     if (one.db)
         memset(one.db, 0, (size_t)g->out.c * sizeof *one.db);
     return one;

@@ -30,12 +30,12 @@ static void reserve_shared(nm_reservation *b, size_t end)
     b->scratch = end > b->scratch ? end : b->scratch;
 }
 
-/* Samples that go through backward's steps at once: few enough that their values stay in cache from
- * one to the next, many enough for the work that each slice has by itself (the weights' transforms,
- * sums of parts). */
+/* Samples that go through backward's steps at once: few enough that a large batch takes little more
+ * scratch, many enough for what each slice has by itself (the weights' transforms, sums of parts,
+ * threads that wait for its last task). */
 static int slice_of(const conv *self, int n)
 {
-    enum { BYTES = 20 << 20, FEWEST_PIXELS = 24576, MOST_WEIGHTS = 1 << 16, WHOLE = 16 };
+    enum { BYTES = 80 << 20, FEWEST_PIXELS = 24576, MOST_WEIGHTS = 1 << 16, WHOLE = 16 };
     const nm_conv_geometry *g = &self->g;
     if (self->standardise || nm_conv_weight_count(g) > MOST_WEIGHTS)
         return n;

@@ -28,16 +28,17 @@ static double im2col_cost(const nm_conv_geometry *g, nm_conv_kind kind)
     return thin * nm_conv_direct_cost(g) + 16 * patches;
 }
 
-enum { FEWEST_ROWS_OF_WEIGHTS = 32 }; /* in a part of a partial sum */
+enum { TASKS = 64, FEWEST_ROWS = 32 }; /* of partial sums that are cut; rows in a part of one */
 
 /* Few sums of many weights are cut into rows of theirs, where no task lays out patches that another
  * needs too. */
 static nm_conv_partials weights_partials(nm_scratch *s, const nm_conv_geometry *g, int n, const im2col_blocking *b)
 {
-    nm_conv_partials p = nm_conv_partials_layout(s, g, n, im2col_units(b));
-    int parts = NM_CONV_MOST_PARTIALS / p.count, most = b->patch / FEWEST_ROWS_OF_WEIGHTS;
-    if (im2col_is_pointwise(g) && most > 1)
-        p.parts = parts < most ? parts : most;
+    nm_conv_partials p = NM_ISA(nm_conv_partials_layout)(s, g, n, im2col_units(b));
+    int parts = TASKS / p.count, most = b->patch / FEWEST_ROWS;
+    parts = parts < most ? parts : most;
+    if (im2col_is_pointwise(g) && parts > 1)
+        p.parts = parts;
     return p;
 }
 
@@ -47,7 +48,7 @@ static void im2col_reserve(const nm_conv_geometry *g, nm_conv_kind kind, int n, 
     im2col_blocking b = NM_ISA(im2col_blocking_of)(g, n, kind, false);
     NM_ISA(im2col_layout)(&own, g, kind, &b);
     if (kind == NM_CONV_WEIGHTS)
-        nm_conv_partials_layout(&all, g, n, NM_CONV_MOST_PARTIALS); /* fewer samples may make more units */
+        NM_ISA(nm_conv_partials_layout)(&all, g, n, NM_CONV_MOST_PARTIALS); /* fewer samples may make more units */
     *shared = all.size;
     *thread = own.size;
 }

@@ -70,7 +70,7 @@ static nm_conv_partials shared_layout(nm_scratch *s, const nm_conv_geometry *g, 
 {
     const layout l = chunks_of(g, most);
     nm_scratch_bytes(s, scratch_size(&l, l.chunks));
-    return nm_conv_partials_layout(s, g, n, chunks_of(g, n).chunks);
+    return NM_ISA(nm_conv_partials_layout)(s, g, n, chunks_of(g, n).chunks);
 }
 
 void NM_ISA(nm_conv_stem_reserve)(const nm_conv_geometry *g, int n, size_t *saved, size_t *shared, size_t *thread)

@@ -82,7 +82,7 @@ static inline void unfold(const layout *l, double *sum)
 /* Channels whose chunks a task merges: worth a round of tasks. */
 static inline int merged_at_once(int chunks)
 {
-    enum { NUMBERS = 4096, FEWEST = 8 };
+    enum { NUMBERS = 2048, FEWEST = 4 };
     int channels = NUMBERS / (chunks > 0 ? chunks : 1) / FEWEST * FEWEST;
     return channels < FEWEST ? FEWEST : channels;
 }

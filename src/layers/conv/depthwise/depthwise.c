@@ -89,7 +89,7 @@ static depthwise_scratch depthwise_thread(const nm_conv_call *call, nm_conv_kind
 /* Each of as many rows of outputs: several threads have work even with one sample. */
 static nm_conv_partials weights_partials(nm_scratch *s, const nm_conv_geometry *g, int n)
 {
-    return nm_conv_partials_layout(s, g, n, (long)n * g->out.h);
+    return NM_ISA(nm_conv_partials_layout)(s, g, n, (long)n * g->out.h);
 }
 
 static void depthwise_reserve(const nm_conv_geometry *g, nm_conv_kind kind, int n, size_t *shared, size_t *thread)

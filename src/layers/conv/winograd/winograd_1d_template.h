@@ -56,7 +56,7 @@ static void WINOGRAD(reserve)(const nm_conv_geometry *g, nm_conv_kind kind, int 
     blocking b = blocking_of(g, n, false);
     winograd_layout(&own, g, kind, &b);
     if (kind == NM_CONV_WEIGHTS)
-        nm_conv_partials_layout(&all, g, n, b.units);
+        NM_ISA(nm_conv_partials_layout)(&all, g, n, b.units);
     else
         shared_weights(&all, g);
     *shared = all.size;
@@ -174,7 +174,7 @@ static void WINOGRAD(weights)(const nm_conv_call *call)
 {
     nm_scratch shared = nm_conv_shared_scratch(call);
     weights_job j = {.call = call, .b = blocking_of(call->g, call->n, false)};
-    j.partials = nm_conv_partials_layout(&shared, call->g, call->n, j.b.units);
+    j.partials = NM_ISA(nm_conv_partials_layout)(&shared, call->g, call->n, j.b.units);
     NM_ISA(nm_conv_sum_partials)(call, &j.partials, WINOGRAD(weights_task), &j);
 }
 

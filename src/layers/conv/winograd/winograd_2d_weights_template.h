@@ -21,7 +21,7 @@ static weights_shared weights_shared_layout(nm_scratch *s, const nm_conv_geometr
 {
     weights_shared l = {0};
     if (!b->staged) {
-        l.partials = nm_conv_partials_layout(s, g, n, b->units);
+        l.partials = NM_ISA(nm_conv_partials_layout)(s, g, n, b->units);
         return l;
     }
     l.v = nm_scratch_reals(s, POINTS * point_stride(rows_of_all(b), g->in.c));
