@@ -61,7 +61,7 @@ static inline void sum_pixels(const nm_conv_geometry *g, const real *x, size_t l
             const real *from = x + (size_t)a * line + t;
             nm_vector weight[MOST];
             for (int k = 0; k < count; k++)
-                memcpy(&weight[k], w + k * LANES, sizeof(nm_vector));
+                nm_vector_load(&weight[k], w + k * LANES, LANES);
             for (int p = 0; p < PIXELS; p++)
                 for (int k = 0; k < count; k++)
                     sum[p][k] += from[(size_t)p * step] * weight[k];
@@ -74,7 +74,7 @@ static inline void put_pixels(const nm_conv_call *call, nm_vector (*sum)[MOST], 
     for (int p = 0; p < pixels; p++, y += call->g->out.c)
         for (int k = 0; k < count; k++) {
             nm_conv_finish(call, channel + k * LANES, LANES, NULL, (real *)&sum[p][k]);
-            memcpy(y + k * LANES, &sum[p][k], sizeof(nm_vector));
+            nm_vector_store(y + k * LANES, &sum[p][k], LANES);
         }
 }
 
@@ -91,7 +91,7 @@ static inline void put_pooled(const nm_conv_call *call, nm_vector (*upper)[MOST]
     for (int p = 0; p < pixels; p++, y += call->g->out.c)
         for (int k = 0; k < count; k++) {
             nm_vector_larger(&upper[2 * p][k], (const real *)&upper[2 * p + 1][k]);
-            memcpy(y + k * LANES, &upper[2 * p][k], sizeof(nm_vector));
+            nm_vector_store(y + k * LANES, &upper[2 * p][k], LANES);
         }
 }
 
@@ -216,14 +216,14 @@ static inline void add_taps(const nm_conv_geometry *g, const real *x, const real
     const size_t step = (size_t)g->stride[1] * (size_t)g->in.c, across = (size_t)g->out.c;
     nm_vector sum[TAPS], d;
     for (int t = 0; t < count; t++)
-        memcpy(&sum[t], dw + (size_t)t * across, sizeof sum[t]);
+        nm_vector_load(&sum[t], dw + (size_t)t * across, LANES);
     for (int col = 0; col < g->out.w; col++, x += step, dy += across) {
-        memcpy(&d, dy, sizeof d);
+        nm_vector_load(&d, dy, LANES);
         for (int t = 0; t < count; t++)
             sum[t] += x[t] * d;
     }
     for (int t = 0; t < count; t++)
-        memcpy(dw + (size_t)t * across, &sum[t], sizeof sum[t]);
+        nm_vector_store(dw + (size_t)t * across, &sum[t], LANES);
 }
 
 void NM_ISA(nm_conv_direct_add_row)(const nm_conv_geometry *g, const real *sample, int row, real *rows, const real *dy,

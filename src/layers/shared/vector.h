@@ -33,22 +33,42 @@ typedef int64_t nm_mask __attribute__((vector_size(NM_VECTOR_BYTES)));
 typedef int32_t nm_mask __attribute__((vector_size(NM_VECTOR_BYTES)));
 #endif
 enum { NM_VECTOR = sizeof(nm_vector) / sizeof(real) };
+/* One that begins at any number. (memcpy of a vector moves halves of it where gcc is not told which
+ * CPU it is for, and reading both halves at once waits for both to be written: three times as slow
+ * as this, with AVX.) */
+typedef real nm_unaligned_vector __attribute__((vector_size(NM_VECTOR_BYTES), aligned(sizeof(real)), may_alias));
 
 /* a where the mask says so, else b: C has no selection on vectors. */
 #define NM_SELECT(mask, a, b) ((nm_vector)(((nm_mask)(a) & (mask)) | ((nm_mask)(b) & ~(mask))))
+
+#if defined __AVX2__ && !defined __AVX512F__
+/* All ones in the first `lanes` numbers. */
+static inline __m256i nm_vector_first(int lanes)
+{
+#ifdef NM_DOUBLE
+    return _mm256_cmpgt_epi64(_mm256_set1_epi64x(lanes), _mm256_setr_epi64x(0, 1, 2, 3));
+#else
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32(lanes), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+#endif
+}
+#endif
 
 /* The first `lanes` numbers, zeros after them. Some of them by masked instructions: memcpy of a
  * length that is not constant is a call, which takes longer than a narrow layer's sums. */
 static inline void nm_vector_load(nm_vector *v, const real *from, int lanes)
 {
     if (lanes >= NM_VECTOR) {
-        memcpy(v, from, sizeof *v);
+        *v = *(const nm_unaligned_vector *)from;
         return;
     }
 #if defined __AVX512F__ && defined NM_DOUBLE
     *v = (nm_vector)_mm512_maskz_loadu_pd((__mmask8)((1u << lanes) - 1), from);
 #elif defined __AVX512F__
     *v = (nm_vector)_mm512_maskz_loadu_ps((__mmask16)((1u << lanes) - 1), from);
+#elif defined __AVX2__ && defined NM_DOUBLE
+    *v = (nm_vector)_mm256_maskload_pd(from, nm_vector_first(lanes));
+#elif defined __AVX2__
+    *v = (nm_vector)_mm256_maskload_ps(from, nm_vector_first(lanes));
 #else
     nm_vector some = {0};
     for (int i = 0; i < NM_VECTOR; i++)
@@ -59,13 +79,17 @@ static inline void nm_vector_load(nm_vector *v, const real *from, int lanes)
 static inline void nm_vector_store(real *to, const nm_vector *v, int lanes)
 {
     if (lanes >= NM_VECTOR) {
-        memcpy(to, v, sizeof *v);
+        *(nm_unaligned_vector *)to = *v;
         return;
     }
 #if defined __AVX512F__ && defined NM_DOUBLE
     _mm512_mask_storeu_pd(to, (__mmask8)((1u << lanes) - 1), (__m512d)*v);
 #elif defined __AVX512F__
     _mm512_mask_storeu_ps(to, (__mmask16)((1u << lanes) - 1), (__m512)*v);
+#elif defined __AVX2__ && defined NM_DOUBLE
+    _mm256_maskstore_pd(to, nm_vector_first(lanes), (__m256d)*v);
+#elif defined __AVX2__
+    _mm256_maskstore_ps(to, nm_vector_first(lanes), (__m256)*v);
 #else
     for (int i = 0; i < NM_VECTOR; i++)
         if (i < lanes)
@@ -79,19 +103,13 @@ static inline void nm_vector_store(real *to, const nm_vector *v, int lanes)
 static inline void nm_vector_stream(real *to, const nm_vector *v)
 {
 #if defined __AVX512F__
-    __m512i all;
-    memcpy(&all, v, sizeof all);
-    _mm512_stream_si512((void *)to, all);
+    _mm512_stream_si512((void *)to, (__m512i)*v);
 #elif defined __AVX__
-    __m256i all;
-    memcpy(&all, v, sizeof all);
-    _mm256_stream_si256((void *)to, all);
+    _mm256_stream_si256((void *)to, (__m256i)*v);
 #elif defined __SSE2__
-    __m128i all;
-    memcpy(&all, v, sizeof all);
-    _mm_stream_si128((void *)to, all);
+    _mm_stream_si128((void *)to, (__m128i)*v);
 #else
-    memcpy(to, v, sizeof *v);
+    nm_vector_store(to, v, NM_VECTOR);
 #endif
 }
 static inline void nm_vector_settle(void)
@@ -119,7 +137,7 @@ static inline void nm_vector_positive(nm_vector *value)
 static inline void nm_vector_larger(nm_vector *a, const real *from)
 {
     nm_vector b;
-    memcpy(&b, from, sizeof b);
+    nm_vector_load(&b, from, NM_VECTOR);
     nm_mask wins = (b > *a) | (b != b);
     *a = (nm_vector)(((nm_mask)b & wins) | ((nm_mask)*a & ~wins));
 }

@@ -16,17 +16,10 @@ static inline pixels pixels_at(const real *sample, nm_shape s, int row, int col,
     real *to = copy;
     for (int h = row; h < row + size; h++)
         for (int w = col; w < col + size; w++, to += LANES) {
-            if (h < 0 || h >= s.h || w < 0 || w >= s.w) {
-                memset(to, 0, LANES * sizeof *to);
-                continue;
-            }
-            const real *from = sample + (size_t)h * across + (size_t)w * (size_t)s.c + channel;
-            if (lanes == LANES) {
-                memcpy(to, from, LANES * sizeof *to);
-                continue;
-            }
-            for (int v = 0; v < LANES; v++)
-                to[v] = v < lanes ? from[v] : 0;
+            nm_vector value = {0};
+            if (h >= 0 && h < s.h && w >= 0 && w < s.w)
+                nm_vector_load(&value, sample + (size_t)h * across + (size_t)w * (size_t)s.c + channel, lanes);
+            nm_vector_store(to, &value, LANES);
         }
     return (pixels){copy, (size_t)size * LANES, LANES};
 }

@@ -24,7 +24,7 @@ static inline void transform_input(pixels d, real *restrict out, size_t stride, 
     nm_vector t[SIZE][SIZE], in[SIZE], y[SIZE];
     for (int j = 0; j < SIZE; j++) {
         for (int i = 0; i < SIZE; i++)
-            memcpy(&in[i], d.at + (size_t)i * d.row + (size_t)j * d.col, sizeof in[i]);
+            nm_vector_load(&in[i], d.at + (size_t)i * d.row + (size_t)j * d.col, LANES);
         input_points(in, y);
         for (int i = 0; i < SIZE; i++)
             t[i][j] = y[i];
@@ -57,7 +57,7 @@ static inline void transform_gradient(pixels d, real *restrict out, size_t strid
     nm_vector t[SIZE][TILE], in[TILE], y[SIZE];
     for (int j = 0; j < TILE; j++) {
         for (int i = 0; i < TILE; i++)
-            memcpy(&in[i], d.at + (size_t)i * d.row + (size_t)j * d.col, sizeof in[i]);
+            nm_vector_load(&in[i], d.at + (size_t)i * d.row + (size_t)j * d.col, LANES);
         gradient_points(in, y);
         for (int i = 0; i < SIZE; i++)
             t[i][j] = y[i];
