@@ -39,7 +39,10 @@ def measure_norma(name, args):
     """What `norma bench --json` tells of the network."""
     command = [args.norma, "bench", name, "--json", "--threads", str(args.threads), "--batch", str(args.batch), "--seconds",
                str(args.seconds)]
-    environment = {**os.environ, **NORMA_SETS.get(args.isa, {})}
+    environment = dict(os.environ)
+    if args.isa:
+        environment.pop("OPENBLAS_CORETYPE", None)  # or kernels of another instruction set would stay
+        environment.update(NORMA_SETS[args.isa])
     return json.loads(subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout)[0]
 
 

@@ -23,7 +23,7 @@ static long parts_of(long units, long each)
 }
 
 /* Sums of `each` units. Where there are many, the last eighth of the units is in sums of half the
- * size. */
+ * size; few of them are one task for each thread, and must be equal. */
 static nm_conv_partials sums_of(long units, long each)
 {
     enum { MANY = 32 };
@@ -38,7 +38,7 @@ static nm_conv_partials sums_of(long units, long each)
 
 nm_conv_partials NM_ISA(nm_conv_partials_layout)(nm_scratch *s, const nm_conv_geometry *g, int n, long units)
 {
-    enum { ENOUGH = 64 };
+    enum { ENOUGH = 64 }; /* units: of more, a sum has at least two, as each sum has work of its own */
     int bound = bound_of(g, n, units);
     long each = parts_of(units, bound);
     each = each == 1 && units > ENOUGH ? 2 : each;
