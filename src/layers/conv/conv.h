@@ -17,6 +17,7 @@
 #ifndef NM_CONV_H
 #define NM_CONV_H
 
+#include "conv_costs.h"
 #include "fusion.h"
 #include "scratch.h"
 #include "vector.h"
@@ -95,8 +96,9 @@ typedef struct nm_conv_algorithm {
     const char *name;
     /* NULL: it can do this kind of work; otherwise why not. */
     const char *(*declines)(const nm_conv_geometry *g, nm_conv_kind kind);
-    /* Estimated time of one sample, in units of a multiply-add at the GEMM's full speed. */
-    double (*cost)(const nm_conv_geometry *g, nm_conv_kind kind);
+    /* Estimated time of one sample on a machine of such costs, in multiply-adds of a large matrix
+     * product. */
+    double (*cost)(const nm_conv_geometry *g, nm_conv_kind kind, const nm_conv_costs *costs);
     /* Bytes of scratch for at most n samples: the sizes of the layouts (scratch.h) that the work
      * uses. */
     void (*reserve)(const nm_conv_geometry *g, nm_conv_kind kind, int n, size_t *shared, size_t *thread);

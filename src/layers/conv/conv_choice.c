@@ -26,6 +26,7 @@ const nm_conv_algorithm *NM_ISA(nm_conv_choose)(const nm_conv_geometry *g, nm_co
                                                 const nm_conv_wish *wish)
 {
     const nm_conv_algorithm *best = NULL;
+    const nm_conv_costs *costs = NM_ISA(nm_conv_costs_here)();
     char word[WORD];
     NM_ISA(nm_conv_wanted)(wish->wanted, as, word, sizeof word);
     for (const nm_conv_algorithm *const *a = NM_ISA(nm_conv_algorithms)(); *a; a++) {
@@ -33,7 +34,7 @@ const nm_conv_algorithm *NM_ISA(nm_conv_choose)(const nm_conv_geometry *g, nm_co
             continue;
         if (strcmp((*a)->name, word) == 0)
             return *a;
-        if (!best || (*a)->cost(g, kind) < best->cost(g, kind))
+        if (!best || (*a)->cost(g, kind, costs) < best->cost(g, kind, costs))
             best = *a;
     }
     return best;
@@ -43,6 +44,7 @@ void NM_ISA(nm_conv_explain)(const nm_conv_geometry *g, nm_conv_kind kind, const
                              const nm_conv_wish *wish, char *text, size_t size)
 {
     const char *join = "";
+    const nm_conv_costs *costs = NM_ISA(nm_conv_costs_here)();
     for (const nm_conv_algorithm *const *a = NM_ISA(nm_conv_algorithms)(); *a; a++) {
         size_t used = strlen(text);
         const char *why = why_not(*a, g, kind, wish->exact);
@@ -52,7 +54,7 @@ void NM_ISA(nm_conv_explain)(const nm_conv_geometry *g, nm_conv_kind kind, const
             snprintf(text + used, size - used, "%s%s %s", join, (*a)->name, why);
         else
             snprintf(text + used, size - used, "%s%s costs %.2g times as much", join, (*a)->name,
-                     (*a)->cost(g, kind) / chosen->cost(g, kind));
+                     (*a)->cost(g, kind, costs) / chosen->cost(g, kind, costs));
         join = "; ";
     }
 }

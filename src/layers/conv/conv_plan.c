@@ -187,7 +187,7 @@ static double conv_overhead(const void *private, const nm_rules *rules, int n)
     const nm_conv_algorithm *by = forward_of(self, rules);
     double each = by->setup > 0 ? by->setup : NM_WEIGHT_TIME, pixels = (double)g->out.h * g->out.w;
     double last = by->block ? fmod(n * pixels, by->block) : 0, filled = last > 0 ? by->block - last : 0;
-    return each * (double)nm_conv_weight_count(g) + filled / pixels * by->cost(g, NM_CONV_FORWARD);
+    return each * (double)nm_conv_weight_count(g) + filled / pixels * by->cost(g, NM_CONV_FORWARD, NM_ISA(nm_conv_costs_here)());
 }
 
 /* ---- what is reported ----------------------------------------------------------------------- */

@@ -9,13 +9,8 @@
 enum { LANES = NM_VECTOR, PIXELS = 4, ROWS = 4, MOST_TAPS = 48, TAPS = 9 };
 #ifdef __AVX512F__
 enum { MOST = 4 }; /* vectors of channels at once: PIXELS times as many sums in registers */
-#define TIME 1.35  /* of a multiply-add, measured */
-#elif defined __AVX2__
-enum { MOST = 2 };
-#define TIME 1.75
 #else
 enum { MOST = 2 };
-#define TIME 5
 #endif
 
 static int taps_of(const nm_conv_geometry *g)
@@ -251,10 +246,10 @@ static void direct_forward(const nm_conv_call *call)
     (call, call->n * nm_ceil_div(nm_conv_y_shape(call).h, ROWS), direct_forward_task, (void *)call);
 }
 
-static double direct_cost(const nm_conv_geometry *g, nm_conv_kind kind)
+static double direct_cost(const nm_conv_geometry *g, nm_conv_kind kind, const nm_conv_costs *costs)
 {
     (void)kind;
-    return TIME * nm_conv_direct_cost(g) + 60.0 * g->out.h * g->out.w;
+    return costs->direct_sum * nm_conv_direct_cost(g) + costs->direct_pixel * g->out.h * g->out.w;
 }
 
 static void direct_reserve(const nm_conv_geometry *g, nm_conv_kind kind, int n, size_t *shared, size_t *thread)

@@ -9,9 +9,9 @@ enum { WIDTH = 3, DEEPEST = 1 << 30 };
 #define WINOGRAD(name) winograd_1d_##name
 #include "winograd_1d_template.h"
 
-static double WINOGRAD(cost)(const nm_conv_geometry *g, nm_conv_kind kind)
+static double WINOGRAD(cost)(const nm_conv_geometry *g, nm_conv_kind kind, const nm_conv_costs *costs)
 {
-    return cost_of(g, kind, 60, 120);
+    return cost_of(g, kind, costs, costs->row_3_in, costs->row_3_out);
 }
 
 extern const nm_conv_algorithm NM_ISA(nm_conv_winograd_1d);

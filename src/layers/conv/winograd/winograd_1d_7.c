@@ -38,10 +38,10 @@ static inline void gradient_points(const nm_vector *d, nm_vector *y)
 #include "winograd_1d_template.h"
 
 /* Where neither side fills a vector it was measured no faster than im2col. */
-static double WINOGRAD(cost)(const nm_conv_geometry *g, nm_conv_kind kind)
+static double WINOGRAD(cost)(const nm_conv_geometry *g, nm_conv_kind kind, const nm_conv_costs *costs)
 {
     bool narrow = g->in.c < LANES && g->out.c < LANES;
-    return cost_of(g, kind, 30, 60) * (narrow ? 2 : 1);
+    return cost_of(g, kind, costs, costs->row_8_in, costs->row_8_out) * (narrow ? 2 : 1);
 }
 
 extern const nm_conv_algorithm NM_ISA(nm_conv_winograd_1d_7);

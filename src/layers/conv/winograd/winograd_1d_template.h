@@ -196,15 +196,16 @@ static const char *WINOGRAD(declines)(const nm_conv_geometry *g, nm_conv_kind ki
 
 /* A transform of a tile in one channel takes the time of `in` multiply-adds, for each row that it
  * is put in, or of `out`. */
-static double cost_of(const nm_conv_geometry *g, nm_conv_kind kind, double in, double out)
+static double cost_of(const nm_conv_geometry *g, nm_conv_kind kind, const nm_conv_costs *costs, double in, double out)
 {
     double tiles = (double)g->out.h * nm_ceil_div(g->out.w, TILE), depth = depth_of(g), width = g->out.c;
-    double products = tiles * POINTS * depth * width, thin = (1 + 10 / width) * (1 + 10 / depth);
+    double products = tiles * POINTS * depth * width;
+    double thin = (1 + costs->thin_tiles / width) * (1 + costs->thin_tiles / depth);
     /* transforms work on whole vectors of channels */
     double channels = nm_ceil_div(g->in.c, LANES) * (double)LANES,
            filters = nm_ceil_div(g->out.c, LANES) * (double)LANES;
     double transforms = tiles * (in * (1 + g->kernel[0]) * channels + out * filters);
-    return thin * products * (kind == NM_CONV_WEIGHTS ? 1.15 : 1) + transforms;
+    return thin * products * (kind == NM_CONV_WEIGHTS ? costs->winograd_weights : 1) + transforms;
 }
 
 /* What the algorithms made by this template have in common. */

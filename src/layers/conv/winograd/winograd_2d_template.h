@@ -9,7 +9,7 @@
  *
  * and for the gradient by the weights, dU = V' (A dy A'), dw = G' dU G.
  *
- * A file includes this header after the constants TILE, FEWEST_ROWS and TRANSFORM_TIME, the macro
+ * A file includes this header after the constants TILE and FEWEST_ROWS, the macro
  * WINOGRAD(name), which makes a function's name its own, G, and the transforms of one dimension
  * (input_points, output_points, gradient_points); it ends in the algorithm's table. Work is done in
  * one of two ways, which give the same bits going forward:
@@ -37,15 +37,14 @@ static const char *WINOGRAD(declines)(const nm_conv_geometry *g, nm_conv_kind ki
     return NULL;
 }
 
-/* Measured: thin products run below full speed, and the transform of a tile in one channel takes
- * the time of TRANSFORM_TIME multiply-adds. */
-static double WINOGRAD(cost)(const nm_conv_geometry *g, nm_conv_kind kind)
+static double WINOGRAD(cost)(const nm_conv_geometry *g, nm_conv_kind kind, const nm_conv_costs *costs)
 {
     blocking b = blocking_of(g, 1, 1, TRAINING);
     double tiles = (double)b.tiles;
     double products = tiles * POINTS * g->in.c * g->out.c, transforms = tiles * (g->in.c + g->out.c);
-    double thin = (1 + 10.0 / g->out.c) * (1 + 10.0 / g->in.c);
-    return thin * products * (kind == NM_CONV_WEIGHTS ? 1.15 : 1) + TRANSFORM_TIME * transforms;
+    double thin = (1 + costs->thin_tiles / g->out.c) * (1 + costs->thin_tiles / g->in.c);
+    double each = TILE == 4 ? costs->tile_4x4 : costs->tile_2x2;
+    return thin * products * (kind == NM_CONV_WEIGHTS ? costs->winograd_weights : 1) + each * transforms;
 }
 
 /* Whole rows are normalised, in turn for each block that reads them: worth it where a block has

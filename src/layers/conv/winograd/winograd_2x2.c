@@ -3,7 +3,7 @@
  * would waste most. See winograd_2d_template.h. */
 #include "conv.h"
 
-enum { TILE = 2, FEWEST_ROWS = 2, TRANSFORM_TIME = 400 };
+enum { TILE = 2, FEWEST_ROWS = 2 };
 #define WINOGRAD(name) winograd_2x2_##name
 
 static const double G[4][3] = {{1, 0, 0}, {0.5, 0.5, 0.5}, {0.5, -0.5, 0.5}, {0, 0, 1}};

@@ -2,7 +2,7 @@
  * See winograd_2d_template.h. */
 #include "winograd_f43.h"
 
-enum { FEWEST_ROWS = 3, TRANSFORM_TIME = 900 };
+enum { FEWEST_ROWS = 3 };
 #define WINOGRAD(name) winograd_4x4_##name
 
 #include "winograd_2d_template.h"
