@@ -53,6 +53,7 @@ static nm_status calibrate(nm_context *ctx, const settings *s, works *all, bool 
         return NM_OK;
     }
     fit_costs(all, &costs);
+    check(all, &costs);
     print_costs(&costs);
     *good = true;
     return NM_OK;

@@ -4,8 +4,8 @@
 #ifndef CALIBRATE_H
 #define CALIBRATE_H
 
-#include "conv.h"
 #include "context.h"
+#include "conv.h"
 
 enum { MOST_CANDIDATES = 8, NAME = 128 };
 

@@ -42,7 +42,8 @@ static nm_conv_call call_of(const work *w, const nm_conv_algorithm *by, nm_scrat
     call.shared = nm_scratch_bytes(memory, shared);
     call.thread_base = nm_scratch_bytes(memory, thread);
     call.thread_size = thread;
-    call.stream = nm_isa_level() == NM_ISA_V4 && !w->evaluation && y * sizeof(real) >= STREAMED && g->out.c % WHOLE == 0;
+    call.stream =
+        nm_isa_level() == NM_ISA_V4 && !w->evaluation && y * sizeof(real) >= STREAMED && g->out.c % WHOLE == 0;
     return call;
 }
 

@@ -134,9 +134,9 @@ nm_status collect_works(nm_context *ctx, const char *model, works *all)
 int chosen_of(const work *w, const nm_conv_costs *costs)
 {
     int best = 0;
-    double least = w->of[0].by->cost(&w->g, w->kind, costs);
+    double least = w->of[0].by->cost(&w->g, w->kind, w->evaluation, costs);
     for (int i = 1; i < w->candidates; i++) {
-        double cost = w->of[i].by->cost(&w->g, w->kind, costs);
+        double cost = w->of[i].by->cost(&w->g, w->kind, w->evaluation, costs);
         if (cost < least) {
             best = i;
             least = cost;

@@ -122,7 +122,8 @@ static nm_status deconv_plan(nm_reservation *b, const void *private, void *chose
     choice *c = chosen;
     size_t shared = 0;
     c->most = b->n;
-    const nm_conv_wish wish = {b->rules->prefer ? b->rules->prefer : "auto", b->rules->exact};
+    const nm_conv_wish wish = {b->rules->prefer ? b->rules->prefer : "auto", b->rules->exact,
+                               b->rules->mode == NM_EVAL};
     c->turned = NM_ISA(nm_conv_turn)(&self->g, &c->turn);
     if (c->turned) {
         c->by[NM_CONV_DATA] = NM_ISA(nm_conv_choose)(&c->turn, NM_CONV_FORWARD, NM_CONV_DATA, &wish);

@@ -10,7 +10,8 @@
  * the gradient by x of a convolution of stride 1 is a convolution by the rotated kernel, so there
  * every algorithm's forward serves (the geometry is turned round by nm_conv_turn).
  *
- * The choice follows from the geometry and the planned batch. Where the call says `by_sample`, the
+ * The choice follows from the geometry, the instruction set and OpenBLAS's kernel (conv_costs.h),
+ * and from whether it is for evaluation. Where the call says `by_sample`, the
  * bits of a sample's output follow from that sample alone: blocks of rows or tiles have a fixed
  * size, a part-filled block is padded, and a row's place in it is one that has the same bits for
  * every sample (gemm.h), so that neither the batch nor the neighbours show. */
@@ -97,8 +98,8 @@ typedef struct nm_conv_algorithm {
     /* NULL: it can do this kind of work; otherwise why not. */
     const char *(*declines)(const nm_conv_geometry *g, nm_conv_kind kind);
     /* Estimated time of one sample on a machine of such costs, in multiply-adds of a large matrix
-     * product. */
-    double (*cost)(const nm_conv_geometry *g, nm_conv_kind kind, const nm_conv_costs *costs);
+     * product; by_sample: as in nm_conv_call. */
+    double (*cost)(const nm_conv_geometry *g, nm_conv_kind kind, bool by_sample, const nm_conv_costs *costs);
     /* Bytes of scratch for at most n samples: the sizes of the layouts (scratch.h) that the work
      * uses. */
     void (*reserve)(const nm_conv_geometry *g, nm_conv_kind kind, int n, size_t *shared, size_t *thread);
@@ -131,7 +132,8 @@ extern const char *const NM_ISA(nm_conv_measured)[];
  * cannot do it, the cheapest is taken. */
 typedef struct nm_conv_wish {
     const char *wanted;
-    bool exact; /* only those of exact sums */
+    bool exact;     /* only those of exact sums */
+    bool by_sample; /* in evaluation: nm_conv_call */
 } nm_conv_wish;
 
 /* The cheapest algorithm that can do `kind` on `g`, or the one wanted for the work `as` (which is

@@ -34,7 +34,7 @@ const nm_conv_algorithm *NM_ISA(nm_conv_choose)(const nm_conv_geometry *g, nm_co
             continue;
         if (strcmp((*a)->name, word) == 0)
             return *a;
-        if (!best || (*a)->cost(g, kind, costs) < best->cost(g, kind, costs))
+        if (!best || (*a)->cost(g, kind, wish->by_sample, costs) < best->cost(g, kind, wish->by_sample, costs))
             best = *a;
     }
     return best;
@@ -54,7 +54,7 @@ void NM_ISA(nm_conv_explain)(const nm_conv_geometry *g, nm_conv_kind kind, const
             snprintf(text + used, size - used, "%s%s %s", join, (*a)->name, why);
         else
             snprintf(text + used, size - used, "%s%s costs %.2g times as much", join, (*a)->name,
-                     (*a)->cost(g, kind, costs) / chosen->cost(g, kind, costs));
+                     (*a)->cost(g, kind, wish->by_sample, costs) / chosen->cost(g, kind, wish->by_sample, costs));
         join = "; ";
     }
 }

@@ -26,7 +26,8 @@ static const nm_conv_costs costs = {
     .row_3_out = 120,
     .row_8_in = 30,
     .row_8_out = 60,
-    .winograd_weights = 1.15,
+    .weights_1d = 1.15,
+    .weights_2d = 1.15,
 };
 
 const nm_conv_costs *NM_ISA(nm_conv_costs_here)(void)

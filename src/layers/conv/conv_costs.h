@@ -26,7 +26,8 @@ typedef struct nm_conv_costs {
     double row_3_out;         /* store it for one row of the kernel; a tile of outputs in one filter */
     double row_8_in;          /* the same of F(4, 5) and F(2, 7), which have eight points */
     double row_8_out;
-    double winograd_weights; /* Winograd's products for the gradient by the weights take so many times as long */
+    double weights_1d; /* Winograd's products for the gradient by the weights take so many times as long: */
+    double weights_2d; /* along the width, in two dimensions */
 } nm_conv_costs;
 
 /* Those of this machine. */

@@ -49,7 +49,7 @@ static int slice_of(const conv *self, int n)
 static nm_conv_wish wish_of(const conv *self, const nm_rules *rules)
 {
     bool free = strcmp(self->algorithm, "auto") == 0 && rules->prefer;
-    return (nm_conv_wish){free ? rules->prefer : self->algorithm, rules->exact};
+    return (nm_conv_wish){free ? rules->prefer : self->algorithm, rules->exact, rules->mode == NM_EVAL};
 }
 
 /* weights: what the gradient by the weights takes of shared scratch. Both gradients are computed
@@ -187,7 +187,8 @@ static double conv_overhead(const void *private, const nm_rules *rules, int n)
     const nm_conv_algorithm *by = forward_of(self, rules);
     double each = by->setup > 0 ? by->setup : NM_WEIGHT_TIME, pixels = (double)g->out.h * g->out.w;
     double last = by->block ? fmod(n * pixels, by->block) : 0, filled = last > 0 ? by->block - last : 0;
-    return each * (double)nm_conv_weight_count(g) + filled / pixels * by->cost(g, NM_CONV_FORWARD, NM_ISA(nm_conv_costs_here)());
+    return each * (double)nm_conv_weight_count(g) +
+           filled / pixels * by->cost(g, NM_CONV_FORWARD, rules->mode == NM_EVAL, NM_ISA(nm_conv_costs_here)());
 }
 
 /* ---- what is reported ----------------------------------------------------------------------- */

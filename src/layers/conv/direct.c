@@ -246,9 +246,10 @@ static void direct_forward(const nm_conv_call *call)
     (call, call->n * nm_ceil_div(nm_conv_y_shape(call).h, ROWS), direct_forward_task, (void *)call);
 }
 
-static double direct_cost(const nm_conv_geometry *g, nm_conv_kind kind, const nm_conv_costs *costs)
+static double direct_cost(const nm_conv_geometry *g, nm_conv_kind kind, bool by_sample, const nm_conv_costs *costs)
 {
     (void)kind;
+    (void)by_sample;
     return costs->direct_sum * nm_conv_direct_cost(g) + costs->direct_pixel * g->out.h * g->out.w;
 }
 

@@ -17,9 +17,10 @@ static const char *im2col_declines(const nm_conv_geometry *g, nm_conv_kind kind)
     return NULL;
 }
 
-static double im2col_cost(const nm_conv_geometry *g, nm_conv_kind kind, const nm_conv_costs *costs)
+static double im2col_cost(const nm_conv_geometry *g, nm_conv_kind kind, bool by_sample, const nm_conv_costs *costs)
 {
     (void)kind;
+    (void)by_sample;
     /* Every patch element is written and read once beside the product; a thin product runs below
      * full speed. */
     double patches = im2col_is_pointwise(g) ? 0 : (double)g->out.h * g->out.w * g->kernel[0] * g->kernel[1] * g->in.c;

@@ -9,9 +9,10 @@ static const char *reference_declines(const nm_conv_geometry *g, nm_conv_kind ki
     return NULL;
 }
 
-static double reference_cost(const nm_conv_geometry *g, nm_conv_kind kind, const nm_conv_costs *costs)
+static double reference_cost(const nm_conv_geometry *g, nm_conv_kind kind, bool by_sample, const nm_conv_costs *costs)
 {
     (void)kind;
+    (void)by_sample;
     (void)costs;
     return 200 * nm_conv_direct_cost(g); /* a double at a time, against a vector unit */
 }

@@ -23,11 +23,14 @@ static const char *depthwise_declines(const nm_conv_geometry *g, nm_conv_kind ki
     return g->groups != g->in.c || g->out.c != g->in.c ? "needs as many groups as input and output channels" : NULL;
 }
 
-static double depthwise_cost(const nm_conv_geometry *g, nm_conv_kind kind, const nm_conv_costs *costs)
+static double depthwise_cost(const nm_conv_geometry *g, nm_conv_kind kind, bool by_sample, const nm_conv_costs *costs)
 {
     (void)kind;
+    (void)by_sample;
     bool strided = g->stride[0] * g->stride[1] > 1;
-    return (strided ? costs->depthwise_strided : dw_is_3x3(g) ? costs->depthwise_3x3 : costs->depthwise_any) *
+    return (strided        ? costs->depthwise_strided
+            : dw_is_3x3(g) ? costs->depthwise_3x3
+                           : costs->depthwise_any) *
            nm_conv_direct_cost(g);
 }
 

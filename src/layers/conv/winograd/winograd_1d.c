@@ -9,8 +9,9 @@ enum { WIDTH = 3, DEEPEST = 1 << 30 };
 #define WINOGRAD(name) winograd_1d_##name
 #include "winograd_1d_template.h"
 
-static double WINOGRAD(cost)(const nm_conv_geometry *g, nm_conv_kind kind, const nm_conv_costs *costs)
+static double WINOGRAD(cost)(const nm_conv_geometry *g, nm_conv_kind kind, bool by_sample, const nm_conv_costs *costs)
 {
+    (void)by_sample;
     return cost_of(g, kind, costs, costs->row_3_in, costs->row_3_out);
 }
 

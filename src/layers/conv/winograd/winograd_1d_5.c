@@ -41,8 +41,9 @@ static inline void gradient_points(const nm_vector *d, nm_vector *y)
 #define WINOGRAD(name) winograd_1d_5_##name
 #include "winograd_1d_template.h"
 
-static double WINOGRAD(cost)(const nm_conv_geometry *g, nm_conv_kind kind, const nm_conv_costs *costs)
+static double WINOGRAD(cost)(const nm_conv_geometry *g, nm_conv_kind kind, bool by_sample, const nm_conv_costs *costs)
 {
+    (void)by_sample;
     return cost_of(g, kind, costs, costs->row_8_in, costs->row_8_out);
 }
 

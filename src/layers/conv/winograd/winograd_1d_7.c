@@ -38,8 +38,9 @@ static inline void gradient_points(const nm_vector *d, nm_vector *y)
 #include "winograd_1d_template.h"
 
 /* Where neither side fills a vector it was measured no faster than im2col. */
-static double WINOGRAD(cost)(const nm_conv_geometry *g, nm_conv_kind kind, const nm_conv_costs *costs)
+static double WINOGRAD(cost)(const nm_conv_geometry *g, nm_conv_kind kind, bool by_sample, const nm_conv_costs *costs)
 {
+    (void)by_sample;
     bool narrow = g->in.c < LANES && g->out.c < LANES;
     return cost_of(g, kind, costs, costs->row_8_in, costs->row_8_out) * (narrow ? 2 : 1);
 }

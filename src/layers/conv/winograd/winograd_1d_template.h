@@ -201,11 +201,11 @@ static double cost_of(const nm_conv_geometry *g, nm_conv_kind kind, const nm_con
     double tiles = (double)g->out.h * nm_ceil_div(g->out.w, TILE), depth = depth_of(g), width = g->out.c;
     double products = tiles * POINTS * depth * width;
     double thin = (1 + costs->thin_tiles / width) * (1 + costs->thin_tiles / depth);
-    /* transforms work on whole vectors of channels */
+    /* transforms work on whole vectors of channels, and store those that there are */
     double channels = nm_ceil_div(g->in.c, LANES) * (double)LANES,
            filters = nm_ceil_div(g->out.c, LANES) * (double)LANES;
-    double transforms = tiles * (in * (1 + g->kernel[0]) * channels + out * filters);
-    return thin * products * (kind == NM_CONV_WEIGHTS ? costs->winograd_weights : 1) + transforms;
+    double transforms = tiles * (in * (channels + g->kernel[0] * (double)g->in.c) + out * filters);
+    return thin * products * (kind == NM_CONV_WEIGHTS ? costs->weights_1d : 1) + transforms;
 }
 
 /* What the algorithms made by this template have in common. */

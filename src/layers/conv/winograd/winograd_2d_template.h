@@ -37,14 +37,14 @@ static const char *WINOGRAD(declines)(const nm_conv_geometry *g, nm_conv_kind ki
     return NULL;
 }
 
-static double WINOGRAD(cost)(const nm_conv_geometry *g, nm_conv_kind kind, const nm_conv_costs *costs)
+static double WINOGRAD(cost)(const nm_conv_geometry *g, nm_conv_kind kind, bool by_sample, const nm_conv_costs *costs)
 {
-    blocking b = blocking_of(g, 1, 1, TRAINING);
-    double tiles = (double)b.tiles;
-    double products = tiles * POINTS * g->in.c * g->out.c, transforms = tiles * (g->in.c + g->out.c);
+    blocking b = blocking_of(g, 1, 1, by_sample ? EVALUATION : TRAINING);
+    double products = (double)b.rows.padded_rows * POINTS * g->in.c * g->out.c;
+    double transforms = (double)b.tiles * (g->in.c + g->out.c);
     double thin = (1 + costs->thin_tiles / g->out.c) * (1 + costs->thin_tiles / g->in.c);
     double each = TILE == 4 ? costs->tile_4x4 : costs->tile_2x2;
-    return thin * products * (kind == NM_CONV_WEIGHTS ? costs->winograd_weights : 1) + each * transforms;
+    return thin * products * (kind == NM_CONV_WEIGHTS ? costs->weights_2d : 1) + each * transforms;
 }
 
 /* Whole rows are normalised, in turn for each block that reads them: worth it where a block has
