@@ -38,13 +38,29 @@ static double time_lost(const work *w, const nm_conv_costs *c)
     return lost / weights;
 }
 
+/* How far the costs' ratios are from those of the times, among the candidates that may come into
+ * question: the mean square of their logarithms' differences. */
+static double wrong_ratios(const work *w, const nm_conv_costs *c)
+{
+    const double FAR = 2;
+    const candidate *fastest = &w->of[fastest_of(w)];
+    double sum = 0;
+    for (int i = 0; i < w->candidates; i++) {
+        double costs_more = w->of[i].by->cost(&w->g, w->kind, w->evaluation, c) /
+                            fastest->by->cost(&w->g, w->kind, w->evaluation, c);
+        double off = log(costs_more / (w->of[i].seconds / fastest->seconds));
+        sum += w->of[i].seconds < FAR * fastest->seconds ? off * off : 0;
+    }
+    return sum / w->candidates;
+}
+
 /* A cost that hardly anything depends on stays near what it was. */
 static double badness(const works *all, const costs *c, const costs *start)
 {
-    const double ANCHOR = 0.1;
+    const double ANCHOR = 0.1, WRONG = 0.1;
     double sum = 0;
     for (int k = 0; k < all->count; k++)
-        sum += time_lost(&all->list[k], &c->of);
+        sum += time_lost(&all->list[k], &c->of) + WRONG * wrong_ratios(&all->list[k], &c->of);
     for (int i = 0; i < COSTS; i++) {
         double moved = log(c->number[i] / start->number[i]);
         sum += ANCHOR * moved * moved;
