@@ -1,21 +1,59 @@
-/* The table of costs: see conv_costs.h. `build/bench/calibrate` prints the entry of the instruction
- * set and the kernel that it runs under. */
+/* The table of costs: see conv_costs.h. `build/bench/calibrate models/NAME.yaml...` prints the entry
+ * of the instruction set and of OpenBLAS's kernel that it runs under (NORMA_ISA,
+ * OPENBLAS_CORETYPE), and with --check how good the choices are. */
 #include "conv_costs.h"
 
 #include "gemm.h"
 
+#if defined __AVX512F__
+/* v4, OpenBLAS's kernel for Cooperlake */
+static const nm_conv_costs costs = {
+    .thin_pixels = 1.6,
+    .thin_patches = 22,
+    .thin_tiles = 8.8,
+    .patch = 8.8,
+    .direct_sum = 1.6,
+    .direct_pixel = 72,
+    .depthwise_3x3 = 3.5,
+    .depthwise_any = 4,
+    .depthwise_strided = 9,
+    .tile_4x4 = 560,
+    .tile_2x2 = 180,
+    .row_3_in = 54,
+    .row_3_out = 71,
+    .row_8_in = 45,
+    .row_8_out = 78,
+    .weights_1d = 1,
+    .weights_2d = 1.2,
+};
+#elif defined __AVX2__
+/* v3, OpenBLAS's kernel for Haswell */
+static const nm_conv_costs costs = {
+    .thin_pixels = 2,
+    .thin_patches = 16,
+    .thin_tiles = 5.5,
+    .patch = 10,
+    .direct_sum = 1.5,
+    .direct_pixel = 65,
+    .depthwise_3x3 = 3.5,
+    .depthwise_any = 4,
+    .depthwise_strided = 9,
+    .tile_4x4 = 580,
+    .tile_2x2 = 170,
+    .row_3_in = 71,
+    .row_3_out = 71,
+    .row_8_in = 44,
+    .row_8_out = 81,
+    .weights_1d = 1.1,
+    .weights_2d = 1.3,
+};
+#else
 static const nm_conv_costs costs = {
     .thin_pixels = 2,
     .thin_patches = 8,
     .thin_tiles = 10,
     .patch = 16,
-#if defined __AVX512F__
-    .direct_sum = 1.35,
-#elif defined __AVX2__
-    .direct_sum = 1.75,
-#else
     .direct_sum = 5,
-#endif
     .direct_pixel = 60,
     .depthwise_3x3 = 3.5,
     .depthwise_any = 4,
@@ -29,6 +67,7 @@ static const nm_conv_costs costs = {
     .weights_1d = 1.15,
     .weights_2d = 1.15,
 };
+#endif
 
 const nm_conv_costs *NM_ISA(nm_conv_costs_here)(void)
 {
