@@ -53,7 +53,6 @@ static nm_status calibrate(nm_context *ctx, const settings *s, works *all, bool 
         return NM_OK;
     }
     fit_costs(all, &costs);
-    check(all, &costs);
     print_costs(&costs);
     *good = true;
     return NM_OK;
@@ -67,6 +66,7 @@ static int usage(void)
 
 int main(int argc, char **argv)
 {
+    nm_gemm_restart_with_core(argv);
     settings s = {.seconds = 0.1};
     works all = {0};
     bool good = false;

@@ -7,9 +7,9 @@
 #include <stdlib.h>
 
 static const char *const names[] = {
-    "thin_pixels",   "thin_patches",  "thin_tiles",        "patch",      "direct_sum", "direct_pixel",
-    "depthwise_3x3", "depthwise_any", "depthwise_strided", "tile_4x4",   "tile_2x2",   "row_3_in",
-    "row_3_out",     "row_8_in",      "row_8_out",         "weights_1d", "weights_2d",
+    "thin",          "thin_tiles",        "patch",      "patch_row", "direct_sum", "direct_pixel", "depthwise_3x3",
+    "depthwise_any", "depthwise_strided", "tile_4x4",   "tile_2x2",  "row_3_in",   "row_3_out",    "row_8_in",
+    "row_8_out",     "weights_1d",        "weights_2d",
 };
 enum { COSTS = sizeof names / sizeof *names };
 _Static_assert(sizeof(nm_conv_costs) == COSTS * sizeof(double), "a name for each of the costs, in their order");
@@ -46,8 +46,8 @@ static double wrong_ratios(const work *w, const nm_conv_costs *c)
     const candidate *fastest = &w->of[fastest_of(w)];
     double sum = 0;
     for (int i = 0; i < w->candidates; i++) {
-        double costs_more = w->of[i].by->cost(&w->g, w->kind, w->evaluation, c) /
-                            fastest->by->cost(&w->g, w->kind, w->evaluation, c);
+        double costs_more =
+            w->of[i].by->cost(&w->g, w->kind, w->evaluation, c) / fastest->by->cost(&w->g, w->kind, w->evaluation, c);
         double off = log(costs_more / (w->of[i].seconds / fastest->seconds));
         sum += w->of[i].seconds < FAR * fastest->seconds ? off * off : 0;
     }
@@ -112,8 +112,9 @@ void fit_costs(const works *all, nm_conv_costs *of)
 void print_costs(const nm_conv_costs *of)
 {
     const costs c = {.of = *of};
-    printf("/* %s, OpenBLAS's kernel for %s */\n{\n", nm_isa_name(nm_isa_level()), nm_gemm_core());
+    printf("/* %s, OpenBLAS's kernel for %s */\nstatic const nm_conv_costs costs = {\n", nm_isa_name(nm_isa_level()),
+           nm_gemm_core());
     for (int i = 0; i < COSTS; i++)
         printf("    .%s = %.6g,\n", names[i], c.number[i]);
-    printf("}\n");
+    printf("};\n");
 }

@@ -12,9 +12,10 @@
  * through an array). */
 typedef struct nm_conv_costs {
     /* A product of n columns takes 1 + thin / n times as long as its share of a large one, and the
-     * same once more for its depth: of pixels where they lie (1x1), of patches, of tiles. */
-    double thin_pixels, thin_patches, thin_tiles;
-    double patch;             /* im2col: to lay out one number of a patch */
+     * same once more for its depth: im2col's, Winograd's. */
+    double thin, thin_tiles;
+    double patch;             /* im2col: to lay out one number of a patch, */
+    double patch_row;         /* and to begin a row of one */
     double direct_sum;        /* direct: a multiply-add, */
     double direct_pixel;      /* and what an output pixel takes besides */
     double depthwise_3x3;     /* depthwise: a multiply-add of a kernel of 3x3, */

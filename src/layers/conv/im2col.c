@@ -21,12 +21,12 @@ static double im2col_cost(const nm_conv_geometry *g, nm_conv_kind kind, bool by_
 {
     (void)kind;
     (void)by_sample;
-    /* Every patch element is written and read once beside the product; a thin product runs below
-     * full speed. */
-    double patches = im2col_is_pointwise(g) ? 0 : (double)g->out.h * g->out.w * g->kernel[0] * g->kernel[1] * g->in.c;
     double width = nm_conv_group_out(g), depth = g->kernel[0] * g->kernel[1] * nm_conv_group_in(g);
-    double least = im2col_is_pointwise(g) ? costs->thin_pixels : costs->thin_patches;
-    return (1 + least / width) * (1 + least / depth) * nm_conv_direct_cost(g) + costs->patch * patches;
+    double product = (1 + costs->thin / width) * (1 + costs->thin / depth) * nm_conv_direct_cost(g);
+    if (im2col_is_pointwise(g))
+        return product;
+    double rows = (double)g->out.h * g->out.w * g->kernel[0] * g->groups;
+    return product + rows * (costs->patch_row + costs->patch * g->kernel[1] * nm_conv_group_in(g));
 }
 
 enum { TASKS = 64, FEWEST_ROWS = 32 }; /* of partial sums that are cut; rows in a part of one */
