@@ -27,12 +27,12 @@ static bool check(const works *all, const nm_conv_costs *costs)
 {
     int good = 0;
     double chosen_seconds = 0, fastest_seconds = 0;
-    printf("%-60s %-14s %-14s %6s\n", "pass and layer", "chosen", "fastest", "ratio");
+    printf("%-64s %-14s %-14s %6s\n", "pass and layer", "chosen", "fastest", "ratio");
     for (int k = 0; k < all->count; k++) {
         const work *w = &all->list[k];
         const candidate *chosen = &w->of[chosen_of(w, costs)], *fastest = &w->of[fastest_of(w)];
         double ratio = regret_of(w, costs);
-        printf("%-60s %-14s %-14s %6.2f%s\n", w->name, chosen->by->name, fastest->by->name, ratio,
+        printf("%-64s %-14s %-14s %6.2f%s\n", w->name, chosen->by->name, fastest->by->name, ratio,
                ratio > SLOWER ? "  slower" : "");
         good += ratio <= SLOWER;
         chosen_seconds += chosen->seconds / w->n;
