@@ -36,6 +36,8 @@ enum {
     FEW = 256,    /* outputs, up to which inputs are cut */
     DEEP = 768,   /* inputs of a partial sum, at least */
     MOST_SUMS = 8,
+    TURNED_SAMPLES = 128, /* in a block of products that are turned (gemm.h) */
+    TURNED_COLUMNS = 64,  /* in a task of those, which lays the block out by itself */
 };
 
 static nm_status dense_infer(nm_infer *e, void *private)
@@ -66,14 +68,22 @@ typedef struct blocking {
     int block;         /* rows */
     int samples;       /* in a block */
     int blocks;
-    int sums; /* into how many the inputs are cut */
+    int sums;    /* into how many the inputs are cut */
+    int columns; /* outputs of a task */
 } blocking;
 
 static blocking blocking_of(int n, bool evaluation, int in, int out)
 {
-    blocking b = {.rows = nm_gemm_rows_of(1, evaluation), .block = nm_gemm_whole_rows(ROWS)};
+    blocking b = {.rows = nm_gemm_rows_of(1, evaluation), .block = nm_gemm_whole_rows(ROWS), .columns = COLUMNS};
     int sums = in / DEEP < MOST_SUMS ? in / DEEP : MOST_SUMS;
     b.samples = b.block / b.rows.padded_rows;
+    if (evaluation && nm_gemm_turns()) {
+        int whole = nm_ceil_div(n, NM_GEMM_WHOLE_COLUMNS) * NM_GEMM_WHOLE_COLUMNS;
+        b.rows = nm_gemm_turned_rows();
+        b.samples = whole < TURNED_SAMPLES ? whole : TURNED_SAMPLES;
+        b.block = b.samples + 2 * b.rows.edge;
+        b.columns = TURNED_COLUMNS;
+    }
     b.blocks = nm_ceil_div(n, b.samples);
     b.sums = out <= FEW && sums > 1 ? sums : 1;
     return b;
@@ -85,7 +95,12 @@ static size_t sums_size(const blocking *b, int out)
     return b->sums > 1 ? (size_t)(b->sums * b->blocks * b->block) * (size_t)out : 0;
 }
 
-/* Thread scratch: a padded block of inputs and the block of outputs it gives. */
+/* Thread scratch: a padded block of inputs, the block of outputs it gives, and the same turned. */
+static size_t block_size(const blocking *b, size_t widest)
+{
+    return (size_t)b->block * (widest + (b->rows.edge ? 2 : 1) * (size_t)b->columns);
+}
+
 static nm_status dense_plan(nm_reservation *b, const void *private, void *chosen)
 {
     (void)chosen;
@@ -94,7 +109,7 @@ static nm_status dense_plan(nm_reservation *b, const void *private, void *chosen
     blocking backward = blocking_of(b->n, b->mode == NM_EVAL, self->units, self->inputs);
     size_t sums = sums_size(&forward, self->units), more = b->backward ? sums_size(&backward, self->inputs) : 0;
     b->scratch = (sums > more ? sums : more) * sizeof(real);
-    b->thread_scratch = (size_t)nm_gemm_whole_rows(ROWS) * (widest(self) + COLUMNS) * sizeof(real);
+    b->thread_scratch = block_size(&forward, widest(self)) * sizeof(real);
     return NM_OK;
 }
 
@@ -118,10 +133,10 @@ typedef struct part {
 
 static part part_at(const job *j, int task)
 {
-    int tiles = nm_ceil_div(j->out, COLUMNS), sum = task % j->b.sums, tile = task / j->b.sums % tiles;
-    part t = {.block = task / j->b.sums / tiles, .column = tile * COLUMNS, .sum = sum};
+    int tiles = nm_ceil_div(j->out, j->b.columns), sum = task % j->b.sums, tile = task / j->b.sums % tiles;
+    part t = {.block = task / j->b.sums / tiles, .column = tile * j->b.columns, .sum = sum};
     t.first = t.block * j->b.samples;
-    t.columns = j->out - t.column < COLUMNS ? j->out - t.column : COLUMNS;
+    t.columns = j->out - t.column < j->b.columns ? j->out - t.column : j->b.columns;
     t.input = (int)((long)j->in * sum / j->b.sums);
     t.inputs = (int)((long)j->in * (sum + 1) / j->b.sums) - t.input;
     return t;
@@ -162,10 +177,11 @@ static void product_task(void *arg, int task, int thread)
 {
     const job *j = arg;
     part t = part_at(j, task);
-    bool whole = !j->b.rows.split && t.first + j->b.samples <= j->p->n, partial = j->b.sums > 1;
+    bool whole = !j->b.rows.split && !j->b.rows.edge && t.first + j->b.samples <= j->p->n, partial = j->b.sums > 1;
     const real *from = j->from + (size_t)t.first * (size_t)j->in + t.input;
     real *padded = nm_thread_scratch(j->p, thread), *y = padded + (size_t)j->b.block * widest(j->self);
-    int stride = whole || partial ? j->out : COLUMNS, across = whole ? j->in : t.inputs;
+    real *turned = y + (size_t)j->b.block * (size_t)j->b.columns;
+    int stride = whole || partial ? j->out : j->b.columns, across = whole ? j->in : t.inputs;
     if (partial)
         y = sum_at(j, t.sum, t.block) + t.column;
     else if (whole)
@@ -176,8 +192,11 @@ static void product_task(void *arg, int task, int thread)
     }
     size_t row = (size_t)(j->transposed ? t.column : t.input), column = (size_t)(j->transposed ? t.input : t.column);
     int wide = j->transposed ? j->in : j->out;
-    nm_gemm(false, j->transposed, j->b.block, t.columns, t.inputs, 1, from, across,
-            j->p->w[0] + row * (size_t)wide + column, wide, 0, y, stride);
+    const real *w = j->p->w[0] + row * (size_t)wide + column;
+    if (j->b.rows.edge)
+        nm_gemm_turned(j->transposed, j->b.block, t.columns, t.inputs, from, across, w, wide, y, stride, turned);
+    else
+        nm_gemm(false, j->transposed, j->b.block, t.columns, t.inputs, 1, from, across, w, wide, 0, y, stride);
     if (!partial && (!whole || j->bias))
         bring_back(j, t.first, t.column, t.columns, y, stride);
 }
@@ -187,20 +206,20 @@ static void sum_task(void *arg, int block, int thread)
 {
     (void)thread;
     const job *j = arg;
-    size_t count = (size_t)j->b.block * (size_t)j->out;
-    real *y = sum_at(j, 0, block);
+    size_t edge = (size_t)j->b.rows.edge * (size_t)j->out, count = (size_t)j->b.block * (size_t)j->out - 2 * edge;
+    real *y = sum_at(j, 0, block) + edge;
     for (int sum = 1; sum < j->b.sums; sum++) {
-        const real *more = sum_at(j, sum, block);
+        const real *more = sum_at(j, sum, block) + edge;
         for (size_t i = 0; i < count; i++)
             y[i] += more[i];
     }
-    bring_back(j, block * j->b.samples, 0, j->out, y, j->out);
+    bring_back(j, block * j->b.samples, 0, j->out, sum_at(j, 0, block), j->out);
 }
 
 static void product(job *j)
 {
     j->b = blocking_of(j->p->n, j->p->mode == NM_EVAL, j->in, j->out);
-    nm_parallel(j->p->threads, j->b.blocks * nm_ceil_div(j->out, COLUMNS) * j->b.sums, product_task, (void *)j);
+    nm_parallel(j->p->threads, j->b.blocks * nm_ceil_div(j->out, j->b.columns) * j->b.sums, product_task, (void *)j);
     if (j->b.sums > 1)
         nm_parallel(j->p->threads, j->b.blocks, sum_task, (void *)j);
 }

@@ -105,7 +105,7 @@ bool nm_gemm_rows_alike(void)
 nm_gemm_rows nm_gemm_rows_of(int parts, bool by_sample)
 {
     bool split = by_sample && !nm_gemm_rows_alike();
-    return (nm_gemm_rows){parts, split, split ? (parts + 1) / 2 * 2 : parts};
+    return (nm_gemm_rows){.parts = parts, .split = split, .padded_rows = split ? (parts + 1) / 2 * 2 : parts};
 }
 
 int nm_gemm_whole_rows(int rows)
@@ -113,6 +113,80 @@ int nm_gemm_whole_rows(int rows)
     enum { ALIKE = 16 };
     int group = nm_gemm_rows_alike() ? ALIKE : NM_GEMM_BLOCK;
     return (rows + group - 1) / group * group;
+}
+
+/* ---- products that are turned ----------------------------------------------------------- */
+
+enum { SQUARE = 4 }; /* rows and columns that are transposed in registers */
+typedef real four __attribute__((vector_size(SQUARE * sizeof(real)), aligned(sizeof(real)), may_alias));
+#ifdef NM_DOUBLE
+typedef int64_t four_places __attribute__((vector_size(SQUARE * sizeof(real))));
+#else
+typedef int32_t four_places __attribute__((vector_size(SQUARE * sizeof(real))));
+#endif
+
+/* to[i][j] = from[j][i], SQUARE of each. */
+static inline void transpose_square(const real *from, size_t from_stride, real *to, size_t to_stride)
+{
+    const four *a = (const void *)from, *b = (const void *)(from + from_stride),
+               *c = (const void *)(from + 2 * from_stride), *d = (const void *)(from + 3 * from_stride);
+    const four_places low = {0, 4, 1, 5}, high = {2, 6, 3, 7}, first = {0, 1, 4, 5}, second = {2, 3, 6, 7};
+    four ab[2] = {__builtin_shuffle(*a, *b, low), __builtin_shuffle(*a, *b, high)};
+    four cd[2] = {__builtin_shuffle(*c, *d, low), __builtin_shuffle(*c, *d, high)};
+    for (int half = 0; half < 2; half++, to += 2 * to_stride) {
+        *(four *)to = __builtin_shuffle(ab[half], cd[half], first);
+        *(four *)(to + to_stride) = __builtin_shuffle(ab[half], cd[half], second);
+    }
+}
+
+/* to[i][j] = from[j][i] for `rows` i, a multiple of SQUARE, and `columns` j. */
+static void transpose(const real *from, size_t from_stride, int rows, int columns, real *to, size_t to_stride)
+{
+    int j = 0;
+    for (; j + SQUARE <= columns; j += SQUARE, from += SQUARE * from_stride)
+        for (int i = 0; i < rows; i += SQUARE)
+            transpose_square(from + i, from_stride, to + (size_t)i * to_stride + j, to_stride);
+    for (; j < columns; j++, from += from_stride)
+        for (int i = 0; i < rows; i++)
+            to[(size_t)i * to_stride + (size_t)j] = from[i];
+}
+
+void nm_gemm_turned(bool tb, int rows, int n, int k, const real *a, int lda, const real *b, int ldb, real *c, int ldc,
+                    real *turned)
+{
+    whole(!tb, true, n, rows, k, 1, b, ldb, a, lda, 0, turned, rows);
+    transpose(turned + NM_GEMM_EDGE, (size_t)rows, rows - 2 * NM_GEMM_EDGE, n, c + (size_t)NM_GEMM_EDGE * (size_t)ldc,
+              (size_t)ldc);
+}
+
+/* Products of equal rows, `few` and as many as there may be: are all of both equal? */
+static int measure_turned(void)
+{
+    enum { DEPTH = 20, WIDTH = 28, FEW = 3 * NM_GEMM_WHOLE_COLUMNS };
+    real a[NM_GEMM_COLUMNS * DEPTH], b[DEPTH * WIDTH], c[2][NM_GEMM_COLUMNS * WIDTH], turned[NM_GEMM_COLUMNS * WIDTH];
+    for (int i = 0; i < NM_GEMM_COLUMNS * DEPTH; i++)
+        a[i] = (real)sin(1.7 * (i % DEPTH) + 0.3);
+    for (int i = 0; i < DEPTH * WIDTH; i++)
+        b[i] = (real)cos(0.9 * i);
+    for (int all = 0; all < 2; all++) {
+        int rows = all ? NM_GEMM_COLUMNS : FEW;
+        nm_gemm_turned(false, rows, WIDTH, DEPTH, a, DEPTH, b, WIDTH, c[all], WIDTH, turned);
+        for (int row = NM_GEMM_EDGE; row < rows - NM_GEMM_EDGE; row++)
+            if (memcmp(c[0] + NM_GEMM_EDGE * WIDTH, c[all] + row * WIDTH, WIDTH * sizeof(real)) != 0)
+                return false;
+    }
+    return true;
+}
+
+bool nm_gemm_turns(void)
+{
+    static atomic_int known = -1;
+    return !nm_gemm_rows_alike() && nm_find_once(&known, measure_turned);
+}
+
+nm_gemm_rows nm_gemm_turned_rows(void)
+{
+    return (nm_gemm_rows){.parts = 1, .padded_rows = 1, .edge = NM_GEMM_EDGE};
 }
 
 nm_status nm_gemm_check(nm_context *ctx)

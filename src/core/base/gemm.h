@@ -29,10 +29,25 @@ typedef struct nm_gemm_rows {
     int parts;       /* of a sample */
     bool split;      /* into even and odd ones */
     int padded_rows; /* that a sample takes, with those that nobody has */
+    int edge;        /* rows of nobody before the first sample and after the last: nm_gemm_turned */
 } nm_gemm_rows;
 
 /* by_sample: whether a sample's result must not depend on where it lies. */
 nm_gemm_rows nm_gemm_rows_of(int parts, bool by_sample);
+
+/* A sample of one part would leave every second half empty. Its product is computed transposed
+ * there, with samples as columns: of those Haswell's kernel treats all alike but NM_GEMM_EDGE at
+ * either end, up to NM_GEMM_COLUMNS. Whether this OpenBLAS is one for that: its rows are not alike,
+ * such columns are; measured at the first call. */
+enum { NM_GEMM_EDGE = 8, NM_GEMM_COLUMNS = 320, NM_GEMM_WHOLE_COLUMNS = 16 };
+bool nm_gemm_turns(void);
+/* The places of such samples: in order, behind an edge. */
+nm_gemm_rows nm_gemm_turned_rows(void);
+/* c = a * op(b) without the edges: of `rows` rows of a, a multiple of NM_GEMM_WHOLE_COLUMNS, the
+ * first and the last NM_GEMM_EDGE are read and may hold any numbers, but those of c are left as
+ * they are. turned: scratch for n * rows numbers. */
+void nm_gemm_turned(bool tb, int rows, int n, int k, const real *a, int lda, const real *b, int ldb, real *c, int ldc,
+                    real *turned);
 
 typedef struct nm_gemm_place {
     int sample, number; /* number >= parts: the row has nobody */
@@ -40,6 +55,9 @@ typedef struct nm_gemm_place {
 
 static inline nm_gemm_place nm_gemm_place_of(const nm_gemm_rows *r, int row)
 {
+    if (row < r->edge)
+        return (nm_gemm_place){0, r->parts};
+    row -= r->edge;
     if (!r->split)
         return (nm_gemm_place){row / r->parts, row % r->parts};
     int half = row / NM_GEMM_HALF, per_half = r->padded_rows / 2, slot = half / 2 * NM_GEMM_HALF + row % NM_GEMM_HALF;
@@ -52,7 +70,7 @@ int nm_gemm_whole_rows(int rows);
 /* How many products of `block` rows (a multiple of NM_GEMM_BLOCK) hold n samples. */
 static inline int nm_gemm_blocks(const nm_gemm_rows *r, int n, int block)
 {
-    return (int)(((long)n * r->padded_rows + block - 1) / block);
+    return (int)(((long)n * r->padded_rows + 2 * r->edge + block - 1) / block);
 }
 
 /* Where piece number `index` of a product's columns (or rows) begins; of the number behind the

@@ -90,6 +90,14 @@ static bool stages_small_weights(const nm_conv_geometry *g, int units)
     return units >= FEW_UNITS && g->in.c * g->out.c >= THINNEST;
 }
 
+/* Whether one tile of a sample is turned: staged products alone are, so at least one block must
+ * fit. */
+static bool turns(const nm_conv_geometry *g, const blocking *b)
+{
+    double bytes = (double)b->block * POINTS * (g->in.c + g->out.c) * sizeof(real);
+    return b->tiles == 1 && b->many && bytes <= STAGED_BYTES && nm_gemm_turns();
+}
+
 static int rows_of_all(const blocking *b)
 {
     return (b->units - 1) * b->block + b->last;
@@ -130,6 +138,8 @@ static blocking blocking_of(const nm_conv_geometry *g, int n, int most, way of)
     b.block = b.many ? 2 * NM_GEMM_BLOCK : NM_GEMM_BLOCK;
     if (by_sample && !b.many)
         b.block = evaluation_block(g, b.tiles);
+    if (by_sample && turns(g, &b))
+        b.rows = nm_gemm_turned_rows();
     b.units = units_of(&b, n);
     int units = units_of(&b, most);
     double bytes = (double)units * b.block * POINTS * (g->in.c + g->out.c) * sizeof(real);
@@ -140,9 +150,9 @@ static blocking blocking_of(const nm_conv_geometry *g, int n, int most, way of)
         b.block = training_block(g, most * b.tiles);
         b.units = units_of(&b, n);
     }
-    int left = n * b.rows.padded_rows - (b.units - 1) * b.block;
+    int left = n * b.rows.padded_rows + 2 * b.rows.edge - (b.units - 1) * b.block;
     b.last = b.staged && b.many ? nm_gemm_whole_rows(left) : b.block;
-    b.group = group_of(&b, most * b.rows.padded_rows);
+    b.group = group_of(&b, most * b.rows.padded_rows + 2 * b.rows.edge);
     b.groups = nm_ceil_div(rows_of_all(&b), b.group);
     return b;
 }
@@ -155,7 +165,7 @@ static int slice_of(const nm_conv_geometry *g, int most, way of)
 {
     blocking b = blocking_of(g, 1, most, of);
     size_t row = POINTS * (size_t)(g->in.c + g->out.c) * sizeof(real);
-    int fit = (int)(STAGED_BYTES / row) / b.block * b.block / b.rows.padded_rows;
+    int fit = ((int)(STAGED_BYTES / row) / b.block * b.block - 2 * b.rows.edge) / b.rows.padded_rows;
     return b.many && fit > 0 ? nm_ceil_div(most, nm_ceil_div(most, fit)) : most;
 }
 

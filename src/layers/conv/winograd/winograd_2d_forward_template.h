@@ -11,9 +11,10 @@ typedef struct forward_shared {
 } forward_shared;
 
 typedef struct forward_own {
-    real *input; /* rows that are normalised here */
-    real *sums;  /* see winograd_2d_moments_template.h */
-    real *v, *m; /* blocked: of one block */
+    real *input;  /* rows that are normalised here */
+    real *sums;   /* see winograd_2d_moments_template.h */
+    real *v, *m;  /* blocked: of one block */
+    real *turned; /* of a product that is turned (gemm.h) */
 } forward_own;
 
 static forward_shared forward_shared_layout(nm_scratch *s, const nm_conv_geometry *g, const blocking *b)
@@ -33,6 +34,8 @@ static forward_own forward_own_layout(nm_scratch *s, const nm_conv_geometry *g, 
         l.v = nm_scratch_reals(s, POINTS * point_stride(b->block, g->in.c));
         l.m = nm_scratch_reals(s, POINTS * point_stride(b->block, g->out.c));
     }
+    if (b->rows.edge)
+        l.turned = nm_scratch_reals(s, NM_GEMM_COLUMNS * (size_t)g->out.c);
     return l;
 }
 
@@ -54,10 +57,12 @@ static way way_of(const nm_conv_call *call)
 static void cut_products(forward_job *j)
 {
     enum { MOST_COLUMNS_CUT = 4, WHOLE = 16 };
-    int rows = rows_of_all(&j->b);
+    int edges = 2 * j->b.rows.edge, rows = rows_of_all(&j->b) - edges;
     j->pieces = j->b.many ? pieces_of(MOST_COLUMNS_CUT, j->call->g->out.c, THINNEST_PIECE) : 1;
     j->chunk = nm_ceil_div(rows, pieces_of(nm_ceil_div(PRODUCTS, POINTS * j->pieces), rows, THINNEST_PIECE));
-    j->chunk = j->call->by_sample ? nm_gemm_whole_rows(j->chunk) : nm_ceil_div(j->chunk, WHOLE) * WHOLE;
+    j->chunk = j->call->by_sample && !edges ? nm_gemm_whole_rows(j->chunk) : nm_ceil_div(j->chunk, WHOLE) * WHOLE;
+    if (edges && j->chunk > NM_GEMM_COLUMNS - edges)
+        j->chunk = NM_GEMM_COLUMNS - edges;
 }
 
 static forward_job forward_job_of(const nm_conv_call *call)
@@ -95,14 +100,20 @@ static void WINOGRAD(weights_in_task)(void *arg, int task, int thread)
     weights_in(j, task);
 }
 
-/* Of point e, `rows` rows: piece number `index` of m = v u. */
-static void find_piece(const forward_job *j, int e, int index, int rows, const real *v, real *m)
+/* Of point e, `rows` rows and the edges of such as are turned: piece number `index` of m = v u. */
+static void find_piece(const forward_job *j, int e, int index, int rows, const real *v, real *m, real *turned)
 {
     const nm_conv_geometry *g = j->call->g;
+    int edges = 2 * j->b.rows.edge;
     int column = nm_gemm_piece_at(index, j->pieces, g->out.c),
         columns = nm_gemm_piece_at(index + 1, j->pieces, g->out.c) - column;
-    nm_gemm(false, false, rows, columns, g->in.c, 1, v + (size_t)e * j->v_stride, g->in.c,
-            j->all.u + (size_t)e * j->u_stride + column, g->out.c, 0, m + (size_t)e * j->m_stride + column, g->out.c);
+    const real *u = j->all.u + (size_t)e * j->u_stride + column;
+    v += (size_t)e * j->v_stride;
+    m += (size_t)e * j->m_stride + column;
+    if (edges)
+        nm_gemm_turned(false, rows + edges, columns, g->in.c, v, g->in.c, u, g->out.c, m, g->out.c, turned);
+    else
+        nm_gemm(false, false, rows, columns, g->in.c, 1, v, g->in.c, u, g->out.c, 0, m, g->out.c);
 }
 
 static void WINOGRAD(blocked_task)(void *arg, int task, int thread)
@@ -111,7 +122,7 @@ static void WINOGRAD(blocked_task)(void *arg, int task, int thread)
     const forward_own own = own_scratch(j, thread);
     group_inputs(j->call, &j->b, task, own.v, j->v_stride, own.input);
     for (int product = 0; product < POINTS * j->pieces; product++)
-        find_piece(j, product / j->pieces, product % j->pieces, j->b.block, own.v, own.m);
+        find_piece(j, product / j->pieces, product % j->pieces, j->b.block, own.v, own.m, NULL);
     group_outputs(j->call, &j->b, task, own.m, j->m_stride, own.sums);
 }
 
@@ -129,17 +140,18 @@ static void WINOGRAD(staged_in_task)(void *arg, int task, int thread)
 
 static int chunks_of(const forward_job *j)
 {
-    return nm_ceil_div(rows_of_all(&j->b), j->chunk);
+    return nm_ceil_div(rows_of_all(&j->b) - 2 * j->b.rows.edge, j->chunk);
 }
 
 static void WINOGRAD(staged_product_task)(void *arg, int task, int thread)
 {
-    (void)thread;
     const forward_job *j = arg;
     const nm_conv_geometry *g = j->call->g;
-    int product = task / j->pieces, first = product % chunks_of(j) * j->chunk, left = rows_of_all(&j->b) - first;
+    int product = task / j->pieces, first = product % chunks_of(j) * j->chunk;
+    int left = rows_of_all(&j->b) - 2 * j->b.rows.edge - first;
     find_piece(j, product / chunks_of(j), task % j->pieces, left < j->chunk ? left : j->chunk,
-               j->all.v + (size_t)first * (size_t)g->in.c, j->all.m + (size_t)first * (size_t)g->out.c);
+               j->all.v + (size_t)first * (size_t)g->in.c, j->all.m + (size_t)first * (size_t)g->out.c,
+               own_scratch(j, thread).turned);
 }
 
 static void WINOGRAD(staged_out_task)(void *arg, int task, int thread)
