@@ -2,16 +2,12 @@
  * would spend its time on laying out patches. Forward alone. For each output row the input rows
  * that it reads are copied with their zeros around them; then a few pixels at a time keep their
  * sums of some output channels in registers. */
+#include "direct_sums.h"
 #include "stem.h"
 
 #include <string.h>
 
-enum { LANES = NM_VECTOR, PIXELS = 4, ROWS = 4, MOST_TAPS = 48, TAPS = 9 };
-#ifdef __AVX512F__
-enum { MOST = 4 }; /* vectors of channels at once: PIXELS times as many sums in registers */
-#else
-enum { MOST = 2 };
-#endif
+enum { ROWS = 4, MOST_TAPS = 48, TAPS = 9 };
 
 static int taps_of(const nm_conv_geometry *g)
 {
@@ -41,53 +37,6 @@ static int padded_width(const nm_conv_geometry *g)
 static size_t rows_size(const nm_conv_geometry *g)
 {
     return (size_t)g->kernel[0] * (size_t)(padded_width(g) * g->in.c);
-}
-
-/* The sums of PIXELS outputs from `x` on (`step` numbers apart) of `count` * LANES channels. */
-static inline void sum_pixels(const nm_conv_geometry *g, const real *x, size_t line, size_t step,
-                              const real *restrict w, const int count, nm_vector (*sum)[MOST])
-{
-    const int run = g->kernel[1] * g->in.c;
-    for (int p = 0; p < PIXELS; p++)
-        for (int k = 0; k < count; k++)
-            sum[p][k] = (nm_vector){0};
-    for (int a = 0; a < g->kernel[0]; a++)
-        for (int t = 0; t < run; t++, w += g->out.c) {
-            const real *from = x + (size_t)a * line + t;
-            nm_vector weight[MOST];
-            for (int k = 0; k < count; k++)
-                nm_vector_load(&weight[k], w + k * LANES, LANES);
-            for (int p = 0; p < PIXELS; p++)
-                for (int k = 0; k < count; k++)
-                    sum[p][k] += from[(size_t)p * step] * weight[k];
-        }
-}
-
-static inline void put_pixels(const nm_conv_call *call, nm_vector (*sum)[MOST], int channel, const int count,
-                              int pixels, real *y)
-{
-    for (int p = 0; p < pixels; p++, y += call->g->out.c)
-        for (int k = 0; k < count; k++) {
-            nm_conv_finish(call, channel + k * LANES, LANES, NULL, (real *)&sum[p][k]);
-            nm_vector_store(y + k * LANES, &sum[p][k], LANES);
-        }
-}
-
-/* The largest of each 2x2 of two rows' sums. */
-static inline void put_pooled(const nm_conv_call *call, nm_vector (*upper)[MOST], nm_vector (*lower)[MOST], int channel,
-                              const int count, int pixels, real *y)
-{
-    for (int p = 0; p < PIXELS; p++)
-        for (int k = 0; k < count; k++) {
-            nm_conv_finish(call, channel + k * LANES, LANES, NULL, (real *)&upper[p][k]);
-            nm_conv_finish(call, channel + k * LANES, LANES, NULL, (real *)&lower[p][k]);
-            nm_vector_larger(&upper[p][k], (const real *)&lower[p][k]);
-        }
-    for (int p = 0; p < pixels; p++, y += call->g->out.c)
-        for (int k = 0; k < count; k++) {
-            nm_vector_larger(&upper[2 * p][k], (const real *)&upper[2 * p + 1][k]);
-            nm_vector_store(y + k * LANES, &upper[2 * p][k], LANES);
-        }
 }
 
 /* The input rows of one output row, with zeros for what lies outside: [kernel height][padded
@@ -134,6 +83,10 @@ static void output_row(const nm_conv_call *call, const real *rows, real *y)
     const nm_shape s = nm_conv_y_shape(call);
     const int each = call->pool ? 2 : 1, group = PIXELS / each;
     size_t step = (size_t)g->stride[1] * (size_t)g->in.c, second = rows_size(g);
+    if (sums_nine_taps(call)) {
+        nine_tap_row(call, rows, (size_t)padded_width(g), y);
+        return;
+    }
     for (int col = 0; col < s.w; col += group) {
         int pixels = s.w - col < group ? s.w - col : group, c = 0;
         const real *x = rows + (size_t)(col * each) * step;
