@@ -71,53 +71,69 @@ static inline void transform_gradient(pixels d, real *restrict out, size_t strid
 
 enum { RUN = 16 }; /* numbers at once in the transforms of weights */
 
-/* U = G w G' for `count` numbers that lie side by side: w[tap * w_stride + i] to u[point * u_stride
- * + i]. */
-static void transform_weights(const real *restrict w, size_t w_stride, real *restrict u, size_t u_stride, int count)
+/* U = G w G' for at most RUN numbers that lie side by side: w[tap * w_stride + i] to u[point *
+ * u_stride + i]. */
+static inline void transform_weights_run(const real *restrict w, size_t w_stride, real *restrict u, size_t u_stride,
+                                         const int lanes)
 {
-    for (int first = 0; first < count; first += RUN) {
-        int lanes = count - first < RUN ? count - first : RUN;
-        real t[SIZE][3][RUN];
-        for (int b = 0; b < 3; b++)
-            for (int v = 0; v < lanes; v++) {
-                const real *at = w + (size_t)b * w_stride + (size_t)(first + v);
-                real w0 = at[0], w1 = at[3 * w_stride], w2 = at[6 * w_stride];
-                for (int i = 0; i < SIZE; i++)
-                    t[i][b][v] = (real)G[i][0] * w0 + (real)G[i][1] * w1 + (real)G[i][2] * w2;
-            }
-        for (int i = 0; i < SIZE; i++)
-            for (int j = 0; j < SIZE; j++)
-                for (int v = 0; v < lanes; v++)
-                    u[(size_t)(SIZE * i + j) * u_stride + (size_t)(first + v)] =
-                        (real)G[j][0] * t[i][0][v] + (real)G[j][1] * t[i][1][v] + (real)G[j][2] * t[i][2][v];
-    }
+    real t[SIZE][3][RUN];
+    for (int b = 0; b < 3; b++)
+        for (int v = 0; v < lanes; v++) {
+            const real *at = w + (size_t)b * w_stride + (size_t)v;
+            real w0 = at[0], w1 = at[3 * w_stride], w2 = at[6 * w_stride];
+            for (int i = 0; i < SIZE; i++)
+                t[i][b][v] = (real)G[i][0] * w0 + (real)G[i][1] * w1 + (real)G[i][2] * w2;
+        }
+    for (int i = 0; i < SIZE; i++)
+        for (int j = 0; j < SIZE; j++)
+            for (int v = 0; v < lanes; v++)
+                u[(size_t)(SIZE * i + j) * u_stride + (size_t)v] =
+                    (real)G[j][0] * t[i][0][v] + (real)G[j][1] * t[i][1][v] + (real)G[j][2] * t[i][2][v];
 }
 
-/* dw = G' dU G, likewise; added to what is there with `add`. */
+/* Of `count` numbers. Whole runs by themselves: of a constant length they are vectors throughout.
+ */
+static void transform_weights(const real *restrict w, size_t w_stride, real *restrict u, size_t u_stride, int count)
+{
+    int first = 0;
+    for (; first + RUN <= count; first += RUN)
+        transform_weights_run(w + first, w_stride, u + first, u_stride, RUN);
+    if (first < count)
+        transform_weights_run(w + first, w_stride, u + first, u_stride, count - first);
+}
+
+/* dw = G' dU G, likewise, of at most RUN numbers; added to what is there with `add`. */
+static inline void transform_weight_gradient_run(const real *restrict u, size_t u_stride, real *restrict dw,
+                                                 size_t w_stride, const int lanes, bool add)
+{
+    real t[3][SIZE][RUN];
+    for (int j = 0; j < SIZE; j++)
+        for (int a = 0; a < 3; a++)
+            for (int v = 0; v < lanes; v++) {
+                const real *at = u + (size_t)j * u_stride + (size_t)v;
+                real sum = 0;
+                for (int i = 0; i < SIZE; i++)
+                    sum += (real)G[i][a] * at[(size_t)(SIZE * i) * u_stride];
+                t[a][j][v] = sum;
+            }
+    for (int a = 0; a < 3; a++)
+        for (int b = 0; b < 3; b++)
+            for (int v = 0; v < lanes; v++) {
+                real *to = dw + (size_t)(3 * a + b) * w_stride + (size_t)v, sum = 0;
+                for (int j = 0; j < SIZE; j++)
+                    sum += (real)G[j][b] * t[a][j][v];
+                *to = add ? *to + sum : sum;
+            }
+}
+
 static void transform_weight_gradient(const real *restrict u, size_t u_stride, real *restrict dw, size_t w_stride,
                                       int count, bool add)
 {
-    for (int first = 0; first < count; first += RUN) {
-        int lanes = count - first < RUN ? count - first : RUN;
-        real t[3][SIZE][RUN];
-        for (int j = 0; j < SIZE; j++)
-            for (int a = 0; a < 3; a++)
-                for (int v = 0; v < lanes; v++) {
-                    const real *at = u + (size_t)j * u_stride + (size_t)(first + v);
-                    real sum = 0;
-                    for (int i = 0; i < SIZE; i++)
-                        sum += (real)G[i][a] * at[(size_t)(SIZE * i) * u_stride];
-                    t[a][j][v] = sum;
-                }
-        for (int a = 0; a < 3; a++)
-            for (int b = 0; b < 3; b++)
-                for (int v = 0; v < lanes; v++) {
-                    real *to = dw + (size_t)(3 * a + b) * w_stride + (size_t)(first + v), sum = 0;
-                    for (int j = 0; j < SIZE; j++)
-                        sum += (real)G[j][b] * t[a][j][v];
-                    *to = add ? *to + sum : sum;
-                }
-    }
+    int first = 0;
+    for (; first + RUN <= count; first += RUN)
+        transform_weight_gradient_run(u + first, u_stride, dw + first, w_stride, RUN, add);
+    if (first < count)
+        transform_weight_gradient_run(u + first, u_stride, dw + first, w_stride, count - first, add);
 }
 
 #endif
