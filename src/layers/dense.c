@@ -36,8 +36,8 @@ enum {
     FEW = 256,    /* outputs, up to which inputs are cut */
     DEEP = 768,   /* inputs of a partial sum, at least */
     MOST_SUMS = 8,
-    TURNED_SAMPLES = 128, /* in a block of products that are turned (gemm.h) */
-    TURNED_COLUMNS = 64,  /* in a task of those, which lays the block out by itself */
+    PACKED_SAMPLES = 128, /* in a block, for kernels that copy both operands of a product first */
+    TURNED_COLUMNS = 64,  /* in a task of products that are turned (gemm.h), which lays the block out by itself */
 };
 
 static nm_status dense_infer(nm_infer *e, void *private)
@@ -77,12 +77,13 @@ static blocking blocking_of(int n, bool evaluation, int in, int out)
     blocking b = {.rows = nm_gemm_rows_of(1, evaluation), .block = nm_gemm_whole_rows(ROWS), .columns = COLUMNS};
     int sums = in / DEEP < MOST_SUMS ? in / DEEP : MOST_SUMS;
     b.samples = b.block / b.rows.padded_rows;
-    if (evaluation && nm_gemm_turns()) {
+    bool turned = evaluation && nm_gemm_turns();
+    if (turned || !(evaluation || nm_gemm_rows_alike())) {
         int whole = nm_ceil_div(n, NM_GEMM_WHOLE_COLUMNS) * NM_GEMM_WHOLE_COLUMNS;
-        b.rows = nm_gemm_turned_rows();
-        b.samples = whole < TURNED_SAMPLES ? whole : TURNED_SAMPLES;
+        b.rows = turned ? nm_gemm_turned_rows() : b.rows;
+        b.samples = whole < PACKED_SAMPLES ? whole : PACKED_SAMPLES;
         b.block = b.samples + 2 * b.rows.edge;
-        b.columns = TURNED_COLUMNS;
+        b.columns = turned ? TURNED_COLUMNS : COLUMNS;
     }
     b.blocks = nm_ceil_div(n, b.samples);
     b.sums = out <= FEW && sums > 1 ? sums : 1;
