@@ -156,6 +156,7 @@ typedef enum nm_mode { NM_EVAL, NM_TRAIN } nm_mode;
 typedef struct nm_rules {
     nm_mode mode;
     bool exact; /* only algorithms whose error is that of direct summation */
+    bool bf16;  /* what is kept for backward may be in bfloat16, in training */
     const char *
         prefer; /* names of algorithms, as in conv's option, for layers that leave the choice to planning; NULL: none */
 } nm_rules;
@@ -175,6 +176,7 @@ typedef struct nm_reservation {
     bool want_dx;  /* whether backward will be asked for any dx */
     int threads;   /* that will run it: for sizing scratch only; no result may depend on it */
     const struct nm_tail *tail; /* what the layer does besides its own work: the library's own fusion; never NULL */
+    unsigned bf16;              /* which of a pass's arrays are in bfloat16 (fusion); always 0 for callers' types */
     size_t saved;               /* from forward to backward, one block */
     size_t scratch;             /* shared by all threads, during one call */
     size_t thread_scratch;      /* for each thread, during one call */
@@ -195,6 +197,7 @@ typedef struct nm_pass {
     const nm_real *const *x; /* [inputs]; in backward only with NM_BACK_X */
     const struct nm_lazy_normalisation
         *lazy_normalisation; /* how x[0] is to be read: fusion; NULL: as it is, always so for callers' types */
+    unsigned bf16; /* as in the reservation */
     nm_real *y; /* forward writes it, NULL where its reader normalises, never so for callers' types; in backward only
                    with NM_BACK_Y */
     const nm_real *dy;   /* backward: gradient of the loss by y */

@@ -203,7 +203,7 @@ static void deconv_forward(const nm_pass *p, const void *private)
     if (c->turned) {
         NM_ISA(nm_conv_turn_weights)(&self->g, p->threads, kernel, turned);
         call.g = &c->turn;
-        call.x = p->x[0];
+        call.x = nm_stored_of(p->x[0], false);
         call.w = turned;
         call.bias = self->bias ? p->w[1] : NULL;
         c->by[NM_CONV_DATA]->forward(&call);
@@ -237,7 +237,7 @@ static void deconv_backward(const nm_pass *p, const void *private)
     const choice *c = p->plan;
     real *kernel, *gradient;
     nm_conv_call call = deconv_call_of(p, self, &kernel, &gradient);
-    call.x = p->dy; /* g reads this layer's output side and gives its input side */
+    call.x = nm_stored_of(p->dy, false); /* g reads this layer's output side and gives its input side */
     if (p->dw[0]) {
         memset(gradient, 0, nm_conv_weight_count(&self->g) * sizeof *gradient);
         call.dy = p->x[0];

@@ -203,7 +203,8 @@ static bool same_plan(nm_train_run *t, bool recompute)
     if (nm_plan_new(t->net, &request, &plan) != NM_OK)
         return false;
     nm_plan_memory a = nm_plan_memory_use(plan), b = nm_plan_memory_use(t->plan);
-    bool same = recompute == t->settings->recompute || (a.activations == b.activations && a.saved == b.saved);
+    bool alike = recompute == t->settings->recompute && t->net->bf16 == (t->settings->storage == NM_STORAGE_BF16);
+    bool same = alike || (a.activations == b.activations && a.saved == b.saved);
     for (int i = t->net->inputs; i < t->net->nodes && same; i++) {
         char here[256] = "", there[256] = "";
         nm_plan_describe(plan, i, here, sizeof here);
@@ -228,6 +229,18 @@ static bool exact(nm_train_run *t, nm_text *why)
     t->net->exact = false;
     bool same = same_plan(t, t->settings->recompute);
     t->net->exact = true;
+    return same;
+}
+
+static bool storage(nm_train_run *t, nm_text *why)
+{
+    nm_text_add(why, t->settings->exact ? "with 'exact' all is kept in float32"
+                                        : "nothing in this network can be kept in bfloat16");
+    if (t->settings->exact || t->settings->storage == NM_STORAGE_FLOAT32)
+        return true;
+    t->net->bf16 = false;
+    bool same = same_plan(t, t->settings->recompute);
+    t->net->bf16 = true;
     return same;
 }
 
@@ -267,6 +280,7 @@ static const idle_rule rules[] = {
     {"without", without},
     {"recompute", recompute},
     {"exact", exact},
+    {"storage", storage},
     {"no_fuse", no_fuse},
 };
 

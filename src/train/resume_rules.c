@@ -14,6 +14,7 @@ static const struct {
     {"batch", NM_RESUME_REFUSED},     {"micro_batch", NM_RESUME_FREE},
     {"shards", NM_RESUME_ALLOWED}, /* other bits, never other numbers */
     {"recompute", NM_RESUME_FREE},    {"exact", NM_RESUME_FREE},
+    {"storage", NM_RESUME_ALLOWED}, /* numbers that are rounded otherwise */
     {"no_fuse", NM_RESUME_FREE},      {"eval_batch", NM_RESUME_FREE},
     {"optimizer", NM_RESUME_REFUSED}, /* its options: see below */
     {"schedule", NM_RESUME_FREE},     {"lr", NM_RESUME_FREE},

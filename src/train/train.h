@@ -11,6 +11,9 @@
 #include "divergence.h"
 #include "network.h"
 
+/* How what backward reads is kept. */
+enum { NM_STORAGE_FLOAT32, NM_STORAGE_BF16 };
+
 typedef struct nm_train_settings {
     char *data;        /* "fashion-mnist", "cifar10:PATH" */
     int epochs, steps; /* steps > 0 wins where both are given; stops after that many in all */
@@ -18,6 +21,7 @@ typedef struct nm_train_settings {
     int micro_batch; /* samples at once; 0: the whole batch */
     int shards;      /* parts of a batch whose sums are joined in a fixed order */
     bool recompute;
+    int storage; /* of NM_STORAGE_… */
     bool exact, no_fuse; /* only algorithms of exact sums; every layer does its own work alone */
     nm_choice optimizer, schedule;
     double lr, momentum; /* >= 0: instead of the optimizer's own; NaN: not given */

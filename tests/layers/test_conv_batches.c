@@ -99,7 +99,7 @@ static void run(work *k, nm_conv_kind kind, int n)
                          .threads = k->threads,
                          .most = k->most,
                          .by_sample = k->by_sample,
-                         .x = k->x,
+                         .x = nm_stored_of(k->x, false),
                          .w = k->w,
                          .y = k->y,
                          .dy = k->dy,

@@ -52,10 +52,21 @@ typedef struct nm_tail_request {
     bool want_dx;  /* whether that will be asked for any dx of the head */
 } nm_tail_request;
 
+/* A bfloat16 (the upper half of a float), in which training may keep what backward reads
+ * (nm_rules.bf16): planning says which of a pass's arrays are in it (nm_pass.bf16), which then
+ * point to nm_bf16. All that is computed is in `real`; layers/shared/stored.h reads and writes. */
+typedef uint16_t nm_bf16;
+enum {
+    NM_BF16_X = 1,     /* x[0], of a layer with one input */
+    NM_BF16_Y = 2,     /* y, the last output of the head's tail */
+    NM_BF16_OTHER = 4, /* the tail's `other` */
+};
+
 /* An input whose normalisation its layer has left to its only reader, which saves a pass over it:
  * for each channel (x - mean) * factor + shift, then perhaps a relu. */
 typedef struct nm_lazy_normalisation {
     const real *x;
+    bool bf16;                         /* x points to nm_bf16 */
     const real *mean, *factor, *shift; /* [C] */
     bool relu;
 } nm_lazy_normalisation;
@@ -74,6 +85,8 @@ typedef struct nm_fusion {
     void (*lazy_normalisation)(const nm_pass *p, const void *self, nm_lazy_normalisation *out);
     /* As a reader: whether all passes can read such an input. */
     bool (*reads_lazy_normalisation)(const void *self, const nm_rules *rules);
+    /* In training, as a head with that tail: which of the arrays of its passes can be in bfloat16. */
+    unsigned (*reads_and_writes_bf16)(const void *self, const nm_tail *tail, const nm_tail_request *request);
 } nm_fusion;
 
 /* Whether the tail's pool has windows of 2x2, side by side, without padding: the only one that

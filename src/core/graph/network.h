@@ -62,7 +62,7 @@ typedef struct nm_objective {
 /* What of its settings a network itself follows. */
 typedef struct nm_network_rules {
     nm_strings without;  /* layer types that are left out */
-    bool exact, no_fuse; /* see nm_request */
+    bool exact, no_fuse, bf16; /* see nm_request */
 } nm_network_rules;
 
 /* The section of a model file that says how its network is trained and run. The core knows only
@@ -97,7 +97,7 @@ typedef struct nm_network {
     real *weights, *states;                /* the parameter slab and the state slab */
     const nm_settings_type *settings_type; /* NULL: none were read */
     void *settings;                        /* as the model file has them: a struct of that type */
-    bool exact, no_fuse;                   /* what every plan of it asks for: see nm_request */
+    bool exact, no_fuse, bf16;             /* what every plan of it asks for: see nm_request */
 } nm_network;
 
 /* The objective whose right classes are counted while it is trained: that of the prediction, where
@@ -156,6 +156,7 @@ typedef struct nm_request {
     int keeps;
     bool no_fuse;       /* every layer does its own work alone */
     bool exact;         /* only algorithms whose error is that of direct summation */
+    bool bf16;          /* in train mode: what backward reads is kept in bfloat16; not with exact */
     const char *prefer; /* names of algorithms for layers that leave the choice to planning (nm_rules); NULL: none */
     bool timing;        /* measure each node's passes: nm_plan_seconds */
     bool gradients;     /* backward can be run in eval mode too (in train mode it always can) */

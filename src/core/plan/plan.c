@@ -67,6 +67,7 @@ static nm_status reserve_memory(nm_plan *plan, int index)
                             .backward = planned->backward,
                             .want_dx = planned->want_dx,
                             .tail = &planned->tail,
+                            .bf16 = planned->bf16,
                             .threads = segment->by_thread ? 1 : plan->request.threads};
     NM_TRY(node->type->plan(&asked, node->self, planned->choice));
     planned->saved_size = asked.saved;
@@ -125,12 +126,13 @@ static void complete_request(nm_plan *plan, const nm_request *request)
     *q = *request;
     q->exact = request->exact || plan->net->exact;
     q->no_fuse = request->no_fuse || plan->net->no_fuse;
+    q->bf16 = (request->bf16 || plan->net->bf16) && !q->exact && q->mode == NM_TRAIN;
 #ifndef NDEBUG
     q->poison = true;
 #endif
     if (q->micro <= 0 || q->micro > q->batch)
         q->micro = q->batch;
-    plan->rules = (nm_rules){.mode = q->mode, .exact = q->exact, .prefer = q->prefer};
+    plan->rules = (nm_rules){.mode = q->mode, .exact = q->exact, .bf16 = q->bf16, .prefer = q->prefer};
     plan->backward = q->mode == NM_TRAIN || q->gradients;
     plan->memory.gradients = plan->backward ? plan->net->weight_count * sizeof(real) : 0;
     plan->objectives = plan->net->objectives ? plan->net->objectives : 1;
@@ -176,6 +178,7 @@ static nm_status build_plan(nm_plan *plan)
     find_needed(plan);
     nm_find_segments(plan);
     nm_find_fusion(plan);
+    nm_find_storage(plan);
     NM_TRY(nm_find_slices(plan));
     for (int i = plan->net->inputs; i < plan->net->nodes; i++)
         NM_TRY(reserve_memory(plan, i));

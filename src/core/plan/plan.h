@@ -7,6 +7,7 @@
  *     plan.c        which gradients are needed
  *     segments.c    where training is cut; then, fusion known, where evaluation is
  *     plan_fuse.c   which layers do the work of those behind them
+ *     storage.c     which outputs are kept in bfloat16
  *     plan.c        what layers reserve
  *     program.c     the list of operations
  *     liveness.c    what each region holds, and from when to when it is alive
@@ -55,6 +56,7 @@ typedef struct nm_plan_node {
     void *choice;              /* the type's plan struct */
     unsigned memory;           /* flags, as in nm_infer, of what it does in this plan */
     nm_tail tail;              /* what it does besides its own work, without pointers */
+    unsigned bf16;             /* as in nm_pass */
     bool leaves_normalisation; /* the last output is not written: its only reader normalises it */
     int head, last;            /* the node that does this one's work, itself where nobody does; the last one whose
                                 work this one does */
@@ -132,6 +134,8 @@ void nm_find_segments(nm_plan *plan);
 /* Which layers do the work of those behind them, and which leave the normalisation of their outputs
  * to the reader. */
 void nm_find_fusion(nm_plan *plan);
+/* Which outputs are kept in bfloat16, where the rules let them. */
+void nm_find_storage(nm_plan *plan);
 /* Cuts evaluation by how many samples go through at once. */
 nm_status nm_find_slices(nm_plan *plan) NM_MUST_USE;
 /* Writes the operations. What layers save must be known. */

@@ -141,6 +141,7 @@ static void set_pass(const nm_run *r, const nm_op *op, int index, real **x, nm_p
                       .xs = node->in,
                       .ys = node->out,
                       .x = (const real *const *)x,
+                      .bf16 = planned->bf16,
                       .y = memory_of(r, last->value[nm_in_backward(op)]),
                       .dy = memory_of(r, last->gradient),
                       .dx = x + plan->most_inputs,
@@ -184,6 +185,7 @@ void nm_call_layer(const nm_run *r, const nm_op *op, nm_layer_call *call, void *
         set_pass(r, op, head, x + (ptrdiff_t)2 * plan->most_inputs, &before, &tail_before);
         by->type->fusion->lazy_normalisation(&before, by->self, &lazy);
         pass.lazy_normalisation = &lazy;
+        pass.bf16 |= lazy.bf16 ? NM_BF16_X : 0;
         x[0] = (real *)(uintptr_t)lazy.x;
     }
     call(&pass, node, arg);

@@ -132,6 +132,7 @@ static const nm_fusion fusion = {
     .leaves_normalisation = NM_ISA(nm_conv_leaves_normalisation),
     .lazy_normalisation = NM_ISA(nm_conv_lazy_normalisation),
     .reads_lazy_normalisation = NM_ISA(nm_conv_reads_lazy_normalisation),
+    .reads_and_writes_bf16 = NM_ISA(nm_conv_reads_and_writes_bf16),
 };
 
 extern const nm_layer_type NM_ISA(nm_layer_conv);

@@ -21,6 +21,7 @@
 #include "conv_costs.h"
 #include "fusion.h"
 #include "scratch.h"
+#include "stored.h"
 #include "vector.h"
 
 #include <string.h>
@@ -61,7 +62,8 @@ typedef struct nm_conv_call {
     int n, threads;
     int most;                 /* samples that were planned for: n <= most */
     bool by_sample;           /* forward: a sample's bits must not depend on the batch (in evaluation) */
-    const real *x, *w, *bias; /* bias NULL: none */
+    nm_stored x; /* in bfloat16 only where the algorithm `reads_lazy_normalisation` */
+    const real *w, *bias; /* bias NULL: none */
     const nm_lazy_normalisation *lazy_normalisation; /* forward, weights: how x is to be read, only where the algorithm
                                                         `reads_lazy_normalisation`; NULL: as it is */
     const real *scale; /* forward: a factor on each filter's sum, with a bias; NULL: none */
@@ -72,6 +74,8 @@ typedef struct nm_conv_call {
     const nm_conv_moments *moments; /* forward: to be left; NULL: not wanted. Only by an algorithm that has `chunks` */
     bool stream;                    /* forward: y is larger than the caches (vector.h) */
     real *y;                        /* forward: written; data: dx, written */
+    nm_bf16 *y_bf16; /* forward: written instead of y, only where the algorithm `narrows`; NULL: y is. Moments are of
+                        what was rounded */
     const real *dy;                 /* weights, data */
     real *dw, *db;                  /* weights: added to; either may be NULL */
     const struct nm_conv_pass *beside; /* weights: another pass that is computed with it, in other shared scratch */
@@ -116,6 +120,7 @@ typedef struct nm_conv_algorithm {
         const nm_conv_geometry *g); /* whether forward and weights can read such an input; NULL: no */
     bool adds;                      /* forward can add another input while outputs are in registers */
     bool pools;                     /* forward can take the maximum of each 2x2 outputs while they are in registers */
+    bool narrows;                   /* forward can write bfloat16 (not where it pools) */
 } nm_conv_algorithm;
 
 /* In order of preference at equal cost, the reference last; NULL-terminated. */
@@ -259,6 +264,15 @@ static inline bool nm_conv_any(const nm_conv_geometry *g)
 
 /* Copies whole vectors past the caches, to where they are aligned. */
 void NM_ISA(nm_conv_stream)(const real *from, size_t count, real *to);
+/* Rounds numbers to those that a bfloat16 can hold, and copies them as such. */
+void NM_ISA(nm_conv_narrow)(real *numbers, size_t count, nm_bf16 *to);
+/* Whether x is not to be read as it lies. */
+static inline bool nm_conv_reads_through(const nm_conv_call *call)
+{
+    return call->lazy_normalisation || call->x.halves;
+}
+/* `pixels` of the call's input from number `at` on, as they are to be read. */
+void NM_ISA(nm_conv_read)(const nm_conv_call *call, size_t at, int pixels, real *to);
 
 /* ---- turning round -------------------------------------------------------------------- */
 

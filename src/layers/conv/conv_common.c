@@ -129,17 +129,24 @@ void NM_ISA(nm_conv_turn_weights)(const nm_conv_geometry *g, int threads, const 
 const real *NM_ISA(nm_conv_input)(const nm_conv_call *call, int sample, int first, int last, real *buffer)
 {
     const nm_conv_geometry *g = call->g;
-    const real *x = call->x + (size_t)sample * nm_shape_size(g->in);
-    if (!call->lazy_normalisation)
-        return x;
+    size_t start = (size_t)sample * nm_shape_size(g->in);
+    if (!nm_conv_reads_through(call))
+        return call->x.reals + start;
     int from = first * g->stride[0] - g->top,
         to = (last - 1) * g->stride[0] - g->top + (g->kernel[0] - 1) * g->dilation[0] + 1;
     from = from > 0 ? from : 0;
     to = to < g->in.h ? to : g->in.h;
     ptrdiff_t before = (ptrdiff_t)from * g->in.w * g->in.c;
     if (from < to)
-        NM_ISA(nm_batchnorm_read)(call->lazy_normalisation, g->in.c, x + before, (to - from) * g->in.w, buffer);
+        NM_ISA(nm_conv_read)(call, start + (size_t)before, (to - from) * g->in.w, buffer);
     return buffer - before;
+}
+
+void NM_ISA(nm_conv_read)(const nm_conv_call *call, size_t at, int pixels, real *to)
+{
+    static const nm_lazy_normalisation none = {0};
+    const nm_lazy_normalisation *by = call->lazy_normalisation ? call->lazy_normalisation : &none;
+    NM_ISA(nm_batchnorm_read)(by, call->g->in.c, nm_stored_from(call->x, at), pixels, to);
 }
 
 void NM_ISA(nm_conv_stream)(const real *from, size_t count, real *to)
@@ -150,4 +157,16 @@ void NM_ISA(nm_conv_stream)(const real *from, size_t count, real *to)
         nm_vector_stream(to + i, &v);
     }
     nm_vector_settle();
+}
+
+void NM_ISA(nm_conv_narrow)(real *numbers, size_t count, nm_bf16 *to)
+{
+    for (size_t i = 0; i < count; i += NM_VECTOR) {
+        int lanes = count - i < NM_VECTOR ? (int)(count - i) : NM_VECTOR;
+        nm_vector v;
+        nm_vector_load(&v, numbers + i, lanes);
+        nm_vector_round_to_bf16(&v);
+        nm_vector_store(numbers + i, &v, lanes);
+        nm_vector_store_bf16(to + i, &v, lanes);
+    }
 }

@@ -5,6 +5,7 @@
 
 #include "algorithm_choice.h"
 #include "conv.h"
+#include "normed.h"
 
 typedef struct conv {
     int filters, kernel[2], stride[2], dilation[2], groups;
@@ -32,7 +33,8 @@ typedef struct choice {
     nm_conv_wish wish;
     bool stem;            /* the batch norm in the tail is done by computing outputs again: stem.h, not normed.h */
     size_t folded_offset; /* bytes into scratch: batch norm's factor and bias for each filter */
-    size_t norm_offset;   /* bytes into scratch: see normed.h */
+    nm_conv_normed_offsets normed;
+    bool bf16; /* outputs are kept in it for the batch norm in the tail */
 } choice;
 
 void NM_ISA(nm_conv_forward)(const nm_pass *p, const void *self);
@@ -42,6 +44,7 @@ nm_status NM_ISA(nm_conv_plan)(nm_reservation *b, const void *self, void *chosen
 bool NM_ISA(nm_conv_can_fuse)(const void *self, const nm_tail *tail, const nm_tail_request *request);
 bool NM_ISA(nm_conv_leaves_normalisation)(const void *self, const nm_tail *tail, const nm_tail_request *request);
 bool NM_ISA(nm_conv_reads_lazy_normalisation)(const void *self, const nm_rules *rules);
+unsigned NM_ISA(nm_conv_reads_and_writes_bf16)(const void *self, const nm_tail *tail, const nm_tail_request *request);
 void NM_ISA(nm_conv_lazy_normalisation)(const nm_pass *p, const void *self, nm_lazy_normalisation *out);
 void NM_ISA(nm_conv_describe)(const void *self, const void *chosen, char *text, size_t size);
 extern const nm_algorithm_choice NM_ISA(nm_conv_algorithm_choice);

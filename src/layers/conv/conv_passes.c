@@ -53,8 +53,8 @@ static nm_conv_normed normed_of(const nm_pass *p, const conv *self)
 {
     const choice *c = p->plan;
     nm_conv_normed s = {
-        .call = call_of(p, self), .pass = *p, .norm = &p->tail->normalisation, .norm_offset = c->norm_offset};
-    s.call.x = p->x[0];
+        .call = call_of(p, self), .pass = *p, .norm = &p->tail->normalisation, .bf16 = c->bf16, .at = c->normed};
+    s.call.x = nm_stored_of(p->x[0], p->bf16 & NM_BF16_X);
     s.call.lazy_normalisation = p->lazy_normalisation;
     s.call.dw = p->dw[0];
     s.call.db = self->bias ? p->dw[1] : NULL;
@@ -94,9 +94,12 @@ void NM_ISA(nm_conv_forward)(const nm_pass *p, const void *private)
         return;
     }
     nm_conv_call call = call_of(p, self);
-    call.x = p->x[0];
+    call.x = nm_stored_of(p->x[0], p->bf16 & NM_BF16_X);
     call.lazy_normalisation = p->lazy_normalisation;
-    call.y = p->y;
+    if (p->bf16 & NM_BF16_Y)
+        call.y_bf16 = (nm_bf16 *)(void *)p->y;
+    else
+        call.y = p->y;
     call.bias = self->bias ? p->w[1] : NULL;
     if (p->tail->normalises)
         fold(p, &call);
@@ -110,7 +113,7 @@ void NM_ISA(nm_conv_lazy_normalisation)(const nm_pass *p, const void *private, n
 {
     const conv *self = private;
     const choice *c = p->plan;
-    nm_conv_normed s = {.call = {.g = &self->g, .most = c->most}, .pass = *p};
+    nm_conv_normed s = {.call = {.g = &self->g, .most = c->most}, .pass = *p, .bf16 = c->bf16};
     s.pass.ys = self->g.out;
     NM_ISA(nm_conv_normed_lazy_normalisation)(&s, out);
 }
@@ -145,20 +148,20 @@ static nm_conv_pass data_pass(const nm_pass *p, nm_conv_call call, const real *t
     call.stream = nm_vector_streams((size_t)(p->n * c->turn.out.h) * (size_t)c->turn.out.w, c->turn.out.c);
     call.g = &c->turn;
     call.lazy_normalisation = NULL;
-    call.x = call.dy;
+    call.x = nm_stored_of(call.dy, false);
     call.w = turned;
     return (nm_conv_pass){c->by[NM_CONV_DATA]->forward, call};
 }
 
-/* Samples first to first + n, from dz, the gradient by the convolution's outputs. */
+/* Samples first to first + n, from dz, the gradient by their outputs. */
 static void backward_slice(const nm_pass *p, const conv *self, nm_conv_call call, const real *dz, int first, int n,
                            const real *turned)
 {
     size_t in = (size_t)first * nm_shape_size(self->g.in);
     call.n = n;
     call.most = ((const choice *)p->plan)->slice;
-    call.dy = dz + (size_t)first * nm_shape_size(self->g.out);
-    call.x = p->x[0] + in;
+    call.dy = dz;
+    call.x = nm_stored_from(nm_stored_of(p->x[0], p->bf16 & NM_BF16_X), in);
     call.lazy_normalisation = p->lazy_normalisation;
     bool wants_weights = p->dw[0] || (self->bias && p->dw[1]);
     bool together = wants_weights && p->dx[0] && ((const choice *)p->plan)->together;
@@ -190,7 +193,8 @@ void NM_ISA(nm_conv_backward)(const nm_pass *p, const void *private)
         NM_ISA(nm_conv_turn_weights)(&self->g, p->threads, call.w, turned);
     for (int first = 0; first < p->n; first += c->slice) {
         int n = p->n - first < c->slice ? p->n - first : c->slice;
-        const real *dz = is_normed(p) ? NM_ISA(nm_conv_normed_gradient)(&s, first, n) : p->dy;
+        const real *dz = is_normed(p) ? NM_ISA(nm_conv_normed_gradient)(&s, first, n)
+                                      : p->dy + (size_t)first * nm_shape_size(self->g.out);
         backward_slice(p, self, call, dz, first, n, turned);
     }
 }

@@ -33,14 +33,16 @@ static void reserve_shared(nm_reservation *b, size_t end)
 /* Samples that go through backward's steps at once: few enough that a large batch takes little more
  * scratch, many enough for what each slice has by itself (the weights' transforms, sums of parts,
  * threads that wait for its last task). */
-static int slice_of(const conv *self, int n)
+static int slice_of(const conv *self, const choice *c, const nm_tail *tail, int n)
 {
-    enum { BYTES = 80 << 20, FEWEST_PIXELS = 24576, MOST_WEIGHTS = 1 << 16, WHOLE = 16 };
+    enum { BYTES = 80 << 20, BESIDE = 20 << 20, FEWEST_PIXELS = 24576, MOST_WEIGHTS = 1 << 16, WHOLE = 16 };
     const nm_conv_geometry *g = &self->g;
     if (self->standardise || nm_conv_weight_count(g) > MOST_WEIGHTS)
         return n;
     size_t bytes = (nm_shape_size(g->in) + nm_shape_size(g->out)) * sizeof(real);
-    int slice = (int)(BYTES / bytes) + 1, fewest = nm_ceil_div(FEWEST_PIXELS, g->out.h * g->out.w);
+    /* a gradient that has to lie in scratch is to be small */
+    size_t most = c->bf16 && tail->pools ? BESIDE * bytes / (nm_shape_size(g->out) * sizeof(real)) : BYTES;
+    int slice = (int)(most / bytes) + 1, fewest = nm_ceil_div(FEWEST_PIXELS, g->out.h * g->out.w);
     slice = slice < fewest ? fewest : slice;
     slice = slice < WHOLE ? slice : slice / WHOLE * WHOLE;        /* tiles of such a number make whole blocks */
     return slice < n ? nm_ceil_div(n, nm_ceil_div(n, slice)) : n; /* even ones */
@@ -85,7 +87,7 @@ static void plan_passes(nm_reservation *b, const conv *self, choice *c)
     reserve_shared(b, reserve(b, c->by[NM_CONV_FORWARD], &self->g, NM_CONV_FORWARD, b->n));
     if (!b->backward)
         return;
-    c->slice = slice_of(self, b->n);
+    c->slice = slice_of(self, c, b->tail, b->n);
     c->by[NM_CONV_WEIGHTS] = NM_ISA(nm_conv_choose)(&self->g, NM_CONV_WEIGHTS, NM_CONV_WEIGHTS, &c->wish);
     size_t weights = reserve(b, c->by[NM_CONV_WEIGHTS], &self->g, NM_CONV_WEIGHTS, c->slice);
     reserve_shared(b, weights);
@@ -151,6 +153,23 @@ bool NM_ISA(nm_conv_reads_lazy_normalisation)(const void *private, const nm_rule
     return true;
 }
 
+/* ---- bfloat16 ------------------------------------------------------------------------------- */
+
+/* Whether outputs are kept so for the batch norm in the tail. */
+static bool keeps_bf16(const conv *self, const nm_tail *tail, const nm_rules *rules)
+{
+    return rules->bf16 && rules->mode == NM_TRAIN && tail->normalises && forward_of(self, rules)->narrows;
+}
+
+unsigned NM_ISA(nm_conv_reads_and_writes_bf16)(const void *private, const nm_tail *tail, const nm_tail_request *request)
+{
+    const conv *self = private;
+    bool stem = is_stem(self, tail, request);
+    unsigned reads = !stem && NM_ISA(nm_conv_reads_lazy_normalisation)(self, request->rules) ? NM_BF16_X : 0;
+    bool writes = tail->normalises ? !stem || tail->pools : forward_of(self, request->rules)->narrows;
+    return reads | (writes ? NM_BF16_Y : 0) | (tail->normalises && tail->adds ? NM_BF16_OTHER : 0);
+}
+
 /* ---- the plan ------------------------------------------------------------------------------- */
 
 nm_status NM_ISA(nm_conv_plan)(nm_reservation *b, const void *private, void *chosen)
@@ -165,13 +184,14 @@ nm_status NM_ISA(nm_conv_plan)(nm_reservation *b, const void *private, void *cho
         NM_ISA(nm_conv_stem_reserve)(&self->g, b->n, &b->saved, &b->scratch, &b->thread_scratch);
         return NM_OK;
     }
+    c->bf16 = keeps_bf16(self, b->tail, b->rules);
     plan_passes(b, self, c);
     if (self->standardise) {
         c->standard_offset = rounded(b->scratch);
         b->scratch = c->standard_offset + 2 * nm_conv_weight_count(&self->g) * sizeof(real);
     }
     if (b->tail->normalises && b->mode == NM_TRAIN)
-        NM_ISA(nm_conv_normed_reserve)(&self->g, c->by[NM_CONV_FORWARD], b, &c->norm_offset);
+        NM_ISA(nm_conv_normed_reserve)(&self->g, c->by[NM_CONV_FORWARD], c->bf16, c->slice, b, &c->normed);
     else if (b->tail->normalises) {
         c->folded_offset = rounded(b->scratch);
         b->scratch = c->folded_offset + 2 * (size_t)self->filters * sizeof(real);

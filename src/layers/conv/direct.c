@@ -104,6 +104,7 @@ static void output_row(const nm_conv_call *call, const real *rows, real *y)
 typedef struct direct_scratch {
     real *rows;    /* the input rows of one output row, and of a second one where they are pooled */
     void *moments; /* where those lay before */
+    real *outputs; /* of a task, where they are rounded before they are written */
 } direct_scratch;
 
 static direct_scratch direct_layout(nm_scratch *s, const nm_conv_geometry *g)
@@ -112,6 +113,7 @@ static direct_scratch direct_layout(nm_scratch *s, const nm_conv_geometry *g)
     direct_scratch l = {.rows = nm_scratch_reals(s, 2 * rows_size(g)),
                         .moments = nm_scratch_bytes(&after, NM_ISA(nm_conv_moments_scratch)(g))};
     nm_scratch_overlap(s, &after);
+    l.outputs = nm_scratch_reals(s, (size_t)(ROWS * g->out.w) * (size_t)g->out.c);
     return l;
 }
 
@@ -127,13 +129,16 @@ static void direct_forward_task(void *arg, int task, int thread)
     nm_scratch own = nm_conv_thread_scratch(call, thread);
     const direct_scratch scratch = direct_layout(&own, g);
     size_t line = (size_t)s.w * (size_t)s.c;
-    real *y = call->y + ((size_t)n * (size_t)s.h + (size_t)first) * line;
-    const real *sample = call->x + (size_t)n * nm_shape_size(g->in);
+    const size_t at = ((size_t)n * (size_t)s.h + (size_t)first) * line;
+    real *y = call->y_bf16 ? scratch.outputs : call->y + at;
+    const real *sample = call->x.reals + (size_t)n * nm_shape_size(g->in);
     for (int row = first; row < last; row++) {
         for (int k = 0; k < each; k++)
             copy_rows(g, sample, row * each + k, scratch.rows + (size_t)k * rows_size(g));
         output_row(call, scratch.rows, y + (size_t)(row - first) * line);
     }
+    if (call->y_bf16)
+        NM_ISA(nm_conv_narrow)(y, (size_t)(last - first) * line, call->y_bf16 + at);
     if (call->moments)
         NM_ISA(nm_conv_take_moments)(g, call->moments, task, y, (last - first) * s.w, scratch.moments);
 }
@@ -226,4 +231,5 @@ const nm_conv_algorithm NM_ISA(nm_conv_direct) = {
     .chunks = direct_chunks,
     .exact = true,
     .pools = true,
+    .narrows = true,
 };

@@ -83,7 +83,10 @@ static void im2col_im2col_samples_task(const nm_conv_call *call, const im2col_bl
             ((size_t)(k->sample + p.sample) * (size_t)b->rows_of_samples.parts + (size_t)p.number) * (size_t)g->out.c +
             (size_t)k->filter;
         nm_conv_finish(call, k->filter, k->filters, call->other ? call->other + at : NULL, y + k->filter);
-        memcpy(call->y + at, y + k->filter, (size_t)k->filters * sizeof *y);
+        if (call->y_bf16)
+            NM_ISA(nm_conv_narrow)(y + k->filter, (size_t)k->filters, call->y_bf16 + at);
+        else
+            memcpy(call->y + at, y + k->filter, (size_t)k->filters * sizeof *y);
     }
 }
 
@@ -101,7 +104,7 @@ static void im2col_forward_task(void *arg, int task, int thread)
     im2col_block k = NM_ISA(im2col_forward_block_at)(g, &b, call->n, task);
     im2col_scratch scratch = NM_ISA(im2col_scratch_of)(call, NM_CONV_FORWARD, &b, thread);
     const bool stream = call->stream && call->moments; /* a gradient is read again too soon for that */
-    real *y = stream ? scratch.outputs : call->y + k.out;
+    real *y = stream || call->y_bf16 ? scratch.outputs : call->y + k.out;
     if (k.samples < b.samples || b.scattered) {
         im2col_im2col_samples_task(call, &b, &k, &scratch);
         return;
@@ -109,13 +112,17 @@ static void im2col_forward_task(void *arg, int task, int thread)
     for (int group = 0; group < g->groups; group++)
         find_outputs(call, &b, &k, group, NM_ISA(im2col_rows)(call, &b, &k, group, &scratch), k.pixels, y);
     const real *other = call->other ? call->other + k.out : NULL;
-    for (size_t i = (size_t)k.filter;
-         (call->scale || call->bias || other || call->relu) && i < (size_t)k.pixels * (size_t)g->out.c;
-         i += (size_t)g->out.c)
-        nm_conv_finish(call, k.filter, k.filters, other ? other + i : NULL, y + i);
+    const bool finish = call->scale || call->bias || other || call->relu;
+    for (size_t i = (size_t)k.filter; (finish || call->y_bf16) && i < (size_t)k.pixels * (size_t)g->out.c;
+         i += (size_t)g->out.c) {
+        if (finish)
+            nm_conv_finish(call, k.filter, k.filters, other ? other + i : NULL, y + i);
+        if (call->y_bf16)
+            NM_ISA(nm_conv_narrow)(y + i, (size_t)k.filters, call->y_bf16 + k.out + i);
+    }
     if (call->moments)
         NM_ISA(nm_conv_take_moments)(g, call->moments, task, y, k.pixels, scratch.moments);
-    if (stream)
+    if (stream && !call->y_bf16)
         NM_ISA(nm_conv_stream)(y, (size_t)k.pixels * (size_t)g->out.c, call->y + k.out);
 }
 
@@ -234,5 +241,6 @@ const nm_conv_algorithm NM_ISA(nm_conv_im2col) = {
     .reads_lazy_normalisation = im2col_normalises,
     .exact = true,
     .adds = true,
+    .narrows = true,
     .block = NM_GEMM_BLOCK,
 };

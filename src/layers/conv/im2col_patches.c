@@ -75,11 +75,10 @@ const real *NM_ISA(im2col_rows)(const nm_conv_call *call, const im2col_blocking 
 {
     const nm_conv_geometry *g = call->g;
     if (im2col_is_pointwise(g)) {
-        const real *x =
-            call->x + ((size_t)k->sample * (size_t)g->in.h + (size_t)k->first) * (size_t)(g->in.w * g->in.c);
-        if (!call->lazy_normalisation)
-            return x;
-        NM_ISA(nm_batchnorm_read)(call->lazy_normalisation, g->in.c, x, k->pixels, scratch->patches);
+        size_t at = ((size_t)k->sample * (size_t)g->in.h + (size_t)k->first) * (size_t)(g->in.w * g->in.c);
+        if (!nm_conv_reads_through(call))
+            return call->x.reals + at;
+        NM_ISA(nm_conv_read)(call, at, k->pixels, scratch->patches);
         return scratch->patches;
     }
     block_patches(call, b, k, group, scratch->input, scratch->patches);
@@ -102,7 +101,7 @@ void NM_ISA(im2col_lay_out)(const nm_conv_call *call, const im2col_blocking *b, 
         nm_gemm_place p = nm_gemm_place_of(&b->rows_of_samples, row);
         if (p.sample < k->samples && p.number < b->rows_of_samples.parts) {
             int h = p.number / g->out.w, w = p.number % g->out.w;
-            one_patch(g, call->x + (size_t)(k->sample + p.sample) * nm_shape_size(g->in), group, h, w,
+            one_patch(g, call->x.reals + (size_t)(k->sample + p.sample) * nm_shape_size(g->in), group, h, w,
                       to + (size_t)row * patch);
         }
     }

@@ -38,7 +38,7 @@ static void reference_forward_task(void *arg, int task, int thread)
     const nm_conv_call *call = arg;
     const nm_conv_geometry *g = call->g;
     int in = nm_conv_group_in(g), out = nm_conv_group_out(g), sample = task / g->out.h, row = task % g->out.h;
-    const real *x = call->x + (size_t)sample * nm_shape_size(g->in);
+    const real *x = call->x.reals + (size_t)sample * nm_shape_size(g->in);
     real *y = call->y + (size_t)task * (size_t)g->out.w * (size_t)g->out.c;
     for (int col = 0; col < g->out.w; col++)
         for (int o = 0; o < g->out.c; o++) {
@@ -80,7 +80,7 @@ static void reference_weights_task(void *arg, int task, int thread)
                         continue;
                     size_t from = ((size_t)sample * (size_t)g->in.h + (size_t)h) * (size_t)g->in.w + (size_t)w;
                     size_t to = ((size_t)sample * (size_t)g->out.h + (size_t)row) * (size_t)g->out.w + (size_t)col;
-                    sum += (double)call->x[from * (size_t)g->in.c + (size_t)(o / out * in + i)] *
+                    sum += (double)call->x.reals[from * (size_t)g->in.c + (size_t)(o / out * in + i)] *
                            (double)call->dy[to * (size_t)g->out.c + (size_t)o];
                 }
         call->dw[(size_t)task * (size_t)g->out.c + (size_t)o] += (real)sum;

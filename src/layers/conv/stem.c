@@ -103,9 +103,14 @@ static stem_job job_of(const nm_conv_normed *s)
     return all;
 }
 
+static nm_stored z_of(const buffers *b)
+{
+    return (nm_stored){.reals = b->z};
+}
+
 static const real *sample_of(const stem_job *a, int chunk)
 {
-    return a->s->call.x + (size_t)(chunk / a->per_sample) * nm_shape_size(a->s->call.g->in);
+    return a->s->call.x.reals + (size_t)(chunk / a->per_sample) * nm_shape_size(a->s->call.g->in);
 }
 
 static void compute(const stem_job *a, int chunk, const buffers *b)
@@ -131,19 +136,19 @@ static void stem_statistics_task(void *arg, int task, int thread)
     const stem_job *a = arg;
     buffers b = buffers_of(a->s, thread);
     compute(a, task, &b);
-    NM_ISA(nm_batchnorm_chunk_statistics)(&a->l, b.z, a->l.chunk_rows, b.sums, partial(&a->s->pass, &a->l, task));
+    NM_ISA(nm_batchnorm_chunk_statistics)(&a->l, z_of(&b), a->l.chunk_rows, b.sums, partial(&a->s->pass, &a->l, task));
 }
 
 static void stem_normalise_task(void *arg, int task, int thread)
 {
     const stem_job *a = arg;
     buffers b = buffers_of(a->s, thread);
-    real *y = a->s->pass.y + begin(a, task);
+    const nm_stored y = nm_stored_from(a->j.y, begin(a, task));
     compute(a, task, &b);
     if (a->s->pass.tail->pools)
-        NM_ISA(nm_batchnorm_chunk_pool)(&a->j, b.z, y, a->s->call.g->out.w / 2, a->rows / 2);
+        NM_ISA(nm_batchnorm_chunk_pool)(&a->j, z_of(&b), y, a->s->call.g->out.w / 2, a->rows / 2);
     else
-        NM_ISA(nm_batchnorm_chunk_normalise)(&a->j, b.z, y, a->l.chunk_rows);
+        NM_ISA(nm_batchnorm_chunk_normalise)(&a->j, z_of(&b), y.reals, a->l.chunk_rows);
 }
 
 void NM_ISA(nm_conv_stem_forward)(const nm_conv_normed *s)
@@ -166,9 +171,9 @@ static void stem_sums_task(void *arg, int task, int thread)
     double *part = partial(&a->s->pass, &a->l, task);
     compute(a, task, &b);
     if (a->s->pass.tail->pools)
-        NM_ISA(nm_batchnorm_chunk_pool_sums)(&a->j, b.z, dy, a->s->call.g->out.w / 2, a->rows / 2, b.sums, part);
+        NM_ISA(nm_batchnorm_chunk_pool_sums)(&a->j, z_of(&b), dy, a->s->call.g->out.w / 2, a->rows / 2, b.sums, part);
     else
-        NM_ISA(nm_batchnorm_chunk_sums)(&a->j, b.z, dy, a->l.chunk_rows, b.sums, part);
+        NM_ISA(nm_batchnorm_chunk_sums)(&a->j, z_of(&b), dy, a->l.chunk_rows, b.sums, part);
 }
 
 /* A chunk's dz, and from it dw and db. */
@@ -179,9 +184,9 @@ static void add_chunk(const stem_job *a, int chunk, const buffers *b)
     int first = chunk % a->per_sample * a->rows;
     compute(a, chunk, b);
     if (a->s->pass.tail->pools)
-        NM_ISA(nm_batchnorm_chunk_pool_gradient)(&a->j, b->z, dy, b->dz, g->out.w / 2, a->rows / 2);
+        NM_ISA(nm_batchnorm_chunk_pool_gradient)(&a->j, z_of(b), dy, b->dz, g->out.w / 2, a->rows / 2);
     else
-        NM_ISA(nm_batchnorm_chunk_gradient)(&a->j, b->z, dy, b->dz, a->l.chunk_rows);
+        NM_ISA(nm_batchnorm_chunk_gradient)(&a->j, z_of(b), dy, b->dz, a->l.chunk_rows, b->sums);
     for (int row = 0; row < a->rows; row++)
         NM_ISA(nm_conv_direct_add_row)
     (g, sample_of(a, chunk), first + row, b->rows, b->dz + (size_t)(row * g->out.w) * (size_t)g->out.c, b->dw);

@@ -226,9 +226,17 @@ static bool batchnorm_can_fuse(const void *self, const nm_tail *tail, const nm_t
     return !(tail->adds && ((const batchnorm *)self)->normalisation.ghost) && nm_batchnorm_can_fuse(tail);
 }
 
+static unsigned batchnorm_reads_and_writes_bf16(const void *self, const nm_tail *tail, const nm_tail_request *request)
+{
+    (void)request;
+    unsigned all = NM_BF16_X | NM_BF16_Y | (tail->adds ? NM_BF16_OTHER : 0);
+    return ((const batchnorm *)self)->normalisation.ghost ? 0 : all;
+}
+
 static const nm_fusion batchnorm_fusion = {.place = NM_TAIL_NORMALISATION,
                                            .normalisation_offset = offsetof(batchnorm, normalisation),
-                                           .can_fuse = batchnorm_can_fuse};
+                                           .can_fuse = batchnorm_can_fuse,
+                                           .reads_and_writes_bf16 = batchnorm_reads_and_writes_bf16};
 
 extern const nm_layer_type NM_ISA(nm_layer_batchnorm);
 const nm_layer_type NM_ISA(nm_layer_batchnorm) = {

@@ -13,13 +13,13 @@
 typedef struct add_job {
     job j;
     bool relu; /* behind the sum */
-    const real *other;
+    nm_stored other;
     real *other_dx; /* or NULL */
 } add_job;
 
 static add_job add_job_of(const nm_pass *p, job j)
 {
-    return (add_job){j, p->tail->rectifies, p->tail->other, p->tail->other_dx};
+    return (add_job){j, p->tail->rectifies, nm_stored_of(p->tail->other, p->bf16 & NM_BF16_OTHER), p->tail->other_dx};
 }
 
 static size_t start_of(const add_job *a, int task)
@@ -41,21 +41,21 @@ static void normalise_and_add(const job *j, const real *x, const real *other, re
 
 static void batchnorm_add_forward_task(void *arg, int task, int thread)
 {
-    (void)thread;
     const add_job *a = arg;
     const layout *l = &a->j.l;
-    size_t start = start_of(a, task);
-    const real *x = a->j.p->x[0] + start, *other = a->other + start;
-    real *y = a->j.p->y + start;
-    int width = l->fold * l->channels;
-    if (nm_vector_streams((size_t)l->rows, l->channels)) {
-        job j = a->j;
-        j.relu = a->relu;
-        NM_ISA(nm_batchnorm_chunk_stream)(&j, x, other, y, rows_of(l, task));
+    const chunk_buffers b = chunk_buffers_in(nm_thread_scratch(a->j.p, thread), l);
+    const nm_stored x = nm_stored_from(a->j.x, start_of(a, task)), other = nm_stored_from(a->other, start_of(a, task)),
+                    y = nm_stored_from(a->j.y, start_of(a, task));
+    size_t width = (size_t)(l->fold * l->channels), total = (size_t)rows_of(l, task) * (size_t)l->channels;
+    job j = a->j;
+    j.relu = a->relu;
+    if (NM_ISA(nm_batchnorm_chunk_passes)(&j, x, other, y, rows_of(l, task)))
         return;
+    for (size_t at = 0; at < total; at += width) {
+        size_t count = total - at < width ? total - at : width;
+        normalise_and_add(&a->j, nm_stored_read(&x, at, count, b.row), nm_stored_read(&other, at, count, b.run),
+                          y.reals + at, (int)count, a->relu);
     }
-    for (int left = rows_of(l, task) * l->channels; left > 0; left -= width, x += width, other += width, y += width)
-        normalise_and_add(&a->j, x, other, y, left < width ? left : width, a->relu);
 }
 
 void NM_ISA(nm_batchnorm_add_forward)(const nm_pass *p, const nm_batch_normalisation *self)
@@ -66,21 +66,33 @@ void NM_ISA(nm_batchnorm_add_forward)(const nm_pass *p, const nm_batch_normalisa
 
 /* ---- backward ---------------------------------------------------------------------------- */
 
+/* dy where y is above zero. */
+static void pass_gradient(nm_stored y, const real *dy, size_t count, real *restrict g)
+{
+    const real *reals = y.reals;
+    const nm_bf16 *halves = y.halves;
+    if (halves)
+        NM_INDEPENDENT
+    for (size_t i = 0; i < count; i++)
+        g[i] = nm_bf16_widen(halves[i]) > 0 ? dy[i] : 0;
+    else NM_INDEPENDENT for (size_t i = 0; i < count; i++) g[i] = reals[i] > 0 ? dy[i] : 0;
+}
+
 /* The gradient by the sum of some rows, written to the other input's gradient or to the thread's
  * scratch. */
 static const real *batchnorm_add_sum_gradient(const add_job *a, size_t start, int rows, int thread)
 {
     const nm_pass *p = a->j.p;
     size_t count = (size_t)rows * (size_t)a->j.l.channels;
-    const real *dy = p->dy + start, *y = p->y + start;
+    const real *dy = p->dy + start;
     real *scratch = (real *)((char *)nm_thread_scratch(p, thread) + buffers_size(&a->j.l));
     real *restrict g = a->other_dx ? a->other_dx + start : scratch;
     if (a->relu)
-        NM_INDEPENDENT
-    for (size_t i = 0; i < count; i++)
-        g[i] = y[i] > 0 ? dy[i] : 0;
-    else if (g == scratch) return dy;
-    else memcpy(g, dy, count * sizeof *g);
+        pass_gradient(nm_stored_from(a->j.y, start), dy, count, g);
+    else if (g == scratch)
+        return dy;
+    else
+        memcpy(g, dy, count * sizeof *g);
     return g;
 }
 
@@ -92,7 +104,7 @@ static void batchnorm_add_sums_task(void *arg, int task, int thread)
     int rows = rows_of(&a->j.l, task);
     const real *g = batchnorm_add_sum_gradient(a, start, rows, thread);
     NM_ISA(nm_batchnorm_chunk_sums)
-    (&a->j, p->x[0] + start, g, rows, nm_thread_scratch(p, thread), partial(p, &a->j.l, task));
+    (&a->j, nm_stored_from(a->j.x, start), g, rows, nm_thread_scratch(p, thread), partial(p, &a->j.l, task));
 }
 
 static void batchnorm_add_input_gradient_task(void *arg, int task, int thread)
@@ -102,7 +114,8 @@ static void batchnorm_add_input_gradient_task(void *arg, int task, int thread)
     size_t start = start_of(a, task);
     int rows = rows_of(&a->j.l, task);
     const real *g = a->other_dx ? a->other_dx + start : batchnorm_add_sum_gradient(a, start, rows, thread);
-    NM_ISA(nm_batchnorm_chunk_gradient)(&a->j, p->x[0] + start, g, p->dx[0] + start, rows);
+    NM_ISA(nm_batchnorm_chunk_gradient)
+    (&a->j, nm_stored_from(a->j.x, start), g, p->dx[0] + start, rows, nm_thread_scratch(p, thread));
 }
 
 const double *NM_ISA(nm_batchnorm_add_sums)(const nm_pass *p, const nm_batch_normalisation *self)

@@ -4,6 +4,7 @@
 #define NM_BATCHNORM_CHUNKS_H
 
 #include "batchnorm_passes.h"
+#include "stored.h"
 
 #include <string.h>
 
@@ -112,6 +113,7 @@ typedef struct job {
     const nm_pass *p;
     const nm_batch_normalisation *self;
     layout l;
+    nm_stored x, y;                              /* the pass's */
     bool relu;                                   /* passes where the normalised value is above zero */
     const real *mean, *factor, *shift;           /* [width]: spread over the fold */
     const real *dy_factor, *x_factor, *constant; /* backward: dx = dy * dy_factor + (x - mean) * x_factor + constant */
@@ -127,6 +129,8 @@ static inline job normalising_job(const nm_pass *p, const nm_batch_normalisation
     return (job){.p = p,
                  .self = self,
                  .l = l,
+                 .x = nm_stored_of(p->x[0], p->bf16 & NM_BF16_X),
+                 .y = nm_stored_of(p->y, p->bf16 & NM_BF16_Y),
                  .relu = relu,
                  .mean = tables(p, &l, 0),
                  .factor = tables(p, &l, 1),
@@ -151,7 +155,7 @@ static inline job gradient_job(const nm_pass *p, const nm_batch_normalisation *s
 
 static inline size_t buffers_size(const layout *l)
 {
-    return (size_t)(l->fold * l->channels) * (2 * sizeof(double) + 4 * sizeof(real));
+    return (size_t)(l->fold * l->channels) * (2 * sizeof(double) + 5 * sizeof(real));
 }
 
 /* What lies in them. */
@@ -159,6 +163,7 @@ typedef struct chunk_buffers {
     double *sum;       /* [2][width] */
     real *run, *pivot; /* [width]; pivot also serves as a second run */
     real *more;        /* [2][width] */
+    real *row;         /* [width]: numbers that were kept in bfloat16 */
 } chunk_buffers;
 
 static inline chunk_buffers chunk_buffers_in(void *scratch, const layout *l)
@@ -166,7 +171,7 @@ static inline chunk_buffers chunk_buffers_in(void *scratch, const layout *l)
     size_t width = (size_t)(l->fold * l->channels);
     double *sum = scratch;
     real *run = (real *)(sum + 2 * width);
-    return (chunk_buffers){sum, run, run + width, run + 2 * width};
+    return (chunk_buffers){sum, run, run + width, run + 2 * width, run + 4 * width};
 }
 
 /* Numbers of a full chunk. */
@@ -177,22 +182,21 @@ static inline size_t chunk_count(const layout *l)
 
 /* x [rows][channels]; scratch: buffers_size bytes, 8-byte aligned; part: the chunk's two results.
  */
-void NM_ISA(nm_batchnorm_chunk_statistics)(const layout *l, const real *x, int rows, void *scratch, double *part);
+void NM_ISA(nm_batchnorm_chunk_statistics)(const layout *l, nm_stored x, int rows, void *scratch, double *part);
 /* From all chunks' results: running statistics moved by `rate`, moments saved. */
 void NM_ISA(nm_batchnorm_merge)(const nm_pass *p, const nm_batch_normalisation *self, const layout *l, double rate);
-void NM_ISA(nm_batchnorm_chunk_normalise)(const job *j, const real *x, real *y, int rows);
-/* The same past the caches, other (or NULL) added before the relu: channels are a multiple of
- * NM_VECTOR. */
-void NM_ISA(nm_batchnorm_chunk_stream)(const job *j, const real *x, const real *other, real *y, int rows);
-void NM_ISA(nm_batchnorm_chunk_sums)(const job *j, const real *x, const real *dy, int rows, void *scratch,
-                                     double *part);
-void NM_ISA(nm_batchnorm_chunk_gradient)(const job *j, const real *x, const real *dy, real *dx, int rows);
+void NM_ISA(nm_batchnorm_chunk_normalise)(const job *j, nm_stored x, real *y, int rows);
+/* The same, `other` (or no array) added before the relu, where y is in bfloat16 or goes past the
+ * caches; false: it is not, and nothing was done. */
+bool NM_ISA(nm_batchnorm_chunk_passes)(const job *j, nm_stored x, nm_stored other, nm_stored y, int rows);
+void NM_ISA(nm_batchnorm_chunk_sums)(const job *j, nm_stored x, const real *dy, int rows, void *scratch, double *part);
+void NM_ISA(nm_batchnorm_chunk_gradient)(const job *j, nm_stored x, const real *dy, real *dx, int rows, void *scratch);
 /* With a pool of 2x2 behind: `rows` rows of windows, `across` windows in each; scratch:
  * [2][channels] numbers. */
-void NM_ISA(nm_batchnorm_chunk_pool)(const job *j, const real *x, real *y, int across, int rows);
-void NM_ISA(nm_batchnorm_chunk_pool_sums)(const job *j, const real *x, const real *dy, int across, int rows,
+void NM_ISA(nm_batchnorm_chunk_pool)(const job *j, nm_stored x, nm_stored y, int across, int rows);
+void NM_ISA(nm_batchnorm_chunk_pool_sums)(const job *j, nm_stored x, const real *dy, int across, int rows,
                                           real *scratch, double *part);
-void NM_ISA(nm_batchnorm_chunk_pool_gradient)(const job *j, const real *x, const real *dy, real *dx, int across,
+void NM_ISA(nm_batchnorm_chunk_pool_gradient)(const job *j, nm_stored x, const real *dy, real *dx, int across,
                                               int rows);
 
 #endif

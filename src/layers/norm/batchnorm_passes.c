@@ -6,11 +6,10 @@
 
 /* ---- forward --------------------------------------------------------------------------- */
 
-/* `lanes` channels from `channel` on, of one pixel. */
-static inline void normalise(const nm_lazy_normalisation *by, int channel, const int lanes, const real *x, real *y)
+/* `lanes` channels from `channel` on, of one pixel: v to y. */
+static inline void normalise(const nm_lazy_normalisation *by, int channel, const int lanes, nm_vector v, real *y)
 {
-    nm_vector v, mean, factor, shift;
-    nm_vector_load(&v, x + channel, lanes);
+    nm_vector mean, factor, shift;
     nm_vector_load(&mean, by->mean + channel, lanes);
     nm_vector_load(&factor, by->factor + channel, lanes);
     nm_vector_load(&shift, by->shift + channel, lanes);
@@ -20,51 +19,89 @@ static inline void normalise(const nm_lazy_normalisation *by, int channel, const
     nm_vector_store(y + channel, &v, lanes);
 }
 
-void NM_ISA(nm_batchnorm_read)(const nm_lazy_normalisation *by, int channels, const real *x, int pixels, real *y)
+static inline void read_lanes(const nm_lazy_normalisation *by, int channel, const int lanes, const nm_stored *x,
+                              size_t pixel, real *y)
 {
-    for (; pixels > 0; pixels--, x += channels, y += channels) {
+    nm_vector v;
+    nm_stored_load(&v, x, pixel + (size_t)channel, lanes);
+    if (by->mean)
+        normalise(by, channel, lanes, v, y);
+    else
+        nm_vector_store(y + channel, &v, lanes);
+}
+
+void NM_ISA(nm_batchnorm_read)(const nm_lazy_normalisation *by, int channels, nm_stored x, int pixels, real *y)
+{
+    for (size_t pixel = 0; pixels > 0; pixels--, pixel += (size_t)channels, y += channels) {
         int c = 0;
         for (; c + NM_VECTOR <= channels; c += NM_VECTOR)
-            normalise(by, c, NM_VECTOR, x, y);
+            read_lanes(by, c, NM_VECTOR, &x, pixel, y);
         if (c < channels)
-            normalise(by, c, channels - c, x, y);
+            read_lanes(by, c, channels - c, &x, pixel, y);
     }
 }
 
-/* The same past the caches. */
-static void stream(const job *j, const real *x, const real *other, real *y, int count)
+/* Normalised numbers, `at` in a row, and `other`'s, where there is one. */
+static inline void add_normalised(const job *j, int at, int lanes, const nm_stored *other, size_t i, nm_vector *v)
+{
+    nm_vector mean, factor, shift, more;
+    nm_vector_load(&mean, j->mean + at, lanes);
+    nm_vector_load(&factor, j->factor + at, lanes);
+    nm_vector_load(&shift, j->shift + at, lanes);
+    *v = (*v - mean) * factor + shift;
+    if (other->reals || other->halves) {
+        nm_stored_load(&more, other, i, lanes);
+        *v += more;
+    }
+    if (j->relu)
+        nm_vector_positive(v);
+}
+
+/* Normalised past the caches. */
+static void stream(const job *j, nm_stored x, nm_stored other, real *y, int count)
 {
     const int width = j->l.fold * j->l.channels;
     for (int i = 0, at = 0; i < count; i += NM_VECTOR, at = at + NM_VECTOR < width ? at + NM_VECTOR : 0) {
-        nm_vector v, mean, factor, shift, more;
-        nm_vector_load(&v, x + i, NM_VECTOR);
-        nm_vector_load(&mean, j->mean + at, NM_VECTOR);
-        nm_vector_load(&factor, j->factor + at, NM_VECTOR);
-        nm_vector_load(&shift, j->shift + at, NM_VECTOR);
-        v = (v - mean) * factor + shift;
-        if (other) {
-            nm_vector_load(&more, other + i, NM_VECTOR);
-            v += more;
-        }
-        if (j->relu)
-            nm_vector_positive(&v);
+        nm_vector v;
+        nm_stored_load(&v, &x, (size_t)i, NM_VECTOR);
+        add_normalised(j, at, NM_VECTOR, &other, (size_t)i, &v);
         nm_vector_stream(y + i, &v);
     }
     nm_vector_settle();
 }
 
-void NM_ISA(nm_batchnorm_chunk_stream)(const job *j, const real *x, const real *other, real *y, int rows)
+/* Normalised to bfloat16. */
+static void narrow(const job *j, nm_stored x, nm_stored other, nm_stored y, int count)
 {
-    stream(j, x, other, y, rows * j->l.channels);
+    const int width = j->l.fold * j->l.channels;
+    for (int i = 0, at = 0, lanes; i < count; i += lanes, at = at + lanes < width ? at + lanes : 0) {
+        int left = width - at < count - i ? width - at : count - i;
+        nm_vector v;
+        lanes = left < NM_VECTOR ? left : NM_VECTOR;
+        nm_stored_load(&v, &x, (size_t)i, lanes);
+        add_normalised(j, at, lanes, &other, (size_t)i, &v);
+        nm_stored_store(&y, (size_t)i, &v, lanes);
+    }
 }
 
-void NM_ISA(nm_batchnorm_chunk_normalise)(const job *j, const real *x, real *y, int rows)
+bool NM_ISA(nm_batchnorm_chunk_passes)(const job *j, nm_stored x, nm_stored other, nm_stored y, int rows)
+{
+    if (y.halves)
+        narrow(j, x, other, y, rows * j->l.channels);
+    else if (nm_vector_streams((size_t)j->l.rows, j->l.channels))
+        stream(j, x, other, y.reals, rows * j->l.channels);
+    else
+        return false;
+    return true;
+}
+
+void NM_ISA(nm_batchnorm_chunk_normalise)(const job *j, nm_stored x, real *y, int rows)
 {
     int width = j->l.fold * j->l.channels, groups = rows / j->l.fold;
+    size_t done = (size_t)groups * (size_t)width;
     nm_lazy_normalisation by = {.mean = j->mean, .factor = j->factor, .shift = j->shift, .relu = j->relu};
     NM_ISA(nm_batchnorm_read)(&by, width, x, groups, y);
-    NM_ISA(nm_batchnorm_read)
-    (&by, j->l.channels, x + (size_t)groups * (size_t)width, rows % j->l.fold, y + (size_t)groups * (size_t)width);
+    NM_ISA(nm_batchnorm_read)(&by, j->l.channels, nm_stored_from(x, done), rows % j->l.fold, y + done);
 }
 
 static void batchnorm_normalise_task(void *arg, int task, int thread)
@@ -72,10 +109,9 @@ static void batchnorm_normalise_task(void *arg, int task, int thread)
     (void)thread;
     const job *j = arg;
     size_t start = (size_t)task * (size_t)j->l.chunk_rows * (size_t)j->l.channels;
-    if (nm_vector_streams((size_t)j->l.rows, j->l.channels))
-        stream(j, j->p->x[0] + start, NULL, j->p->y + start, rows_of(&j->l, task) * j->l.channels);
-    else
-        NM_ISA(nm_batchnorm_chunk_normalise)(j, j->p->x[0] + start, j->p->y + start, rows_of(&j->l, task));
+    const nm_stored x = nm_stored_from(j->x, start), y = nm_stored_from(j->y, start);
+    if (!NM_ISA(nm_batchnorm_chunk_passes)(j, x, (nm_stored){0}, y, rows_of(&j->l, task)))
+        NM_ISA(nm_batchnorm_chunk_normalise)(j, x, y.reals, rows_of(&j->l, task));
 }
 
 void NM_ISA(nm_batchnorm_normalise)(const nm_pass *p, const nm_batch_normalisation *self)
@@ -88,15 +124,20 @@ void NM_ISA(nm_batchnorm_normalise)(const nm_pass *p, const nm_batch_normalisati
 void NM_ISA(nm_batchnorm_lazy_normalisation)(const nm_pass *p, nm_lazy_normalisation *out)
 {
     moments m = moments_of(p);
-    *out = (nm_lazy_normalisation){p->x[0], m.mean, m.factor, m.shift, p->tail->rectifies};
+    *out = (nm_lazy_normalisation){.x = p->x[0],
+                                   .bf16 = p->bf16 & NM_BF16_X,
+                                   .mean = m.mean,
+                                   .factor = m.factor,
+                                   .shift = m.shift,
+                                   .relu = p->tail->rectifies};
 }
 
 /* ---- backward -------------------------------------------------------------------------- */
 
 /* Sums of dy and of dy * (x - mean) over `count` rows of `width` numbers; with relu only where y >
- * 0. */
-static void add_gradients(const job *j, const real *restrict x, const real *restrict dy, int count, int width,
-                          real *restrict run, double *restrict sum, double *restrict products)
+ * 0. wide: for a row of x that is in bfloat16. */
+static void add_gradients(const job *j, nm_stored x, const real *restrict dy, int count, int width,
+                          real *restrict run, real *restrict wide, double *restrict sum, double *restrict products)
 {
     const real *restrict mean = j->mean, *restrict factor = j->factor, *restrict shift = j->shift;
     real *restrict run_product = run + (j->l.fold * j->l.channels);
@@ -105,7 +146,8 @@ static void add_gradients(const job *j, const real *restrict x, const real *rest
         memset(run, 0, (size_t)width * sizeof *run);
         memset(run_product, 0, (size_t)width * sizeof *run);
         for (int row = first; row < last; row++) {
-            const real *restrict r = x + (size_t)row * (size_t)width, *restrict d = dy + (size_t)row * (size_t)width;
+            size_t at = (size_t)row * (size_t)width;
+            const real *restrict r = nm_stored_read(&x, at, (size_t)width, wide), *restrict d = dy + at;
             if (j->relu)
                 for (int i = 0; i < width; i++) {
                     real off = r[i] - mean[i], g = off * factor[i] + shift[i] > 0 ? d[i] : 0;
@@ -125,7 +167,7 @@ static void add_gradients(const job *j, const real *restrict x, const real *rest
     }
 }
 
-void NM_ISA(nm_batchnorm_chunk_sums)(const job *j, const real *x, const real *dy, int rows, void *scratch, double *part)
+void NM_ISA(nm_batchnorm_chunk_sums)(const job *j, nm_stored x, const real *dy, int rows, void *scratch, double *part)
 {
     const layout *l = &j->l;
     chunk_buffers b = chunk_buffers_in(scratch, l);
@@ -133,8 +175,8 @@ void NM_ISA(nm_batchnorm_chunk_sums)(const job *j, const real *x, const real *dy
     size_t done = (size_t)groups * (size_t)width;
     double *products = b.sum + width;
     memset(b.sum, 0, 2 * (size_t)width * sizeof *b.sum);
-    add_gradients(j, x, dy, groups, width, b.more, b.sum, products);
-    add_gradients(j, x + done, dy + done, rest, l->channels, b.more, b.sum, products);
+    add_gradients(j, x, dy, groups, width, b.more, b.row, b.sum, products);
+    add_gradients(j, nm_stored_from(x, done), dy + done, rest, l->channels, b.more, b.row, b.sum, products);
     unfold(l, b.sum);
     unfold(l, products);
     memcpy(part, b.sum, (size_t)l->channels * sizeof *part);
@@ -146,34 +188,40 @@ static void batchnorm_gradient_sums_task(void *arg, int task, int thread)
     const job *j = arg;
     size_t start = (size_t)task * (size_t)j->l.chunk_rows * (size_t)j->l.channels;
     NM_ISA(nm_batchnorm_chunk_sums)
-    (j, j->p->x[0] + start, j->p->dy + start, rows_of(&j->l, task), nm_thread_scratch(j->p, thread),
+    (j, nm_stored_from(j->x, start), j->p->dy + start, rows_of(&j->l, task), nm_thread_scratch(j->p, thread),
      partial(j->p, &j->l, task));
 }
 
-void NM_ISA(nm_batchnorm_chunk_gradient)(const job *j, const real *x, const real *dy, real *dx, int rows)
+static void find_row_gradient(const job *j, const real *x, const real *dy, real *dx, int count)
 {
-    int width = j->l.fold * j->l.channels, total = rows * j->l.channels;
     const real *restrict mean = j->mean, *restrict factor = j->factor, *restrict shift = j->shift;
     const real *restrict a = j->dy_factor, *restrict b = j->x_factor, *restrict k = j->constant;
-    for (int left = total; left > 0; left -= width, x += width, dy += width, dx += width) {
-        int count = left < width ? left : width;
-        if (j->relu)
-            NM_INDEPENDENT
-        for (int i = 0; i < count; i++) {
-            real off = x[i] - mean[i], g = off * factor[i] + shift[i] > 0 ? dy[i] : 0;
-            dx[i] = g * a[i] + (off * b[i] + k[i]);
-        }
-        else NM_INDEPENDENT for (int i = 0; i < count; i++) dx[i] = dy[i] * a[i] + ((x[i] - mean[i]) * b[i] + k[i]);
+    if (j->relu)
+        NM_INDEPENDENT
+    for (int i = 0; i < count; i++) {
+        real off = x[i] - mean[i], g = off * factor[i] + shift[i] > 0 ? dy[i] : 0;
+        dx[i] = g * a[i] + (off * b[i] + k[i]);
+    }
+    else NM_INDEPENDENT for (int i = 0; i < count; i++) dx[i] = dy[i] * a[i] + ((x[i] - mean[i]) * b[i] + k[i]);
+}
+
+void NM_ISA(nm_batchnorm_chunk_gradient)(const job *j, nm_stored x, const real *dy, real *dx, int rows, void *scratch)
+{
+    const chunk_buffers b = chunk_buffers_in(scratch, &j->l);
+    size_t width = (size_t)(j->l.fold * j->l.channels), total = (size_t)rows * (size_t)j->l.channels;
+    for (size_t at = 0; at < total; at += width) {
+        size_t count = total - at < width ? total - at : width;
+        find_row_gradient(j, nm_stored_read(&x, at, count, b.row), dy + at, dx + at, (int)count);
     }
 }
 
 static void batchnorm_input_gradient_task(void *arg, int task, int thread)
 {
-    (void)thread;
     const job *j = arg;
     size_t start = (size_t)task * (size_t)j->l.chunk_rows * (size_t)j->l.channels;
     NM_ISA(nm_batchnorm_chunk_gradient)
-    (j, j->p->x[0] + start, j->p->dy + start, j->p->dx[0] + start, rows_of(&j->l, task));
+    (j, nm_stored_from(j->x, start), j->p->dy + start, j->p->dx[0] + start, rows_of(&j->l, task),
+     nm_thread_scratch(j->p, thread));
 }
 
 typedef struct sum_job {

@@ -6,6 +6,7 @@
 #define NM_BATCHNORM_PASSES_H
 
 #include "fusion.h"
+#include "stored.h"
 
 enum { NM_BATCHNORM_SAVED = 4 }; /* numbers that are saved for each channel */
 
@@ -65,8 +66,8 @@ void NM_ISA(nm_batchnorm_join_ghosts)(const nm_pass *p, const nm_batch_normalisa
 /* How another layer reads y from x, once there are statistics; the tail has at most a
  * rectifier behind the normalisation. */
 void NM_ISA(nm_batchnorm_lazy_normalisation)(const nm_pass *p, nm_lazy_normalisation *out);
-/* `pixels` of `channels` each, from x to y. */
-void NM_ISA(nm_batchnorm_read)(const nm_lazy_normalisation *by, int channels, const real *x, int pixels, real *y);
+/* `pixels` of `channels` each, from x to y; as they are, where by->mean is NULL. */
+void NM_ISA(nm_batchnorm_read)(const nm_lazy_normalisation *by, int channels, nm_stored x, int pixels, real *y);
 void NM_ISA(nm_batchnorm_normalise)(const nm_pass *p, const nm_batch_normalisation *self);
 const double *NM_ISA(nm_batchnorm_sums)(const nm_pass *p, const nm_batch_normalisation *self);
 void NM_ISA(nm_batchnorm_gradient)(const nm_pass *p, const nm_batch_normalisation *self);

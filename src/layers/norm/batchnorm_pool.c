@@ -53,12 +53,13 @@ static size_t pixels_before(const windows *w, int row)
 enum { AT_ONCE = NM_VECTOR };
 
 /* The window's four pixels: their distances from the mean. */
-static inline void offsets(const real *x, size_t step, size_t below, const real *mean, int lanes, nm_vector off[4])
+static inline void offsets(const nm_stored *x, size_t at, size_t step, size_t below, const real *mean, int lanes,
+                           nm_vector off[4])
 {
     nm_vector m;
     nm_vector_load(&m, mean, lanes);
     for (int k = 0; k < 4; k++) {
-        nm_vector_load(&off[k], x + (size_t)(k / 2) * below + (size_t)(k % 2) * step, lanes);
+        nm_stored_load(&off[k], x, at + (size_t)(k / 2) * below + (size_t)(k % 2) * step, lanes);
         off[k] -= m;
     }
 }
@@ -70,13 +71,13 @@ typedef struct winner {
     nm_vector most;
 } winner;
 
-/* Looks at `lanes` channels from c on of the window at x; also gives the pixels' distances from the
+/* Looks at `lanes` channels from c on of the window at number `at` of x; also gives the pixels' distances from the
  * mean. */
-static inline void find_winner(const job *j, const real *x, size_t step, size_t below, int c, int lanes,
+static inline void find_winner(const job *j, const nm_stored *x, size_t at, size_t step, size_t below, int c, int lanes,
                                nm_vector off[4], winner *w)
 {
     nm_vector factor, shift, v[4], best[2];
-    offsets(x + c, step, below, j->mean + c, lanes, off);
+    offsets(x, at + (size_t)c, step, below, j->mean + c, lanes, off);
     nm_vector_load(&factor, j->factor + c, lanes);
     nm_vector_load(&shift, j->shift + c, lanes);
     for (int k = 0; k < 4; k++)
@@ -90,14 +91,15 @@ static inline void find_winner(const job *j, const real *x, size_t step, size_t 
     w->most = NM_SELECT(w->lower, best[1], best[0]);
 }
 
-static inline void window_max(const job *j, const real *x, size_t step, size_t below, int c, int lanes, real *y)
+static inline void window_max(const job *j, const nm_stored *x, size_t at, size_t step, size_t below, int c, int lanes,
+                              const nm_stored *y, size_t to)
 {
     nm_vector off[4];
     winner w;
-    find_winner(j, x, step, below, c, lanes, off, &w);
+    find_winner(j, x, at, step, below, c, lanes, off, &w);
     if (j->relu)
         w.most = NM_SELECT((w.most > 0) | (w.most != w.most), w.most, (nm_vector){0});
-    nm_vector_store(y + c, &w.most, lanes);
+    nm_stored_store(y, to + (size_t)c, &w.most, lanes);
 }
 
 /* What of dy passes: g; with relu, nothing where no value is above zero. */
@@ -109,12 +111,12 @@ static inline void passing(const job *j, const real *dy, int lanes, const winner
 }
 
 /* Adds g, and g times the winner's distance from the mean. */
-static inline void add_window(const job *j, const real *x, size_t step, size_t below, int c, int lanes, const real *dy,
-                              real *run, real *products)
+static inline void add_window(const job *j, const nm_stored *x, size_t at, size_t step, size_t below, int c, int lanes,
+                              const real *dy, real *run, real *products)
 {
     nm_vector off[4], g, sum, product;
     winner w;
-    find_winner(j, x, step, below, c, lanes, off, &w);
+    find_winner(j, x, at, step, below, c, lanes, off, &w);
     passing(j, dy + c, lanes, &w, &g);
     nm_vector upper = NM_SELECT(w.right[0], off[1], off[0]), lower = NM_SELECT(w.right[1], off[3], off[2]);
     nm_vector won = NM_SELECT(w.lower, lower, upper);
@@ -127,12 +129,12 @@ static inline void add_window(const job *j, const real *x, size_t step, size_t b
 }
 
 /* dx of the four pixels. */
-static inline void spread_window(const job *j, const real *x, size_t step, size_t below, int c, int lanes,
-                                 const real *dy, real *dx)
+static inline void spread_window(const job *j, const nm_stored *x, size_t at, size_t step, size_t below, int c,
+                                 int lanes, const real *dy, real *dx)
 {
     nm_vector off[4], g, a, b, constant;
     winner w;
-    find_winner(j, x, step, below, c, lanes, off, &w);
+    find_winner(j, x, at, step, below, c, lanes, off, &w);
     passing(j, dy + c, lanes, &w, &g);
     nm_vector_load(&a, j->dy_factor + c, lanes);
     nm_vector_load(&b, j->x_factor + c, lanes);
@@ -147,17 +149,17 @@ static inline void spread_window(const job *j, const real *x, size_t step, size_
 
 /* ---- passes ------------------------------------------------------------------------------ */
 
-void NM_ISA(nm_batchnorm_chunk_pool)(const job *j, const real *x, real *y, int across, int rows)
+void NM_ISA(nm_batchnorm_chunk_pool)(const job *j, nm_stored x, nm_stored y, int across, int rows)
 {
     int channels = j->l.channels;
-    size_t step = (size_t)channels, below = 2 * (size_t)across * step;
-    for (int row = 0; row < rows; row++, x += below)
-        for (int col = 0; col < across; col++, x += 2 * step, y += step) {
+    size_t step = (size_t)channels, below = 2 * (size_t)across * step, at = 0, to = 0;
+    for (int row = 0; row < rows; row++, at += below)
+        for (int col = 0; col < across; col++, at += 2 * step, to += step) {
             int c = 0;
             for (; c + AT_ONCE <= channels; c += AT_ONCE)
-                window_max(j, x, step, below, c, AT_ONCE, y);
+                window_max(j, &x, at, step, below, c, AT_ONCE, &y, to);
             if (c < channels)
-                window_max(j, x, step, below, c, channels - c, y);
+                window_max(j, &x, at, step, below, c, channels - c, &y, to);
         }
 }
 
@@ -167,7 +169,8 @@ static void batchnorm_pool_forward_task(void *arg, int task, int thread)
     const pool_job *p = arg;
     int first, rows = rows_at(&p->w, task, &first);
     NM_ISA(nm_batchnorm_chunk_pool)
-    (&p->j, p->j.p->x[0] + pixels_before(&p->w, first), p->j.p->y + windows_before(&p->w, first), p->w.across, rows);
+    (&p->j, nm_stored_from(p->j.x, pixels_before(&p->w, first)), nm_stored_from(p->j.y, windows_before(&p->w, first)),
+     p->w.across, rows);
 }
 
 void NM_ISA(nm_batchnorm_pool_forward)(const nm_pass *p, const nm_batch_normalisation *self)
@@ -177,21 +180,21 @@ void NM_ISA(nm_batchnorm_pool_forward)(const nm_pass *p, const nm_batch_normalis
     nm_parallel(p->threads, w.l.chunks, batchnorm_pool_forward_task, &all);
 }
 
-void NM_ISA(nm_batchnorm_chunk_pool_sums)(const job *j, const real *x, const real *dy, int across, int rows,
+void NM_ISA(nm_batchnorm_chunk_pool_sums)(const job *j, nm_stored x, const real *dy, int across, int rows,
                                           real *scratch, double *part)
 {
-    size_t channels = (size_t)j->l.channels, below = 2 * (size_t)across * channels;
+    size_t channels = (size_t)j->l.channels, below = 2 * (size_t)across * channels, at = 0;
     real *run = scratch, *products = run + channels;
     memset(part, 0, 2 * channels * sizeof *part);
-    for (int row = 0; row < rows; row++, x += below)
+    for (int row = 0; row < rows; row++, at += below)
         for (int first = 0; first < across; first += RUN) {
             memset(run, 0, 2 * channels * sizeof *run);
-            for (int col = first; col < across && col < first + RUN; col++, x += 2 * channels, dy += channels) {
+            for (int col = first; col < across && col < first + RUN; col++, at += 2 * channels, dy += channels) {
                 int c = 0;
                 for (; c + AT_ONCE <= j->l.channels; c += AT_ONCE)
-                    add_window(j, x, channels, below, c, AT_ONCE, dy, run, products);
+                    add_window(j, &x, at, channels, below, c, AT_ONCE, dy, run, products);
                 if (c < j->l.channels)
-                    add_window(j, x, channels, below, c, j->l.channels - c, dy, run, products);
+                    add_window(j, &x, at, channels, below, c, j->l.channels - c, dy, run, products);
             }
             for (size_t c = 0; c < 2 * channels; c++)
                 part[c] += (double)run[c];
@@ -203,22 +206,22 @@ static void batchnorm_pool_sums_task(void *arg, int task, int thread)
     const pool_job *p = arg;
     int first, rows = rows_at(&p->w, task, &first);
     NM_ISA(nm_batchnorm_chunk_pool_sums)
-    (&p->j, p->j.p->x[0] + pixels_before(&p->w, first), p->j.p->dy + windows_before(&p->w, first), p->w.across, rows,
-     nm_thread_scratch(p->j.p, thread), partial(p->j.p, &p->w.l, task));
+    (&p->j, nm_stored_from(p->j.x, pixels_before(&p->w, first)), p->j.p->dy + windows_before(&p->w, first),
+     p->w.across, rows, nm_thread_scratch(p->j.p, thread), partial(p->j.p, &p->w.l, task));
 }
 
-void NM_ISA(nm_batchnorm_chunk_pool_gradient)(const job *j, const real *x, const real *dy, real *dx, int across,
+void NM_ISA(nm_batchnorm_chunk_pool_gradient)(const job *j, nm_stored x, const real *dy, real *dx, int across,
                                               int rows)
 {
     int channels = j->l.channels;
-    size_t step = (size_t)channels, below = 2 * (size_t)across * step;
-    for (int row = 0; row < rows; row++, x += below, dx += below)
-        for (int col = 0; col < across; col++, x += 2 * step, dx += 2 * step, dy += step) {
+    size_t step = (size_t)channels, below = 2 * (size_t)across * step, at = 0;
+    for (int row = 0; row < rows; row++, at += below)
+        for (int col = 0; col < across; col++, at += 2 * step, dy += step) {
             int c = 0;
             for (; c + AT_ONCE <= channels; c += AT_ONCE)
-                spread_window(j, x, step, below, c, AT_ONCE, dy, dx);
+                spread_window(j, &x, at, step, below, c, AT_ONCE, dy, dx + at);
             if (c < channels)
-                spread_window(j, x, step, below, c, channels - c, dy, dx);
+                spread_window(j, &x, at, step, below, c, channels - c, dy, dx + at);
         }
 }
 
@@ -228,7 +231,7 @@ static void batchnorm_pool_input_gradient_task(void *arg, int task, int thread)
     const pool_job *p = arg;
     int first, rows = rows_at(&p->w, task, &first);
     NM_ISA(nm_batchnorm_chunk_pool_gradient)
-    (&p->j, p->j.p->x[0] + pixels_before(&p->w, first), p->j.p->dy + windows_before(&p->w, first),
+    (&p->j, nm_stored_from(p->j.x, pixels_before(&p->w, first)), p->j.p->dy + windows_before(&p->w, first),
      p->j.p->dx[0] + pixels_before(&p->w, first), p->w.across, rows);
 }
 

@@ -10,15 +10,17 @@
 
 /* ---- a chunk ------------------------------------------------------------------------------- */
 
-/* Of `count` rows of `width` numbers: sums of x - pivot, or of their squares, added to `sum`. */
-static void add_deviations(const real *restrict x, int count, int width, const real *restrict pivot, bool squares,
-                           real *restrict run, double *restrict sum)
+/* Of `count` rows of `width` numbers: sums of x - pivot, or of their squares, added to `sum`. wide:
+ * for a row that is in bfloat16. */
+static void add_deviations(nm_stored x, int count, int width, const real *restrict pivot, bool squares,
+                           real *restrict run, real *restrict wide, double *restrict sum)
 {
     for (int first = 0; first < count; first += RUN) {
         int last = first + RUN < count ? first + RUN : count;
         memset(run, 0, (size_t)width * sizeof *run);
         for (int row = first; row < last; row++) {
-            const real *restrict r = x + (size_t)row * (size_t)width;
+            const real *restrict r =
+                nm_stored_read(&x, (size_t)row * (size_t)width, (size_t)width, wide);
             if (squares)
                 for (int i = 0; i < width; i++)
                     run[i] += (r[i] - pivot[i]) * (r[i] - pivot[i]);
@@ -32,24 +34,25 @@ static void add_deviations(const real *restrict x, int count, int width, const r
 }
 
 /* One sum per channel over a chunk: whole groups of rows side by side, then the rows left over. */
-static void chunk_sum(const layout *l, const real *x, int rows, const chunk_buffers *b, bool squares)
+static void chunk_sum(const layout *l, nm_stored x, int rows, const chunk_buffers *b, bool squares)
 {
     int width = l->fold * l->channels, groups = rows / l->fold, rest = rows % l->fold;
     memset(b->sum, 0, (size_t)width * sizeof *b->sum);
-    add_deviations(x, groups, width, b->pivot, squares, b->run, b->sum);
-    add_deviations(x + (size_t)groups * (size_t)width, rest, l->channels, b->pivot, squares, b->run, b->sum);
+    add_deviations(x, groups, width, b->pivot, squares, b->run, b->row, b->sum);
+    add_deviations(nm_stored_from(x, (size_t)groups * (size_t)width), rest, l->channels, b->pivot, squares, b->run,
+                   b->row, b->sum);
     unfold(l, b->sum);
 }
 
-void NM_ISA(nm_batchnorm_chunk_statistics)(const layout *l, const real *x, int rows, void *scratch, double *part)
+void NM_ISA(nm_batchnorm_chunk_statistics)(const layout *l, nm_stored x, int rows, void *scratch, double *part)
 {
     chunk_buffers b = chunk_buffers_in(scratch, l);
     int channels = l->channels;
     double *mean = part, *squares = mean + channels;
-    spread(l, x, b.pivot);
+    spread(l, nm_stored_read(&x, 0, (size_t)channels, b.row), b.pivot);
     chunk_sum(l, x, rows, &b, false);
     for (int c = 0; c < channels; c++) {
-        mean[c] = (double)x[c] + b.sum[c] / rows;
+        mean[c] = (double)b.pivot[c] + b.sum[c] / rows;
         b.more[c] = (real)mean[c];
     }
     spread(l, b.more, b.pivot);
@@ -65,7 +68,8 @@ static void batchnorm_statistics_task(void *arg, int task, int thread)
 {
     const nm_pass *p = arg;
     layout l = layout_of(p->n, p->xs[0]);
-    const real *x = p->x[0] + (size_t)task * (size_t)l.chunk_rows * (size_t)l.channels;
+    const nm_stored x = nm_stored_from(nm_stored_of(p->x[0], p->bf16 & NM_BF16_X),
+                                       (size_t)task * (size_t)l.chunk_rows * (size_t)l.channels);
     NM_ISA(nm_batchnorm_chunk_statistics)(&l, x, rows_of(&l, task), nm_thread_scratch(p, thread), partial(p, &l, task));
 }
 

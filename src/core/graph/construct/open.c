@@ -82,6 +82,7 @@ nm_status nm_network_open(nm_context *ctx, nm_yaml *document, const nm_settings_
         (*out)->settings = settings;
         (*out)->exact = rules.exact;
         (*out)->no_fuse = rules.no_fuse;
+        (*out)->bf16 = rules.bf16;
         return NM_OK;
     }
     nm_network_free(*out);

@@ -130,8 +130,9 @@ static void block_inputs(const nm_conv_call *call, const blocking *b, const bloc
                (size_t)(b->samples - k->samples) * per_sample * sizeof *to);
 }
 
+/* to: the first pixel and those behind it. */
 static inline void output_lanes(const nm_conv_call *call, int channel, const int lanes, const real *m, size_t stride,
-                                real *pixel, int columns)
+                                const nm_stored *to, int columns)
 {
     nm_vector in[POINTS], y[TILE];
     for (int e = 0; e < POINTS; e++)
@@ -139,16 +140,16 @@ static inline void output_lanes(const nm_conv_call *call, int channel, const int
     output_points(in, y);
     nm_conv_finish_vectors(call, channel, lanes, y, TILE);
     for (int j = 0; j < columns; j++)
-        nm_vector_store(pixel + (size_t)j * (size_t)call->g->out.c + channel, &y[j], lanes);
+        nm_stored_store(to, (size_t)j * (size_t)call->g->out.c + (size_t)channel, &y[j], lanes);
 }
 
-static void output_tile(const nm_conv_call *call, const real *m, size_t stride, real *pixel, int columns)
+static void output_tile(const nm_conv_call *call, const real *m, size_t stride, nm_stored to, int columns)
 {
     int channels = call->g->out.c, c = 0;
     for (; c + LANES <= channels; c += LANES)
-        output_lanes(call, c, LANES, m, stride, pixel, columns);
+        output_lanes(call, c, LANES, m, stride, &to, columns);
     if (c < channels)
-        output_lanes(call, c, channels - c, m, stride, pixel, columns);
+        output_lanes(call, c, channels - c, m, stride, &to, columns);
 }
 
 static void block_outputs(const nm_conv_call *call, const blocking *b, const block *k, const real *m)
@@ -162,7 +163,8 @@ static void block_outputs(const nm_conv_call *call, const blocking *b, const blo
                 size_t at =
                     ((size_t)(k->sample + s) * (size_t)g->out.h + (size_t)row) * (size_t)g->out.w + (size_t)(t * TILE);
                 int left = g->out.w - t * TILE;
-                output_tile(call, m + tile * (size_t)g->out.c, stride, call->y + at * (size_t)g->out.c,
+                output_tile(call, m + tile * (size_t)g->out.c, stride,
+                            nm_stored_from((nm_stored){call->y, call->y_bf16}, at * (size_t)g->out.c),
                             left < TILE ? left : TILE);
             }
 }

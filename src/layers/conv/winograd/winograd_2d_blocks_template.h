@@ -176,8 +176,9 @@ static nm_conv_call slice_at(const nm_conv_call *call, int first, int slice)
     nm_conv_call s = *call;
     s.n = call->n - first < slice ? call->n - first : slice;
     s.most = slice;
-    s.x = call->x + in;
+    s.x = nm_stored_from(call->x, in);
     s.y = call->y ? call->y + (size_t)first * nm_shape_size(nm_conv_y_shape(call)) : NULL;
+    s.y_bf16 = call->y_bf16 ? call->y_bf16 + out : NULL;
     s.other = call->other ? call->other + out : NULL;
     s.dy = call->dy ? call->dy + out : NULL;
     s.beside = first ? NULL : call->beside; /* once */

@@ -90,6 +90,6 @@ static void WINOGRAD(reserve)(const nm_conv_geometry *g, nm_conv_kind kind, int 
 #define WINOGRAD_2D_FIELDS                                                                                             \
     .declines = WINOGRAD(declines), .cost = WINOGRAD(cost), .reserve = WINOGRAD(reserve),                              \
     .forward = WINOGRAD(forward), .weights = WINOGRAD(weights), .chunks = WINOGRAD(chunks),                            \
-    .reads_lazy_normalisation = WINOGRAD(normalises), .adds = true, .pools = true
+    .reads_lazy_normalisation = WINOGRAD(normalises), .adds = true, .pools = true, .narrows = true
 
 #endif

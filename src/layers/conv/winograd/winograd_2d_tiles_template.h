@@ -75,6 +75,18 @@ static void group_inputs(const nm_conv_call *call, const blocking *b, int group,
     }
 }
 
+/* A tile that has been rounded, to bfloat16. */
+static inline void store_bf16_tile(const nm_conv_call *call, tile t, int channel, const int lanes, nm_vector (*y)[TILE])
+{
+    const nm_conv_geometry *g = call->g;
+    size_t across = (size_t)g->out.c, down = (size_t)g->out.w * across;
+    nm_bf16 *to = call->y_bf16 + (size_t)t.sample * nm_shape_size(g->out) + (size_t)t.row * down +
+                  (size_t)t.col * across + channel;
+    for (int i = 0; i < TILE && t.row + i < g->out.h; i++)
+        for (int j = 0; j < TILE && t.col + j < g->out.w; j++)
+            nm_vector_store_bf16(to + (size_t)i * down + (size_t)j * across, &y[i][j], lanes);
+}
+
 static inline void store_tile(const nm_conv_call *call, tile t, int channel, const int lanes, nm_vector (*y)[TILE])
 {
     const nm_conv_geometry *g = call->g;
@@ -133,12 +145,16 @@ static inline void output_tile(const nm_conv_call *call, tile t, int channel, co
     transform_output(m, stride, lanes, y);
     if (call->scale || call->bias || call->relu)
         nm_conv_finish_vectors(call, channel, lanes, y[0], TILE * TILE);
+    for (int i = 0; call->y_bf16 && i < TILE * TILE; i++)
+        nm_vector_round_to_bf16(&y[0][i]);
     if (sums->of)
         add_tile(sums, channel, lanes, call->g->out.h - t.row, call->g->out.w - t.col, y);
     if (call->other)
         add_to_tile(call, t, channel, lanes, y);
     if (call->pool)
         store_pooled(call, t, channel, lanes, y);
+    else if (call->y_bf16)
+        store_bf16_tile(call, t, channel, lanes, y);
     else
         store_tile(call, t, channel, lanes, y);
 }
