@@ -112,18 +112,17 @@ static void im2col_forward_task(void *arg, int task, int thread)
     for (int group = 0; group < g->groups; group++)
         find_outputs(call, &b, &k, group, NM_ISA(im2col_rows)(call, &b, &k, group, &scratch), k.pixels, y);
     const real *other = call->other ? call->other + k.out : NULL;
-    const bool finish = call->scale || call->bias || other || call->relu;
-    for (size_t i = (size_t)k.filter; (finish || call->y_bf16) && i < (size_t)k.pixels * (size_t)g->out.c;
-         i += (size_t)g->out.c) {
-        if (finish)
-            nm_conv_finish(call, k.filter, k.filters, other ? other + i : NULL, y + i);
-        if (call->y_bf16)
-            NM_ISA(nm_conv_narrow)(y + i, (size_t)k.filters, call->y_bf16 + k.out + i);
-    }
+    const size_t filters = (size_t)g->out.c, all = (size_t)k.pixels * filters;
+    for (size_t i = (size_t)k.filter; (call->scale || call->bias || other || call->relu) && i < all; i += filters)
+        nm_conv_finish(call, k.filter, k.filters, other ? other + i : NULL, y + i);
+    /* whole rows at once, where the block has them */
+    size_t row = k.filters < g->out.c ? (size_t)k.filters : all;
+    for (size_t i = (size_t)k.filter; call->y_bf16 && i < all; i += row < all ? filters : all)
+        NM_ISA(nm_conv_narrow)(y + i, row, call->y_bf16 + k.out + i);
     if (call->moments)
         NM_ISA(nm_conv_take_moments)(g, call->moments, task, y, k.pixels, scratch.moments);
     if (stream && !call->y_bf16)
-        NM_ISA(nm_conv_stream)(y, (size_t)k.pixels * (size_t)g->out.c, call->y + k.out);
+        NM_ISA(nm_conv_stream)(y, all, call->y + k.out);
 }
 
 /* Blocks of one sample lie together in y. */
