@@ -30,6 +30,7 @@ typedef struct nm_conv_geometry {
     nm_shape in, out;
     int kernel[2], stride[2], dilation[2], groups;
     int top, left; /* zeros above and to the left; what lies below and to the right follows from out */
+    bool lean;     /* scratch is to be small, where what is kept takes half of the memory */
 } nm_conv_geometry;
 
 typedef enum nm_conv_kind { NM_CONV_FORWARD, NM_CONV_WEIGHTS, NM_CONV_DATA, NM_CONV_KINDS } nm_conv_kind;

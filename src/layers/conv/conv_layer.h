@@ -22,6 +22,7 @@ typedef struct conv {
 /* Per plan: who does what, and where the kernel turned round lies in scratch. */
 typedef struct choice {
     const nm_conv_algorithm *by[NM_CONV_KINDS];
+    nm_conv_geometry g; /* the layer's, as this plan computes it */
     bool turned; /* the gradient by x goes through forward of the turned geometry */
     nm_conv_geometry turn;
     bool together;          /* both gradients are computed in the same rounds */

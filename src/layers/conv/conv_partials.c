@@ -10,10 +10,11 @@ enum { MOST_CHUNK = 1024, LEAST_CHUNK = 256, CHUNKS = 64, SIDE_BY_SIDE = 64 };
 /* No more of them than this, which grows with n and with the units of work. */
 static int bound_of(const nm_conv_geometry *g, int n, long units)
 {
-    size_t read = (size_t)n * (nm_shape_size(g->in) + nm_shape_size(g->out));
+    size_t share = g->lean ? 2 : 1, bound = NM_CONV_MOST_PARTIALS / share;
+    size_t read = (size_t)n * (nm_shape_size(g->in) + nm_shape_size(g->out)) / share;
     size_t most = read / 4 * 3 / nm_conv_weight_count(g);
     most = most < NM_CONV_FEWEST_PARTIALS ? NM_CONV_FEWEST_PARTIALS : most;
-    most = most > NM_CONV_MOST_PARTIALS ? NM_CONV_MOST_PARTIALS : most;
+    most = most > bound ? bound : most;
     return units < (long)most ? (int)units : (int)most;
 }
 

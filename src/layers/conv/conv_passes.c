@@ -17,7 +17,7 @@ static nm_conv_call call_of(const nm_pass *p, const conv *self)
 {
     if (self->standardise)
         NM_ISA(nm_conv_standardise)(&self->g, p->w[0], standard_weights(p));
-    return (nm_conv_call){.g = &self->g,
+    return (nm_conv_call){.g = &((const choice *)p->plan)->g,
                           .n = p->n,
                           .threads = p->threads,
                           .most = ((const choice *)p->plan)->most,
@@ -113,7 +113,7 @@ void NM_ISA(nm_conv_lazy_normalisation)(const nm_pass *p, const void *private, n
 {
     const conv *self = private;
     const choice *c = p->plan;
-    nm_conv_normed s = {.call = {.g = &self->g, .most = c->most}, .pass = *p, .bf16 = c->bf16};
+    nm_conv_normed s = {.call = {.g = &c->g, .most = c->most}, .pass = *p, .bf16 = c->bf16};
     s.pass.ys = self->g.out;
     NM_ISA(nm_conv_normed_lazy_normalisation)(&s, out);
 }

@@ -35,13 +35,15 @@ static void reserve_shared(nm_reservation *b, size_t end)
  * threads that wait for its last task). */
 static int slice_of(const conv *self, const choice *c, const nm_tail *tail, int n)
 {
-    enum { BYTES = 80 << 20, BESIDE = 20 << 20, FEWEST_PIXELS = 24576, MOST_WEIGHTS = 1 << 16, WHOLE = 16 };
+    enum { BYTES = 80 << 20, BESIDE = 10 << 20, FEWEST_PIXELS = 24576, MOST_WEIGHTS = 1 << 16, WHOLE = 16 };
     const nm_conv_geometry *g = &self->g;
+    const bool beside = c->bf16 && tail->pools; /* a gradient that has to lie in scratch is to be small */
+    if (beside && nm_conv_weight_count(g) > MOST_WEIGHTS && nm_conv_weight_count(g) <= 16 * MOST_WEIGHTS)
+        return nm_ceil_div(n, 3);
     if (self->standardise || nm_conv_weight_count(g) > MOST_WEIGHTS)
         return n;
     size_t bytes = (nm_shape_size(g->in) + nm_shape_size(g->out)) * sizeof(real);
-    /* a gradient that has to lie in scratch is to be small */
-    size_t most = c->bf16 && tail->pools ? BESIDE * bytes / (nm_shape_size(g->out) * sizeof(real)) : BYTES;
+    size_t most = beside ? BESIDE * bytes / (nm_shape_size(g->out) * sizeof(real)) : BYTES;
     int slice = (int)(most / bytes) + 1, fewest = nm_ceil_div(FEWEST_PIXELS, g->out.h * g->out.w);
     slice = slice < fewest ? fewest : slice;
     slice = slice < WHOLE ? slice : slice / WHOLE * WHOLE;        /* tiles of such a number make whole blocks */
@@ -65,34 +67,34 @@ static void reserve_data(nm_reservation *b, choice *c, const nm_conv_geometry *g
     reserve_shared(b, c->data_offset + taken);
 }
 
-static void plan_data(nm_reservation *b, const conv *self, choice *c, size_t weights)
+static void plan_data(nm_reservation *b, choice *c, size_t weights)
 {
     nm_conv_geometry turn;
-    c->turned = strcmp(c->wish.wanted, "reference") != 0 && NM_ISA(nm_conv_turn)(&self->g, &turn);
+    c->turned = strcmp(c->wish.wanted, "reference") != 0 && NM_ISA(nm_conv_turn)(&c->g, &turn);
     if (!c->turned) {
-        c->by[NM_CONV_DATA] = NM_ISA(nm_conv_choose)(&self->g, NM_CONV_DATA, NM_CONV_DATA, &c->wish);
-        reserve_data(b, c, &self->g, NM_CONV_DATA, weights);
+        c->by[NM_CONV_DATA] = NM_ISA(nm_conv_choose)(&c->g, NM_CONV_DATA, NM_CONV_DATA, &c->wish);
+        reserve_data(b, c, &c->g, NM_CONV_DATA, weights);
         return;
     }
     c->turn = turn;
     c->by[NM_CONV_DATA] = NM_ISA(nm_conv_choose)(&turn, NM_CONV_FORWARD, NM_CONV_DATA, &c->wish);
     reserve_data(b, c, &turn, NM_CONV_FORWARD, weights);
     c->turned_offset = rounded(b->scratch); /* behind what any pass takes */
-    b->scratch = c->turned_offset + nm_conv_weight_count(&self->g) * sizeof(real);
+    b->scratch = c->turned_offset + nm_conv_weight_count(&c->g) * sizeof(real);
 }
 
 static void plan_passes(nm_reservation *b, const conv *self, choice *c)
 {
-    c->by[NM_CONV_FORWARD] = NM_ISA(nm_conv_choose)(&self->g, NM_CONV_FORWARD, NM_CONV_FORWARD, &c->wish);
-    reserve_shared(b, reserve(b, c->by[NM_CONV_FORWARD], &self->g, NM_CONV_FORWARD, b->n));
+    c->by[NM_CONV_FORWARD] = NM_ISA(nm_conv_choose)(&c->g, NM_CONV_FORWARD, NM_CONV_FORWARD, &c->wish);
+    reserve_shared(b, reserve(b, c->by[NM_CONV_FORWARD], &c->g, NM_CONV_FORWARD, b->n));
     if (!b->backward)
         return;
     c->slice = slice_of(self, c, b->tail, b->n);
-    c->by[NM_CONV_WEIGHTS] = NM_ISA(nm_conv_choose)(&self->g, NM_CONV_WEIGHTS, NM_CONV_WEIGHTS, &c->wish);
-    size_t weights = reserve(b, c->by[NM_CONV_WEIGHTS], &self->g, NM_CONV_WEIGHTS, c->slice);
+    c->by[NM_CONV_WEIGHTS] = NM_ISA(nm_conv_choose)(&c->g, NM_CONV_WEIGHTS, NM_CONV_WEIGHTS, &c->wish);
+    size_t weights = reserve(b, c->by[NM_CONV_WEIGHTS], &c->g, NM_CONV_WEIGHTS, c->slice);
     reserve_shared(b, weights);
     if (b->want_dx)
-        plan_data(b, self, c, weights);
+        plan_data(b, c, weights);
 }
 
 /* ---- what is done besides: core/plan/plan_fuse.c has the table ------------------------------ */
@@ -177,21 +179,23 @@ nm_status NM_ISA(nm_conv_plan)(nm_reservation *b, const void *private, void *cho
     const conv *self = private;
     choice *c = chosen;
     c->most = b->n;
+    c->g = self->g;
+    c->g.lean = b->rules->bf16;
     c->wish = wish_of(self, b->rules);
     c->stem = is_stem(self, b->tail, &(nm_tail_request){b->rules, b->backward, b->want_dx});
     if (c->stem) {
         c->by[NM_CONV_FORWARD] = c->by[NM_CONV_WEIGHTS] = &NM_ISA(nm_conv_direct);
-        NM_ISA(nm_conv_stem_reserve)(&self->g, b->n, &b->saved, &b->scratch, &b->thread_scratch);
+        NM_ISA(nm_conv_stem_reserve)(&c->g, b->n, &b->saved, &b->scratch, &b->thread_scratch);
         return NM_OK;
     }
     c->bf16 = keeps_bf16(self, b->tail, b->rules);
     plan_passes(b, self, c);
     if (self->standardise) {
         c->standard_offset = rounded(b->scratch);
-        b->scratch = c->standard_offset + 2 * nm_conv_weight_count(&self->g) * sizeof(real);
+        b->scratch = c->standard_offset + 2 * nm_conv_weight_count(&c->g) * sizeof(real);
     }
     if (b->tail->normalises && b->mode == NM_TRAIN)
-        NM_ISA(nm_conv_normed_reserve)(&self->g, c->by[NM_CONV_FORWARD], c->bf16, c->slice, b, &c->normed);
+        NM_ISA(nm_conv_normed_reserve)(&c->g, c->by[NM_CONV_FORWARD], c->bf16, c->slice, b, &c->normed);
     else if (b->tail->normalises) {
         c->folded_offset = rounded(b->scratch);
         b->scratch = c->folded_offset + 2 * (size_t)self->filters * sizeof(real);

@@ -8,7 +8,8 @@
 
 enum {
     MANY_WEIGHTS = 32768,    /* C x K from which products take all tiles at once */
-    STAGED_BYTES = 48 << 20, /* most memory for tiles at once: a batch of more is taken in slices */
+    STAGED_BYTES = 48 << 20, /* most memory for tiles at once, a third of it where `lean`: a batch of more is taken in
+                                slices */
     FEW_UNITS = 8,           /* blocks, below which a slice of samples is staged */
     FEW_ROWS = 768,          /* of all blocks, below which a batch is staged: a team of threads leaves its caches */
     SMALL_BYTES = 3 << 18,   /* of transformed weights that fit a core's cache beside a block */
@@ -44,6 +45,13 @@ static int pieces_of(int wanted, int count, int fewest)
 {
     int most = count / fewest;
     return wanted < most ? wanted : most > 1 ? most : 1;
+}
+
+/* Slices that hold less than the transformed weights would mostly read those. */
+static size_t staged_bytes(const nm_conv_geometry *g)
+{
+    size_t weights = POINTS * point_stride(g->in.c, g->out.c) * sizeof(real), third = STAGED_BYTES / 3;
+    return !g->lean || weights > STAGED_BYTES ? STAGED_BYTES : weights > third ? weights : third;
 }
 
 static bool has_small_weights(const nm_conv_geometry *g)
@@ -143,7 +151,7 @@ static blocking blocking_of(const nm_conv_geometry *g, int n, int most, way of)
     b.units = units_of(&b, n);
     int units = units_of(&b, most);
     double bytes = (double)units * b.block * POINTS * (g->in.c + g->out.c) * sizeof(real);
-    b.staged = (b.many || has_few_units(g, units, b.block, of)) && bytes <= STAGED_BYTES;
+    b.staged = (b.many || has_few_units(g, units, b.block, of)) && bytes <= staged_bytes(g);
     if (has_small_weights(g) && !by_sample)
         b.staged = b.staged && of == WEIGHTS && stages_small_weights(g, units);
     if (!b.many && !by_sample && !b.staged) {
@@ -165,7 +173,7 @@ static int slice_of(const nm_conv_geometry *g, int most, way of)
 {
     blocking b = blocking_of(g, 1, most, of);
     size_t row = POINTS * (size_t)(g->in.c + g->out.c) * sizeof(real);
-    int fit = ((int)(STAGED_BYTES / row) / b.block * b.block - 2 * b.rows.edge) / b.rows.padded_rows;
+    int fit = ((int)(staged_bytes(g) / row) / b.block * b.block - 2 * b.rows.edge) / b.rows.padded_rows;
     return b.many && fit > 0 ? nm_ceil_div(most, nm_ceil_div(most, fit)) : most;
 }
 
