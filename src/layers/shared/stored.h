@@ -148,22 +148,15 @@ static inline const real *nm_stored_read(const nm_stored *s, size_t at, size_t c
     if (!s->halves)
         return s->reals + at;
     const nm_bf16 *restrict from = s->halves + at;
-    for (size_t i = 0; i < count; i++)
+    nm_vector v;
+    size_t i = 0;
+    for (; i + NM_VECTOR <= count; i += NM_VECTOR) {
+        nm_vector_widen(&v, from + i, NM_VECTOR);
+        nm_vector_store(row + i, &v, NM_VECTOR);
+    }
+    for (; i < count; i++)
         row[i] = nm_bf16_widen(from[i]);
     return row;
-}
-
-/* Where to write `count` numbers from number `at` on: where they belong, or in `row`, which
- * nm_stored_write then brings there. */
-static inline real *nm_stored_row(const nm_stored *s, size_t at, real *row)
-{
-    return s->halves ? row : s->reals + at;
-}
-static inline void nm_stored_write(const nm_stored *s, size_t at, size_t count, const real *restrict row)
-{
-    nm_bf16 *restrict to = s->halves ? s->halves + at : NULL;
-    for (size_t i = 0; to && i < count; i++)
-        to[i] = nm_bf16_narrow(row[i]);
 }
 
 #endif
