@@ -197,7 +197,7 @@ typedef struct nm_pass {
     const nm_real *const *x; /* [inputs]; in backward only with NM_BACK_X */
     const struct nm_lazy_normalisation
         *lazy_normalisation; /* how x[0] is to be read: fusion; NULL: as it is, always so for callers' types */
-    unsigned bf16; /* as in the reservation */
+    unsigned bf16;           /* as in the reservation */
     nm_real *y; /* forward writes it, NULL where its reader normalises, never so for callers' types; in backward only
                    with NM_BACK_Y */
     const nm_real *dy;   /* backward: gradient of the loss by y */

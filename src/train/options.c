@@ -27,8 +27,9 @@ const nm_option nm_train_options[] = {
     {"exact", NM_OPT_BOOL, AT(exact), "false",
      .help = "take only algorithms whose error is that of direct summation (no Winograd)"},
     {"storage", NM_OPT_ENUM, AT(storage), "float32", .choices = storages,
-     .help = "how what backward reads is kept: float32, or bf16 (bfloat16: about half of the memory, numbers of 8 bits' "
-             "precision; all sums stay in float32)"},
+     .help =
+         "how what backward reads is kept: float32, or bf16 (bfloat16: about half of the memory, numbers of 8 bits' "
+         "precision; all sums stay in float32)"},
     {"no_fuse", NM_OPT_BOOL, AT(no_fuse), "false", .help = "let every layer do its own work alone"},
     {"eval_batch", NM_OPT_INT, AT(eval_batch), "250", 1, 1e6, .help = "samples at once in an evaluation"},
     {"optimizer", NM_OPT_CHOICE, AT(optimizer), "sgd", .help = "optimizer, NAME or {NAME: {options}}"},

@@ -35,7 +35,8 @@ static nm_status check_section(nm_context *ctx, const nm_yaml *section, const vo
 static void rule_network(const void *settings, nm_network_rules *rules)
 {
     const nm_train_settings *s = settings;
-    *rules = (nm_network_rules){.without = s->without, .exact = s->exact, .no_fuse = s->no_fuse, .bf16 = s->storage == NM_STORAGE_BF16};
+    *rules = (nm_network_rules){
+        .without = s->without, .exact = s->exact, .no_fuse = s->no_fuse, .bf16 = s->storage == NM_STORAGE_BF16};
 }
 
 const nm_settings_type nm_train_section = {.section = "train",

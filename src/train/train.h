@@ -21,7 +21,7 @@ typedef struct nm_train_settings {
     int micro_batch; /* samples at once; 0: the whole batch */
     int shards;      /* parts of a batch whose sums are joined in a fixed order */
     bool recompute;
-    int storage; /* of NM_STORAGE_… */
+    int storage;         /* of NM_STORAGE_… */
     bool exact, no_fuse; /* only algorithms of exact sums; every layer does its own work alone */
     nm_choice optimizer, schedule;
     double lr, momentum; /* >= 0: instead of the optimizer's own; NaN: not given */

@@ -85,7 +85,8 @@ typedef struct nm_fusion {
     void (*lazy_normalisation)(const nm_pass *p, const void *self, nm_lazy_normalisation *out);
     /* As a reader: whether all passes can read such an input. */
     bool (*reads_lazy_normalisation)(const void *self, const nm_rules *rules);
-    /* In training, as a head with that tail: which of the arrays of its passes can be in bfloat16. */
+    /* In training, as a head with that tail: which of the arrays of its passes can be in bfloat16.
+     */
     unsigned (*reads_and_writes_bf16)(const void *self, const nm_tail *tail, const nm_tail_request *request);
 } nm_fusion;
 

@@ -61,7 +61,7 @@ typedef struct nm_objective {
 
 /* What of its settings a network itself follows. */
 typedef struct nm_network_rules {
-    nm_strings without;  /* layer types that are left out */
+    nm_strings without;        /* layer types that are left out */
     bool exact, no_fuse, bf16; /* see nm_request */
 } nm_network_rules;
 

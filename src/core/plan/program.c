@@ -109,7 +109,8 @@ static void add_forward(nm_plan *plan, int head, nm_phase phase)
     write_saved(plan, op, plan->net->node[head].type->batch_statistics);
     if (!node->leaves_normalisation)
         write_region(plan, op, NM_AS_Y, last->value, 0,
-                     output_size(plan, node->last) / (node->bf16 & NM_BF16_Y ? sizeof(real) / sizeof(nm_bf16) : 1), false);
+                     output_size(plan, node->last) / (node->bf16 & NM_BF16_Y ? sizeof(real) / sizeof(nm_bf16) : 1),
+                     false);
 }
 
 /* The operation writes the gradient by the output of `from`: the next part of it, where there is

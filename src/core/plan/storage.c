@@ -36,8 +36,8 @@ static bool is_public(const nm_plan *plan, int node)
 static bool can_be_bf16(const nm_plan *plan, int head)
 {
     const nm_plan_node *planned = &plan->node[head];
-    bool can = !planned->leaves_normalisation && !is_public(plan, planned->last) &&
-               abilities_of(plan, head) & NM_BF16_Y;
+    bool can =
+        !planned->leaves_normalisation && !is_public(plan, planned->last) && abilities_of(plan, head) & NM_BF16_Y;
     for (const nm_edge *e = plan->edge; e < plan->edge + plan->edges && can; e++)
         if (e->from == planned->last)
             can = e->reader != NM_NONE && abilities_of(plan, e->reader) & use_of(e);

@@ -61,9 +61,9 @@ typedef struct nm_conv_round {
 typedef struct nm_conv_call {
     const nm_conv_geometry *g;
     int n, threads;
-    int most;                 /* samples that were planned for: n <= most */
-    bool by_sample;           /* forward: a sample's bits must not depend on the batch (in evaluation) */
-    nm_stored x; /* in bfloat16 only where the algorithm `reads_lazy_normalisation` */
+    int most;             /* samples that were planned for: n <= most */
+    bool by_sample;       /* forward: a sample's bits must not depend on the batch (in evaluation) */
+    nm_stored x;          /* in bfloat16 only where the algorithm `reads_lazy_normalisation` */
     const real *w, *bias; /* bias NULL: none */
     const nm_lazy_normalisation *lazy_normalisation; /* forward, weights: how x is to be read, only where the algorithm
                                                         `reads_lazy_normalisation`; NULL: as it is */
@@ -77,8 +77,8 @@ typedef struct nm_conv_call {
     real *y;                        /* forward: written; data: dx, written */
     nm_bf16 *y_bf16; /* forward: written instead of y, only where the algorithm `narrows`; NULL: y is. Moments are of
                         what was rounded */
-    const real *dy;                 /* weights, data */
-    real *dw, *db;                  /* weights: added to; either may be NULL */
+    const real *dy;  /* weights, data */
+    real *dw, *db;   /* weights: added to; either may be NULL */
     const struct nm_conv_pass *beside; /* weights: another pass that is computed with it, in other shared scratch */
     const nm_conv_round *round;        /* forward, data: what that pass puts beside this one's tasks; NULL: nothing */
     void *shared;                      /* scratch as reserved */

@@ -23,7 +23,7 @@ typedef struct conv {
 typedef struct choice {
     const nm_conv_algorithm *by[NM_CONV_KINDS];
     nm_conv_geometry g; /* the layer's, as this plan computes it */
-    bool turned; /* the gradient by x goes through forward of the turned geometry */
+    bool turned;        /* the gradient by x goes through forward of the turned geometry */
     nm_conv_geometry turn;
     bool together;          /* both gradients are computed in the same rounds */
     size_t data_offset;     /* bytes into scratch: what the gradient by x takes of it */

@@ -8,7 +8,8 @@ void NM_ISA(nm_conv_take_moments)(const nm_conv_geometry *g, const nm_conv_momen
 {
     layout l = layout_of(1, g->out);
     to->pixels[chunk] = pixels;
-    NM_ISA(nm_batchnorm_chunk_statistics)(&l, (nm_stored){.reals = (real *)(uintptr_t)y}, pixels, scratch, to->of + (size_t)chunk * 2 * (size_t)g->out.c);
+    NM_ISA(nm_batchnorm_chunk_statistics)
+    (&l, (nm_stored){.reals = (real *)(uintptr_t)y}, pixels, scratch, to->of + (size_t)chunk * 2 * (size_t)g->out.c);
 }
 
 size_t NM_ISA(nm_conv_moments_scratch)(const nm_conv_geometry *g)

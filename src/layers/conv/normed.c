@@ -40,7 +40,7 @@ void NM_ISA(nm_conv_normed_reserve)(const nm_conv_geometry *g, const nm_conv_alg
     b->saved = outputs_size(g, b->n, bf16) + own_saved;
     at->norm = rounded(b->scratch);
     at->gradient = at->norm + rounded(norm_scratch(g, b->tail, b->n) + (size_t)chunks_of(by, g, b->n, b->n) *
-                                                                             (1 + 2 * (size_t)g->out.c) * sizeof(double));
+                                                                           (1 + 2 * (size_t)g->out.c) * sizeof(double));
     b->scratch = at->gradient + gradient_size(g, b->tail, bf16, slice);
     b->thread_scratch = own_thread > b->thread_scratch ? own_thread : b->thread_scratch;
 }
@@ -71,7 +71,8 @@ void NM_ISA(nm_conv_normed_forward)(const nm_conv_normed *s, const nm_conv_algor
         call.y_bf16 = (nm_bf16 *)(void *)z;
     else
         call.y = z;
-    call.stream = !s->bf16 && nm_vector_streams((size_t)(call.n * call.g->out.h) * (size_t)call.g->out.w, call.g->out.c);
+    call.stream =
+        !s->bf16 && nm_vector_streams((size_t)(call.n * call.g->out.h) * (size_t)call.g->out.w, call.g->out.c);
     call.moments = chunks ? &moments : NULL;
     by->forward(&call);
     double rate = nm_batchnorm_rate(&p, s->norm);

@@ -18,7 +18,7 @@ typedef struct nm_conv_normed {
     nm_conv_call call; /* x, w, bias, dw, db; y and dy are the last layer's */
     nm_pass pass;      /* batch norm's: its parameters; saved and scratch are the convolution's */
     const nm_batch_normalisation *norm;
-    bool bf16;          /* outputs are kept in bfloat16 */
+    bool bf16; /* outputs are kept in bfloat16 */
     nm_conv_normed_offsets at;
 } nm_conv_normed;
 
@@ -32,8 +32,8 @@ void NM_ISA(nm_conv_normed_reserve)(const nm_conv_geometry *g, const nm_conv_alg
 void NM_ISA(nm_conv_normed_forward)(const nm_conv_normed *s, const nm_conv_algorithm *by);
 void NM_ISA(nm_conv_normed_lazy_normalisation)(const nm_conv_normed *s, nm_lazy_normalisation *out);
 /* Batch norm's backward: first its sums, then the gradient by the convolution's outputs of samples
- * first to first + n, a few at a time. Returns where it is: over dy, which is in cache and need not be
- * written back; with a pool, which makes dy smaller, over the outputs, or in scratch. */
+ * first to first + n, a few at a time. Returns where it is: over dy, which is in cache and need not
+ * be written back; with a pool, which makes dy smaller, over the outputs, or in scratch. */
 void NM_ISA(nm_conv_normed_sums)(const nm_conv_normed *s);
 const real *NM_ISA(nm_conv_normed_gradient)(const nm_conv_normed *s, int first, int n);
 

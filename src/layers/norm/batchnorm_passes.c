@@ -136,8 +136,8 @@ void NM_ISA(nm_batchnorm_lazy_normalisation)(const nm_pass *p, nm_lazy_normalisa
 
 /* Sums of dy and of dy * (x - mean) over `count` rows of `width` numbers; with relu only where y >
  * 0. wide: for a row of x that is in bfloat16. */
-static void add_gradients(const job *j, nm_stored x, const real *restrict dy, int count, int width,
-                          real *restrict run, real *restrict wide, double *restrict sum, double *restrict products)
+static void add_gradients(const job *j, nm_stored x, const real *restrict dy, int count, int width, real *restrict run,
+                          real *restrict wide, double *restrict sum, double *restrict products)
 {
     const real *restrict mean = j->mean, *restrict factor = j->factor, *restrict shift = j->shift;
     real *restrict run_product = run + (j->l.fold * j->l.channels);

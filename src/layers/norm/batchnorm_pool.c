@@ -71,8 +71,8 @@ typedef struct winner {
     nm_vector most;
 } winner;
 
-/* Looks at `lanes` channels from c on of the window at number `at` of x; also gives the pixels' distances from the
- * mean. */
+/* Looks at `lanes` channels from c on of the window at number `at` of x; also gives the pixels'
+ * distances from the mean. */
 static inline void find_winner(const job *j, const nm_stored *x, size_t at, size_t step, size_t below, int c, int lanes,
                                nm_vector off[4], winner *w)
 {
@@ -206,12 +206,11 @@ static void batchnorm_pool_sums_task(void *arg, int task, int thread)
     const pool_job *p = arg;
     int first, rows = rows_at(&p->w, task, &first);
     NM_ISA(nm_batchnorm_chunk_pool_sums)
-    (&p->j, nm_stored_from(p->j.x, pixels_before(&p->w, first)), p->j.p->dy + windows_before(&p->w, first),
-     p->w.across, rows, nm_thread_scratch(p->j.p, thread), partial(p->j.p, &p->w.l, task));
+    (&p->j, nm_stored_from(p->j.x, pixels_before(&p->w, first)), p->j.p->dy + windows_before(&p->w, first), p->w.across,
+     rows, nm_thread_scratch(p->j.p, thread), partial(p->j.p, &p->w.l, task));
 }
 
-void NM_ISA(nm_batchnorm_chunk_pool_gradient)(const job *j, nm_stored x, const real *dy, real *dx, int across,
-                                              int rows)
+void NM_ISA(nm_batchnorm_chunk_pool_gradient)(const job *j, nm_stored x, const real *dy, real *dx, int across, int rows)
 {
     int channels = j->l.channels;
     size_t step = (size_t)channels, below = 2 * (size_t)across * step, at = 0;

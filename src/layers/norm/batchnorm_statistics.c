@@ -19,8 +19,7 @@ static void add_deviations(nm_stored x, int count, int width, const real *restri
         int last = first + RUN < count ? first + RUN : count;
         memset(run, 0, (size_t)width * sizeof *run);
         for (int row = first; row < last; row++) {
-            const real *restrict r =
-                nm_stored_read(&x, (size_t)row * (size_t)width, (size_t)width, wide);
+            const real *restrict r = nm_stored_read(&x, (size_t)row * (size_t)width, (size_t)width, wide);
             if (squares)
                 for (int i = 0; i < width; i++)
                     run[i] += (r[i] - pivot[i]) * (r[i] - pivot[i]);

@@ -82,8 +82,8 @@ static inline void nm_vector_round_to_bf16(nm_vector *v)
     typedef uint32_t bits __attribute__((vector_size(NM_VECTOR_BYTES)));
     const bits b = (bits)*v, rounded = b + 0x7fff + (b >> 16 & 1), nan = b | 0x400000;
 #if defined __AVX512F__
-    const __m512i all = _mm512_mask_mov_epi32((__m512i)rounded, _mm512_cmp_ps_mask((__m512)*v, (__m512)*v, _CMP_UNORD_Q),
-                                              (__m512i)nan);
+    const __m512i all =
+        _mm512_mask_mov_epi32((__m512i)rounded, _mm512_cmp_ps_mask((__m512)*v, (__m512)*v, _CMP_UNORD_Q), (__m512i)nan);
 #elif defined __AVX2__
     const __m256 is_nan = _mm256_cmp_ps((__m256)*v, (__m256)*v, _CMP_UNORD_Q);
     const __m256 all = _mm256_blendv_ps((__m256)rounded, (__m256)nan, is_nan);

@@ -211,7 +211,7 @@ static double cost_of(const nm_conv_geometry *g, nm_conv_kind kind, const nm_con
 /* What the algorithms made by this template have in common. */
 #define WINOGRAD_1D_FIELDS                                                                                             \
     .declines = WINOGRAD(declines), .cost = WINOGRAD(cost), .reserve = WINOGRAD(reserve),                              \
-    .forward = WINOGRAD(forward), .weights = WINOGRAD(weights), .reads_lazy_normalisation = nm_conv_any, .narrows = true,           \
-    .setup = 10
+    .forward = WINOGRAD(forward), .weights = WINOGRAD(weights), .reads_lazy_normalisation = nm_conv_any,               \
+    .narrows = true, .setup = 10
 
 #endif

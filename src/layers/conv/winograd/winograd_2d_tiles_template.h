@@ -75,6 +75,13 @@ static void group_inputs(const nm_conv_call *call, const blocking *b, int group,
     }
 }
 
+static inline void round_tile(nm_vector (*y)[TILE])
+{
+    for (int i = 0; i < TILE; i++)
+        for (int j = 0; j < TILE; j++)
+            nm_vector_round_to_bf16(&y[i][j]);
+}
+
 /* A tile that has been rounded, to bfloat16. */
 static inline void store_bf16_tile(const nm_conv_call *call, tile t, int channel, const int lanes, nm_vector (*y)[TILE])
 {
@@ -145,8 +152,8 @@ static inline void output_tile(const nm_conv_call *call, tile t, int channel, co
     transform_output(m, stride, lanes, y);
     if (call->scale || call->bias || call->relu)
         nm_conv_finish_vectors(call, channel, lanes, y[0], TILE * TILE);
-    for (int i = 0; call->y_bf16 && i < TILE * TILE; i++)
-        nm_vector_round_to_bf16(&y[0][i]);
+    if (call->y_bf16)
+        round_tile(y);
     if (sums->of)
         add_tile(sums, channel, lanes, call->g->out.h - t.row, call->g->out.w - t.col, y);
     if (call->other)
