@@ -33,7 +33,7 @@ static nm_conv_call call_of(const work *w, const nm_conv_algorithm *by, nm_scrat
     by->reserve(g, w->kind, w->n, &shared, &thread);
     nm_conv_call call = {.g = g, .n = w->n, .most = w->n, .threads = 1, .by_sample = w->evaluation};
     real *in = nm_scratch_reals(memory, x), *out = nm_scratch_reals(memory, y);
-    call.x = in;
+    call.x = nm_stored_of(in, false);
     call.y = w->kind == NM_CONV_DATA ? in : out;
     call.dy = out;
     call.w = nm_scratch_reals(memory, nm_conv_weight_count(g));

@@ -234,13 +234,11 @@ static bool exact(nm_train_run *t, nm_text *why)
 
 static bool storage(nm_train_run *t, nm_text *why)
 {
-    nm_text_add(why, t->settings->exact ? "with 'exact' all is kept in float32"
-                                        : "nothing in this network can be kept in bfloat16");
-    if (t->settings->exact || t->settings->storage == NM_STORAGE_FLOAT32)
-        return true;
+    bool off = t->settings->exact;
+    nm_text_add(why, off ? "with 'exact' all is kept in float32" : "nothing in this network can be kept in bfloat16");
     t->net->bf16 = false;
-    bool same = same_plan(t, t->settings->recompute);
-    t->net->bf16 = true;
+    bool same = off || same_plan(t, t->settings->recompute);
+    t->net->bf16 = t->settings->storage == NM_STORAGE_BF16;
     return same;
 }
 
