@@ -41,6 +41,7 @@ static const key_row key_rows[] = {
     {"shards", "4", "--batch 32 --limit 96", CURVES},
     {"recompute", "true", "", CURVES},
     {"exact", "true", "", CURVES},
+    {"storage", "bf16", "", CURVES},
     {"no_fuse", "true", "", CURVES},
     {"eval_batch", "2000", "", MEMORY},
     {"optimizer", "adam", "", CURVES},

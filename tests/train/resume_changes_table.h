@@ -24,6 +24,7 @@ static const change resume_changes[] = {
     {"train.recompute=true", NM_RESUME_FREE, NULL},
     {"train.shards=2", NM_RESUME_ALLOWED, "shards"},
     {"train.exact=true", NM_RESUME_FREE, NULL},
+    {"train.storage=bf16", NM_RESUME_ALLOWED, "storage"},
     {"train.no_fuse=true", NM_RESUME_FREE, NULL},
     {"train.eval_batch=7", NM_RESUME_FREE, NULL},
     {"train.eval_every=1", NM_RESUME_FREE, NULL},

@@ -93,12 +93,16 @@ START_TEST(rules_of_planning)
     ck_assert_msg(!strstr(all, "'no_fuse'"), "%s", all); /* the batch norm's relu would be done with it */
     nm_train_result r;
     logged[0] = '\0';
-    ck_assert_done(train_with("input: {height: 28, width: 28, channels: 1}\nlayers: [{dense: {units: 10}}]\n"
-                              "loss: softmax_ce\ntrain: {data: mnist, steps: 1, recompute: on, no_fuse: on}\n",
-                              NULL, false, NULL, NULL, &r));
+    ck_assert_done(
+        train_with("input: {height: 28, width: 28, channels: 1}\nlayers: [{dense: {units: 10}}]\n"
+                   "loss: softmax_ce\ntrain: {data: mnist, steps: 1, recompute: on, no_fuse: on, storage: bf16}\n",
+                   NULL, false, NULL, NULL, &r));
     free_result(&r);
-    ck_assert_msg(strstr(logged, "'recompute' has no effect") && strstr(logged, "'no_fuse' has no effect"), "%s",
-                  logged);
+    ck_assert_msg(strstr(logged, "'recompute' has no effect") && strstr(logged, "'no_fuse' has no effect") &&
+                      strstr(logged, "'storage' has no effect: nothing in this network"),
+                  "%s", logged);
+    all = reported(SETTINGS("train.steps=1", "train.exact=on", "train.storage=bf16"));
+    ck_assert_msg(strstr(all, "'storage' has no effect: with 'exact'"), "%s", all);
 }
 END_TEST
 
