@@ -13,6 +13,15 @@ START_TEST(all_is_equal)
 }
 END_TEST
 
+/* What is kept in bfloat16 has the same bits by any threads and after any interruption, too. */
+START_TEST(storage_is_equal)
+{
+    said s = expect(0, "norma verify tiny.yaml --steps 8 --threads 3 --set train.storage=bf16");
+    ck_assert_ptr_null(strstr(s.out, "differs"));
+    ck_assert_ptr_null(strstr(s.err, "'storage' has no effect"));
+}
+END_TEST
+
 START_TEST(a_planted_difference_is_found)
 {
     said s = expect(1, "norma verify tiny.yaml --steps 12 --plant");
@@ -43,4 +52,5 @@ START_TEST(what_it_refuses)
 }
 END_TEST
 
-SUITE_WITH("norma verify", in_own_folder, all_is_equal, a_planted_difference_is_found, what_it_refuses)
+SUITE_WITH("norma verify", in_own_folder, all_is_equal, storage_is_equal, a_planted_difference_is_found,
+           what_it_refuses)
