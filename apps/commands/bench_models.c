@@ -7,20 +7,27 @@
 
 void bench_print_head(void)
 {
-    printf("%-22s %6s %8s %10s %8s %7s %10s %8s %7s %9s\n", "network", "batch", "threads", "train/s", "GFLOP/s",
-           "of peak", "eval/s", "GFLOP/s", "of peak", "MB");
+    printf("%-22s %6s %8s %10s %8s %7s %10s %8s %7s %9s %9s %9s\n", "network", "batch", "threads", "train/s", "GFLOP/s",
+           "of peak", "eval/s", "GFLOP/s", "of peak", "ms", "99 % ms", "MB");
+}
+
+static double number_in(const json_t *o, const char *name)
+{
+    return json_number_value(json_object_get(o, name));
 }
 
 void bench_print_row(const json_t *o)
 {
-    double peak = json_number_value(json_object_get(o, "gemm_peak_gflops"));
-    double train = json_number_value(json_object_get(o, "train_effective_gflops"));
-    double eval = json_number_value(json_object_get(o, "eval_effective_gflops"));
-    printf("%-22s %6lld %8lld %10.0f %8.1f %7.2f %10.0f %8.1f %7.2f %9.0f\n",
-           json_string_value(json_object_get(o, "network")), json_integer_value(json_object_get(o, "batch")),
-           json_integer_value(json_object_get(o, "threads")),
-           json_number_value(json_object_get(o, "train_images_per_second")), train, train / peak,
-           json_number_value(json_object_get(o, "eval_images_per_second")), eval, eval / peak,
+    double peak = number_in(o, "gemm_peak_gflops"), train = number_in(o, "train_effective_gflops");
+    double eval = number_in(o, "eval_effective_gflops");
+    printf("%-22s %6lld %8lld", json_string_value(json_object_get(o, "network")),
+           json_integer_value(json_object_get(o, "batch")), json_integer_value(json_object_get(o, "threads")));
+    if (json_is_null(json_object_get(o, "train_images_per_second")))
+        printf(" %10s %8s %7s", "-", "-", "-");
+    else
+        printf(" %10.0f %8.1f %7.2f", number_in(o, "train_images_per_second"), train, train / peak);
+    printf(" %10.0f %8.1f %7.2f %9.3f %9.3f %9.0f\n", number_in(o, "eval_images_per_second"), eval, eval / peak,
+           1e3 * number_in(o, "eval_median_seconds"), 1e3 * number_in(o, "eval_99th_percentile_seconds"),
            1e-6 * (double)json_integer_value(json_object_get(o, "peak_memory_bytes")));
 }
 

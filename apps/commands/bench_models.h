@@ -11,8 +11,8 @@ typedef struct bench_args {
     model_args model; /* of one network; `names` has them all */
     const char *names[BENCH_MOST_MODELS];
     int count, batch;
-    double seconds; /* 0: not given */
-    bool layers, json;
+    double seconds;                           /* 0: not given */
+    bool layers, json, eval;                  /* eval: evaluation alone */
     int core_counts, cores[BENCH_MOST_CORES]; /* numbers of threads, ascending; 0: not asked for */
     const char *roofline;                     /* NULL: not asked for */
 } bench_args;

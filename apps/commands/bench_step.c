@@ -16,9 +16,9 @@ static void step(void *bench_of)
     b->batch.step++;
 }
 
-double bench_measure(bench *b, int *steps, double *throughput)
+bench_times bench_measure(bench *b)
 {
-    enum { MOST = 10000, LEAST = 3 };
+    enum { MOST = 100000, LEAST = 3 };
     static double took[MOST];
     int count = 0;
     step(b);
@@ -28,9 +28,12 @@ double bench_measure(bench *b, int *steps, double *throughput)
         step(b);
         took[count++] = nm_clock() - start;
     } while ((nm_clock() < end || count < LEAST) && count < MOST);
-    *throughput = (double)b->batch.n * count / (nm_clock() - begin);
-    *steps = count + 1;
-    return b->batch.n / nm_median(took, count);
+    double throughput = (double)b->batch.n * count / (nm_clock() - begin), median = nm_median(took, count);
+    return (bench_times){.steps = count + 1,
+                         .rate = b->batch.n / median,
+                         .throughput = throughput,
+                         .median = median,
+                         .longest = took[(count - 1) * 99 / 100]}; /* nm_median has sorted them */
 }
 
 nm_status bench_open_step(bench *b, nm_mode mode, int threads, bool timing, bench_tasks *tasks)
@@ -65,19 +68,17 @@ void bench_close_step(bench *b)
 static nm_status measure_cores_at(bench *b, nm_mode mode, int threads, const bench_machine *machine)
 {
     bench_tasks tasks = {.ctx = b->ctx};
-    int steps;
-    double throughput, rate = 0;
+    double seconds = 0;
     nm_status status = bench_open_step(b, mode, threads, false, &tasks);
     if (status == NM_OK)
         status = bench_tasks_record(&tasks, b->plan, step, b);
     if (status == NM_OK && threads <= machine->threads) {
         bench_close_step(b);
         status = bench_open_step(b, mode, threads, false, NULL);
-        rate = status == NM_OK ? bench_measure(b, &steps, &throughput) : 0;
+        seconds = status == NM_OK ? bench_measure(b).median : 0;
     }
     if (status == NM_OK)
-        status = bench_cores_add(&b->cores[mode == NM_TRAIN], machine, b->net, b->plan, &tasks, threads,
-                                 rate > 0 ? b->batch.n / rate : 0);
+        status = bench_cores_add(&b->cores[mode == NM_TRAIN], machine, b->net, b->plan, &tasks, threads, seconds);
     bench_close_step(b);
     bench_tasks_free(&tasks);
     return status;
@@ -87,7 +88,7 @@ nm_status bench_measure_cores(bench *b)
 {
     bench_machine machine;
     NM_TRY(bench_machine_measure(b->ctx, nm_context_threads(b->ctx), &machine));
-    for (int training = 0; training <= (b->net->objectives > 0); training++) {
+    for (int training = 0; training <= (b->train.steps > 0); training++) {
         bench_cores *cores = &b->cores[training];
         *cores = (bench_cores){.mode = training ? NM_TRAIN : NM_EVAL, .batch = b->batch.n};
         for (int i = 0; i < b->args->core_counts; i++)

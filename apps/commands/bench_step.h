@@ -7,6 +7,14 @@
 #include "noise.h"
 #include "optimization.h"
 
+/* Of a step. */
+typedef struct bench_times {
+    int steps;              /* with the first one, which is not counted below */
+    double rate;            /* images a second, by the median step */
+    double throughput;      /* the same by all steps together */
+    double median, longest; /* seconds; longest: of the fastest 99 in a hundred steps */
+} bench_times;
+
 typedef struct bench {
     nm_context *ctx;
     const bench_args *args;
@@ -15,9 +23,8 @@ typedef struct bench {
     nm_optimization *optimizer; /* NULL: evaluation */
     nm_batch batch;
     nm_noise noise;
-    bench_layers layers;  /* where asked for: of training, or of evaluation where nothing can be trained */
-    double train, eval;   /* images a second */
-    double throughput[2]; /* the same by all steps together: of evaluation, of training */
+    bench_layers layers; /* where asked for: of training, or of evaluation where nothing can be trained */
+    bench_times train, eval;
     double peak;          /* GFLOP/s of the matrix product */
     double cost;          /* multiply-adds of a sample */
     double memory;        /* most that the process has had, in bytes */
@@ -28,9 +35,7 @@ typedef struct bench {
  * also where it fails. */
 nm_status bench_open_step(bench *b, nm_mode mode, int threads, bool timing, bench_tasks *tasks) NM_MUST_USE;
 void bench_close_step(bench *b);
-/* Images a second by the median step, after one that is not counted, and by all of them. *steps:
- * how many there were, with that one. */
-double bench_measure(bench *b, int *steps, double *throughput);
+bench_times bench_measure(bench *b);
 /* Fills b->cores for the numbers of threads that were asked for, and prints them without --json. */
 nm_status bench_measure_cores(bench *b) NM_MUST_USE;
 

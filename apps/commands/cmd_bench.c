@@ -9,11 +9,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { KEY_BATCH = 'b', KEY_SECONDS = 's', KEY_LAYERS = 'l', KEY_JSON = 'j', KEY_ROOFLINE = 'r', KEY_CORES = 'c' };
+enum {
+    KEY_BATCH = 'b',
+    KEY_SECONDS = 's',
+    KEY_LAYERS = 'l',
+    KEY_JSON = 'j',
+    KEY_ROOFLINE = 'r',
+    KEY_CORES = 'c',
+    KEY_EVAL = 'e'
+};
 
 static const struct argp_option options[] = {
     {"batch", KEY_BATCH, "N", 0, "samples at once (preset: train.batch)", 1},
     {"seconds", KEY_SECONDS, "X", 0, "how long each pass is measured (preset: 3)", 1},
+    {"eval", KEY_EVAL, 0, 0, "evaluation alone", 1},
     {"layers", KEY_LAYERS, 0, 0, "time and GFLOP/s of each layer, forward and backward", 1},
     {"roofline", KEY_ROOFLINE, "PREFIX", 0,
      "draw each layer's GFLOP/s under the roofs of memory and matrix product: PREFIX.png, .svg, .csv, .gp", 1},
@@ -50,6 +59,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case KEY_SECONDS:
         args->seconds = parse_real(state, "--seconds", arg, 0.01, 3600);
         return 0;
+    case KEY_EVAL:
+        args->eval = true;
+        return 0;
     case KEY_LAYERS:
         args->layers = true;
         return 0;
@@ -83,17 +95,27 @@ static nm_status take_layers(bench *b, nm_mode mode, int steps)
     return NM_OK;
 }
 
-static nm_status measure_mode(bench *b, nm_mode mode, double *rate)
+static nm_status measure_mode(bench *b, nm_mode mode, bench_times *times)
 {
     bool timing = b->args->layers || b->args->roofline;
-    int steps;
     nm_status status = bench_open_step(b, mode, nm_context_threads(b->ctx), timing, NULL);
     if (status == NM_OK) {
-        *rate = bench_measure(b, &steps, &b->throughput[mode == NM_TRAIN]);
-        status = timing ? take_layers(b, mode, steps) : NM_OK;
+        *times = bench_measure(b);
+        status = timing ? take_layers(b, mode, times->steps) : NM_OK;
     }
     bench_close_step(b);
     return status;
+}
+
+/* A batch that evaluation takes can be too small for training (batch norm of a single value): that
+ * is said, and the figures of evaluation stand. */
+static nm_status measure_training(bench *b)
+{
+    nm_status status = measure_mode(b, NM_TRAIN, &b->train);
+    if (status != NM_INVALID || nm_failed_status(b->ctx) != NM_INVALID)
+        return status;
+    print_errors(b->ctx);
+    return NM_OK;
 }
 
 /* Most memory that this process has had, in bytes; 0 where the system does not tell. */
@@ -113,23 +135,25 @@ static double peak_memory(void)
 /* Training is counted as three forward passes: forward, gradient by x, gradient by the weights. */
 static void print_result(const bench *b)
 {
-    double train = 6e-9 * b->cost * b->train, eval = 2e-9 * b->cost * b->eval, memory = b->memory;
+    double train = 6e-9 * b->cost * b->train.rate, eval = 2e-9 * b->cost * b->eval.rate, memory = b->memory;
+    bool with_training = b->train.steps > 0;
     int threads = nm_context_threads(b->ctx);
-    json_t *o =
-        json_pack("{s:s, s:i, s:i, s:o, s:o, s:o, s:o, s:o, s:I}", "network", b->net->name, "batch", b->batch.n,
-                  "threads", threads, "train_images_per_second",
-                  b->net->objectives ? json_number(b->train) : json_null(), "eval_images_per_second",
-                  json_number(b->eval), "train_effective_gflops", json_number(train), "eval_effective_gflops",
-                  json_number(eval), "gemm_peak_gflops", json_number(b->peak), "peak_memory_bytes", (json_int_t)memory);
-    if (b->net->objectives)
-        json_object_set_new(o, "train_throughput", json_number(b->throughput[1]));
-    json_object_set_new(o, "eval_throughput", json_number(b->throughput[0]));
+    json_t *o = json_pack(
+        "{s:s, s:i, s:i, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:o}", "network", b->net->name, "batch", b->batch.n,
+        "threads", threads, "train_images_per_second", with_training ? json_number(b->train.rate) : json_null(),
+        "eval_images_per_second", json_number(b->eval.rate), "train_effective_gflops",
+        with_training ? json_number(train) : json_null(), "eval_effective_gflops", json_number(eval),
+        "gemm_peak_gflops", json_number(b->peak), "peak_memory_bytes", (json_int_t)memory, "eval_median_seconds",
+        json_number(b->eval.median), "eval_99th_percentile_seconds", json_number(b->eval.longest));
+    if (with_training)
+        json_object_set_new(o, "train_throughput", json_number(b->train.throughput));
+    json_object_set_new(o, "eval_throughput", json_number(b->eval.throughput));
     if (b->args->layers)
         json_object_set_new(o, "layers", bench_layers_json(&b->layers));
     if (b->args->core_counts)
         json_object_set_new(o, "cores",
                             json_pack("{s:o, s:o}", "evaluation", bench_cores_json(&b->cores[0]), "training",
-                                      b->net->objectives ? bench_cores_json(&b->cores[1]) : json_null()));
+                                      with_training ? bench_cores_json(&b->cores[1]) : json_null()));
     if (b->args->json) {
         print_json(json_pack("[o]", o));
         return;
@@ -162,8 +186,8 @@ static nm_status run(nm_context *ctx, bench_args *args)
         nm_network_initialise(b.net, 1);
         status = measure_mode(&b, NM_EVAL, &b.eval);
     }
-    if (status == NM_OK && b.net->objectives)
-        status = measure_mode(&b, NM_TRAIN, &b.train);
+    if (status == NM_OK && b.net->objectives && !args->eval)
+        status = measure_training(&b);
     if (status == NM_OK)
         status = nm_gemm_peak(ctx, nm_context_threads(ctx), &b.peak);
     b.memory = peak_memory(); /* what follows measures the machine */
@@ -190,7 +214,9 @@ int command_bench(int argc, char **argv)
                               "[MODEL...]",
                               "Images a second of training and evaluation on noise, without loading data; effective "
                               "GFLOP/s (as if every convolution were summed directly) and their ratio to the "
-                              "machine's matrix product, measured in the same run; most memory of the process. "
+                              "machine's matrix product, measured in the same run; milliseconds of one evaluation "
+                              "(median, and what 99 of 100 take at most): with --batch 1 the latency of an image; "
+                              "most memory of the process. "
                               "Without MODEL: the usual networks.",
                               children,
                               NULL,
