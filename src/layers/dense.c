@@ -143,11 +143,19 @@ static part part_at(const job *j, int task)
     return t;
 }
 
+/* Rows of a block that hold samples, those that have to be computed with them included. Forward;
+ * the products of backward are by transposed weights, and whole. */
+static int rows_of(const job *j, int first)
+{
+    int left = j->p->n - first, samples = left < j->b.samples ? left : j->b.samples;
+    return j->transposed || j->b.rows.edge ? j->b.block : nm_gemm_fewest_rows(nm_gemm_rows_end(&j->b.rows, samples), j->b.block);
+}
+
 /* A block's samples at their rows, zeros where there is none. */
-static void dense_lay_out(const job *j, const part *t, real *to)
+static void dense_lay_out(const job *j, const part *t, int rows, real *to)
 {
     size_t count = (size_t)t->inputs;
-    for (int row = 0; row < j->b.block; row++, to += count) {
+    for (int row = 0; row < rows; row++, to += count) {
         nm_gemm_place p = nm_gemm_place_of(&j->b.rows, row);
         if (p.number > 0 || t->first + p.sample >= j->p->n)
             memset(to, 0, count * sizeof *to);
@@ -159,7 +167,7 @@ static void dense_lay_out(const job *j, const part *t, real *to)
 /* Columns column..column+count-1 of a block's outputs, from y, which may be their place already. */
 static void bring_back(const job *j, int first, int column, int count, const real *y, int stride)
 {
-    for (int row = 0; row < j->b.block; row++, y += stride) {
+    for (int row = 0; row < rows_of(j, first); row++, y += stride) {
         nm_gemm_place p = nm_gemm_place_of(&j->b.rows, row);
         real *to = j->to + (size_t)(first + p.sample) * (size_t)j->out + column;
         for (int c = 0; c < count && p.number == 0 && first + p.sample < j->p->n; c++)
@@ -178,7 +186,8 @@ static void product_task(void *arg, int task, int thread)
 {
     const job *j = arg;
     part t = part_at(j, task);
-    bool whole = !j->b.rows.split && !j->b.rows.edge && t.first + j->b.samples <= j->p->n, partial = j->b.sums > 1;
+    int rows = rows_of(j, t.first);
+    bool whole = !j->b.rows.split && !j->b.rows.edge && t.first + rows <= j->p->n, partial = j->b.sums > 1;
     const real *from = j->from + (size_t)t.first * (size_t)j->in + t.input;
     real *padded = nm_thread_scratch(j->p, thread), *y = padded + (size_t)j->b.block * widest(j->self);
     real *turned = y + (size_t)j->b.block * (size_t)j->b.columns;
@@ -188,7 +197,7 @@ static void product_task(void *arg, int task, int thread)
     else if (whole)
         y = j->to + (size_t)t.first * (size_t)j->out + t.column;
     if (!whole) {
-        dense_lay_out(j, &t, padded);
+        dense_lay_out(j, &t, rows, padded);
         from = padded;
     }
     size_t row = (size_t)(j->transposed ? t.column : t.input), column = (size_t)(j->transposed ? t.input : t.column);
@@ -196,8 +205,10 @@ static void product_task(void *arg, int task, int thread)
     const real *w = j->p->w[0] + row * (size_t)wide + column;
     if (j->b.rows.edge)
         nm_gemm_turned(j->transposed, j->b.block, t.columns, t.inputs, from, across, w, wide, y, stride, turned);
+    else if (j->transposed)
+        nm_gemm(false, true, rows, t.columns, t.inputs, 1, from, across, w, wide, 0, y, stride);
     else
-        nm_gemm(false, j->transposed, j->b.block, t.columns, t.inputs, 1, from, across, w, wide, 0, y, stride);
+        nm_gemm_of_block(j->b.block, rows, t.columns, t.inputs, from, across, w, wide, 0, y, stride);
     if (!partial && (!whole || j->bias))
         bring_back(j, t.first, t.column, t.columns, y, stride);
 }
@@ -207,7 +218,8 @@ static void sum_task(void *arg, int block, int thread)
 {
     (void)thread;
     const job *j = arg;
-    size_t edge = (size_t)j->b.rows.edge * (size_t)j->out, count = (size_t)j->b.block * (size_t)j->out - 2 * edge;
+    size_t edge = (size_t)j->b.rows.edge * (size_t)j->out,
+           count = (size_t)rows_of(j, block * j->b.samples) * (size_t)j->out - 2 * edge;
     real *y = sum_at(j, 0, block) + edge;
     for (int sum = 1; sum < j->b.sums; sum++) {
         const real *more = sum_at(j, sum, block) + edge;

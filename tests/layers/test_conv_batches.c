@@ -180,11 +180,14 @@ END_TEST
  * another way than several do. */
 START_TEST(the_same_bits_of_a_sample)
 {
-    static const int filters[] = {64, 128, 512};
-    static const char *const names[] = {"winograd_4x4", "winograd_2x2", "im2col"};
+    static const struct {
+        nm_shape in;
+        int filters;
+    } layers[] = {{{8, 8, 64}, 64}, {{8, 8, 64}, 128}, {{8, 8, 64}, 512}, {{4, 4, 512}, 64}, {{3, 4, 40}, 24}};
+    static const char *const names[] = {"winograd_4x4", "winograd_2x2", "im2col", "winograd_1d"};
     enum { MOST = 60, FEW = 5 };
-    for (int i = 0; i < 3 * 3; i++) {
-        work k = begin(named(names[i % 3]), (nm_shape){8, 8, 64}, filters[i / 3], MOST);
+    for (int i = 0; i < 5 * 4; i++) {
+        work k = begin(named(names[i % 4]), layers[i / 4].in, layers[i / 4].filters, MOST);
         size_t few = FEW * nm_shape_size(k.g.out), all = MOST * nm_shape_size(k.g.out);
         real *first = malloc(all * sizeof *first);
         k.by_sample = true;
@@ -193,11 +196,12 @@ START_TEST(the_same_bits_of_a_sample)
         for (k.threads = 1; k.threads <= 3; k.threads++) {
             run(&k, NM_CONV_FORWARD, MOST);
             ck_assert_mem_eq(k.y, first, all * sizeof *first);
-            for (k.most = MOST; k.most >= FEW; k.most -= MOST - FEW) {
-                memset(k.y, 0, few * sizeof *k.y);
-                run(&k, NM_CONV_FORWARD, FEW);
-                ck_assert_mem_eq(k.y, first, few * sizeof *first);
-            }
+            for (int n = 1; n <= FEW; n += FEW - 1)
+                for (k.most = MOST; k.most >= n; k.most -= MOST - n) {
+                    memset(k.y, 0, few * sizeof *k.y);
+                    run(&k, NM_CONV_FORWARD, n);
+                    ck_assert_mem_eq(k.y, first, few / FEW * (size_t)n * sizeof *first);
+                }
             k.most = MOST;
         }
         free(first);

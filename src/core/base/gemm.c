@@ -65,17 +65,28 @@ static void in_tiles(bool ta, int m, int n, int k, real alpha, const real *a, in
                   ldc);
 }
 
-void nm_gemm(bool ta, bool tb, int m, int n, int k, real alpha, const real *a, int lda, const real *b, int ldb,
-             real beta, real *c, int ldc)
+/* Whether the product is cut: its sums over the depth then have other bits. */
+static bool is_cut(int m, int n, int k)
 {
-    if (tb || (double)m * n * k <= TILE_WORK || sizeof(real) != sizeof(float) || !has_small_kernels()) {
-        whole(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
-        return;
-    }
+    return (double)m * n * k > TILE_WORK && sizeof(real) == sizeof(float) && has_small_kernels();
+}
+
+static void cut(bool ta, int m, int n, int k, real alpha, const real *a, int lda, const real *b, int ldb, real beta,
+                real *c, int ldc)
+{
     int spans = (k + TILE_DEPTH - 1) / TILE_DEPTH, span = (k + spans - 1) / spans;
     for (int first = 0; first < k; first += span)
         in_tiles(ta, m, n, k - first < span ? k - first : span, alpha, ta ? a + (size_t)first * (size_t)lda : a + first,
                  lda, b + (size_t)first * (size_t)ldb, ldb, first ? 1 : beta, c, ldc);
+}
+
+void nm_gemm(bool ta, bool tb, int m, int n, int k, real alpha, const real *a, int lda, const real *b, int ldb,
+             real beta, real *c, int ldc)
+{
+    if (!tb && is_cut(m, n, k))
+        cut(ta, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+    else
+        whole(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
 }
 
 /* ---- rows ------------------------------------------------------------------------------ */
@@ -106,6 +117,59 @@ nm_gemm_rows nm_gemm_rows_of(int parts, bool by_sample)
 {
     bool split = by_sample && !nm_gemm_rows_alike();
     return (nm_gemm_rows){.parts = parts, .split = split, .padded_rows = split ? (parts + 1) / 2 * 2 : parts};
+}
+
+/* ---- products of fewer rows than a block ------------------------------------------------ */
+
+/* Whether products of a multiple of `group` rows have the bits of the first rows of a block. */
+static bool rows_suffice(int group, int n, int k, const real *a, const real *b, real *c)
+{
+    real *whole_block = c, *fewer = c + NM_GEMM_BLOCK * n;
+    nm_gemm(false, false, NM_GEMM_BLOCK, n, k, 1, a, k, b, n, 0, whole_block, n);
+    for (int rows = group; rows < NM_GEMM_BLOCK; rows += group) {
+        nm_gemm(false, false, rows, n, k, 1, a, k, b, n, 0, fewer, n);
+        if (memcmp(fewer, whole_block, (size_t)(rows * n) * sizeof *c) != 0)
+            return false;
+    }
+    return true;
+}
+
+/* The smallest number of rows of which that is so in products of several shapes: wide and thin
+ * ones, with what is left over of vectors, flat and deep. */
+static int measure_group(void)
+{
+    enum { WIDEST = 80, DEEPEST = 400, CHOICES = 5, SHAPES = 6 }; /* too small for threads of OpenBLAS's own */
+    static const int choices[CHOICES] = {1, 4, 2 * NM_GEMM_HALF, 16, NM_GEMM_BLOCK};
+    static const int shapes[SHAPES][2] = {{64, 64}, {8, DEEPEST}, {WIDEST, 33}, {10, 100}, {16, 9}, {1, 70}};
+    real a[NM_GEMM_BLOCK * DEEPEST], b[WIDEST * DEEPEST], c[2 * NM_GEMM_BLOCK * WIDEST];
+    for (int i = 0; i < NM_GEMM_BLOCK * DEEPEST; i++)
+        a[i] = (real)sin(1.7 * i + 0.3);
+    for (int i = 0; i < WIDEST * DEEPEST; i++)
+        b[i] = (real)cos(0.9 * i);
+    int choice = 0;
+    for (int shape = 0; shape < SHAPES; shape++)
+        while (choice < CHOICES - 1 && !rows_suffice(choices[choice], shapes[shape][0], shapes[shape][1], a, b, c))
+            shape = 0, choice++;
+    return choices[choice];
+}
+
+int nm_gemm_fewest_rows(int rows, int block)
+{
+    static atomic_int known = -1;
+    int group = nm_find_once(&known, measure_group), whole_groups = (rows + group - 1) / group * group;
+    return whole_groups < block ? whole_groups : block;
+}
+
+void nm_gemm_of_block(int block, int m, int n, int k, const real *a, int lda, const real *b, int ldb, real beta,
+                      real *c, int ldc)
+{
+    if (is_cut(block, n, k)) {
+        cut(false, m, n, k, 1, a, lda, b, ldb, beta, c, ldc);
+        return;
+    }
+    for (int row = 0; row < m; row += block)
+        whole(false, false, m - row < block ? m - row : block, n, k, 1, a + (size_t)row * (size_t)lda, lda, b, ldb,
+              beta, c + (size_t)row * (size_t)ldc, ldc);
 }
 
 int nm_gemm_whole_rows(int rows)

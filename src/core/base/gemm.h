@@ -67,6 +67,24 @@ static inline nm_gemm_place nm_gemm_place_of(const nm_gemm_rows *r, int row)
 /* At least so many rows, in whole groups that every kernel treats alike from product to product. */
 int nm_gemm_whole_rows(int rows);
 
+/* Where a block's later rows hold nothing they can be left out: a product of the first `rows` of a
+ * block of `block`, rounded up to what has the same bits as in the whole block; at most `block`.
+ * Measured at the first call. */
+int nm_gemm_fewest_rows(int rows, int block);
+/* c[m][n] = a[m][k] b[k][n] + beta c, in blocks of `block` rows, the last of which may have as few
+ * as nm_gemm_fewest_rows says: with the bits that nm_gemm gives them in a product of a block. */
+void nm_gemm_of_block(int block, int m, int n, int k, const real *a, int lda, const real *b, int ldb, real beta,
+                      real *c, int ldc);
+
+/* The row behind the last of n samples that lie in a block from its first row on. */
+static inline int nm_gemm_rows_end(const nm_gemm_rows *r, int n)
+{
+    int slots = n * (r->padded_rows / 2);
+    return r->split && n > 0
+               ? (slots - 1) / NM_GEMM_HALF * 2 * NM_GEMM_HALF + NM_GEMM_HALF + 1 + (slots - 1) % NM_GEMM_HALF
+               : n * r->parts;
+}
+
 /* How many products of `block` rows (a multiple of NM_GEMM_BLOCK) hold n samples. */
 static inline int nm_gemm_blocks(const nm_gemm_rows *r, int n, int block)
 {

@@ -59,8 +59,9 @@ static void find_outputs(const nm_conv_call *call, const im2col_blocking *b, con
                          const real *rows, int pixels, real *y)
 {
     int out = k->filters / call->g->groups, column = k->filter + group * out;
-    nm_gemm(false, false, pixels, out, b->patch, 1, rows, b->patch, call->w + column, call->g->out.c, 0, y + column,
-            call->g->out.c);
+    int block = pixels > b->pixels || b->samples == 1 ? pixels : b->pixels;
+    nm_gemm_of_block(block, pixels, out, b->patch, rows, b->patch, call->w + column, call->g->out.c, 0, y + column,
+                     call->g->out.c);
 }
 
 /* A block of several samples whose rows are laid out separately: those that are not whole, and all
@@ -71,11 +72,12 @@ static void im2col_im2col_samples_task(const nm_conv_call *call, const im2col_bl
 {
     real *y = scratch->outputs;
     const nm_conv_geometry *g = call->g;
+    int rows = nm_gemm_fewest_rows(nm_gemm_rows_end(&b->rows_of_samples, k->samples), b->pixels);
     for (int group = 0; group < g->groups; group++) {
-        NM_ISA(im2col_lay_out)(call, b, k, group, scratch);
-        find_outputs(call, b, k, group, scratch->patches, b->pixels, y);
+        NM_ISA(im2col_lay_out)(call, b, k, group, rows, scratch);
+        find_outputs(call, b, k, group, scratch->patches, rows, y);
     }
-    for (int row = 0; row < b->pixels; row++, y += g->out.c) {
+    for (int row = 0; row < rows; row++, y += g->out.c) {
         nm_gemm_place p = nm_gemm_place_of(&b->rows_of_samples, row);
         if (p.sample >= k->samples || p.number >= b->rows_of_samples.parts)
             continue;

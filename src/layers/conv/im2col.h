@@ -61,9 +61,9 @@ im2col_scratch NM_ISA(im2col_scratch_of)(const nm_conv_call *call, nm_conv_kind 
 const real *NM_ISA(im2col_rows)(const nm_conv_call *call, const im2col_blocking *b, const im2col_block *k, int group,
                                 const im2col_scratch *scratch);
 
-/* The same of a block of several samples, laid out in scratch->patches: each pixel in the row that
- * is its, zeros in rows of nobody. */
+/* The same of the first `rows` of a block of several samples, laid out in scratch->patches: each
+ * pixel in the row that is its, zeros in rows of nobody. */
 void NM_ISA(im2col_lay_out)(const nm_conv_call *call, const im2col_blocking *b, const im2col_block *k, int group,
-                            const im2col_scratch *scratch);
+                            int rows, const im2col_scratch *scratch);
 
 #endif

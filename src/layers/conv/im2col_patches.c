@@ -86,18 +86,18 @@ const real *NM_ISA(im2col_rows)(const nm_conv_call *call, const im2col_blocking 
 }
 
 void NM_ISA(im2col_lay_out)(const nm_conv_call *call, const im2col_blocking *b, const im2col_block *k, int group,
-                            const im2col_scratch *scratch)
+                            int rows, const im2col_scratch *scratch)
 {
     const nm_conv_geometry *g = call->g;
     real *to = scratch->patches;
     size_t patch = (size_t)b->patch;
     if (!b->rows_of_samples.split) {
         block_patches(call, b, k, group, scratch->input, to);
-        memset(to + (size_t)k->pixels * patch, 0, (size_t)(b->pixels - k->pixels) * patch * sizeof *to);
+        memset(to + (size_t)k->pixels * patch, 0, (size_t)(rows - k->pixels) * patch * sizeof *to);
         return;
     }
-    memset(to, 0, (size_t)b->pixels * patch * sizeof *to);
-    for (int row = 0; row < b->pixels; row++) {
+    memset(to, 0, (size_t)rows * patch * sizeof *to);
+    for (int row = 0; row < rows; row++) {
         nm_gemm_place p = nm_gemm_place_of(&b->rows_of_samples, row);
         if (p.sample < k->samples && p.number < b->rows_of_samples.parts) {
             int h = p.number / g->out.w, w = p.number % g->out.w;

@@ -115,8 +115,9 @@ static void input_row(const nm_conv_geometry *g, const blocking *b, const block 
     }
 }
 
-/* buffer: for input rows that are normalised here. */
-static void block_inputs(const nm_conv_call *call, const blocking *b, const block *k, real *buffer, real *to)
+/* `tiles` of a block, the last of which may be nobody's. buffer: for input rows that are normalised
+ * here. */
+static void block_inputs(const nm_conv_call *call, const blocking *b, const block *k, int tiles, real *buffer, real *to)
 {
     const nm_conv_geometry *g = call->g;
     size_t per_sample = (size_t)(b->rows * b->across) * (size_t)depth_of(g);
@@ -125,9 +126,10 @@ static void block_inputs(const nm_conv_call *call, const blocking *b, const bloc
         for (int h = k->first - g->top; h < k->last - g->top + g->kernel[0] - 1; h++)
             input_row(g, b, k, sample, h, to + (size_t)s * per_sample);
     }
-    for (int e = 0; e < POINTS && k->samples < b->samples; e++) /* beyond the batch */
-        memset(to + (size_t)e * point_stride(b->tiles, depth_of(g)) + (size_t)k->samples * per_sample, 0,
-               (size_t)(b->samples - k->samples) * per_sample * sizeof *to);
+    int filled = k->samples * (k->last - k->first) * b->across;
+    for (int e = 0; e < POINTS && filled < tiles; e++) /* beyond the batch */
+        memset(to + (size_t)e * point_stride(b->tiles, depth_of(g)) + (size_t)filled * (size_t)depth_of(g), 0,
+               (size_t)(tiles - filled) * (size_t)depth_of(g) * sizeof *to);
 }
 
 /* to: the first pixel and those behind it. */

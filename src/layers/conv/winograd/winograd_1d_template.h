@@ -89,14 +89,14 @@ static void WINOGRAD(weights_in_task)(void *arg, int task, int thread)
         }
 }
 
-/* m [tiles][filters] = v [tiles][depth] u [depth][filters], in sums of at most DEEPEST products:
- * nearly all the error is theirs. */
-static void product(int tiles, int filters, int depth, const real *v, const real *u, real *m)
+/* m [tiles][filters] = v [tiles][depth] u [depth][filters], of a block of `full` tiles, in sums of
+ * at most DEEPEST products: nearly all the error is theirs. */
+static void product(int full, int tiles, int filters, int depth, const real *v, const real *u, real *m)
 {
     int span = nm_ceil_div(depth, nm_ceil_div(depth, DEEPEST));
     for (int at = 0; at < depth; at += span)
-        nm_gemm(false, false, tiles, filters, depth - at < span ? depth - at : span, 1, v + at, depth,
-                u + (size_t)at * (size_t)filters, filters, at ? 1 : 0, m, filters);
+        nm_gemm_of_block(full, tiles, filters, depth - at < span ? depth - at : span, v + at, depth,
+                         u + (size_t)at * (size_t)filters, filters, at ? 1 : 0, m, filters);
 }
 
 static void WINOGRAD(forward_task)(void *arg, int task, int thread)
@@ -106,12 +106,13 @@ static void WINOGRAD(forward_task)(void *arg, int task, int thread)
     const nm_conv_geometry *g = call->g;
     const blocking *b = &j->b;
     block k = block_at(g, b, call->n, task);
-    int depth = depth_of(g), tiles = b->samples > 1 ? b->tiles : (k.last - k.first) * b->across;
+    int depth = depth_of(g), filled = k.samples * (k.last - k.first) * b->across;
+    int full = b->samples > 1 ? b->tiles : filled, tiles = nm_gemm_fewest_rows(filled, full);
     size_t in = point_stride(b->tiles, depth), out = point_stride(b->tiles, g->out.c);
     const winograd_scratch s = winograd_thread(call, NM_CONV_FORWARD, b, thread);
-    block_inputs(call, b, &k, s.input, s.v);
+    block_inputs(call, b, &k, tiles, s.input, s.v);
     for (int e = 0; e < POINTS; e++)
-        product(tiles, g->out.c, depth, s.v + (size_t)e * in, j->u + (size_t)e * point_stride(depth, g->out.c),
+        product(full, tiles, g->out.c, depth, s.v + (size_t)e * in, j->u + (size_t)e * point_stride(depth, g->out.c),
                 s.m + (size_t)e * out);
     block_outputs(call, b, &k, s.m);
 }
@@ -161,7 +162,7 @@ static void WINOGRAD(weights_task)(void *arg, int task, int thread)
     for (long unit = sum.first; unit < sum.last; unit++) {
         block k = block_at(g, b, call->n, (int)unit);
         int tiles = b->samples > 1 ? k.samples * b->rows * b->across : (k.last - k.first) * b->across;
-        block_inputs(call, b, &k, s.input, s.v);
+        block_inputs(call, b, &k, tiles, s.input, s.v);
         block_gradients(call, b, &k, s.m, sum.db);
         for (int e = 0; e < POINTS; e++)
             nm_gemm(true, false, depth, g->out.c, tiles, 1, s.v + (size_t)e * in, depth, s.m + (size_t)e * out,

@@ -29,7 +29,7 @@ typedef struct blocking {
     nm_gemm_rows rows; /* the place of a sample's tiles among the rows of products */
     int block;         /* rows of a block */
     int units;         /* blocks in all */
-    int last;          /* rows of the last block: fewer only where all tiles are one product's */
+    int last;          /* rows of the last block: fewer in evaluation, and where all tiles are one product's */
     bool many;         /* weights */
     bool staged;
     int group; /* rows that go in and out at once: a block's, or fewer where staged */
@@ -136,6 +136,14 @@ static bool has_few_units(const nm_conv_geometry *g, int units, int block, way o
     return stays_in_cache ? units < FEW_UNITS : units * block < FEW_ROWS;
 }
 
+static int last_rows(const blocking *b, int n, bool by_sample)
+{
+    int before = (b->units - 1) * b->block, left = n * b->rows.padded_rows + 2 * b->rows.edge - before;
+    if (by_sample && !b->rows.edge)
+        return nm_gemm_fewest_rows(nm_gemm_rows_end(&b->rows, n) - before, b->block);
+    return b->staged && b->many ? nm_gemm_whole_rows(left) : b->block;
+}
+
 /* For n samples, where `most` were planned for. */
 static blocking blocking_of(const nm_conv_geometry *g, int n, int most, way of)
 {
@@ -158,8 +166,7 @@ static blocking blocking_of(const nm_conv_geometry *g, int n, int most, way of)
         b.block = training_block(g, most * b.tiles);
         b.units = units_of(&b, n);
     }
-    int left = n * b.rows.padded_rows + 2 * b.rows.edge - (b.units - 1) * b.block;
-    b.last = b.staged && b.many ? nm_gemm_whole_rows(left) : b.block;
+    b.last = last_rows(&b, n, by_sample);
     b.group = group_of(&b, most * b.rows.padded_rows + 2 * b.rows.edge);
     b.groups = nm_ceil_div(rows_of_all(&b), b.group);
     return b;

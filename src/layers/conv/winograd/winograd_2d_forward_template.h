@@ -113,7 +113,8 @@ static void find_piece(const forward_job *j, int e, int index, int rows, const r
     if (edges)
         nm_gemm_turned(false, rows + edges, columns, g->in.c, v, g->in.c, u, g->out.c, m, g->out.c, turned);
     else
-        nm_gemm(false, false, rows, columns, g->in.c, 1, v, g->in.c, u, g->out.c, 0, m, g->out.c);
+        nm_gemm_of_block(j->call->by_sample ? j->b.block : rows, rows, columns, g->in.c, v, g->in.c, u, g->out.c, 0, m,
+                         g->out.c);
 }
 
 static void WINOGRAD(blocked_task)(void *arg, int task, int thread)
@@ -122,7 +123,7 @@ static void WINOGRAD(blocked_task)(void *arg, int task, int thread)
     const forward_own own = own_scratch(j, thread);
     group_inputs(j->call, &j->b, task, own.v, j->v_stride, own.input);
     for (int product = 0; product < POINTS * j->pieces; product++)
-        find_piece(j, product / j->pieces, product % j->pieces, j->b.block, own.v, own.m, NULL);
+        find_piece(j, product / j->pieces, product % j->pieces, rows_of(&j->b, task), own.v, own.m, NULL);
     group_outputs(j->call, &j->b, task, own.m, j->m_stride, own.sums);
 }
 
