@@ -134,30 +134,56 @@ static bool rows_suffice(int group, int n, int k, const real *a, const real *b, 
     return true;
 }
 
-/* The smallest number of rows of which that is so in products of several shapes: wide and thin
- * ones, with what is left over of vectors, flat and deep. */
-static int measure_group(void)
+enum { GROUPS = 4 };
+static const int group_sizes[GROUPS] = {1, 4, 2 * NM_GEMM_HALF, 16};
+
+/* The first of these of which that is so in products of several shapes: wide and thin ones, with
+ * what is left over of vectors, flat and deep, and one for which OpenBLAS may have other kernels
+ * than for its first rows alone. GROUPS: of none. */
+static void measure_groups(void *smallest, int task, int thread)
 {
-    enum { WIDEST = 80, DEEPEST = 400, CHOICES = 5, SHAPES = 6 }; /* too small for threads of OpenBLAS's own */
-    static const int choices[CHOICES] = {1, 4, 2 * NM_GEMM_HALF, 16, NM_GEMM_BLOCK};
-    static const int shapes[SHAPES][2] = {{64, 64}, {8, DEEPEST}, {WIDEST, 33}, {10, 100}, {16, 9}, {1, 70}};
+    enum { WIDEST = 80, DEEPEST = 400, SHAPES = 6 };
+    static const int shapes[SHAPES][2] = {{64, 64}, {WIDEST, DEEPEST}, {48, 33}, {10, 100}, {16, 9}, {1, 70}};
     real a[NM_GEMM_BLOCK * DEEPEST], b[WIDEST * DEEPEST], c[2 * NM_GEMM_BLOCK * WIDEST];
+    int size = 0, shape = 0;
+    (void)task;
+    (void)thread;
     for (int i = 0; i < NM_GEMM_BLOCK * DEEPEST; i++)
         a[i] = (real)sin(1.7 * i + 0.3);
     for (int i = 0; i < WIDEST * DEEPEST; i++)
         b[i] = (real)cos(0.9 * i);
-    int choice = 0;
-    for (int shape = 0; shape < SHAPES; shape++)
-        while (choice < CHOICES - 1 && !rows_suffice(choices[choice], shapes[shape][0], shapes[shape][1], a, b, c))
-            shape = 0, choice++;
-    return choices[choice];
+    while (size < GROUPS && shape < SHAPES)
+        if (rows_suffice(group_sizes[size], shapes[shape][0], shapes[shape][1], a, b, c))
+            shape++;
+        else
+            shape = 0, size++;
+    *(int *)smallest = size;
+}
+
+static int find_group(void)
+{
+    int smallest = 0;
+    nm_parallel(1, 1, measure_groups, &smallest); /* serial, as all products */
+    return smallest;
+}
+
+/* 0: there is none. */
+static int group_of_rows(void)
+{
+    static atomic_int known = -1;
+    int smallest = nm_find_once(&known, find_group);
+    return smallest < GROUPS ? group_sizes[smallest] : 0;
 }
 
 int nm_gemm_fewest_rows(int rows, int block)
 {
-    static atomic_int known = -1;
-    int group = nm_find_once(&known, measure_group), whole_groups = (rows + group - 1) / group * group;
-    return whole_groups < block ? whole_groups : block;
+    int group = group_of_rows(), groups = group ? (rows + group - 1) / group * group : block;
+    return groups < block ? groups : block;
+}
+
+int nm_gemm_cut_rows(int rows, int block)
+{
+    return group_of_rows() ? nm_gemm_whole_rows(rows) : (rows + block - 1) / block * block;
 }
 
 void nm_gemm_of_block(int block, int m, int n, int k, const real *a, int lda, const real *b, int ldb, real beta,

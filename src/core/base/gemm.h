@@ -71,6 +71,8 @@ int nm_gemm_whole_rows(int rows);
  * block of `block`, rounded up to what has the same bits as in the whole block; at most `block`.
  * Measured at the first call. */
 int nm_gemm_fewest_rows(int rows, int block);
+/* At least so many rows, after which products of blocks can be cut with the same bits. */
+int nm_gemm_cut_rows(int rows, int block);
 /* c[m][n] = a[m][k] b[k][n] + beta c, in blocks of `block` rows, the last of which may have as few
  * as nm_gemm_fewest_rows says: with the bits that nm_gemm gives them in a product of a block. */
 void nm_gemm_of_block(int block, int m, int n, int k, const real *a, int lda, const real *b, int ldb, real beta,
