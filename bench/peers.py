@@ -8,7 +8,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 # What both sides run is set before either is loaded. PyTorch's own kernels and those it compiles, oneDNN (which OpenVINO has too),
-# MKL; onnxruntime has no such switch.
+# MKL. OpenVINO's own kernels and onnxruntime's ask the CPU, and have no such switch.
 NORMA_SETS = {"v3": {"NORMA_ISA": "v3", "OPENBLAS_CORETYPE": "Haswell"}, "v4": {"NORMA_ISA": "v4"}}
 PEER_SETS = {"v3": {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "DNNL_MAX_CPU_ISA": "AVX2",
                     "MKL_ENABLE_INSTRUCTIONS": "AVX2"},
@@ -35,10 +35,10 @@ def model_file(name):
     return os.path.join(HERE, "..", "models", name + ".yaml")
 
 
-def measure_norma(name, args):
-    """What `norma bench --json` tells of the network."""
+def measure_norma(name, args, more=()):
+    """What `norma bench --json` tells of the network; more: further options."""
     command = [args.norma, "bench", name, "--json", "--threads", str(args.threads), "--batch", str(args.batch), "--seconds",
-               str(args.seconds)]
+               str(args.seconds), *more]
     environment = dict(os.environ)
     if args.isa:
         environment.pop("OPENBLAS_CORETYPE", None)  # or kernels of another instruction set would stay
@@ -46,12 +46,17 @@ def measure_norma(name, args):
     return json.loads(subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout)[0]
 
 
-def measure_rate(step, args):
-    """Images a second of a function that does a batch: from the median of its times, of at least three."""
+def measure_times(step, args):
+    """Sorted times of a function that does a batch, at least three, after one that is not counted."""
     step()
     end, took = time.perf_counter() + args.seconds, []
     while time.perf_counter() < end or len(took) < 3:
         start = time.perf_counter()
         step()
         took.append(time.perf_counter() - start)
-    return args.batch / statistics.median(took)
+    return sorted(took)
+
+
+def measure_rate(step, args):
+    """Images a second of a function that does a batch: from the median of its times."""
+    return args.batch / statistics.median(measure_times(step, args))

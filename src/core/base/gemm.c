@@ -127,7 +127,7 @@ static bool rows_suffice(int group, int n, int k, const real *a, const real *b, 
     real *whole_block = c, *fewer = c + NM_GEMM_BLOCK * n;
     nm_gemm(false, false, NM_GEMM_BLOCK, n, k, 1, a, k, b, n, 0, whole_block, n);
     for (int rows = group; rows < NM_GEMM_BLOCK; rows += group) {
-        nm_gemm(false, false, rows, n, k, 1, a, k, b, n, 0, fewer, n);
+        nm_gemm_of_block(NM_GEMM_BLOCK, rows, n, k, a, k, b, n, 0, fewer, n);
         if (memcmp(fewer, whole_block, (size_t)(rows * n) * sizeof *c) != 0)
             return false;
     }
