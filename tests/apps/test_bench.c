@@ -12,7 +12,9 @@ START_TEST(reports_speed)
                                          "gemm_peak_gflops",
                                          "peak_memory_bytes",
                                          "train_throughput",
-                                         "eval_throughput"};
+                                         "eval_throughput",
+                                         "eval_median_seconds",
+                                         "eval_99th_percentile_seconds"};
     json_t *all = parse_json(expect(0, "norma bench tiny.yaml --seconds 1 --batch 16 --json").out);
     json_t *o = entry_of(all, 0);
     ck_assert_str_eq(text_at(o, "network"), "tiny");
@@ -160,6 +162,38 @@ START_TEST(tells_what_tasks_allow)
 }
 END_TEST
 
+/* What an image takes. A batch of one is too small to train mnist-cnn, whose batch norm sees one
+ * value a channel: the figures of evaluation stand all the same, and alone where that is asked for.
+ */
+START_TEST(tells_latency)
+{
+    said s = expect(0, "norma bench mnist-cnn --seconds 0.1 --batch 1 --json");
+    contains(s.err, "training needs at least two values per channel");
+    json_t *all = parse_json(s.out), *o = entry_of(all, 0);
+    double median = number_at(o, "eval_median_seconds"), longest = number_at(o, "eval_99th_percentile_seconds");
+    ck_assert(json_is_null(json_object_get(o, "train_images_per_second")));
+    ck_assert(json_is_null(json_object_get(o, "train_effective_gflops")) && !json_object_get(o, "train_throughput"));
+    ck_assert_msg(median > 1e-6 && median <= longest && longest < 60, "%g s, %g s", median, longest);
+    ck_assert(is_near(number_at(o, "eval_images_per_second") * median, 1));
+    json_decref(all);
+    s = expect(0, "norma bench tiny.yaml --seconds 0.05 --batch 4 --eval --json");
+    ck_assert_str_eq(s.err, "");
+    o = entry_of(all = parse_json(s.out), 0);
+    ck_assert(json_is_null(json_object_get(o, "train_images_per_second")) && number_at(o, "eval_median_seconds") > 0);
+    ck_assert(is_near(number_at(o, "eval_images_per_second") * number_at(o, "eval_median_seconds"), 4));
+    json_decref(all);
+    s = expect(0, "norma bench tiny.yaml lenet5 --seconds 0.05 --batch 4 --eval --cores 1 --json");
+    all = parse_json(s.out);
+    ck_assert_uint_eq(json_array_size(all), 2);
+    ck_assert(json_is_null(json_object_get(json_object_get(entry_of(all, 0), "cores"), "training")));
+    json_decref(all);
+    s = expect(0, "norma bench lenet5 --seconds 0.05 --batch 4 --eval --layers");
+    contains(s.out, "99 % ms");
+    contains(s.out, "evaluation, 4 samples a step");
+    ck_assert_ptr_null(strstr(s.out, "training, "));
+}
+END_TEST
+
 START_TEST(refuses)
 {
     contains(expect(2, "norma bench --roofline r").err, "--roofline draws one network: which MODEL?");
@@ -175,4 +209,5 @@ START_TEST(refuses)
 }
 END_TEST
 
-SUITE_WITH("norma bench", in_own_folder, reports_speed, reports_layers, draws_roofline, tells_what_tasks_allow, refuses)
+SUITE_WITH("norma bench", in_own_folder, reports_speed, reports_layers, draws_roofline, tells_what_tasks_allow,
+           tells_latency, refuses)
