@@ -148,7 +148,8 @@ static part part_at(const job *j, int task)
 static int rows_of(const job *j, int first)
 {
     int left = j->p->n - first, samples = left < j->b.samples ? left : j->b.samples;
-    return j->transposed || j->b.rows.edge ? j->b.block : nm_gemm_fewest_rows(nm_gemm_rows_end(&j->b.rows, samples), j->b.block);
+    return j->transposed || j->b.rows.edge ? j->b.block
+                                           : nm_gemm_fewest_rows(nm_gemm_rows_end(&j->b.rows, samples), j->b.block);
 }
 
 /* A block's samples at their rows, zeros where there is none. */

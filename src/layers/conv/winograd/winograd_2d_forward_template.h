@@ -60,7 +60,8 @@ static void cut_products(forward_job *j)
     int edges = 2 * j->b.rows.edge, rows = rows_of_all(&j->b) - edges;
     j->pieces = j->b.many ? pieces_of(MOST_COLUMNS_CUT, j->call->g->out.c, THINNEST_PIECE) : 1;
     j->chunk = nm_ceil_div(rows, pieces_of(nm_ceil_div(PRODUCTS, POINTS * j->pieces), rows, THINNEST_PIECE));
-    j->chunk = j->call->by_sample && !edges ? nm_gemm_cut_rows(j->chunk, j->b.block) : nm_ceil_div(j->chunk, WHOLE) * WHOLE;
+    j->chunk =
+        j->call->by_sample && !edges ? nm_gemm_cut_rows(j->chunk, j->b.block) : nm_ceil_div(j->chunk, WHOLE) * WHOLE;
     if (edges && j->chunk > NM_GEMM_COLUMNS - edges)
         j->chunk = NM_GEMM_COLUMNS - edges;
 }
