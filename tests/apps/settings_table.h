@@ -154,6 +154,7 @@ static const flag_row flag_rows[] = {
     {"bench", "batch", NULL, LAYERS, LAYERS " --batch 2", FACTS},
     /* how long it takes is the machine's affair: that it is read is seen by what is refused */
     {"bench", "seconds", NULL, "bench m.yaml --seconds x", "bench m.yaml --seconds 0", REFUSAL},
+    {"bench", "eval", NULL, LAYERS, LAYERS " --eval", FACTS},
     {"bench", "layers", NULL, BENCH " --json", BENCH " --json --layers", FACTS},
     {"bench", "cores", NULL, BENCH " --json", BENCH " --json --cores 2", FACTS},
     {"bench", "roofline", NULL, LAYERS, LAYERS " --roofline roof", FACTS},
