@@ -3,6 +3,7 @@
 the same bits for any number of them and of threads, also where the run was killed and resumed by others; what is used wrongly is
 told once; those of a machine have CPUs of their own. Exits 77, skipped, where that mpirun or its plug-in is not there."""
 import hashlib
+import contextlib
 import os
 import random
 import re
@@ -94,8 +95,9 @@ def killed_and_resumed(place, expected):
             time.sleep(random.uniform(0.3, 1.2))
             found = subprocess.run(['pgrep', '-f', '^%s train model.yaml --run %s' % (re.escape(NORMA), cut)], capture_output=True, text=True,
                                    check=False).stdout.split()
-            if found:
-                os.kill(int(random.choice(found)), signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # it may have ended since it was found, as all may have
+                if found:
+                    os.kill(int(random.choice(found)), signal.SIGKILL)
             program.wait(60)
     seen = train(place, 4, 'model.yaml', '--run', cut, '--resume', '--threads', '1')
     expect('killed four times and resumed by others', seen[0] == 0 and digest(place, cut) == expected, *seen)
