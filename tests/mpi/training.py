@@ -2,8 +2,8 @@
 """training.py KIND PLUGINS NORMA: norma train as several processes, by the mpirun of KIND (openmpi, mpich): the checkpoint has
 the same bits for any number of them and of threads, also where the run was killed and resumed by others; what is used wrongly is
 told once; those of a machine have CPUs of their own. Exits 77, skipped, where that mpirun or its plug-in is not there."""
-import hashlib
 import contextlib
+import hashlib
 import os
 import random
 import re
