@@ -117,23 +117,17 @@ int nm_gemm_whole_rows(int rows)
 
 enum { SQUARE = 4 }; /* rows and columns that are transposed in registers */
 typedef real four __attribute__((vector_size(SQUARE * sizeof(real)), aligned(sizeof(real)), may_alias));
-#ifdef NM_DOUBLE
-typedef int64_t four_places __attribute__((vector_size(SQUARE * sizeof(real))));
-#else
-typedef int32_t four_places __attribute__((vector_size(SQUARE * sizeof(real))));
-#endif
 
 /* to[i][j] = from[j][i], SQUARE of each. */
 static inline void transpose_square(const real *from, size_t from_stride, real *to, size_t to_stride)
 {
     const four *a = (const void *)from, *b = (const void *)(from + from_stride),
                *c = (const void *)(from + 2 * from_stride), *d = (const void *)(from + 3 * from_stride);
-    const four_places low = {0, 4, 1, 5}, high = {2, 6, 3, 7}, first = {0, 1, 4, 5}, second = {2, 3, 6, 7};
-    four ab[2] = {__builtin_shuffle(*a, *b, low), __builtin_shuffle(*a, *b, high)};
-    four cd[2] = {__builtin_shuffle(*c, *d, low), __builtin_shuffle(*c, *d, high)};
+    const four ab[2] = {__builtin_shufflevector(*a, *b, 0, 4, 1, 5), __builtin_shufflevector(*a, *b, 2, 6, 3, 7)};
+    const four cd[2] = {__builtin_shufflevector(*c, *d, 0, 4, 1, 5), __builtin_shufflevector(*c, *d, 2, 6, 3, 7)};
     for (int half = 0; half < 2; half++, to += 2 * to_stride) {
-        *(four *)to = __builtin_shuffle(ab[half], cd[half], first);
-        *(four *)(to + to_stride) = __builtin_shuffle(ab[half], cd[half], second);
+        *(four *)to = __builtin_shufflevector(ab[half], cd[half], 0, 1, 4, 5);
+        *(four *)(to + to_stride) = __builtin_shufflevector(ab[half], cd[half], 2, 3, 6, 7);
     }
 }
 
