@@ -203,8 +203,7 @@ static bool same_plan(nm_train_run *t, bool recompute)
     if (nm_plan_new(t->net, &request, &plan) != NM_OK)
         return false;
     nm_plan_memory a = nm_plan_memory_use(plan), b = nm_plan_memory_use(t->plan);
-    bool alike = recompute == t->settings->recompute && t->net->bf16 == (t->settings->storage == NM_STORAGE_BF16);
-    bool same = alike || (a.activations == b.activations && a.saved == b.saved);
+    bool same = a.activations == b.activations && a.saved == b.saved;
     for (int i = t->net->inputs; i < t->net->nodes && same; i++) {
         char here[256] = "", there[256] = "";
         nm_plan_describe(plan, i, here, sizeof here);

@@ -11,15 +11,21 @@
 
 /* ---- rows ------------------------------------------------------------------------------ */
 
+/* A product's operands: a repeats itself after `period` numbers. */
+static void fill_operands(real *a, int count, int period, real *b, int others)
+{
+    for (int i = 0; i < count; i++)
+        a[i] = (real)sin(1.7 * (i % period) + 0.3);
+    for (int i = 0; i < others; i++)
+        b[i] = (real)cos(0.9 * i);
+}
+
 /* A product of equal rows: are those of the result equal? */
 static int measure_rows(void)
 {
     enum { SIZE = 64 };
     real a[NM_GEMM_BLOCK * SIZE], b[SIZE * SIZE], c[NM_GEMM_BLOCK * SIZE];
-    for (int i = 0; i < NM_GEMM_BLOCK * SIZE; i++)
-        a[i] = (real)sin(1.7 * (i % SIZE) + 0.3);
-    for (int i = 0; i < SIZE * SIZE; i++)
-        b[i] = (real)cos(0.9 * i);
+    fill_operands(a, NM_GEMM_BLOCK * SIZE, SIZE, b, SIZE * SIZE);
     nm_gemm(false, false, NM_GEMM_BLOCK, SIZE, SIZE, 1, a, SIZE, b, SIZE, 0, c, SIZE);
     for (int row = 1; row < NM_GEMM_BLOCK; row++)
         if (memcmp(c, c + row * SIZE, SIZE * sizeof *c) != 0)
@@ -68,10 +74,7 @@ static void measure_groups(void *smallest, int task, int thread)
     int size = 0, shape = 0;
     (void)task;
     (void)thread;
-    for (int i = 0; i < NM_GEMM_BLOCK * DEEPEST; i++)
-        a[i] = (real)sin(1.7 * i + 0.3);
-    for (int i = 0; i < WIDEST * DEEPEST; i++)
-        b[i] = (real)cos(0.9 * i);
+    fill_operands(a, NM_GEMM_BLOCK * DEEPEST, NM_GEMM_BLOCK * DEEPEST, b, WIDEST * DEEPEST);
     while (size < GROUPS && shape < SHAPES)
         if (rows_suffice(group_sizes[size], shapes[shape][0], shapes[shape][1], a, b, c))
             shape++;
@@ -157,10 +160,7 @@ static int measure_turned(void)
 {
     enum { DEPTH = 20, WIDTH = 28, FEW = 3 * NM_GEMM_WHOLE_COLUMNS };
     real a[NM_GEMM_COLUMNS * DEPTH], b[DEPTH * WIDTH], c[2][NM_GEMM_COLUMNS * WIDTH], turned[NM_GEMM_COLUMNS * WIDTH];
-    for (int i = 0; i < NM_GEMM_COLUMNS * DEPTH; i++)
-        a[i] = (real)sin(1.7 * (i % DEPTH) + 0.3);
-    for (int i = 0; i < DEPTH * WIDTH; i++)
-        b[i] = (real)cos(0.9 * i);
+    fill_operands(a, NM_GEMM_COLUMNS * DEPTH, DEPTH, b, DEPTH * WIDTH);
     for (int all = 0; all < 2; all++) {
         int rows = all ? NM_GEMM_COLUMNS : FEW;
         nm_gemm_turned(false, rows, WIDTH, DEPTH, a, DEPTH, b, WIDTH, c[all], WIDTH, turned);

@@ -35,16 +35,17 @@ static void reserve_shared(nm_reservation *b, size_t end)
  * threads that wait for its last task). */
 static int slice_of(const conv *self, const choice *c, const nm_tail *tail, int n)
 {
-    enum { BYTES = 80 << 20, BESIDE = 10 << 20, FEWEST_PIXELS = 24576, MOST_WEIGHTS = 1 << 16, WHOLE = 16 };
+    enum { BYTES = 80 << 20, FEWEST_PIXELS = 24576, MOST_WEIGHTS = 1 << 16, WHOLE = 16 };
+    enum { BESIDE = 10 << 20, MOST_WEIGHTS_BESIDE = 1 << 20, LEAN_SLICES = 3 };
     const nm_conv_geometry *g = &self->g;
-    const bool beside = c->bf16 && tail->pools; /* a gradient that has to lie in scratch is to be small */
-    if (beside && nm_conv_weight_count(g) > MOST_WEIGHTS && nm_conv_weight_count(g) <= 16 * MOST_WEIGHTS)
-        return nm_ceil_div(n, 3);
-    if (self->standardise || nm_conv_weight_count(g) > MOST_WEIGHTS)
+    const size_t weights = nm_conv_weight_count(g), out = nm_shape_size(g->out) * sizeof(real);
+    const bool beside = c->bf16 && tail->pools; /* the gradient by the outputs has to lie in scratch */
+    if (self->standardise || weights > (beside ? MOST_WEIGHTS_BESIDE : MOST_WEIGHTS))
         return n;
-    size_t bytes = (nm_shape_size(g->in) + nm_shape_size(g->out)) * sizeof(real);
-    size_t most = beside ? BESIDE * bytes / (nm_shape_size(g->out) * sizeof(real)) : BYTES;
-    int slice = (int)(most / bytes) + 1, fewest = nm_ceil_div(FEWEST_PIXELS, g->out.h * g->out.w);
+    if (weights > MOST_WEIGHTS) /* staged tiles are cut in about as many slices anyway, where `lean` */
+        return nm_ceil_div(n, LEAN_SLICES);
+    int slice = (int)(beside ? BESIDE / out : BYTES / (nm_shape_size(g->in) * sizeof(real) + out)) + 1,
+        fewest = nm_ceil_div(FEWEST_PIXELS, g->out.h * g->out.w);
     slice = slice < fewest ? fewest : slice;
     slice = slice < WHOLE ? slice : slice / WHOLE * WHOLE;        /* tiles of such a number make whole blocks */
     return slice < n ? nm_ceil_div(n, nm_ceil_div(n, slice)) : n; /* even ones */

@@ -98,6 +98,18 @@ static bool im2col_normalises(const nm_conv_geometry *g)
     return g->groups == 1;
 }
 
+/* Rounds the block's filters of each pixel, of `all` in a row, and copies them. */
+static void narrow_block(const im2col_block *k, size_t all, real *y, nm_bf16 *to)
+{
+    size_t count = (size_t)k->pixels * all, filters = (size_t)k->filters;
+    if (filters == all) {
+        NM_ISA(nm_conv_narrow)(y, count, to);
+        return;
+    }
+    for (size_t i = (size_t)k->filter; i < count; i += all)
+        NM_ISA(nm_conv_narrow)(y + i, filters, to + i);
+}
+
 static void im2col_forward_task(void *arg, int task, int thread)
 {
     const nm_conv_call *call = arg;
@@ -117,10 +129,8 @@ static void im2col_forward_task(void *arg, int task, int thread)
     const size_t filters = (size_t)g->out.c, all = (size_t)k.pixels * filters;
     for (size_t i = (size_t)k.filter; (call->scale || call->bias || other || call->relu) && i < all; i += filters)
         nm_conv_finish(call, k.filter, k.filters, other ? other + i : NULL, y + i);
-    /* whole rows at once, where the block has them */
-    size_t row = k.filters < g->out.c ? (size_t)k.filters : all;
-    for (size_t i = (size_t)k.filter; call->y_bf16 && i < all; i += row < all ? filters : all)
-        NM_ISA(nm_conv_narrow)(y + i, row, call->y_bf16 + k.out + i);
+    if (call->y_bf16)
+        narrow_block(&k, filters, y, call->y_bf16 + k.out);
     if (call->moments)
         NM_ISA(nm_conv_take_moments)(g, call->moments, task, y, k.pixels, scratch.moments);
     if (stream && !call->y_bf16)
