@@ -152,16 +152,24 @@ static int rows_of(const job *j, int first)
                                            : nm_gemm_fewest_rows(nm_gemm_rows_end(&j->b.rows, samples), j->b.block);
 }
 
+/* The sample at a row of the block that begins with `first`; -1: the row is nobody's, or the place
+ * of a sample that another block has. */
+static int sample_at(const job *j, int first, int row)
+{
+    nm_gemm_place p = nm_gemm_place_of(&j->b.rows, row);
+    return p.number == 0 && p.sample < j->b.samples && first + p.sample < j->p->n ? first + p.sample : -1;
+}
+
 /* A block's samples at their rows, zeros where there is none. */
 static void dense_lay_out(const job *j, const part *t, int rows, real *to)
 {
     size_t count = (size_t)t->inputs;
     for (int row = 0; row < rows; row++, to += count) {
-        nm_gemm_place p = nm_gemm_place_of(&j->b.rows, row);
-        if (p.number > 0 || t->first + p.sample >= j->p->n)
+        int sample = sample_at(j, t->first, row);
+        if (sample < 0)
             memset(to, 0, count * sizeof *to);
         else
-            memcpy(to, j->from + (size_t)(t->first + p.sample) * (size_t)j->in + t->input, count * sizeof *to);
+            memcpy(to, j->from + (size_t)sample * (size_t)j->in + t->input, count * sizeof *to);
     }
 }
 
@@ -169,9 +177,9 @@ static void dense_lay_out(const job *j, const part *t, int rows, real *to)
 static void bring_back(const job *j, int first, int column, int count, const real *y, int stride)
 {
     for (int row = 0; row < rows_of(j, first); row++, y += stride) {
-        nm_gemm_place p = nm_gemm_place_of(&j->b.rows, row);
-        real *to = j->to + (size_t)(first + p.sample) * (size_t)j->out + column;
-        for (int c = 0; c < count && p.number == 0 && first + p.sample < j->p->n; c++)
+        int sample = sample_at(j, first, row);
+        real *to = sample < 0 ? NULL : j->to + (size_t)sample * (size_t)j->out + column;
+        for (int c = 0; to && c < count; c++)
             to[c] = y[c] + (j->bias ? j->bias[column + c] : 0);
     }
 }

@@ -28,6 +28,18 @@ START_TEST(random_shapes)
 }
 END_TEST
 
+/* More samples than a block has, whatever the kernels. */
+START_TEST(several_blocks)
+{
+    enum { MANY = 300 };
+    check_layer(&(layer_case){"dense: {units: 10}", {{1, 1, 40}}, .n = MANY, .mode = NM_EVAL, .linear = true},
+                reference);
+    check_layer(&(layer_case){"dense: {units: 70}", {{1, 1, 2000}}, .n = MANY, .mode = NM_EVAL, .linear = true},
+                reference);
+    check_layer(&(layer_case){"dense: {units: 10}", {{1, 1, 40}}, .n = MANY, .linear = true}, reference);
+}
+END_TEST
+
 START_TEST(golden_values)
 {
     check_golden("dense");
@@ -41,4 +53,4 @@ START_TEST(refused)
 }
 END_TEST
 
-SUITE("dense", random_shapes, golden_values, refused)
+SUITE("dense", random_shapes, several_blocks, golden_values, refused)

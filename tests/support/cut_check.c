@@ -2,6 +2,7 @@
 #include "built_layer.h"
 
 #include "alloc.h"
+#include "reversed_tasks.h"
 
 #include <check.h>
 #include <string.h>
@@ -50,7 +51,12 @@ static void with_whole_batch(built_layer *b, check_cuts *check)
     for (int i = 0; i < b->inputs; i++)
         size += nm_shape_size(b->c->in[i]);
     real *all = nm_alloc(b->ctx, 2 * (size_t)b->n * size, sizeof *all);
-    run_some(b, plan, 0, b->n, all);
+    for (int reversed = 1; reversed >= 0; reversed--) {
+        reverse_tasks(reversed);
+        run_some(b, plan, 0, b->n, reversed ? all + (size_t)b->n * size : all);
+    }
+    ck_assert_msg(memcmp(all, all + (size_t)b->n * size, (size_t)b->n * size * sizeof *all) == 0,
+                  "'%s': other bits with the last task first", b->c->layer);
     check(b, plan, all, all + (size_t)b->n * size);
     nm_free(all);
     nm_plan_free(plan);

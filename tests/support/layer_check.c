@@ -2,6 +2,7 @@
 #include "built_layer.h"
 
 #include "alloc.h"
+#include "reversed_tasks.h"
 
 #include <check.h>
 #include <math.h>
@@ -134,18 +135,24 @@ static real *everything(built_layer *b, nm_plan *plan, size_t *count)
 
 static void check_bits(built_layer *b)
 {
-    static const int threads[] = {1, 2, 3, 8, 1};
+    enum { PLANS = 6, SHARED = 4, REVERSED = 5 };
+    static const int threads[PLANS] = {1, 2, 3, 8, 1, 1};
     size_t count;
     nm_plan *first = plan_built(b, 1, true);
     real *expected = everything(b, first, &count);
-    for (int i = 0; i < 5; i++) {
-        nm_plan *plan = plan_built(b, threads[i], i != 4);
+    for (int i = 0; i < PLANS; i++) {
+        nm_plan *plan = plan_built(b, threads[i], i != SHARED);
+        reverse_tasks(i == REVERSED);
         for (int again = 0; again < 2; again++) {
             real *found = everything(b, plan, &count);
             ck_assert_msg(memcmp(found, expected, count * sizeof *found) == 0, "'%s': other bits with %d threads%s%s",
-                          b->c->layer, threads[i], again ? ", second run" : "", i == 4 ? ", memory shared" : "");
+                          b->c->layer, threads[i], again ? ", second run" : "",
+                          i == SHARED     ? ", memory shared"
+                          : i == REVERSED ? ", last task first"
+                                          : "");
             nm_free(found);
         }
+        reverse_tasks(false);
         nm_plan_free(plan);
     }
     nm_free(expected);

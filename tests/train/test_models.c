@@ -10,6 +10,7 @@
 #include "train.h"
 
 #include "alloc.h"
+#include "reversed_tasks.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -98,6 +99,37 @@ static void train_a_little(const char *name)
 START_TEST(trains)
 {
     train_a_little(names[_i]);
+}
+END_TEST
+
+/* No task writes what another one does, in training. */
+START_TEST(same_bits_in_any_order_of_tasks)
+{
+    nm_network *net = build(names[_i]);
+    if (cost_of(net) > IMAGENET) {
+        free_network(net);
+        return;
+    }
+    noise z = make_noise(net, 9);
+    const real *xs[] = {z.x};
+    real *gradients[2];
+    nm_network_initialise(net, 1);
+    for (int reversed = 0; reversed < 2; reversed++) {
+        nm_plan *plan;
+        ck_assert_done(nm_plan_new(net, &(nm_request){.mode = NM_TRAIN, .batch = z.n, .threads = 2}, &plan));
+        reverse_tasks(reversed);
+        nm_plan_run(plan, &(nm_batch){.n = z.n, .x = xs, .targets = {.labels = z.labels}, .seed = 1}, NM_PHASE_ALL);
+        reverse_tasks(false);
+        gradients[reversed] = nm_alloc(ctx, net->weight_count, sizeof *gradients[reversed]);
+        memcpy(gradients[reversed], nm_plan_gradients(plan), net->weight_count * sizeof(real));
+        nm_plan_free(plan);
+    }
+    ck_assert_mem_eq(gradients[0], gradients[1], net->weight_count * sizeof(real));
+    nm_free(gradients[0]);
+    nm_free(gradients[1]);
+    nm_free(z.x);
+    nm_free(z.labels);
+    free_network(net);
 }
 END_TEST
 
@@ -197,11 +229,15 @@ START_TEST(same_bits_at_any_batch)
         free_network(net);
         return;
     }
-    noise z = make_noise(net, cost_of(net) > IMAGENET && !is_long() ? 2 : is_brief() ? 16 : 100);
+    noise z = make_noise(net, cost_of(net) > IMAGENET && !is_long() ? 2 : SANITIZED ? 16 : 140);
     size_t count = (size_t)z.n * nm_shape_size(net->node[net->output].out);
     real *all = nm_alloc(ctx, count, sizeof *all), *few = nm_alloc(ctx, count, sizeof *few);
     nm_network_initialise(net, 1);
     evaluate(net, &z, z.n, all);
+    reverse_tasks(true);
+    evaluate(net, &z, z.n, few);
+    reverse_tasks(false);
+    ck_assert_msg(memcmp(all, few, count * sizeof *all) == 0, "%s: other bits with the last task first", names[_i]);
     for (int batch = 1; batch < 8 && batch < z.n; batch += 6) {
         evaluate(net, &z, batch, few);
         ck_assert_msg(memcmp(all, few, count * sizeof *all) == 0, "%s: other bits in a batch of %d", names[_i], batch);
@@ -220,6 +256,7 @@ static void set_up(TCase *tcase)
     if (is_long())
         tcase_set_timeout(tcase, 3600);
     tcase_add_loop_test(tcase, trains, 0, models);
+    tcase_add_loop_test(tcase, same_bits_in_any_order_of_tasks, 0, models);
     tcase_add_loop_test(tcase, memory_is_planned_tightly, 0, models);
     tcase_add_loop_test(tcase, same_bits_at_any_batch, 0, models);
 }
