@@ -4,9 +4,7 @@
  * Samples are taken in blocks of a fixed size, a part-filled block padded with zeros, so that a
  * sample's output has the same bits at any batch size. Tasks split the columns too, and where these
  * are few but inputs many, the inputs: their partial sums are added in order. */
-#include "layer.h"
-
-#include "gemm.h"
+#include "dense_blocks.h"
 
 #include <string.h>
 
@@ -28,16 +26,6 @@ static const nm_option options[] = {
     {"activation", NM_OPT_CHOICE, offsetof(dense, activation), "",
      .help = "a layer type to follow, as activation: relu"},
     {0},
-};
-
-enum {
-    ROWS = 16,    /* at least, in a block */
-    COLUMNS = 32, /* outputs (or inputs) in a task */
-    FEW = 256,    /* outputs, up to which inputs are cut */
-    DEEP = 768,   /* inputs of a partial sum, at least */
-    MOST_SUMS = 8,
-    PACKED_SAMPLES = 128, /* in a block, for kernels that copy both operands of a product first */
-    TURNED_COLUMNS = 64,  /* in a task of products that are turned (gemm.h), which lays the block out by itself */
 };
 
 static nm_status dense_infer(nm_infer *e, void *private)
@@ -62,55 +50,16 @@ static size_t widest(const dense *self)
     return (size_t)(self->inputs > self->units ? self->inputs : self->units);
 }
 
-/* How samples lie in the blocks of a product over `in` numbers of each. */
-typedef struct blocking {
-    nm_gemm_rows rows; /* where samples lie in a block, for the same bits at any batch */
-    int block;         /* rows */
-    int samples;       /* in a block */
-    int blocks;
-    int sums;    /* into how many the inputs are cut */
-    int columns; /* outputs of a task */
-} blocking;
-
-static blocking blocking_of(int n, bool evaluation, int in, int out)
-{
-    blocking b = {.rows = nm_gemm_rows_of(1, evaluation), .block = nm_gemm_whole_rows(ROWS), .columns = COLUMNS};
-    int sums = in / DEEP < MOST_SUMS ? in / DEEP : MOST_SUMS;
-    b.samples = b.block / b.rows.padded_rows;
-    bool turned = evaluation && nm_gemm_turns();
-    if (turned || !(evaluation || nm_gemm_rows_alike())) {
-        int whole = nm_ceil_div(n, NM_GEMM_WHOLE_COLUMNS) * NM_GEMM_WHOLE_COLUMNS;
-        b.rows = turned ? nm_gemm_turned_rows() : b.rows;
-        b.samples = whole < PACKED_SAMPLES ? whole : PACKED_SAMPLES;
-        b.block = b.samples + 2 * b.rows.edge;
-        b.columns = turned ? TURNED_COLUMNS : COLUMNS;
-    }
-    b.blocks = nm_ceil_div(n, b.samples);
-    b.sums = out <= FEW && sums > 1 ? sums : 1;
-    return b;
-}
-
-/* Scratch: partial sums. [sums][rows of all blocks][out] */
-static size_t sums_size(const blocking *b, int out)
-{
-    return b->sums > 1 ? (size_t)(b->sums * b->blocks * b->block) * (size_t)out : 0;
-}
-
-/* Thread scratch: a padded block of inputs, the block of outputs it gives, and the same turned. */
-static size_t block_size(const blocking *b, size_t widest)
-{
-    return (size_t)b->block * (widest + (b->rows.edge ? 2 : 1) * (size_t)b->columns);
-}
-
 static nm_status dense_plan(nm_reservation *b, const void *private, void *chosen)
 {
     (void)chosen;
     const dense *self = private;
-    blocking forward = blocking_of(b->n, b->mode == NM_EVAL, self->inputs, self->units);
-    blocking backward = blocking_of(b->n, b->mode == NM_EVAL, self->units, self->inputs);
-    size_t sums = sums_size(&forward, self->units), more = b->backward ? sums_size(&backward, self->inputs) : 0;
+    dense_blocks forward = dense_blocks_of(b->n, b->mode == NM_EVAL, self->inputs, self->units);
+    dense_blocks backward = dense_blocks_of(b->n, b->mode == NM_EVAL, self->units, self->inputs);
+    size_t sums = dense_sums_size(&forward, self->units),
+           more = b->backward ? dense_sums_size(&backward, self->inputs) : 0;
     b->scratch = (sums > more ? sums : more) * sizeof(real);
-    b->thread_scratch = block_size(&forward, widest(self)) * sizeof(real);
+    b->thread_scratch = dense_block_size(&forward, widest(self)) * sizeof(real);
     return NM_OK;
 }
 
@@ -122,7 +71,7 @@ typedef struct job {
     int in, out;
     bool transposed; /* weights are [out][in] */
     const real *bias;
-    blocking b;
+    dense_blocks b;
 } job;
 
 /* What a task computes: of a block's samples, some columns, from some of the inputs. */
@@ -152,20 +101,12 @@ static int rows_of(const job *j, int first)
                                            : nm_gemm_fewest_rows(nm_gemm_rows_end(&j->b.rows, samples), j->b.block);
 }
 
-/* The sample at a row of the block that begins with `first`; -1: the row is nobody's, or the place
- * of a sample that another block has. */
-static int sample_at(const job *j, int first, int row)
-{
-    nm_gemm_place p = nm_gemm_place_of(&j->b.rows, row);
-    return p.number == 0 && p.sample < j->b.samples && first + p.sample < j->p->n ? first + p.sample : -1;
-}
-
 /* A block's samples at their rows, zeros where there is none. */
 static void dense_lay_out(const job *j, const part *t, int rows, real *to)
 {
     size_t count = (size_t)t->inputs;
     for (int row = 0; row < rows; row++, to += count) {
-        int sample = sample_at(j, t->first, row);
+        int sample = dense_sample_at(&j->b, t->first, row, j->p->n);
         if (sample < 0)
             memset(to, 0, count * sizeof *to);
         else
@@ -177,7 +118,7 @@ static void dense_lay_out(const job *j, const part *t, int rows, real *to)
 static void bring_back(const job *j, int first, int column, int count, const real *y, int stride)
 {
     for (int row = 0; row < rows_of(j, first); row++, y += stride) {
-        int sample = sample_at(j, first, row);
+        int sample = dense_sample_at(&j->b, first, row, j->p->n);
         real *to = sample < 0 ? NULL : j->to + (size_t)sample * (size_t)j->out + column;
         for (int c = 0; to && c < count; c++)
             to[c] = y[c] + (j->bias ? j->bias[column + c] : 0);
@@ -240,7 +181,7 @@ static void sum_task(void *arg, int block, int thread)
 
 static void product(job *j)
 {
-    j->b = blocking_of(j->p->n, j->p->mode == NM_EVAL, j->in, j->out);
+    j->b = dense_blocks_of(j->p->n, j->p->mode == NM_EVAL, j->in, j->out);
     nm_parallel(j->p->threads, j->b.blocks * nm_ceil_div(j->out, j->b.columns) * j->b.sums, product_task, (void *)j);
     if (j->b.sums > 1)
         nm_parallel(j->p->threads, j->b.blocks, sum_task, (void *)j);
@@ -266,7 +207,8 @@ static void weight_task(void *arg, int task, int thread)
     (void)thread;
     const nm_pass *p = ((const job *)arg)->p;
     const dense *self = ((const job *)arg)->self;
-    int first = task * COLUMNS, count = self->inputs - first < COLUMNS ? self->inputs - first : COLUMNS;
+    int first = task * DENSE_COLUMNS,
+        count = self->inputs - first < DENSE_COLUMNS ? self->inputs - first : DENSE_COLUMNS;
     nm_gemm(true, false, count, self->units, p->n, 1, p->x[0] + first, self->inputs, p->dy, self->units, 1,
             p->dw[0] + (size_t)first * (size_t)self->units, self->units);
 }
@@ -282,7 +224,7 @@ static void dense_backward(const nm_pass *p, const void *private)
              .out = self->inputs,
              .transposed = true};
     if (p->dw[0])
-        nm_parallel(p->threads, nm_ceil_div(self->inputs, COLUMNS), weight_task, &j);
+        nm_parallel(p->threads, nm_ceil_div(self->inputs, DENSE_COLUMNS), weight_task, &j);
     if (self->bias && p->dw[1])
         for (int i = 0; i < p->n; i++)
             for (int c = 0; c < self->units; c++)
