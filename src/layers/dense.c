@@ -146,19 +146,22 @@ static void product_task(void *arg, int task, int thread)
         y = sum_at(j, t.sum, t.block) + t.column;
     else if (whole)
         y = j->to + (size_t)t.first * (size_t)j->out + t.column;
-    if (!whole) {
+    int samples = j->p->n - t.first < j->b.samples ? j->p->n - t.first : j->b.samples;
+    bool few = j->b.rows.edge && !j->transposed && samples <= DENSE_FEW_SAMPLES && NM_ISA(nm_dense_few_alike)();
+    if (!whole && !few) {
         dense_lay_out(j, &t, rows, padded);
         from = padded;
     }
     size_t row = (size_t)(j->transposed ? t.column : t.input), column = (size_t)(j->transposed ? t.input : t.column);
     int wide = j->transposed ? j->in : j->out;
     const real *w = j->p->w[0] + row * (size_t)wide + column;
-    if (j->b.rows.edge)
+    if (few)
+        NM_ISA(nm_dense_few)
+    (samples, t.columns, t.inputs, from, (size_t)j->in, w, (size_t)wide, y + j->b.rows.edge * stride, (size_t)stride);
+    else if (j->b.rows.edge)
         nm_gemm_turned(j->transposed, j->b.block, t.columns, t.inputs, from, across, w, wide, y, stride, turned);
-    else if (j->transposed)
-        nm_gemm(false, true, rows, t.columns, t.inputs, 1, from, across, w, wide, 0, y, stride);
-    else
-        nm_gemm_of_block(j->b.block, rows, t.columns, t.inputs, from, across, w, wide, 0, y, stride);
+    else if (j->transposed) nm_gemm(false, true, rows, t.columns, t.inputs, 1, from, across, w, wide, 0, y, stride);
+    else nm_gemm_of_block(j->b.block, rows, t.columns, t.inputs, from, across, w, wide, 0, y, stride);
     if (!partial && (!whole || j->bias))
         bring_back(j, t.first, t.column, t.columns, y, stride);
 }

@@ -13,6 +13,7 @@ enum {
     DENSE_DEEP = 768,   /* inputs of a partial sum, at least */
     DENSE_MOST_SUMS = 8,
     DENSE_PACKED_SAMPLES = 128, /* in a block, for kernels that copy both operands of a product first */
+    DENSE_FEW_SAMPLES = 4,      /* of a turned block, up to which they are multiplied alone */
     DENSE_TURNED_COLUMNS = 64,  /* in a task of products that are turned (gemm.h), which lays the block out by itself */
 };
 
@@ -53,6 +54,13 @@ static inline int dense_sample_at(const dense_blocks *b, int first, int row, int
     nm_gemm_place p = nm_gemm_place_of(&b->rows, row);
     return p.number == 0 && p.sample < b->samples && first + p.sample < n ? first + p.sample : -1;
 }
+
+/* y[samples][columns] = x[samples][inputs] * w[inputs][columns], each with a stride, with the bits
+ * that nm_gemm_turned gives; only where nm_dense_few_alike says that it does. */
+void NM_ISA(nm_dense_few)(int samples, int columns, int inputs, const real *x, size_t x_stride, const real *w,
+                          size_t w_stride, real *y, size_t y_stride);
+/* Measured at the first call. */
+bool NM_ISA(nm_dense_few_alike)(void);
 
 /* Scratch: partial sums. [sums][rows of all blocks][out] */
 static inline size_t dense_sums_size(const dense_blocks *b, int out)
