@@ -10,6 +10,8 @@
 
 static const nm_option options[] = {NM_POOL_OPTIONS, {0}};
 
+enum { MOST_SIZE = 255 }; /* of a window: NM_POOL_OPTIONS */
+
 /* The tap number, row by row in the window. */
 typedef uint16_t tap;
 typedef tap tap_vector __attribute__((vector_size(NM_VECTOR * sizeof(tap))));
@@ -38,68 +40,113 @@ typedef struct job {
     const nm_pool *self;
 } job;
 
-/* `lanes` channels of columns w0 to w1 - 1; the tap too, counted from column col0, where somebody
- * asks for it. */
-static inline void columns_max(const nm_pool *self, const real *line, nm_pool_span s, const int lanes, const bool which,
-                               real *y, tap *taps)
+/* The largest so far, and where it was. A NaN wins, the first of several. */
+typedef struct largest {
+    nm_vector best;
+    nm_mask at;
+} largest;
+
+static inline void take_larger(largest *l, const nm_vector *next, const nm_mask *at, const bool which)
 {
-    nm_vector best, next;
-    nm_mask at = {0};
-    nm_vector_load(&best, line + nm_pool_pixel(self, 0, s.w0), lanes);
-    at += s.w0 - s.col0;
-    for (int w = s.w0 + 1; w < s.w1; w++) {
-        nm_vector_load(&next, line + nm_pool_pixel(self, 0, w), lanes);
-        nm_mask wins = (next > best) | (next != next);
-        best = NM_SELECT(wins, next, best);
-        if (which)
-            at = (wins & (w - s.col0)) | (at & ~wins);
-    }
-    nm_vector_store(y, &best, lanes);
+    nm_mask wins = (*next > l->best) | (*next != *next);
+    l->best = NM_SELECT(wins, *next, l->best);
+    if (which)
+        l->at = (wins & *at) | (l->at & ~wins);
+}
+
+static inline void put_largest(const largest *l, const int lanes, const bool which, real *y, tap *taps)
+{
+    nm_vector_store(y, &l->best, lanes);
     if (which) {
-        tap_vector numbers = __builtin_convertvector(at, tap_vector);
+        tap_vector numbers = __builtin_convertvector(l->at, tap_vector);
         memcpy(taps, &numbers, (size_t)lanes * sizeof *taps);
     }
 }
 
+/* `lanes` channels of `count` columns from `from` on; the tap too, of which the first is `first`,
+ * where somebody asks for it. */
+static inline void columns_max(const real *from, int channels, const int count, int first, const int lanes,
+                               const bool which, real *y, tap *taps)
+{
+    largest l = {.at = (nm_mask){0} + first};
+    nm_vector next;
+    nm_vector_load(&l.best, from, lanes);
+    for (int w = 1; w < count; w++) {
+        nm_mask at = (nm_mask){0} + (first + w);
+        nm_vector_load(&next, from + (size_t)w * (size_t)channels, lanes);
+        take_larger(&l, &next, &at, which);
+    }
+    put_largest(&l, lanes, which, y, taps);
+}
+
+/* All channels. Counts of windows as networks have them are constants to the compiler. */
+static inline void all_columns_max(const real *from, int channels, int count, int first, const bool which, real *y,
+                                   tap *taps)
+{
+    int c = 0;
+    for (; c + NM_VECTOR <= channels; c += NM_VECTOR)
+        if (count == 3)
+            columns_max(from + c, channels, 3, first, NM_VECTOR, which, y + c, taps + c);
+        else if (count == 2)
+            columns_max(from + c, channels, 2, first, NM_VECTOR, which, y + c, taps + c);
+        else
+            columns_max(from + c, channels, count, first, NM_VECTOR, which, y + c, taps + c);
+    if (c < channels)
+        columns_max(from + c, channels, count, first, channels - c, which, y + c, taps + c);
+}
+
 /* The largest of each window's part in input row `line`. */
-static void line_max(const nm_pool *self, const real *line, const bool which, real *y, tap *taps)
+static inline void line_max(const nm_pool *self, const real *line, const bool which, real *y, tap *taps)
 {
     int channels = self->in.c;
     for (int col = 0; col < self->out.w; col++, y += channels, taps += channels) {
         nm_pool_span s = nm_pool_span_at(self, 0, col);
-        int c = 0;
-        for (; c + NM_VECTOR <= channels; c += NM_VECTOR)
-            columns_max(self, line + c, s, NM_VECTOR, which, y + c, taps + c);
-        if (c < channels)
-            columns_max(self, line + c, s, channels - c, which, y + c, taps + c);
+        all_columns_max(line + nm_pool_pixel(self, 0, s.w0), channels, s.w1 - s.w0, s.w0 - s.col0, which, y, taps);
     }
 }
 
-/* The largest of input rows h0 to h1 - 1, `lanes` numbers; lines and taps: those of row h are
- * number h % size. */
-static inline void join_lines(const nm_pool *self, nm_pool_span s, const real *lines, const tap *line_taps,
-                              const int lanes, const bool which, real *y, tap *taps)
+/* The rows of a window: where their largest values and taps lie, and the first one's first tap. */
+typedef struct window_lines {
+    const real *lines;
+    const tap *taps;
+    size_t at[MOST_SIZE];
+    int count, first, step; /* rows; the first one's first tap; from that to the next row's */
+} window_lines;
+
+/* `lanes` numbers of a row of windows from number i on. */
+static inline void join_lines(const window_lines *k, const int count, int i, const int lanes, const bool which, real *y,
+                              tap *taps)
 {
-    nm_vector best = {0}, next;
-    nm_mask at = {0};
-    tap_vector numbers;
-    for (int h = s.h0; h < s.h1; h++) {
-        size_t line = (size_t)(h % self->size[0]) * row_size(self);
-        nm_vector_load(&next, lines + line, NM_VECTOR);
-        nm_mask wins = (next > best) | (next != next);
-        wins = h == s.h0 ? ~(nm_mask){0} : wins;
-        best = NM_SELECT(wins, next, best);
+    largest l = {.best = {0}};
+    for (int h = 0; h < count; h++) {
+        nm_vector next;
+        nm_mask at = {0};
+        nm_vector_load(&next, k->lines + k->at[h] + i, NM_VECTOR);
         if (which) {
-            memcpy(&numbers, line_taps + line, sizeof numbers);
-            nm_mask here = __builtin_convertvector(numbers, nm_mask) + (h - s.row0) * self->size[1];
-            at = (wins & here) | (at & ~wins);
+            tap_vector numbers;
+            memcpy(&numbers, k->taps + k->at[h] + i, sizeof numbers);
+            at = __builtin_convertvector(numbers, nm_mask) + (k->first + h * k->step);
         }
+        if (h == 0)
+            l = (largest){next, at};
+        else
+            take_larger(&l, &next, &at, which);
     }
-    nm_vector_store(y, &best, lanes);
-    if (which) {
-        numbers = __builtin_convertvector(at, tap_vector);
-        memcpy(taps, &numbers, (size_t)lanes * sizeof *taps);
-    }
+    put_largest(&l, lanes, which, y + i, taps + i);
+}
+
+static inline void join_all_lines(const window_lines *k, int count, const bool which, real *y, tap *taps)
+{
+    int i = 0;
+    for (; i + NM_VECTOR <= count; i += NM_VECTOR)
+        if (k->count == 3)
+            join_lines(k, 3, i, NM_VECTOR, which, y, taps);
+        else if (k->count == 2)
+            join_lines(k, 2, i, NM_VECTOR, which, y, taps);
+        else
+            join_lines(k, k->count, i, NM_VECTOR, which, y, taps);
+    if (i < count)
+        join_lines(k, k->count, i, count - i, which, y, taps);
 }
 
 /* Rows of windows of a sample, from `first` to `last` - 1. */
@@ -109,20 +156,19 @@ static inline void window_rows(const job *j, int sample, int first, int last, co
     const real *x = j->p->x[0] + (size_t)sample * nm_shape_size(self->in);
     const int count = self->out.w * self->out.c;
     tap *line_taps = (tap *)(lines + (size_t)self->size[0] * row_size(self));
+    window_lines k = {.lines = lines, .taps = line_taps, .step = self->size[1]};
     for (int row = first, next = nm_pool_span_at(self, first, 0).h0; row < last; row++) {
         nm_pool_span s = nm_pool_span_at(self, row, 0);
         for (next = next < s.h0 ? s.h0 : next; next < s.h1; next++) {
             size_t line = (size_t)(next % self->size[0]) * row_size(self);
             line_max(self, x + nm_pool_pixel(self, next, 0), which, lines + line, line_taps + line);
         }
+        for (int h = s.h0; h < s.h1; h++)
+            k.at[h - s.h0] = (size_t)(h % self->size[0]) * row_size(self);
+        k.count = s.h1 - s.h0;
+        k.first = (s.h0 - s.row0) * k.step;
         size_t out = ((size_t)sample * (size_t)self->out.h + (size_t)row) * (size_t)count;
-        real *y = j->p->y + out;
-        tap *taps = which ? (tap *)j->p->saved + out : line_taps;
-        int i = 0;
-        for (; i + NM_VECTOR <= count; i += NM_VECTOR)
-            join_lines(self, s, lines + i, line_taps + i, NM_VECTOR, which, y + i, taps + i);
-        if (i < count)
-            join_lines(self, s, lines + i, line_taps + i, count - i, which, y + i, taps + i);
+        join_all_lines(&k, count, which, j->p->y + out, which ? (tap *)j->p->saved + out : line_taps);
     }
 }
 
