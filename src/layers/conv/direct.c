@@ -1,13 +1,13 @@
-/* Convolution summed directly, for few input channels (the first layer's 1 or 3): a product so thin
- * would spend its time on laying out patches. Forward alone. For each output row the input rows
- * that it reads are copied with their zeros around them; then a few pixels at a time keep their
- * sums of some output channels in registers. */
+/* Convolution summed directly, for few input channels (the first layer's 1 or 3, and 1x1 kernels of
+ * narrow layers): a product so thin would spend its time on laying out patches. Forward alone. For
+ * each output row the input rows that it reads are copied with their zeros around them; then a few
+ * pixels at a time keep their sums of some output channels in registers. */
 #include "direct_sums.h"
 #include "stem.h"
 
 #include <string.h>
 
-enum { ROWS = 4, MOST_TAPS = 48, TAPS = 9 };
+enum { ROWS = 4, MOST_CHANNELS = 48, MOST_TAPS = 300, TAPS = 9 };
 
 static int taps_of(const nm_conv_geometry *g)
 {
@@ -20,7 +20,7 @@ static const char *direct_declines(const nm_conv_geometry *g, nm_conv_kind kind)
         return "goes forward alone";
     if (g->groups != 1 || g->dilation[0] != 1 || g->dilation[1] != 1)
         return "needs dilation 1 and one group";
-    if (taps_of(g) > MOST_TAPS)
+    if (g->in.c > MOST_CHANNELS || taps_of(g) > MOST_TAPS)
         return "is for few input channels";
     if (g->out.c % LANES)
         return "needs output channels in whole vectors";
@@ -58,26 +58,37 @@ static void copy_rows(const nm_conv_geometry *g, const real *sample, int row, re
     }
 }
 
-/* PIXELS outputs of `count` * LANES channels; pooled, of two rows whose inputs lie at x and
- * `second` numbers further. */
+/* Whether a row of outputs can be summed from its input row where that lies. */
+static bool reads_in_place(const nm_conv_call *call)
+{
+    const nm_conv_geometry *g = call->g;
+    return g->kernel[0] == 1 && !g->top && !g->left && padded_width(g) <= g->in.w && !call->pool;
+}
+
+/* PIXELS outputs of `count` * LANES channels, of which `pixels` are written; pooled, of two rows
+ * whose inputs lie at x and `second` numbers further. other: as in finish_pixels. */
 static inline void do_pixels(const nm_conv_call *call, const real *x, size_t second, int channel, const int count,
-                             int pixels, real *y)
+                             int pixels, const real *other, real *y)
 {
     const nm_conv_geometry *g = call->g;
     size_t line = (size_t)padded_width(g) * (size_t)g->in.c, step = (size_t)g->stride[1] * (size_t)g->in.c;
     const real *w = call->w + channel;
     nm_vector sum[PIXELS][MOST], lower[PIXELS][MOST];
+    other = other ? other + channel : NULL;
     sum_pixels(g, x, line, step, w, count, sum);
     if (!call->pool) {
-        put_pixels(call, sum, channel, count, pixels, y + channel);
+        put_pixels(call, sum, channel, count, pixels, other, y + channel);
         return;
     }
     sum_pixels(g, x + second, line, step, w, count, lower);
-    put_pooled(call, sum, lower, channel, count, pixels, y + channel);
+    finish_pixels(call, sum, channel, count, 2 * pixels, other);
+    finish_pixels(call, lower, channel, count, 2 * pixels, other ? other + (size_t)g->out.w * (size_t)g->out.c : NULL);
+    put_pooled(call, sum, lower, count, pixels, y + channel);
 }
 
-/* A row of y from the padded input rows at `rows`: one of outputs, or two that are pooled. */
-static void output_row(const nm_conv_call *call, const real *rows, real *y)
+/* A row of y from the padded input rows at `rows`: one of outputs, or two that are pooled. other:
+ * what is added to them, or NULL. */
+static void output_row(const nm_conv_call *call, const real *rows, const real *other, real *y)
 {
     const nm_conv_geometry *g = call->g;
     const nm_shape s = nm_conv_y_shape(call);
@@ -90,19 +101,21 @@ static void output_row(const nm_conv_call *call, const real *rows, real *y)
     for (int col = 0; col < s.w; col += group) {
         int pixels = s.w - col < group ? s.w - col : group, c = 0;
         const real *x = rows + (size_t)(col * each) * step;
+        const real *more = other ? other + (size_t)(col * each) * (size_t)s.c : NULL;
         real *to = y + (size_t)col * (size_t)s.c;
         for (; MOST > 2 && c + MOST * LANES <= s.c; c += MOST * LANES)
-            do_pixels(call, x, second, c, MOST, pixels, to);
+            do_pixels(call, x, second, c, MOST, pixels, more, to);
         for (; c + 2 * LANES <= s.c; c += 2 * LANES)
-            do_pixels(call, x, second, c, 2, pixels, to);
+            do_pixels(call, x, second, c, 2, pixels, more, to);
         if (c < s.c)
-            do_pixels(call, x, second, c, 1, pixels, to);
+            do_pixels(call, x, second, c, 1, pixels, more, to);
     }
 }
 
 /* Thread scratch. */
 typedef struct direct_scratch {
     real *rows;    /* the input rows of one output row, and of a second one where they are pooled */
+    real *input;   /* those of a task, where they are normalised or widened first */
     void *moments; /* where those lay before */
     real *outputs; /* of a task, where they are rounded before they are written */
 } direct_scratch;
@@ -111,6 +124,7 @@ static direct_scratch direct_layout(nm_scratch *s, const nm_conv_geometry *g)
 {
     nm_scratch after = *s;
     direct_scratch l = {.rows = nm_scratch_reals(s, 2 * rows_size(g)),
+                        .input = nm_scratch_reals(s, nm_conv_input_size(g, 2 * ROWS)),
                         .moments = nm_scratch_bytes(&after, NM_ISA(nm_conv_moments_scratch)(g))};
     nm_scratch_overlap(s, &after);
     l.outputs = nm_scratch_reals(s, (size_t)(ROWS * g->out.w) * (size_t)g->out.c);
@@ -131,11 +145,17 @@ static void direct_forward_task(void *arg, int task, int thread)
     size_t line = (size_t)s.w * (size_t)s.c;
     const size_t at = ((size_t)n * (size_t)s.h + (size_t)first) * line;
     real *y = call->y_bf16 ? scratch.outputs : call->y + at;
-    const real *sample = call->x.reals + (size_t)n * nm_shape_size(g->in);
+    const real *sample = NM_ISA(nm_conv_input)(call, n, first * each, last * each, scratch.input);
+    const size_t sums = (size_t)g->out.w * (size_t)g->out.c;
+    const real *other =
+        call->other ? call->other + ((size_t)n * (size_t)g->out.h + (size_t)(first * each)) * sums : NULL;
+    const bool in_place = reads_in_place(call);
     for (int row = first; row < last; row++) {
-        for (int k = 0; k < each; k++)
+        for (int k = 0; k < each && !in_place; k++)
             copy_rows(g, sample, row * each + k, scratch.rows + (size_t)k * rows_size(g));
-        output_row(call, scratch.rows, y + (size_t)(row - first) * line);
+        output_row(call, in_place ? sample + (size_t)(row * g->stride[0]) * (size_t)(g->in.w * g->in.c) : scratch.rows,
+                   other, y + (size_t)(row - first) * line);
+        other = other ? other + (size_t)each * sums : NULL;
     }
     if (call->y_bf16)
         NM_ISA(nm_conv_narrow)(y, (size_t)(last - first) * line, call->y_bf16 + at);
@@ -159,7 +179,7 @@ size_t NM_ISA(nm_conv_direct_rows_size)(const nm_conv_geometry *g)
 void NM_ISA(nm_conv_direct_row)(const nm_conv_call *call, const real *sample, int row, real *rows, real *y)
 {
     copy_rows(call->g, sample, row, rows);
-    output_row(call, rows, y);
+    output_row(call, rows, NULL, y);
 }
 
 /* x times dy of one row for `count` taps of a kernel row and LANES channels, in registers. */
@@ -230,6 +250,8 @@ const nm_conv_algorithm NM_ISA(nm_conv_direct) = {
     .forward = direct_forward,
     .chunks = direct_chunks,
     .exact = true,
+    .reads_lazy_normalisation = nm_conv_any,
+    .adds = true,
     .pools = true,
     .narrows = true,
 };

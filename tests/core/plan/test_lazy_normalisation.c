@@ -24,6 +24,8 @@ START_TEST(each_algorithm_normalises_what_it_reads)
                                           "filters: 9, kernel: [1, 3], pad: [0, 1], algorithm: winograd_1d",
                                           "filters: 9, kernel: 5, pad: 2, algorithm: winograd_1d_5",
                                           "filters: 9, kernel: 7, pad: 3, algorithm: winograd_1d_7",
+                                          "filters: 16, kernel: [1, 3], pad: [0, 1], algorithm: direct",
+                                          "filters: 32, kernel: 1, stride: 2, algorithm: direct",
                                           "filters: 9, kernel: 1",
                                           "filters: 9, kernel: 1, stride: 2",
                                           "filters: 9, kernel: 3, pad: 1, algorithm: im2col",
@@ -32,7 +34,7 @@ START_TEST(each_algorithm_normalises_what_it_reads)
     static const char *const norms[] = {"- batchnorm\n- relu\n", "- batchnorm: {affine: false}\n",
                                         "- batchnorm: {rate: 0.3}\n"};
     static const nm_shape shapes[] = {{31, 30, 17}, {13, 14, 18}, {5, 5, 20}, {6, 5, 18}, {9, 70, 17}};
-    for (int r = 0; r < 12; r++)
+    for (int r = 0; r < 14; r++)
         for (int s = 0; s < 5; s++)
             for (int k = 0; k < 3; k++)
                 check_reader(s == 3 ? 48 : 19, norms[k], readers[r], shapes[s], 1);
@@ -85,7 +87,7 @@ START_TEST(not_where_the_reader_cannot)
     check_reader(20, "- batchnorm\n- relu\n", "filters: 9, kernel: 3", in, 1);
     check_reader(20, "- batchnorm\n- relu\n", "filters: 9, kernel: 3, algorithm: reference", in, 0);
     check_reader(20, "- batchnorm\n- relu\n", "filters: 9, kernel: 3, algorithm: winograd_4x4/reference/auto", in, 0);
-    check_reader(2, "- batchnorm\n- relu\n", "filters: 16, kernel: 3, algorithm: direct", in, 0);
+    check_reader(2, "- batchnorm\n- relu\n", "filters: 16, kernel: 3, groups: 2", in, 0);
     check_reader(20, "- batchnorm\n- relu\n", "filters: 8, kernel: 3, groups: 4", in, 0); /* once for each group */
     check_reader(20, "- batchnorm\n- relu\n- maxpool: {size: 2}\n", "filters: 9, kernel: 3", in, 0);
     check_reader(20, "- batchnorm: {ghost: 2}\n- relu\n", "filters: 9, kernel: 3", in, 0);
