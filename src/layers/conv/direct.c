@@ -66,7 +66,7 @@ static bool reads_in_place(const nm_conv_call *call)
 }
 
 /* PIXELS outputs of `count` * LANES channels, of which `pixels` are written; pooled, of two rows
- * whose inputs lie at x and `second` numbers further. other: as in finish_pixels. */
+ * whose inputs lie at x and `second` numbers further. other: as in put_pixels. */
 static inline void do_pixels(const nm_conv_call *call, const real *x, size_t second, int channel, const int count,
                              int pixels, const real *other, real *y)
 {
@@ -81,9 +81,7 @@ static inline void do_pixels(const nm_conv_call *call, const real *x, size_t sec
         return;
     }
     sum_pixels(g, x + second, line, step, w, count, lower);
-    finish_pixels(call, sum, channel, count, 2 * pixels, other);
-    finish_pixels(call, lower, channel, count, 2 * pixels, other ? other + (size_t)g->out.w * (size_t)g->out.c : NULL);
-    put_pooled(call, sum, lower, count, pixels, y + channel);
+    put_pooled(call, sum, lower, channel, count, pixels, other, y + channel);
 }
 
 /* A row of y from the padded input rows at `rows`: one of outputs, or two that are pooled. other:

@@ -32,32 +32,31 @@ static inline void sum_pixels(const nm_conv_geometry *g, const real *x, size_t l
 }
 
 /* other: what is added to the first pixel's outputs, or NULL. */
-static inline void finish_pixels(const nm_conv_call *call, nm_vector (*sum)[MOST], int channel, const int count,
-                                 int pixels, const real *other)
-{
-    const size_t across = (size_t)call->g->out.c;
-    for (int p = 0; p < pixels; p++)
-        for (int k = 0; k < count; k++)
-            nm_conv_finish(call, channel + k * LANES, LANES, other ? other + (size_t)p * across + k * LANES : NULL,
-                           (real *)&sum[p][k]);
-}
-
 static inline void put_pixels(const nm_conv_call *call, nm_vector (*sum)[MOST], int channel, const int count,
                               int pixels, const real *other, real *y)
 {
-    finish_pixels(call, sum, channel, count, pixels, other);
-    for (int p = 0; p < pixels; p++, y += call->g->out.c)
-        for (int k = 0; k < count; k++)
+    for (int p = 0; p < pixels; p++, y += call->g->out.c) {
+        for (int k = 0; k < count; k++) {
+            nm_conv_finish(call, channel + k * LANES, LANES, other ? other + k * LANES : NULL, (real *)&sum[p][k]);
             nm_vector_store(y + k * LANES, &sum[p][k], LANES);
+        }
+        other = other ? other + call->g->out.c : NULL;
+    }
 }
 
-/* The largest of each 2x2 of two rows' sums, which are finished. */
-static inline void put_pooled(const nm_conv_call *call, nm_vector (*upper)[MOST], nm_vector (*lower)[MOST],
-                              const int count, int pixels, real *y)
+/* The largest of each 2x2 of two rows' sums. other: as above, for the upper row; beyond the pixels
+ * that are written nothing is read of it. */
+static inline void put_pooled(const nm_conv_call *call, nm_vector (*upper)[MOST], nm_vector (*lower)[MOST], int channel,
+                              const int count, int pixels, const real *other, real *y)
 {
-    for (int p = 0; p < 2 * pixels; p++)
-        for (int k = 0; k < count; k++)
+    const size_t across = (size_t)call->g->out.c, below = (size_t)call->g->out.w * across;
+    for (int p = 0; p < PIXELS; p++)
+        for (int k = 0; k < count; k++) {
+            const real *more = other && p < 2 * pixels ? other + (size_t)p * across + k * LANES : NULL;
+            nm_conv_finish(call, channel + k * LANES, LANES, more, (real *)&upper[p][k]);
+            nm_conv_finish(call, channel + k * LANES, LANES, more ? more + below : NULL, (real *)&lower[p][k]);
             nm_vector_larger(&upper[p][k], (const real *)&lower[p][k]);
+        }
     for (int p = 0; p < pixels; p++, y += call->g->out.c)
         for (int k = 0; k < count; k++) {
             nm_vector_larger(&upper[2 * p][k], (const real *)&upper[2 * p + 1][k]);
