@@ -1,7 +1,7 @@
-/* Convolution summed directly, for few input channels (the first layer's 1 or 3, and 1x1 kernels of
- * narrow layers): a product so thin would spend its time on laying out patches. Forward alone. For
- * each output row the input rows that it reads are copied with their zeros around them; then a few
- * pixels at a time keep their sums of some output channels in registers. */
+/* Convolution summed directly, for few input channels (the first layer's 1 or 3, and strided
+ * kernels over some more): a product so thin would spend its time on laying out patches. Forward
+ * alone. For each output row the input rows that it reads are copied with their zeros around them;
+ * then a few pixels at a time keep their sums of some output channels in registers. */
 #include "direct_sums.h"
 #include "stem.h"
 
@@ -65,28 +65,26 @@ static bool reads_in_place(const nm_conv_call *call)
     return g->kernel[0] == 1 && !g->top && !g->left && padded_width(g) <= g->in.w && !call->pool;
 }
 
-/* PIXELS outputs of `count` * LANES channels, of which `pixels` are written; pooled, of two rows
- * whose inputs lie at x and `second` numbers further. other: as in put_pixels. */
+/* PIXELS outputs of `count` * LANES channels; pooled, of two rows whose inputs lie at x and
+ * `second` numbers further. */
 static inline void do_pixels(const nm_conv_call *call, const real *x, size_t second, int channel, const int count,
-                             int pixels, const real *other, real *y)
+                             int pixels, real *y)
 {
     const nm_conv_geometry *g = call->g;
     size_t line = (size_t)padded_width(g) * (size_t)g->in.c, step = (size_t)g->stride[1] * (size_t)g->in.c;
     const real *w = call->w + channel;
     nm_vector sum[PIXELS][MOST], lower[PIXELS][MOST];
-    other = other ? other + channel : NULL;
     sum_pixels(g, x, line, step, w, count, sum);
     if (!call->pool) {
-        put_pixels(call, sum, channel, count, pixels, other, y + channel);
+        put_pixels(call, sum, channel, count, pixels, y + channel);
         return;
     }
     sum_pixels(g, x + second, line, step, w, count, lower);
-    put_pooled(call, sum, lower, channel, count, pixels, other, y + channel);
+    put_pooled(call, sum, lower, channel, count, pixels, y + channel);
 }
 
-/* A row of y from the padded input rows at `rows`: one of outputs, or two that are pooled. other:
- * what is added to them, or NULL. */
-static void output_row(const nm_conv_call *call, const real *rows, const real *other, real *y)
+/* A row of y from the padded input rows at `rows`: one of outputs, or two that are pooled. */
+static void output_row(const nm_conv_call *call, const real *rows, real *y)
 {
     const nm_conv_geometry *g = call->g;
     const nm_shape s = nm_conv_y_shape(call);
@@ -99,14 +97,13 @@ static void output_row(const nm_conv_call *call, const real *rows, const real *o
     for (int col = 0; col < s.w; col += group) {
         int pixels = s.w - col < group ? s.w - col : group, c = 0;
         const real *x = rows + (size_t)(col * each) * step;
-        const real *more = other ? other + (size_t)(col * each) * (size_t)s.c : NULL;
         real *to = y + (size_t)col * (size_t)s.c;
         for (; MOST > 2 && c + MOST * LANES <= s.c; c += MOST * LANES)
-            do_pixels(call, x, second, c, MOST, pixels, more, to);
+            do_pixels(call, x, second, c, MOST, pixels, to);
         for (; c + 2 * LANES <= s.c; c += 2 * LANES)
-            do_pixels(call, x, second, c, 2, pixels, more, to);
+            do_pixels(call, x, second, c, 2, pixels, to);
         if (c < s.c)
-            do_pixels(call, x, second, c, 1, pixels, more, to);
+            do_pixels(call, x, second, c, 1, pixels, to);
     }
 }
 
@@ -144,16 +141,12 @@ static void direct_forward_task(void *arg, int task, int thread)
     const size_t at = ((size_t)n * (size_t)s.h + (size_t)first) * line;
     real *y = call->y_bf16 ? scratch.outputs : call->y + at;
     const real *sample = NM_ISA(nm_conv_input)(call, n, first * each, last * each, scratch.input);
-    const size_t sums = (size_t)g->out.w * (size_t)g->out.c;
-    const real *other =
-        call->other ? call->other + ((size_t)n * (size_t)g->out.h + (size_t)(first * each)) * sums : NULL;
     const bool in_place = reads_in_place(call);
     for (int row = first; row < last; row++) {
         for (int k = 0; k < each && !in_place; k++)
             copy_rows(g, sample, row * each + k, scratch.rows + (size_t)k * rows_size(g));
-        output_row(call, in_place ? sample + (size_t)(row * g->stride[0]) * (size_t)(g->in.w * g->in.c) : scratch.rows,
-                   other, y + (size_t)(row - first) * line);
-        other = other ? other + (size_t)each * sums : NULL;
+        output_row(call, in_place ? sample + (size_t)(row * g->stride[0] * g->in.w) * (size_t)g->in.c : scratch.rows,
+                   y + (size_t)(row - first) * line);
     }
     if (call->y_bf16)
         NM_ISA(nm_conv_narrow)(y, (size_t)(last - first) * line, call->y_bf16 + at);
@@ -177,7 +170,7 @@ size_t NM_ISA(nm_conv_direct_rows_size)(const nm_conv_geometry *g)
 void NM_ISA(nm_conv_direct_row)(const nm_conv_call *call, const real *sample, int row, real *rows, real *y)
 {
     copy_rows(call->g, sample, row, rows);
-    output_row(call, rows, NULL, y);
+    output_row(call, rows, y);
 }
 
 /* x times dy of one row for `count` taps of a kernel row and LANES channels, in registers. */
@@ -249,7 +242,6 @@ const nm_conv_algorithm NM_ISA(nm_conv_direct) = {
     .chunks = direct_chunks,
     .exact = true,
     .reads_lazy_normalisation = nm_conv_any,
-    .adds = true,
     .pools = true,
     .narrows = true,
 };

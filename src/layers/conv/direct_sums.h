@@ -31,30 +31,24 @@ static inline void sum_pixels(const nm_conv_geometry *g, const real *x, size_t l
         }
 }
 
-/* other: what is added to the first pixel's outputs, or NULL. */
 static inline void put_pixels(const nm_conv_call *call, nm_vector (*sum)[MOST], int channel, const int count,
-                              int pixels, const real *other, real *y)
+                              int pixels, real *y)
 {
-    for (int p = 0; p < pixels; p++, y += call->g->out.c) {
+    for (int p = 0; p < pixels; p++, y += call->g->out.c)
         for (int k = 0; k < count; k++) {
-            nm_conv_finish(call, channel + k * LANES, LANES, other ? other + k * LANES : NULL, (real *)&sum[p][k]);
+            nm_conv_finish(call, channel + k * LANES, LANES, NULL, (real *)&sum[p][k]);
             nm_vector_store(y + k * LANES, &sum[p][k], LANES);
         }
-        other = other ? other + call->g->out.c : NULL;
-    }
 }
 
-/* The largest of each 2x2 of two rows' sums. other: as above, for the upper row; beyond the pixels
- * that are written nothing is read of it. */
+/* The largest of each 2x2 of two rows' sums. */
 static inline void put_pooled(const nm_conv_call *call, nm_vector (*upper)[MOST], nm_vector (*lower)[MOST], int channel,
-                              const int count, int pixels, const real *other, real *y)
+                              const int count, int pixels, real *y)
 {
-    const size_t across = (size_t)call->g->out.c, below = (size_t)call->g->out.w * across;
     for (int p = 0; p < PIXELS; p++)
         for (int k = 0; k < count; k++) {
-            const real *more = other && p < 2 * pixels ? other + (size_t)p * across + k * LANES : NULL;
-            nm_conv_finish(call, channel + k * LANES, LANES, more, (real *)&upper[p][k]);
-            nm_conv_finish(call, channel + k * LANES, LANES, more ? more + below : NULL, (real *)&lower[p][k]);
+            nm_conv_finish(call, channel + k * LANES, LANES, NULL, (real *)&upper[p][k]);
+            nm_conv_finish(call, channel + k * LANES, LANES, NULL, (real *)&lower[p][k]);
             nm_vector_larger(&upper[p][k], (const real *)&lower[p][k]);
         }
     for (int p = 0; p < pixels; p++, y += call->g->out.c)
@@ -72,8 +66,8 @@ static inline void put_pooled(const nm_conv_call *call, nm_vector (*upper)[MOST]
 static inline bool sums_nine_taps(const nm_conv_call *call)
 {
     const nm_conv_geometry *g = call->g;
-    return NM_VECTOR_BYTES == 32 && !call->pool && !call->other && g->in.c == 1 && g->kernel[0] == 3 &&
-           g->kernel[1] == 3 && g->stride[1] == 1;
+    return NM_VECTOR_BYTES == 32 && !call->pool && g->in.c == 1 && g->kernel[0] == 3 && g->kernel[1] == 3 &&
+           g->stride[1] == 1;
 }
 
 /* The sums of PIXELS outputs. Written out, for the compiler would keep an array of sums in memory.
@@ -113,7 +107,7 @@ static inline void nine_tap_channels(const nm_conv_call *call, const real *x, si
     for (int left = call->g->out.w; left > 0; left -= PIXELS, x += PIXELS, y += PIXELS * across) {
         sum_nine_taps(x, line, w, sum);
         if (finish || left < PIXELS)
-            put_pixels(call, sum, channel, 1, left < PIXELS ? left : PIXELS, NULL, y);
+            put_pixels(call, sum, channel, 1, left < PIXELS ? left : PIXELS, y);
         else
             for (int p = 0; p < PIXELS; p++)
                 nm_vector_store(y + (size_t)p * across, &sum[p][0], LANES);

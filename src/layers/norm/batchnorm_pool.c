@@ -147,9 +147,11 @@ static inline void spread_window(const job *j, const nm_stored *x, size_t at, si
     }
 }
 
-/* ---- passes ------------------------------------------------------------------------------ */
+/* ---- passes ------------------------------------------------------------------------------
+ *
+ * Each is compiled twice: for arrays of reals alone, and for any. */
 
-void NM_ISA(nm_batchnorm_chunk_pool)(const job *j, nm_stored x, nm_stored y, int across, int rows)
+static inline void pool_windows(const job *j, const nm_stored x, const nm_stored y, int across, int rows)
 {
     int channels = j->l.channels;
     size_t step = (size_t)channels, below = 2 * (size_t)across * step, at = 0, to = 0;
@@ -161,6 +163,14 @@ void NM_ISA(nm_batchnorm_chunk_pool)(const job *j, nm_stored x, nm_stored y, int
             if (c < channels)
                 window_max(j, &x, at, step, below, c, channels - c, &y, to);
         }
+}
+
+void NM_ISA(nm_batchnorm_chunk_pool)(const job *j, nm_stored x, nm_stored y, int across, int rows)
+{
+    if (x.halves || y.halves)
+        pool_windows(j, x, y, across, rows);
+    else
+        pool_windows(j, nm_stored_reals(x), nm_stored_reals(y), across, rows);
 }
 
 static void batchnorm_pool_forward_task(void *arg, int task, int thread)
@@ -180,8 +190,8 @@ void NM_ISA(nm_batchnorm_pool_forward)(const nm_pass *p, const nm_batch_normalis
     nm_parallel(p->threads, w.l.chunks, batchnorm_pool_forward_task, &all);
 }
 
-void NM_ISA(nm_batchnorm_chunk_pool_sums)(const job *j, nm_stored x, const real *dy, int across, int rows,
-                                          real *scratch, double *part)
+static inline void add_windows(const job *j, const nm_stored x, const real *dy, int across, int rows, real *scratch,
+                               double *part)
 {
     size_t channels = (size_t)j->l.channels, below = 2 * (size_t)across * channels, at = 0;
     real *run = scratch, *products = run + channels;
@@ -201,6 +211,15 @@ void NM_ISA(nm_batchnorm_chunk_pool_sums)(const job *j, nm_stored x, const real 
         }
 }
 
+void NM_ISA(nm_batchnorm_chunk_pool_sums)(const job *j, nm_stored x, const real *dy, int across, int rows,
+                                          real *scratch, double *part)
+{
+    if (x.halves)
+        add_windows(j, x, dy, across, rows, scratch, part);
+    else
+        add_windows(j, nm_stored_reals(x), dy, across, rows, scratch, part);
+}
+
 static void batchnorm_pool_sums_task(void *arg, int task, int thread)
 {
     const pool_job *p = arg;
@@ -210,7 +229,7 @@ static void batchnorm_pool_sums_task(void *arg, int task, int thread)
      rows, nm_thread_scratch(p->j.p, thread), partial(p->j.p, &p->w.l, task));
 }
 
-void NM_ISA(nm_batchnorm_chunk_pool_gradient)(const job *j, nm_stored x, const real *dy, real *dx, int across, int rows)
+static inline void spread_windows(const job *j, const nm_stored x, const real *dy, real *dx, int across, int rows)
 {
     int channels = j->l.channels;
     size_t step = (size_t)channels, below = 2 * (size_t)across * step, at = 0;
@@ -222,6 +241,14 @@ void NM_ISA(nm_batchnorm_chunk_pool_gradient)(const job *j, nm_stored x, const r
             if (c < channels)
                 spread_window(j, &x, at, step, below, c, channels - c, dy, dx + at);
         }
+}
+
+void NM_ISA(nm_batchnorm_chunk_pool_gradient)(const job *j, nm_stored x, const real *dy, real *dx, int across, int rows)
+{
+    if (x.halves)
+        spread_windows(j, x, dy, dx, across, rows);
+    else
+        spread_windows(j, nm_stored_reals(x), dy, dx, across, rows);
 }
 
 static void batchnorm_pool_input_gradient_task(void *arg, int task, int thread)

@@ -25,6 +25,13 @@ static inline nm_stored nm_stored_from(nm_stored s, size_t first)
     return (nm_stored){s.reals ? s.reals + first : NULL, s.halves ? s.halves + first : NULL};
 }
 
+/* Of an array that is known to be of reals: the compiler knows it then too, and leaves no question
+ * in a loop. */
+static inline nm_stored nm_stored_reals(nm_stored s)
+{
+    return (nm_stored){.reals = s.reals};
+}
+
 /* ---- single numbers ------------------------------------------------------------------- */
 
 static inline real nm_bf16_widen(nm_bf16 half)
