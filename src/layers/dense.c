@@ -147,7 +147,7 @@ static void product_task(void *arg, int task, int thread)
     else if (whole)
         y = j->to + (size_t)t.first * (size_t)j->out + t.column;
     int samples = j->p->n - t.first < j->b.samples ? j->p->n - t.first : j->b.samples;
-    bool few = j->b.rows.edge && !j->transposed && samples <= DENSE_FEW_SAMPLES && NM_ISA(nm_dense_few_alike)();
+    bool few = j->b.few && !j->transposed && samples <= DENSE_FEW_SAMPLES;
     if (!whole && !few) {
         dense_lay_out(j, &t, rows, padded);
         from = padded;

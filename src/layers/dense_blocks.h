@@ -17,6 +17,13 @@ enum {
     DENSE_TURNED_COLUMNS = 64,  /* in a task of products that are turned (gemm.h), which lays the block out by itself */
 };
 
+/* y[samples][columns] = x[samples][inputs] * w[inputs][columns], each with a stride, with the bits
+ * that nm_gemm_turned gives; only where nm_dense_few_alike says that it does. */
+void NM_ISA(nm_dense_few)(int samples, int columns, int inputs, const real *x, size_t x_stride, const real *w,
+                          size_t w_stride, real *y, size_t y_stride);
+/* Measured at the first call, which is planning's. */
+bool NM_ISA(nm_dense_few_alike)(void);
+
 /* Of a product over `in` numbers of each sample. */
 typedef struct dense_blocks {
     nm_gemm_rows rows; /* where samples lie in a block, for the same bits at any batch */
@@ -25,6 +32,7 @@ typedef struct dense_blocks {
     int blocks;
     int sums;    /* into how many the inputs are cut */
     int columns; /* outputs of a task */
+    bool few;    /* DENSE_FEW_SAMPLES of a turned block may be multiplied by nm_dense_few */
 } dense_blocks;
 
 /* n may be 0: of several processes, one has no samples of a small batch. */
@@ -41,6 +49,7 @@ static inline dense_blocks dense_blocks_of(int n, bool evaluation, int in, int o
         b.samples = whole < DENSE_PACKED_SAMPLES ? whole : DENSE_PACKED_SAMPLES;
         b.block = b.samples + 2 * b.rows.edge;
         b.columns = turned ? DENSE_TURNED_COLUMNS : DENSE_COLUMNS;
+        b.few = turned && NM_ISA(nm_dense_few_alike)();
     }
     b.blocks = nm_ceil_div(n, b.samples);
     b.sums = out <= DENSE_FEW && sums > 1 ? sums : 1;
@@ -54,13 +63,6 @@ static inline int dense_sample_at(const dense_blocks *b, int first, int row, int
     nm_gemm_place p = nm_gemm_place_of(&b->rows, row);
     return p.number == 0 && p.sample < b->samples && first + p.sample < n ? first + p.sample : -1;
 }
-
-/* y[samples][columns] = x[samples][inputs] * w[inputs][columns], each with a stride, with the bits
- * that nm_gemm_turned gives; only where nm_dense_few_alike says that it does. */
-void NM_ISA(nm_dense_few)(int samples, int columns, int inputs, const real *x, size_t x_stride, const real *w,
-                          size_t w_stride, real *y, size_t y_stride);
-/* Measured at the first call. */
-bool NM_ISA(nm_dense_few_alike)(void);
 
 /* Scratch: partial sums. [sums][rows of all blocks][out] */
 static inline size_t dense_sums_size(const dense_blocks *b, int out)
