@@ -5,8 +5,8 @@
  *
  * check_layer compares forward with the reference; in the double build it compares backward with
  * numerical derivatives, naming the failing element; and it checks that the bits of everything are
- * the same for 1, 2, 3 and 8 threads, for a second run, with memory separate or shared, and (in
- * eval mode) for each sample alone, its gradient too.
+ * the same for 1, 2, 3 and 8 threads, with tasks from the last to the first, for a second run, with
+ * memory separate or shared, and (in eval mode) for each sample alone, its gradient too.
  *
  * Inputs are spread so that no two of them lie closer than the steps of the derivatives: a maximum
  * never changes hands and a relu's kink is never stepped over. */
