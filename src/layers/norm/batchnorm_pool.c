@@ -50,10 +50,13 @@ static size_t pixels_before(const windows *w, int row)
 
 /* ---- one window, some channels ----------------------------------------------------------- */
 
+/* A pass is made of these, compiled for what is constant in it: whole vectors, arrays of reals. */
+#define WINDOW_INLINE static inline __attribute__((always_inline))
+
 enum { AT_ONCE = NM_VECTOR };
 
 /* The window's four pixels: their distances from the mean. */
-static inline void offsets(const nm_stored *x, size_t at, size_t step, size_t below, const real *mean, int lanes,
+WINDOW_INLINE void offsets(const nm_stored *x, size_t at, size_t step, size_t below, const real *mean, int lanes,
                            nm_vector off[4])
 {
     nm_vector m;
@@ -73,7 +76,7 @@ typedef struct winner {
 
 /* Looks at `lanes` channels from c on of the window at number `at` of x; also gives the pixels'
  * distances from the mean. */
-static inline void find_winner(const job *j, const nm_stored *x, size_t at, size_t step, size_t below, int c, int lanes,
+WINDOW_INLINE void find_winner(const job *j, const nm_stored *x, size_t at, size_t step, size_t below, int c, int lanes,
                                nm_vector off[4], winner *w)
 {
     nm_vector factor, shift, v[4], best[2];
@@ -91,7 +94,7 @@ static inline void find_winner(const job *j, const nm_stored *x, size_t at, size
     w->most = NM_SELECT(w->lower, best[1], best[0]);
 }
 
-static inline void window_max(const job *j, const nm_stored *x, size_t at, size_t step, size_t below, int c, int lanes,
+WINDOW_INLINE void window_max(const job *j, const nm_stored *x, size_t at, size_t step, size_t below, int c, int lanes,
                               const nm_stored *y, size_t to)
 {
     nm_vector off[4];
@@ -103,7 +106,7 @@ static inline void window_max(const job *j, const nm_stored *x, size_t at, size_
 }
 
 /* What of dy passes: g; with relu, nothing where no value is above zero. */
-static inline void passing(const job *j, const real *dy, int lanes, const winner *w, nm_vector *g)
+WINDOW_INLINE void passing(const job *j, const real *dy, int lanes, const winner *w, nm_vector *g)
 {
     nm_vector_load(g, dy, lanes);
     if (j->relu)
@@ -111,7 +114,7 @@ static inline void passing(const job *j, const real *dy, int lanes, const winner
 }
 
 /* Adds g, and g times the winner's distance from the mean. */
-static inline void add_window(const job *j, const nm_stored *x, size_t at, size_t step, size_t below, int c, int lanes,
+WINDOW_INLINE void add_window(const job *j, const nm_stored *x, size_t at, size_t step, size_t below, int c, int lanes,
                               const real *dy, real *run, real *products)
 {
     nm_vector off[4], g, sum, product;
@@ -129,7 +132,7 @@ static inline void add_window(const job *j, const nm_stored *x, size_t at, size_
 }
 
 /* dx of the four pixels. */
-static inline void spread_window(const job *j, const nm_stored *x, size_t at, size_t step, size_t below, int c,
+WINDOW_INLINE void spread_window(const job *j, const nm_stored *x, size_t at, size_t step, size_t below, int c,
                                  int lanes, const real *dy, real *dx)
 {
     nm_vector off[4], g, a, b, constant;
@@ -151,7 +154,7 @@ static inline void spread_window(const job *j, const nm_stored *x, size_t at, si
  *
  * Each is compiled twice: for arrays of reals alone, and for any. */
 
-static inline void pool_windows(const job *j, const nm_stored x, const nm_stored y, int across, int rows)
+WINDOW_INLINE void pool_windows(const job *j, const nm_stored x, const nm_stored y, int across, int rows)
 {
     int channels = j->l.channels;
     size_t step = (size_t)channels, below = 2 * (size_t)across * step, at = 0, to = 0;
@@ -190,7 +193,7 @@ void NM_ISA(nm_batchnorm_pool_forward)(const nm_pass *p, const nm_batch_normalis
     nm_parallel(p->threads, w.l.chunks, batchnorm_pool_forward_task, &all);
 }
 
-static inline void add_windows(const job *j, const nm_stored x, const real *dy, int across, int rows, real *scratch,
+WINDOW_INLINE void add_windows(const job *j, const nm_stored x, const real *dy, int across, int rows, real *scratch,
                                double *part)
 {
     size_t channels = (size_t)j->l.channels, below = 2 * (size_t)across * channels, at = 0;
@@ -229,7 +232,7 @@ static void batchnorm_pool_sums_task(void *arg, int task, int thread)
      rows, nm_thread_scratch(p->j.p, thread), partial(p->j.p, &p->w.l, task));
 }
 
-static inline void spread_windows(const job *j, const nm_stored x, const real *dy, real *dx, int across, int rows)
+WINDOW_INLINE void spread_windows(const job *j, const nm_stored x, const real *dy, real *dx, int across, int rows)
 {
     int channels = j->l.channels;
     size_t step = (size_t)channels, below = 2 * (size_t)across * step, at = 0;
