@@ -26,11 +26,11 @@ static int span_of(int left)
     return left > SPAN ? nm_ceil_div(left / 2, WHOLE_SPAN) * WHOLE_SPAN : left;
 }
 
-/* One span of 8 * vectors outputs, `vectors` a constant. */
+/* One span of 8 * vectors outputs, `vectors` (at most 3) a constant. */
 static inline __attribute__((always_inline)) void add_eights(int vectors, int inputs, const float *x, const float *w,
                                                              size_t stride, float *y)
 {
-    __m256 sum[EIGHT];
+    __m256 sum[3];
     for (int v = 0; v < vectors; v++)
         sum[v] = _mm256_setzero_ps();
     for (int i = 0; i < inputs; i++, w += stride)
@@ -65,8 +65,6 @@ static void add_one(int inputs, const float *x, const float *w, size_t stride, f
 static void add_span(int columns, int inputs, const float *x, const float *w, size_t stride, float *y)
 {
     int c = 0, twelves = columns / TWELVE * TWELVE, paired = inputs / EIGHT * EIGHT;
-    for (; c + EIGHT * EIGHT <= twelves; c += EIGHT * EIGHT)
-        add_eights(EIGHT, inputs, x, w + c, stride, y + c);
     for (; c + 3 * EIGHT <= twelves; c += 3 * EIGHT)
         add_eights(3, inputs, x, w + c, stride, y + c);
     for (; c + EIGHT <= twelves; c += EIGHT)

@@ -40,7 +40,7 @@ typedef struct job {
     const nm_pool *self;
 } job;
 
-/* The largest so far, and where it was. A NaN wins, the first of several. */
+/* The largest so far, the first of equals, and where it was. A NaN wins, the last of several. */
 typedef struct largest {
     nm_vector best;
     nm_mask at;
