@@ -50,14 +50,11 @@ static size_t pixels_before(const windows *w, int row)
 
 /* ---- one window, some channels ----------------------------------------------------------- */
 
-/* A pass is made of these, compiled for what is constant in it: whole vectors, arrays of reals. */
-#define WINDOW_INLINE static inline __attribute__((always_inline))
-
 enum { AT_ONCE = NM_VECTOR };
 
 /* The window's four pixels: their distances from the mean. */
-WINDOW_INLINE void offsets(const nm_stored *x, size_t at, size_t step, size_t below, const real *mean, int lanes,
-                           nm_vector off[4])
+NM_INLINE void offsets(const nm_stored *x, size_t at, size_t step, size_t below, const real *mean, int lanes,
+                       nm_vector off[4])
 {
     nm_vector m;
     nm_vector_load(&m, mean, lanes);
@@ -76,8 +73,8 @@ typedef struct winner {
 
 /* Looks at `lanes` channels from c on of the window at number `at` of x; also gives the pixels'
  * distances from the mean. */
-WINDOW_INLINE void find_winner(const job *j, const nm_stored *x, size_t at, size_t step, size_t below, int c, int lanes,
-                               nm_vector off[4], winner *w)
+NM_INLINE void find_winner(const job *j, const nm_stored *x, size_t at, size_t step, size_t below, int c, int lanes,
+                           nm_vector off[4], winner *w)
 {
     nm_vector factor, shift, v[4], best[2];
     offsets(x, at + (size_t)c, step, below, j->mean + c, lanes, off);
@@ -94,8 +91,8 @@ WINDOW_INLINE void find_winner(const job *j, const nm_stored *x, size_t at, size
     w->most = NM_SELECT(w->lower, best[1], best[0]);
 }
 
-WINDOW_INLINE void window_max(const job *j, const nm_stored *x, size_t at, size_t step, size_t below, int c, int lanes,
-                              const nm_stored *y, size_t to)
+NM_INLINE void window_max(const job *j, const nm_stored *x, size_t at, size_t step, size_t below, int c, int lanes,
+                          const nm_stored *y, size_t to)
 {
     nm_vector off[4];
     winner w;
@@ -106,7 +103,7 @@ WINDOW_INLINE void window_max(const job *j, const nm_stored *x, size_t at, size_
 }
 
 /* What of dy passes: g; with relu, nothing where no value is above zero. */
-WINDOW_INLINE void passing(const job *j, const real *dy, int lanes, const winner *w, nm_vector *g)
+NM_INLINE void passing(const job *j, const real *dy, int lanes, const winner *w, nm_vector *g)
 {
     nm_vector_load(g, dy, lanes);
     if (j->relu)
@@ -114,8 +111,8 @@ WINDOW_INLINE void passing(const job *j, const real *dy, int lanes, const winner
 }
 
 /* Adds g, and g times the winner's distance from the mean. */
-WINDOW_INLINE void add_window(const job *j, const nm_stored *x, size_t at, size_t step, size_t below, int c, int lanes,
-                              const real *dy, real *run, real *products)
+NM_INLINE void add_window(const job *j, const nm_stored *x, size_t at, size_t step, size_t below, int c, int lanes,
+                          const real *dy, real *run, real *products)
 {
     nm_vector off[4], g, sum, product;
     winner w;
@@ -132,8 +129,8 @@ WINDOW_INLINE void add_window(const job *j, const nm_stored *x, size_t at, size_
 }
 
 /* dx of the four pixels. */
-WINDOW_INLINE void spread_window(const job *j, const nm_stored *x, size_t at, size_t step, size_t below, int c,
-                                 int lanes, const real *dy, real *dx)
+NM_INLINE void spread_window(const job *j, const nm_stored *x, size_t at, size_t step, size_t below, int c, int lanes,
+                             const real *dy, real *dx)
 {
     nm_vector off[4], g, a, b, constant;
     winner w;
@@ -154,7 +151,7 @@ WINDOW_INLINE void spread_window(const job *j, const nm_stored *x, size_t at, si
  *
  * Each is compiled twice: for arrays of reals alone, and for any. */
 
-WINDOW_INLINE void pool_windows(const job *j, const nm_stored x, const nm_stored y, int across, int rows)
+NM_INLINE void pool_windows(const job *j, const nm_stored x, const nm_stored y, int across, int rows)
 {
     int channels = j->l.channels;
     size_t step = (size_t)channels, below = 2 * (size_t)across * step, at = 0, to = 0;
@@ -193,8 +190,8 @@ void NM_ISA(nm_batchnorm_pool_forward)(const nm_pass *p, const nm_batch_normalis
     nm_parallel(p->threads, w.l.chunks, batchnorm_pool_forward_task, &all);
 }
 
-WINDOW_INLINE void add_windows(const job *j, const nm_stored x, const real *dy, int across, int rows, real *scratch,
-                               double *part)
+NM_INLINE void add_windows(const job *j, const nm_stored x, const real *dy, int across, int rows, real *scratch,
+                           double *part)
 {
     size_t channels = (size_t)j->l.channels, below = 2 * (size_t)across * channels, at = 0;
     real *run = scratch, *products = run + channels;
@@ -232,7 +229,7 @@ static void batchnorm_pool_sums_task(void *arg, int task, int thread)
      rows, nm_thread_scratch(p->j.p, thread), partial(p->j.p, &p->w.l, task));
 }
 
-WINDOW_INLINE void spread_windows(const job *j, const nm_stored x, const real *dy, real *dx, int across, int rows)
+NM_INLINE void spread_windows(const job *j, const nm_stored x, const real *dy, real *dx, int across, int rows)
 {
     int channels = j->l.channels;
     size_t step = (size_t)channels, below = 2 * (size_t)across * step, at = 0;

@@ -12,6 +12,10 @@
 #include <immintrin.h>
 #endif
 
+/* For functions whose loops must have constant bounds, or whose arguments must be constants, so
+ * that sums stay in registers and no question stays in a loop; inline alone is a hint. */
+#define NM_INLINE static inline __attribute__((always_inline))
+
 /* max(value, 0); NaN stays NaN. */
 static inline real nm_positive(real value)
 {

@@ -17,7 +17,7 @@ static inline bool dw_is_3x3(const nm_conv_geometry *g)
            g->stride[0] == g->stride[1] && g->stride[0] <= 2 && g->in.c >= NM_VECTOR;
 }
 
-DW_INLINE void dw_load_weights(const nm_conv_geometry *g, const real *w, int channel, nm_vector *weight)
+NM_INLINE void dw_load_weights(const nm_conv_geometry *g, const real *w, int channel, nm_vector *weight)
 {
 #pragma GCC unroll 9
     for (int t = 0; t < 9; t++)
@@ -43,7 +43,7 @@ typedef void dw_work(const void *arg, int row, int col, const int stride, const 
                      const bool edge);
 
 /* The tiles from `row` on, side by side, of as many rows as there are before `last`. */
-DW_INLINE void dw_walk(const nm_conv_geometry *g, int row, int last, const int stride, dw_work *work, const void *arg)
+NM_INLINE void dw_walk(const nm_conv_geometry *g, int row, int last, const int stride, dw_work *work, const void *arg)
 {
     for (int col = 0, cols; col < g->out.w; col += cols) {
         cols = col + DW_COLS <= g->out.w ? DW_COLS : 1;
@@ -64,7 +64,7 @@ DW_INLINE void dw_walk(const nm_conv_geometry *g, int row, int last, const int s
 /* ---- forward ------------------------------------------------------------------------------- */
 
 /* The sums of rows x cols outputs from (row, col) on. x: the sample. */
-DW_INLINE void dw_forward_tile(const nm_conv_geometry *g, const real *x, const real *w, int row, int col, int channel,
+NM_INLINE void dw_forward_tile(const nm_conv_geometry *g, const real *x, const real *w, int row, int col, int channel,
                                const int stride, const int rows, const int cols, const bool edge, nm_vector *sum)
 {
     const int tall = (rows - 1) * stride + 3, wide = (cols - 1) * stride + 3;
@@ -103,7 +103,7 @@ typedef struct dw_forward_group {
 } dw_forward_group;
 
 /* The tile, finished, for a group of channels. */
-DW_INLINE void dw_forward_channels(const void *arg, int row, int col, const int stride, const int rows, const int cols,
+NM_INLINE void dw_forward_channels(const void *arg, int row, int col, const int stride, const int rows, const int cols,
                                    const bool edge)
 {
     const dw_forward_group *group = arg;
@@ -124,7 +124,7 @@ DW_INLINE void dw_forward_channels(const void *arg, int row, int col, const int 
 }
 
 /* Rows first..last-1 of a sample. */
-DW_INLINE void dw_forward_3x3(const nm_conv_call *call, const real *x, int first, int last, const int stride, real *y)
+NM_INLINE void dw_forward_3x3(const nm_conv_call *call, const real *x, int first, int last, const int stride, real *y)
 {
     const nm_conv_geometry *g = call->g;
     for (int row = first; row < last; row += DW_ROWS)
@@ -143,7 +143,7 @@ enum { DW_GROUP_VECTORS = DW_GROUP / NM_VECTOR + 1 };
 
 /* Asks for what the next rows will read: 1.2 times faster where that comes from memory, 1.2 times
  * slower where all fits the caches. Forward, which waits for its writing, gains nothing. */
-DW_INLINE void dw_fetch(const real *x, const int rows, const int cols, ptrdiff_t line, ptrdiff_t c)
+NM_INLINE void dw_fetch(const real *x, const int rows, const int cols, ptrdiff_t line, ptrdiff_t c)
 {
 #pragma GCC unroll 4
     for (int a = 0; a < rows; a++)
@@ -161,7 +161,7 @@ typedef struct dw_sums_group {
 } dw_sums_group;
 
 /* Adds rows x cols outputs of a group of channels. */
-DW_INLINE void dw_add_tile(const void *arg, int row, int col, const int stride, const int rows, const int cols,
+NM_INLINE void dw_add_tile(const void *arg, int row, int col, const int stride, const int rows, const int cols,
                            const bool edge)
 {
     const dw_sums_group *group = arg;
@@ -208,7 +208,7 @@ DW_INLINE void dw_add_tile(const void *arg, int row, int col, const int stride, 
 }
 
 /* Rows first..last-1 of a sample, for one group of channels. */
-DW_INLINE void dw_add_rows(const nm_conv_geometry *g, const real *x, const real *dy, int first, int last, int channel,
+NM_INLINE void dw_add_rows(const nm_conv_geometry *g, const real *x, const real *dy, int first, int last, int channel,
                            int beyond, const int stride, dw_sums *sums)
 {
     dw_sums_group group = {g, x, dy, sums, channel, beyond};
@@ -221,7 +221,7 @@ DW_INLINE void dw_add_rows(const nm_conv_geometry *g, const real *x, const real 
 /* Four pixels of each of two rows of dx from (row, col) on, both even: they take from two rows and
  * three columns of dy, and which taps lie between depends on whether the padding is odd. dy, dx:
  * the sample's. */
-DW_INLINE void dw_data_tile(const nm_conv_call *call, const real *dy, int row, int col, const int odd, real *dx)
+NM_INLINE void dw_data_tile(const nm_conv_call *call, const real *dy, int row, int col, const int odd, real *dx)
 {
     const nm_conv_geometry *g = call->g;
     const int back = 2 - odd, cols = DW_COLS;

@@ -54,7 +54,7 @@ static void dw_forward_row(const nm_conv_call *call, const real *x, int row, rea
 
 /* Adds `count` taps side by side, for all channels, over columns first..last-1, whose taps lie
  * `off` from their place. x, dy: the rows. */
-DW_INLINE void dw_add_taps(const nm_conv_geometry *g, const real *x, const real *dy, int off, int first, int last,
+NM_INLINE void dw_add_taps(const nm_conv_geometry *g, const real *x, const real *dy, int off, int first, int last,
                            const int count, real *to)
 {
     const int channels = g->in.c;
@@ -75,7 +75,7 @@ DW_INLINE void dw_add_taps(const nm_conv_geometry *g, const real *x, const real 
 
 /* Taps b..b+count-1 of one row of taps: the columns where all read inside together, the others tap
  * by tap. */
-DW_INLINE void dw_add_group(const nm_conv_geometry *g, const real *x, const real *dy, int b, const int count, real *to)
+NM_INLINE void dw_add_group(const nm_conv_geometry *g, const real *x, const real *dy, int b, const int count, real *to)
 {
     int from = 0, beyond = g->out.w, first[DW_TAPS], last[DW_TAPS], off = b * g->dilation[1] - g->left;
     for (int t = 0; t < count; t++) {

@@ -9,10 +9,6 @@
 
 enum { DW_PIXELS = 4 };
 
-/* For functions whose loops must have constant bounds, so that their sums stay in registers; inline
- * alone is a hint. */
-#define DW_INLINE static inline __attribute__((always_inline))
-
 /* Vectors of channels follow each other from 0 on; where there are enough for a whole vector, the
  * last one reaches back over channels that the one before has done. */
 static inline int dw_next(int channel, int channels)
@@ -72,7 +68,7 @@ typedef struct dw_taps {
 } dw_taps;
 
 /* Sums of some outputs, whose first taps lie `step` numbers apart from x on. */
-DW_INLINE void dw_sum(const dw_taps *t, const real *x, ptrdiff_t step, const real *w, int lanes, const int pixels,
+NM_INLINE void dw_sum(const dw_taps *t, const real *x, ptrdiff_t step, const real *w, int lanes, const int pixels,
                       nm_vector *sum)
 {
     nm_vector weight, value;
@@ -121,7 +117,7 @@ static inline void dw_outputs(const nm_conv_call *call, const dw_taps *t, const 
 
 /* Sums, over some columns of a row of outputs, x * dy of `count` taps side by side. x: the first
  * column's first tap. */
-DW_INLINE void dw_sum_taps(const nm_conv_geometry *g, const real *x, const real *dy, int cols, int lanes,
+NM_INLINE void dw_sum_taps(const nm_conv_geometry *g, const real *x, const real *dy, int cols, int lanes,
                            const int count, nm_vector *sum)
 {
     ptrdiff_t c = g->in.c, step = g->stride[1] * c, tap_stride = g->dilation[1] * c;

@@ -92,13 +92,19 @@ static part part_at(const job *j, int task)
     return t;
 }
 
+/* Samples of the block that begins with `first`. */
+static int samples_of(const job *j, int first)
+{
+    return j->p->n - first < j->b.samples ? j->p->n - first : j->b.samples;
+}
+
 /* Rows of a block that hold samples, those that have to be computed with them included. Forward;
  * the products of backward are by transposed weights, and whole. */
 static int rows_of(const job *j, int first)
 {
-    int left = j->p->n - first, samples = left < j->b.samples ? left : j->b.samples;
-    return j->transposed || j->b.rows.edge ? j->b.block
-                                           : nm_gemm_fewest_rows(nm_gemm_rows_end(&j->b.rows, samples), j->b.block);
+    return j->transposed || j->b.rows.edge
+               ? j->b.block
+               : nm_gemm_fewest_rows(nm_gemm_rows_end(&j->b.rows, samples_of(j, first)), j->b.block);
 }
 
 /* A block's samples at their rows, zeros where there is none. */
@@ -131,6 +137,39 @@ static real *sum_at(const job *j, int sum, int block)
     return (real *)j->p->scratch + (size_t)(sum * j->b.blocks + block) * (size_t)j->b.block * (size_t)j->out;
 }
 
+/* Of a part's product: rows of inputs `across` apart, rows of outputs `stride` apart. */
+typedef struct operands {
+    const real *from;
+    real *y, *turned; /* turned: scratch */
+    int across, stride;
+} operands;
+
+/* Whether a part's samples, read where they lie, are multiplied without the rows of nobody beside
+ * them. */
+static bool is_few(const job *j, int first)
+{
+    return j->b.few && !j->transposed && samples_of(j, first) <= DENSE_FEW_SAMPLES;
+}
+
+static void multiply(const job *j, const part *t, const operands *o)
+{
+    int rows = rows_of(j, t->first), wide = j->transposed ? j->in : j->out;
+    size_t row = (size_t)(j->transposed ? t->column : t->input),
+           column = (size_t)(j->transposed ? t->input : t->column);
+    const real *w = j->p->w[0] + row * (size_t)wide + column;
+    if (is_few(j, t->first)) {
+        NM_ISA(nm_dense_few)
+        (samples_of(j, t->first), t->columns, t->inputs, o->from, (size_t)o->across, w, (size_t)wide,
+         o->y + j->b.rows.edge * o->stride, (size_t)o->stride);
+    } else if (j->b.rows.edge)
+        nm_gemm_turned(j->transposed, j->b.block, t->columns, t->inputs, o->from, o->across, w, wide, o->y, o->stride,
+                       o->turned);
+    else if (j->transposed)
+        nm_gemm(false, true, rows, t->columns, t->inputs, 1, o->from, o->across, w, wide, 0, o->y, o->stride);
+    else
+        nm_gemm_of_block(j->b.block, rows, t->columns, t->inputs, o->from, o->across, w, wide, 0, o->y, o->stride);
+}
+
 /* to = from * weights (+ bias), or a partial sum of it. */
 static void product_task(void *arg, int task, int thread)
 {
@@ -138,32 +177,24 @@ static void product_task(void *arg, int task, int thread)
     part t = part_at(j, task);
     int rows = rows_of(j, t.first);
     bool whole = !j->b.rows.split && !j->b.rows.edge && t.first + rows <= j->p->n, partial = j->b.sums > 1;
-    const real *from = j->from + (size_t)t.first * (size_t)j->in + t.input;
-    real *padded = nm_thread_scratch(j->p, thread), *y = padded + (size_t)j->b.block * widest(j->self);
-    real *turned = y + (size_t)j->b.block * (size_t)j->b.columns;
-    int stride = whole || partial ? j->out : j->b.columns, across = whole ? j->in : t.inputs;
+    real *padded = nm_thread_scratch(j->p, thread), *outputs = padded + (size_t)j->b.block * widest(j->self);
+    operands o = {.from = j->from + (size_t)t.first * (size_t)j->in + t.input,
+                  .y = outputs,
+                  .turned = outputs + (size_t)j->b.block * (size_t)j->b.columns,
+                  .across = j->in,
+                  .stride = whole || partial ? j->out : j->b.columns};
     if (partial)
-        y = sum_at(j, t.sum, t.block) + t.column;
+        o.y = sum_at(j, t.sum, t.block) + t.column;
     else if (whole)
-        y = j->to + (size_t)t.first * (size_t)j->out + t.column;
-    int samples = j->p->n - t.first < j->b.samples ? j->p->n - t.first : j->b.samples;
-    bool few = j->b.few && !j->transposed && samples <= DENSE_FEW_SAMPLES;
-    if (!whole && !few) {
+        o.y = j->to + (size_t)t.first * (size_t)j->out + t.column;
+    if (!whole && !is_few(j, t.first)) {
         dense_lay_out(j, &t, rows, padded);
-        from = padded;
+        o.from = padded;
+        o.across = t.inputs;
     }
-    size_t row = (size_t)(j->transposed ? t.column : t.input), column = (size_t)(j->transposed ? t.input : t.column);
-    int wide = j->transposed ? j->in : j->out;
-    const real *w = j->p->w[0] + row * (size_t)wide + column;
-    if (few)
-        NM_ISA(nm_dense_few)
-    (samples, t.columns, t.inputs, from, (size_t)j->in, w, (size_t)wide, y + j->b.rows.edge * stride, (size_t)stride);
-    else if (j->b.rows.edge)
-        nm_gemm_turned(j->transposed, j->b.block, t.columns, t.inputs, from, across, w, wide, y, stride, turned);
-    else if (j->transposed) nm_gemm(false, true, rows, t.columns, t.inputs, 1, from, across, w, wide, 0, y, stride);
-    else nm_gemm_of_block(j->b.block, rows, t.columns, t.inputs, from, across, w, wide, 0, y, stride);
+    multiply(j, &t, &o);
     if (!partial && (!whole || j->bias))
-        bring_back(j, t.first, t.column, t.columns, y, stride);
+        bring_back(j, t.first, t.column, t.columns, o.y, o.stride);
 }
 
 /* A block's partial sums, added in their order into the first. */

@@ -8,6 +8,7 @@
 
 #include "find_once.h"
 #include "threads.h"
+#include "vector.h"
 
 #if defined __FMA__ && !defined NM_DOUBLE
 #include <immintrin.h>
@@ -27,8 +28,7 @@ static int span_of(int left)
 }
 
 /* One span of 8 * vectors outputs, `vectors` (at most 3) a constant. */
-static inline __attribute__((always_inline)) void add_eights(int vectors, int inputs, const float *x, const float *w,
-                                                             size_t stride, float *y)
+NM_INLINE void add_eights(int vectors, int inputs, const float *x, const float *w, size_t stride, float *y)
 {
     __m256 sum[3];
     for (int v = 0; v < vectors; v++)
