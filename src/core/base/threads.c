@@ -56,6 +56,7 @@ typedef struct member {
 typedef struct team {
     signal_word round, done; /* rounds begun; tasks of this round that are finished */
     signal_word width;       /* threads that take part: those of higher numbers sleep until it changes */
+    signal_word begun;       /* workers that are ready for work */
     _Alignas(LINE) _Atomic(nm_task *) fn;
     _Atomic(void *) arg;
     atomic_int tasks, shares, most; /* most: thread numbers that the tasks know are below it */
@@ -191,6 +192,8 @@ static void *work(void *arg)
     nm_unbind_thread();
     nm_load_enter(m->times);
     make_serial();
+    atomic_fetch_add(&t->begun.value, 1);
+    wake(&t->begun);
     for (uint32_t round = m->round;;) {
         uint32_t width = atomic_load(&t->width.value);
         if (atomic_load(&t->over))
@@ -264,6 +267,7 @@ static void forget_workers(void)
         return;
     atomic_store(&own->round.sleepers, 0);
     atomic_store(&own->width.sleepers, 0);
+    atomic_store(&own->begun.value, 0);
     init_team(own);
 }
 
@@ -271,6 +275,14 @@ static void make_key(void)
 {
     pthread_key_create(&team_key, end_team);
     pthread_atfork(NULL, NULL, forget_workers);
+}
+
+/* A thread that begins takes locks of the C library, of malloc and of the sanitizers, and one that
+ * works takes none: a fork() after this finds all of them free. */
+static void await_workers(team *t)
+{
+    for (uint32_t begun; (begun = atomic_load(&t->begun.value)) < (uint32_t)t->size - 1;)
+        sleep_while(&t->begun, begun);
 }
 
 /* The calling thread's team, with as many threads as the system grants. NULL: no memory. It
@@ -288,6 +300,7 @@ static team *team_of(int threads)
     }
     while (own->size < threads && start_worker(own))
         ;
+    await_workers(own);
     return own;
 }
 

@@ -6,9 +6,13 @@
 #include "run_suite.h"
 #include "threads.h"
 
+#include <dlfcn.h>
 #include <math.h>
+#include <omp.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { TASKS = 1000, SIZE = 96 };
 
@@ -30,6 +34,34 @@ START_TEST(every_task_runs_once)
             ck_assert_int_eq(counts[task], 1);
     }
     nm_parallel(4, 0, count_task, NULL);
+}
+END_TEST
+
+static atomic_int slow_starts; /* microseconds that a worker takes to begin; 0: as it comes */
+static atomic_int workers_begun;
+
+/* In the place of OpenMP's, which each worker calls as it begins. */
+void omp_set_num_threads(int threads)
+{
+    void (*real_one)(int);
+    *(void **)&real_one = dlsym(RTLD_NEXT, "omp_set_num_threads");
+    bool slow = atomic_load(&slow_starts) > 0 && gettid() != getpid();
+    if (slow)
+        usleep((unsigned)atomic_load(&slow_starts));
+    real_one(threads);
+    if (slow)
+        atomic_fetch_add(&workers_begun, 1);
+}
+
+/* Whoever forks after that (h5_cage.c) finds no worker holding a lock of malloc or of a sanitizer:
+ * its child would wait for it for ever. */
+START_TEST(workers_have_begun_when_a_round_ends)
+{
+    int counts[TASKS] = {0};
+    atomic_store(&slow_starts, 50000);
+    nm_parallel(8, TASKS, count_task, counts);
+    ck_assert_int_eq(atomic_load(&workers_begun), 7);
+    atomic_store(&slow_starts, 0);
 }
 END_TEST
 
@@ -202,5 +234,6 @@ START_TEST(bound_processes)
 }
 END_TEST
 
-SUITE("threads", bound_processes, every_task_runs_once, a_team_serves_many_rounds, teams_side_by_side,
-      products_have_the_same_bits_for_any_team, products_are_right, the_right_openblas, memory_is_zero_and_aligned)
+SUITE("threads", bound_processes, every_task_runs_once, workers_have_begun_when_a_round_ends, a_team_serves_many_rounds,
+      teams_side_by_side, products_have_the_same_bits_for_any_team, products_are_right, the_right_openblas,
+      memory_is_zero_and_aligned)

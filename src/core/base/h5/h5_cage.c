@@ -190,7 +190,8 @@ static double now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-/* Until there is something to read, or its end. */
+/* Until there is something to read, or its end. A file that keeps the HDF5 library busy for ever ends the
+ * process long before, by the time of the processor that it may take. */
 static nm_status await(nm_cage *cage, double until)
 {
     for (;;) {
@@ -205,7 +206,10 @@ static nm_status await(nm_cage *cage, double until)
             break;
     }
     nm_cage_end(cage);
-    return nm_fail(cage->ctx, NM_INVALID, "%s: damaged: the HDF5 library comes to no end while reading it", cage->name);
+    return nm_fail(cage->ctx, NM_FAILED,
+                   "%s: cannot be read: the process that reads it does not answer: is the machine too busy, or does "
+                   "another thread of this program hold a lock of the HDF5 library or of malloc?",
+                   cage->name);
 }
 
 static nm_status take_bytes(nm_cage *cage, char *to, size_t size, double until)

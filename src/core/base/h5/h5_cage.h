@@ -7,7 +7,9 @@
  *   library, malloc and system calls, nothing else. glibc keeps malloc usable there; HDF5's own
  *   state is consistent since nm_h5_enter's lock is held across the fork. Teams of OpenMP and
  *   OpenBLAS are not touched. A program that itself calls the HDF5 library in other threads at the
- *   same moment may leave the child waiting for the library's lock: it is given up after a minute.
+ *   same moment may leave the child waiting for the library's lock, and one whose malloc does not
+ *   outlive a fork() waiting for that: it is given up after a minute, with a message that says so.
+ *   norma's own threads hold no lock outside their tasks (threads.c: await_workers).
  * - The file is opened, mapped and its digest verified before: the child opens nothing, and reads
  *   the mapping. A file that is cut meanwhile kills the child only.
  * - Values come through memory that both share; they are numbers, of any value. Names, shapes and
