@@ -5,6 +5,7 @@
 #include "clock.h"
 #include "find_once.h"
 #include "gemm_callers.h"
+#include "gemm_small.h"
 #include "threads.h"
 
 #include <cblas.h>
@@ -80,10 +81,30 @@ static void cut(bool ta, int m, int n, int k, real alpha, const real *a, int lda
                  lda, b + (size_t)first * (size_t)ldb, ldb, first ? 1 : beta, c, ldc);
 }
 
+/* ---- small products -----------------------------------------------------------------------
+ *
+ * b, which all rows of a are multiplied by, stays in the caches. How many rows there are does not
+ * count: whether a product is small follows from the layer, not from the batch. */
+
+enum { SMALL_B = 16384 }; /* numbers of b */
+
+static int find_our_kernel(void)
+{
+    return !has_small_kernels() && nm_gemm_small_exists();
+}
+
+bool nm_gemm_is_small(int n, int k)
+{
+    static atomic_int known = -1;
+    return (double)n * k <= SMALL_B && nm_find_once(&known, find_our_kernel);
+}
+
 void nm_gemm(bool ta, bool tb, int m, int n, int k, real alpha, const real *a, int lda, const real *b, int ldb,
              real beta, real *c, int ldc)
 {
-    if (!tb && is_cut(m, n, k))
+    if (!tb && alpha == 1 && (beta == 0 || beta == 1) && nm_gemm_is_small(n, k))
+        nm_gemm_small(ta, m, n, k, a, lda, b, ldb, beta == 1, c, ldc);
+    else if (!tb && is_cut(m, n, k))
         cut(ta, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
     else
         whole(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
@@ -92,6 +113,10 @@ void nm_gemm(bool ta, bool tb, int m, int n, int k, real alpha, const real *a, i
 void nm_gemm_of_block(int block, int m, int n, int k, const real *a, int lda, const real *b, int ldb, real beta,
                       real *c, int ldc)
 {
+    if (nm_gemm_is_small(n, k)) {
+        nm_gemm(false, false, m, n, k, 1, a, lda, b, ldb, beta, c, ldc);
+        return;
+    }
     if (is_cut(block, n, k)) {
         cut(false, m, n, k, 1, a, lda, b, ldb, beta, c, ldc);
         return;

@@ -1,4 +1,4 @@
-/* Matrix products: the only door to OpenBLAS. Row-major,
+/* Matrix products: the only door to OpenBLAS, and to what is faster on small ones. Row-major,
  * c[m][n] = alpha * op(a)[m][k] * op(b)[k][n] + beta * c, with op the transpose where asked.
  * Serial: call it from inside a task of nm_parallel, on blocks that fit a core's L2. */
 #ifndef NM_GEMM_H
@@ -12,6 +12,10 @@
 void nm_gemm(bool ta, bool tb, int m, int n, int k, real alpha, const real *a, int lda, const real *b, int ldb,
              real beta, real *c, int ldc);
 
+/* Whether a product of any number of rows of a by b[k][n], not transposed, is computed where it lies
+ * (gemm_small.h) and not by OpenBLAS. All its rows are treated alike. */
+bool nm_gemm_is_small(int n, int k);
+
 /* ---- rows that have the same bits wherever they lie -----------------------------------------
  *
  * Some of OpenBLAS's kernels (Haswell's, which all CPUs with AVX2 alone get) take twelve rows at
@@ -22,7 +26,8 @@ void nm_gemm(bool ta, bool tb, int m, int n, int k, real alpha, const real *a, i
  * order. */
 enum { NM_GEMM_BLOCK = 48, NM_GEMM_HALF = 6 };
 
-/* Whether this OpenBLAS treats all rows of a product alike; measured at the first call. */
+/* Whether this OpenBLAS treats all rows of a product alike; measured at the first call, by a product
+ * that is not small. */
 bool nm_gemm_rows_alike(void);
 
 typedef struct nm_gemm_rows {
@@ -32,8 +37,8 @@ typedef struct nm_gemm_rows {
     int edge;        /* rows of nobody before the first sample and after the last: nm_gemm_turned */
 } nm_gemm_rows;
 
-/* by_sample: whether a sample's result must not depend on where it lies. */
-nm_gemm_rows nm_gemm_rows_of(int parts, bool by_sample);
+/* Of products by b[k][n]. by_sample: whether a sample's result must not depend on where it lies. */
+nm_gemm_rows nm_gemm_rows_of(int parts, int n, int k, bool by_sample);
 
 /* A sample of one part would leave every second half empty. Its product is computed transposed
  * there, with samples as columns: of those Haswell's kernel treats all alike but NM_GEMM_EDGE at

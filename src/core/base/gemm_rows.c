@@ -23,7 +23,7 @@ static void fill_operands(real *a, int count, int period, real *b, int others)
 /* A product of equal rows: are those of the result equal? */
 static int measure_rows(void)
 {
-    enum { SIZE = 64 };
+    enum { SIZE = 136 };
     real a[NM_GEMM_BLOCK * SIZE], b[SIZE * SIZE], c[NM_GEMM_BLOCK * SIZE];
     fill_operands(a, NM_GEMM_BLOCK * SIZE, SIZE, b, SIZE * SIZE);
     nm_gemm(false, false, NM_GEMM_BLOCK, SIZE, SIZE, 1, a, SIZE, b, SIZE, 0, c, SIZE);
@@ -39,9 +39,9 @@ bool nm_gemm_rows_alike(void)
     return nm_find_once(&known, measure_rows);
 }
 
-nm_gemm_rows nm_gemm_rows_of(int parts, bool by_sample)
+nm_gemm_rows nm_gemm_rows_of(int parts, int n, int k, bool by_sample)
 {
-    bool split = by_sample && !nm_gemm_rows_alike();
+    bool split = by_sample && !nm_gemm_is_small(n, k) && !nm_gemm_rows_alike();
     return (nm_gemm_rows){.parts = parts, .split = split, .padded_rows = split ? (parts + 1) / 2 * 2 : parts};
 }
 
@@ -64,12 +64,13 @@ enum { GROUPS = 4 };
 static const int group_sizes[GROUPS] = {1, 4, 2 * NM_GEMM_HALF, 16};
 
 /* The first of these of which that is so in products of several shapes: wide and thin ones, with
- * what is left over of vectors, flat and deep, and one for which OpenBLAS may have other kernels
- * than for its first rows alone. GROUPS: of none. */
+ * what is left over of vectors, flat and deep, such as are small and such as are not, and one for
+ * which OpenBLAS may have other kernels than for its first rows alone. GROUPS: of none. */
 static void measure_groups(void *smallest, int task, int thread)
 {
-    enum { WIDEST = 80, DEEPEST = 400, SHAPES = 6 };
-    static const int shapes[SHAPES][2] = {{64, 64}, {WIDEST, DEEPEST}, {48, 33}, {10, 100}, {16, 9}, {1, 70}};
+    enum { WIDEST = 80, DEEPEST = 400, SHAPES = 8 };
+    static const int shapes[SHAPES][2] = {{64, 64}, {WIDEST, DEEPEST}, {48, 33},  {10, 100},
+                                          {16, 9},  {1, 70},           {64, 264}, {43, 400}};
     real a[NM_GEMM_BLOCK * DEEPEST], b[WIDEST * DEEPEST], c[2 * NM_GEMM_BLOCK * WIDEST];
     int size = 0, shape = 0;
     (void)task;

@@ -39,7 +39,7 @@ im2col_blocking NM_ISA(im2col_blocking_of)(const nm_conv_geometry *g, int n, nm_
         b.samples = deep < 1 ? 1 : deep < share ? deep : share;
         b.pixels = b.samples * area;
     } else if (b.blocks_per_sample == 1 && 2 * area <= FEWEST_PIXELS) {
-        b.rows_of_samples = nm_gemm_rows_of(area, by_sample);
+        b.rows_of_samples = nm_gemm_rows_of(area, nm_conv_group_out(g), b.patch, by_sample);
         b.pixels = pixels_of_samples(g, by_sample);
         b.samples = b.pixels / b.rows_of_samples.padded_rows;
         b.scattered = b.rows_of_samples.split || b.samples * area < b.pixels;

@@ -38,8 +38,9 @@ typedef struct dense_blocks {
 /* n may be 0: of several processes, one has no samples of a small batch. */
 static inline dense_blocks dense_blocks_of(int n, bool evaluation, int in, int out)
 {
-    dense_blocks b = {
-        .rows = nm_gemm_rows_of(1, evaluation), .block = nm_gemm_whole_rows(DENSE_ROWS), .columns = DENSE_COLUMNS};
+    dense_blocks b = {.rows = nm_gemm_rows_of(1, out, in, evaluation),
+                      .block = nm_gemm_whole_rows(DENSE_ROWS),
+                      .columns = DENSE_COLUMNS};
     int sums = in / DENSE_DEEP < DENSE_MOST_SUMS ? in / DENSE_DEEP : DENSE_MOST_SUMS;
     b.samples = b.block / b.rows.padded_rows;
     bool turned = evaluation && nm_gemm_turns();

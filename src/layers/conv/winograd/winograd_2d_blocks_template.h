@@ -150,7 +150,7 @@ static blocking blocking_of(const nm_conv_geometry *g, int n, int most, way of)
     const bool by_sample = of == EVALUATION || of == SLICE;
     blocking b = {.across = nm_ceil_div(g->out.w, TILE), .many = (double)g->in.c * g->out.c >= MANY_WEIGHTS};
     b.tiles = b.across * nm_ceil_div(g->out.h, TILE);
-    b.rows = nm_gemm_rows_of(b.tiles, by_sample);
+    b.rows = nm_gemm_rows_of(b.tiles, g->out.c, g->in.c, by_sample);
     b.block = b.many ? 2 * NM_GEMM_BLOCK : NM_GEMM_BLOCK;
     if (by_sample && !b.many)
         b.block = evaluation_block(g, b.tiles);
