@@ -52,23 +52,23 @@ static const nm_conv_costs costs_of_old_kernels = {
 #elif defined __AVX2__
 /* v3, OpenBLAS's kernel for Haswell */
 static const nm_conv_costs costs = {
-    .thin = 1.6,
-    .thin_tiles = 4.9,
-    .patch = 9.7,
-    .patch_row = 280,
+    .thin = 1.1,
+    .thin_tiles = 9.4,
+    .patch = 12,
+    .patch_row = 390,
     .direct_sum = 1.4,
-    .direct_pixel = 68,
+    .direct_pixel = 77,
     .depthwise_3x3 = 3.5,
     .depthwise_any = 4,
     .depthwise_strided = 9,
-    .tile_4x4 = 540,
-    .tile_2x2 = 150,
-    .row_3_in = 80,
-    .row_3_out = 54,
-    .row_8_in = 56,
+    .tile_4x4 = 440,
+    .tile_2x2 = 120,
+    .row_3_in = 73,
+    .row_3_out = 46,
+    .row_8_in = 86,
     .row_8_out = 84,
-    .weights_1d = 1.1,
-    .weights_2d = 1.3,
+    .weights_1d = 0.96,
+    .weights_2d = 1.2,
 };
 #else
 /* base, OpenBLAS's kernel for Nehalem */
