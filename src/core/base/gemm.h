@@ -12,8 +12,8 @@
 void nm_gemm(bool ta, bool tb, int m, int n, int k, real alpha, const real *a, int lda, const real *b, int ldb,
              real beta, real *c, int ldc);
 
-/* Whether a product of any number of rows of a by b[k][n], not transposed, is computed where it lies
- * (gemm_small.h) and not by OpenBLAS. All its rows are treated alike. */
+/* Whether a product of any number of rows of a by b[k][n], not transposed, is computed where it
+ * lies (gemm_small.h) and not by OpenBLAS. All its rows are treated alike. */
 bool nm_gemm_is_small(int n, int k);
 
 /* ---- rows that have the same bits wherever they lie -----------------------------------------
@@ -26,8 +26,8 @@ bool nm_gemm_is_small(int n, int k);
  * order. */
 enum { NM_GEMM_BLOCK = 48, NM_GEMM_HALF = 6 };
 
-/* Whether this OpenBLAS treats all rows of a product alike; measured at the first call, by a product
- * that is not small. */
+/* Whether this OpenBLAS treats all rows of a product alike; measured at the first call, by a
+ * product that is not small. */
 bool nm_gemm_rows_alike(void);
 
 typedef struct nm_gemm_rows {

@@ -1,5 +1,5 @@
-/* The kernel for small products, called whatever OpenBLAS has: against sums in double, with the same
- * bits wherever a row lies, and nothing read or written outside. */
+/* The kernel for small products, called whatever OpenBLAS has: against sums in double, with the
+ * same bits wherever a row lies, and nothing read or written outside. */
 #include "gemm_small.h"
 #include "run_suite.h"
 

@@ -190,8 +190,8 @@ static double now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-/* Until there is something to read, or its end. A file that keeps the HDF5 library busy for ever ends the
- * process long before, by the time of the processor that it may take. */
+/* Until there is something to read, or its end. A file that keeps the HDF5 library busy for ever
+ * ends the process long before, by the time of the processor that it may take. */
 static nm_status await(nm_cage *cage, double until)
 {
     for (;;) {
