@@ -35,15 +35,21 @@ def model_file(name):
     return os.path.join(HERE, "..", "models", name + ".yaml")
 
 
-def measure_norma(name, args, more=()):
-    """What `norma bench --json` tells of the network; more: further options."""
-    command = [args.norma, "bench", name, "--json", "--threads", str(args.threads), "--batch", str(args.batch), "--seconds",
-               str(args.seconds), *more]
+def norma_environment(args):
+    """In which norma runs under --isa."""
     environment = dict(os.environ)
     if args.isa:
         environment.pop("OPENBLAS_CORETYPE", None)  # or kernels of another instruction set would stay
         environment.update(NORMA_SETS[args.isa])
-    return json.loads(subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout)[0]
+    return environment
+
+
+def measure_norma(name, args, more=()):
+    """What `norma bench --json` tells of the network; more: further options."""
+    command = [args.norma, "bench", name, "--json", "--threads", str(args.threads), "--batch", str(args.batch), "--seconds",
+               str(args.seconds), *more]
+    told = subprocess.run(command, capture_output=True, text=True, check=True, env=norma_environment(args)).stdout
+    return json.loads(told)[0]
 
 
 def measure_times(step, args):

@@ -57,32 +57,20 @@ AVX2_INLINE void sum_rows(int rows, int vectors, bool narrow, const strip *s, co
         }
 }
 
+/* As many times `rows` as there are from `first` on; the row behind them. */
+AVX2_INLINE int sum_groups(int rows, int vectors, bool narrow, const strip *s, int first)
+{
+    for (; first + rows <= s->rows; first += rows)
+        sum_rows(rows, vectors, narrow, s, s->a + (size_t)first * s->a_row, s->c + (size_t)first * s->c_row);
+    return first;
+}
+
 AVX2_INLINE void sum_strip(int vectors, bool narrow, const strip *s)
 {
-    for (int row = 0; row < s->rows; row += ROWS) {
-        const float *a = s->a + (size_t)row * s->a_row;
-        float *c = s->c + (size_t)row * s->c_row;
-        switch (s->rows - row) {
-        case 1:
-            sum_rows(1, vectors, narrow, s, a, c);
-            break;
-        case 2:
-            sum_rows(2, vectors, narrow, s, a, c);
-            break;
-        case 3:
-            sum_rows(3, vectors, narrow, s, a, c);
-            break;
-        case 4:
-            sum_rows(4, vectors, narrow, s, a, c);
-            break;
-        case 5:
-            sum_rows(5, vectors, narrow, s, a, c);
-            break;
-        default:
-            sum_rows(ROWS, vectors, narrow, s, a, c);
-            break;
-        }
-    }
+    int row = sum_groups(ROWS, vectors, narrow, s, 0);
+    row = sum_groups(4, vectors, narrow, s, row);
+    row = sum_groups(2, vectors, narrow, s, row);
+    sum_groups(1, vectors, narrow, s, row);
 }
 
 AVX2 static void sum_wide(const strip *s)
@@ -106,16 +94,17 @@ AVX2 static __m256i first_columns(int count)
     return _mm256_cmpgt_epi32(_mm256_set1_epi32(count), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
 }
 
-AVX2 static void multiply(strip s, int n)
+/* Moves the strip over the columns. */
+AVX2 static void multiply(strip *s, int n)
 {
     enum { WIDE = VECTORS * VECTOR };
-    for (; n >= WIDE; n -= WIDE, s.b += WIDE, s.c += WIDE)
-        sum_wide(&s);
-    for (; n >= VECTOR; n -= VECTOR, s.b += VECTOR, s.c += VECTOR)
-        sum_vector(&s);
+    for (; n >= WIDE; n -= WIDE, s->b += WIDE, s->c += WIDE)
+        sum_wide(s);
+    for (; n >= VECTOR; n -= VECTOR, s->b += VECTOR, s->c += VECTOR)
+        sum_vector(s);
     if (n > 0) {
-        s.columns = first_columns(n);
-        sum_narrow(&s);
+        s->columns = first_columns(n);
+        sum_narrow(s);
     }
 }
 
@@ -127,17 +116,17 @@ bool nm_gemm_small_exists(void)
 void nm_gemm_small(bool ta, int m, int n, int k, const real *a, int lda, const real *b, int ldb, bool add, real *c,
                    int ldc)
 {
-    multiply((strip){.rows = m,
-                     .depth = k,
-                     .a = a,
-                     .b = b,
-                     .a_row = ta ? 1 : (size_t)lda,
-                     .a_depth = ta ? (size_t)lda : 1,
-                     .b_row = (size_t)ldb,
-                     .c_row = (size_t)ldc,
-                     .c = c,
-                     .add = add},
-             n);
+    strip s = {.rows = m,
+               .depth = k,
+               .a = a,
+               .b = b,
+               .a_row = ta ? 1 : (size_t)lda,
+               .a_depth = ta ? (size_t)lda : 1,
+               .b_row = (size_t)ldb,
+               .c_row = (size_t)ldc,
+               .c = c,
+               .add = add};
+    multiply(&s, n);
 }
 
 #else
