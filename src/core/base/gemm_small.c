@@ -94,17 +94,18 @@ AVX2 static __m256i first_columns(int count)
     return _mm256_cmpgt_epi32(_mm256_set1_epi32(count), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
 }
 
-/* Moves the strip over the columns. */
-AVX2 static void multiply(strip *s, int n)
+/* `whole`: of all n columns. */
+AVX2 static void multiply(const strip *whole, int n)
 {
     enum { WIDE = VECTORS * VECTOR };
-    for (; n >= WIDE; n -= WIDE, s->b += WIDE, s->c += WIDE)
-        sum_wide(s);
-    for (; n >= VECTOR; n -= VECTOR, s->b += VECTOR, s->c += VECTOR)
-        sum_vector(s);
+    strip s = *whole; /* nobody else's: it may stay in registers */
+    for (; n >= WIDE; n -= WIDE, s.b += WIDE, s.c += WIDE)
+        sum_wide(&s);
+    for (; n >= VECTOR; n -= VECTOR, s.b += VECTOR, s.c += VECTOR)
+        sum_vector(&s);
     if (n > 0) {
-        s->columns = first_columns(n);
-        sum_narrow(s);
+        s.columns = first_columns(n);
+        sum_narrow(&s);
     }
 }
 
@@ -116,17 +117,17 @@ bool nm_gemm_small_exists(void)
 void nm_gemm_small(bool ta, int m, int n, int k, const real *a, int lda, const real *b, int ldb, bool add, real *c,
                    int ldc)
 {
-    strip s = {.rows = m,
-               .depth = k,
-               .a = a,
-               .b = b,
-               .a_row = ta ? 1 : (size_t)lda,
-               .a_depth = ta ? (size_t)lda : 1,
-               .b_row = (size_t)ldb,
-               .c_row = (size_t)ldc,
-               .c = c,
-               .add = add};
-    multiply(&s, n);
+    const strip all = {.rows = m,
+                       .depth = k,
+                       .a = a,
+                       .b = b,
+                       .a_row = ta ? 1 : (size_t)lda,
+                       .a_depth = ta ? (size_t)lda : 1,
+                       .b_row = (size_t)ldb,
+                       .c_row = (size_t)ldc,
+                       .c = c,
+                       .add = add};
+    multiply(&all, n);
 }
 
 #else
